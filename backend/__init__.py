@@ -1,0 +1,1 @@
+"""Tidemark: research, backtest and predict, many users on one installation."""
