@@ -1,0 +1,96 @@
+"""Who is calling, and what a person keeps about themselves: identity, profile, preferences, sessions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+DISPLAY_NAME_MAX_LENGTH = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """A verified caller. Only a TokenVerifier makes one (or bootstrap, for the worker)."""
+
+    user_id: UUID
+    email: str | None
+    is_admin: bool
+    is_anonymous: bool
+    session_id: UUID | None
+    expires_at: datetime
+    # Verified claims, handed to the database as they are; claims["role"] is always "authenticated".
+    claims: Mapping[str, Any] = field(repr=False)
+
+
+class Theme(StrEnum):
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Palette(StrEnum):
+    DEFAULT = "default"
+    COLOUR_BLIND = "colour_blind"
+
+
+class Density(StrEnum):
+    COMFORTABLE = "comfortable"
+    COMPACT = "compact"
+    SPACIOUS = "spacious"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """How the web app looks and behaves for one person, on every device."""
+
+    theme: Theme = Theme.SYSTEM
+    palette: Palette = Palette.DEFAULT
+    density: Density = Density.COMFORTABLE
+    timezone: str = "UTC"
+    single_key_shortcuts: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What a person is called here and prefers; `version` grows with every change."""
+
+    user_id: UUID
+    display_name: str
+    preferences: Preferences
+    is_demo: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferencesChange:
+    """The preferences to change; None leaves one as it is."""
+
+    theme: Theme | None = None
+    palette: Palette | None = None
+    density: Density | None = None
+    timezone: str | None = None
+    single_key_shortcuts: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileChange:
+    """What to change in a profile; None leaves it as it is."""
+
+    display_name: str | None = None
+    preferences: PreferencesChange = PreferencesChange()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One sign-in on one device."""
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    user_agent: str | None
+    ip: str | None
+    is_current: bool

@@ -1,0 +1,331 @@
+"""The tree of everything that can go wrong, in words a person can act on.
+
+    TidemarkError
+    ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
+    ├── NotAllowed                AccountSuspended  AdminOnly
+    ├── NotFound                  SessionNotFound
+    ├── Conflict                  RequestInProgress
+    ├── VersionConflict           VersionRequired
+    ├── InvalidInput              InvalidCursor  IdempotencyKeyInvalid  IdempotencyKeyReused
+    ├── BodyTooLarge
+    ├── RateLimited
+    ├── ServiceUnavailable        DatabaseUnavailable  SigningKeysUnavailable
+    └── ConfigurationError        MissingSettings  InvalidSetting  DataDirectoryInUse  DataDirectoryUnusable
+                                  PortTaken  MigrationRefused
+
+The domain raises meaning; the edge (`api/errors.py`, the command line's exit codes) chooses how to say it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class TidemarkError(Exception):
+    """Something went wrong that Tidemark can name."""
+
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail if detail is not None else f"{self.title}."
+        super().__init__(self.detail)
+
+
+class SignInNeeded(TidemarkError):
+    """The caller is not known to us, or no longer."""
+
+    code = "sign_in_needed"
+    title = "Sign in to continue"
+
+
+class NotSignedIn(SignInNeeded):
+    """The request carries no access token."""
+
+    code = "not_signed_in"
+
+    def __init__(self, detail: str = "Send an access token as 'Authorization: Bearer <token>'.") -> None:
+        super().__init__(detail)
+
+
+class TokenRejected(SignInNeeded):
+    """The access token is not one that we accept; `reason` says why without repeating it."""
+
+    code = "token_rejected"
+    title = "This access token is not valid"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The access token was refused: {reason}. Sign in again.")
+
+
+class SessionEnded(SignInNeeded):
+    """The token is genuine, but its session was signed out since."""
+
+    code = "session_ended"
+    title = "This session has ended"
+
+    def __init__(self, detail: str = "This session was signed out. Sign in again.") -> None:
+        super().__init__(detail)
+
+
+class NotAllowed(TidemarkError):
+    """We know who is asking, and they may not do this."""
+
+    code = "not_allowed"
+    title = "You may not do this"
+
+
+class AccountSuspended(NotAllowed):
+    """The account was suspended or deleted by an operator."""
+
+    code = "account_suspended"
+    title = "This account is suspended"
+
+    def __init__(self, detail: str = "This account is suspended. Ask the operator of this installation.") -> None:
+        super().__init__(detail)
+
+
+class AdminOnly(NotAllowed):
+    """Only an administrator may do this."""
+
+    code = "admin_only"
+    title = "Only an administrator may do this"
+
+
+class NotFound(TidemarkError):
+    """There is no such thing, or it is not the caller's to see."""
+
+    code = "not_found"
+    title = "Not found"
+
+
+class SessionNotFound(NotFound):
+    """The caller has no session of that id."""
+
+    code = "session_not_found"
+    title = "No such session"
+
+    def __init__(self, session_id: object) -> None:
+        super().__init__(f"You have no session {session_id}; it may have ended already.")
+
+
+class Conflict(TidemarkError):
+    """The request does not fit the present state."""
+
+    code = "conflict"
+    title = "This conflicts with the present state"
+
+
+class RequestInProgress(Conflict):
+    """Another request under the same idempotency key is still at work."""
+
+    code = "request_in_progress"
+    title = "The same request is still at work"
+
+    def __init__(
+        self, detail: str = "A request with this Idempotency-Key is still at work. Try again shortly."
+    ) -> None:
+        super().__init__(detail)
+
+
+class VersionConflict(TidemarkError):
+    """It was changed by someone else since the caller read it."""
+
+    code = "version_conflict"
+    title = "Changed since you read it"
+
+    def __init__(
+        self, detail: str = "It was changed since you read it. Read it again, then repeat your change."
+    ) -> None:
+        super().__init__(detail)
+
+
+class VersionRequired(TidemarkError):
+    """An edit must say which version it is based on."""
+
+    code = "version_required"
+    title = "Say which version you are changing"
+
+    def __init__(self, detail: str = "Send the ETag of the version you read as If-Match.") -> None:
+        super().__init__(detail)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputError:
+    """One thing wrong with the input: a JSON pointer to it (`/display_name`) and what is wrong."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidInput(TidemarkError):
+    """The input is understood and refused; `errors` point at each culprit."""
+
+    code = "invalid_input"
+    title = "The input is not valid"
+
+    def __init__(self, errors: Iterable[InputError] = (), detail: str | None = None) -> None:
+        self.errors: tuple[InputError, ...] = tuple(errors)
+        super().__init__(detail if detail is not None else _summary(self.errors))
+
+
+class InvalidCursor(InvalidInput):
+    """The cursor was not made by this list, or was changed."""
+
+    code = "invalid_cursor"
+    title = "This cursor is not valid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            [InputError(pointer="/cursor", detail="Not a cursor of this list.")],
+            "This cursor was not made by this list. Start again without one.",
+        )
+
+
+class IdempotencyKeyInvalid(InvalidInput):
+    """The idempotency key does not have the form of one."""
+
+    code = "idempotency_key_invalid"
+    title = "This Idempotency-Key is not valid"
+
+    def __init__(self) -> None:
+        super().__init__(
+            [InputError(pointer="/Idempotency-Key", detail="1 to 255 letters, digits or any of _ - . : needed.")],
+            "An Idempotency-Key has 1 to 255 letters, digits or any of '_', '-', '.' and ':'; a UUID is a good one.",
+        )
+
+
+class IdempotencyKeyReused(InvalidInput):
+    """The key was used for a different request in the last 24 hours."""
+
+    code = "idempotency_key_reused"
+    title = "This Idempotency-Key belongs to another request"
+
+    def __init__(self) -> None:
+        super().__init__(
+            [InputError(pointer="/Idempotency-Key", detail="Already used for a different request.")],
+            "This Idempotency-Key was used for a different request in the last 24 hours. Use a new one.",
+        )
+
+
+class BodyTooLarge(TidemarkError):
+    """The request body is larger than we read."""
+
+    code = "body_too_large"
+    title = "The request body is too large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(f"The request body is larger than the {limit_bytes:,} bytes allowed here.")
+
+
+class RateLimited(TidemarkError):
+    """Too many requests in too short a time."""
+
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"Too many requests. Try again in {retry_after} s.")
+
+
+class ServiceUnavailable(TidemarkError):
+    """Something we stand on does not answer; trying again later will help."""
+
+    code = "service_unavailable"
+    title = "Not available right now"
+
+    def __init__(self, detail: str = "A part of Tidemark does not answer. Try again.", *, retry_after: int = 2) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    """The database does not answer."""
+
+    code = "database_unavailable"
+    title = "The database does not answer"
+
+    def __init__(self, detail: str = "The database does not answer. Try again.", *, retry_after: int = 2) -> None:
+        super().__init__(detail, retry_after=retry_after)
+
+
+class SigningKeysUnavailable(ServiceUnavailable):
+    """The project's public signing keys cannot be read, so no token can be checked."""
+
+    code = "signing_keys_unavailable"
+    title = "Sign-ins cannot be checked right now"
+
+    def __init__(self, detail: str = "The project's signing keys cannot be read. Try again.") -> None:
+        super().__init__(detail, retry_after=5)
+
+
+class ConfigurationError(TidemarkError):
+    """This machine or its settings are not ready; the detail says what to do."""
+
+    code = "configuration_error"
+    title = "The configuration is not complete"
+
+
+class MissingSettings(ConfigurationError):
+    """Some settings are set and others that belong to them are not."""
+
+    code = "missing_settings"
+    title = "Settings are missing"
+
+    def __init__(self, names: Sequence[str], because: str) -> None:
+        self.names = tuple(names)
+        super().__init__(f"{because} Missing: {', '.join(self.names)}.")
+
+
+class InvalidSetting(ConfigurationError):
+    """A setting has a value that cannot be used."""
+
+    code = "invalid_setting"
+    title = "A setting is not valid"
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        super().__init__(f"{name}: {reason}")
+
+
+class DataDirectoryInUse(ConfigurationError):
+    """Another Tidemark serves this data directory."""
+
+    code = "data_directory_in_use"
+    title = "Another Tidemark uses this data directory"
+
+
+class DataDirectoryUnusable(ConfigurationError):
+    """The data directory cannot be read, written or reached."""
+
+    code = "data_directory_unusable"
+    title = "The data directory cannot be used"
+
+
+class PortTaken(ConfigurationError):
+    """The port that was asked for is in use."""
+
+    code = "port_taken"
+    title = "The port is taken"
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+        super().__init__(f"Port {port} on {host} is taken. Choose another with --port, or leave it out.")
+
+
+class MigrationRefused(ConfigurationError):
+    """The migrations on disk and those in the database do not fit together, or one failed."""
+
+    code = "migration_refused"
+    title = "The migrations cannot be applied"
+
+
+def _summary(errors: tuple[InputError, ...]) -> str:
+    if not errors:
+        return "The input is not valid."
+    if len(errors) == 1:
+        return f"{errors[0].pointer or 'The body'}: {errors[0].detail}"
+    return f"{len(errors)} things are not valid; see errors."
