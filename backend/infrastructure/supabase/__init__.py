@@ -1,0 +1,1 @@
+"""Supabase, embedded or hosted."""
