@@ -1,0 +1,13 @@
+/** Unit tests: components and composables in jsdom, beside what they test. */
+import { defineConfig, mergeConfig } from 'vitest/config'
+import base from './vite.config'
+
+export default mergeConfig(base, defineConfig({
+  test: {
+    environment: 'jsdom',
+    include: ['src/**/*.test.ts'],
+    setupFiles: ['./src/test-setup.ts'],
+    restoreMocks: true,
+    maxWorkers: 2,
+  },
+}))
