@@ -5,12 +5,12 @@ from typing import Any
 
 HIDDEN = "[hidden]"
 
-_SECRET_NAMES = (
+_HIDDEN_NAMES = (
     r"authorization|proxy-authorization|apikey|api[_-]?key|cookie|password|passwd|pwd|secret|secret[_-]?key|"
     r"access[_-]?token|refresh[_-]?token|id[_-]?token|provider[_-]?token|token|token[_-]?hash|hashed[_-]?token|"
     r"jwt[_-]?secret|code[_-]?verifier|auth[_-]?code|nonce|service[_-]?role[_-]?key|encryption[_-]?key|otp|email[_-]?otp"
 )
-_SECRET_NAME = re.compile(rf"(?i)(?:.*[_-])?(?:{_SECRET_NAMES})")
+_SECRET_NAME = re.compile(rf"(?i)(?:.*[_-])?(?:{_HIDDEN_NAMES})")
 _JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?")
 _SUPABASE_KEY = re.compile(r"\bsb_(?:secret|publishable)_[\w-]+")
 _SCHEME_CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=:-]+")
@@ -18,7 +18,7 @@ _PASSWORD_IN_ADDRESS = re.compile(r"(?P<before>\b[a-zA-Z][\w+.-]*://[^\s:/@'\"]*
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 # "password": "x"   password=x   'apikey': 'x'   (b'authorization', b'Bearer x')
 _NAMED_VALUE = re.compile(
-    rf"(?i)(?P<before>(?<![\w-])b?[\\\"']*(?:[\w-]*[_-])?(?:{_SECRET_NAMES})[\\\"']*\s*(?:=>|[:=,])\s*)"
+    rf"(?i)(?P<before>(?<![\w-])b?[\\\"']*(?:[\w-]*[_-])?(?:{_HIDDEN_NAMES})(?:[\\\"']*\s*(?:=>|[:=])|[\\\"']+\s*,)\s*)"
     r"(?P<value>b?\\?\"(?:[^\"\\]|\\[^\"])*\\?\"|b?'(?:[^'\\]|\\.)*'|[^\s,;&\"'(){}\[\]]+)"
 )
 

@@ -1,0 +1,176 @@
+"""What the process says about itself: one line of log per event, and metrics for Prometheus."""
+
+import asyncio
+import json
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+from loguru import logger
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.process_collector import ProcessCollector
+
+from backend.infrastructure.redaction import redact, redacted
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+LAG_PROBE_SECONDS = 0.5
+# Facts of the request at hand live under this name and are written as fields of their own.
+FACTS = "facts"
+
+
+def configure_logging(*, level: str = "info", as_text: bool = False, stream: TextIO | None = None) -> None:
+    """Send everything, the standard library's and uvicorn's loggers included, through one place without secrets."""
+    logger.remove()
+    out = stream or sys.stderr
+    write = _text_line if as_text else _json_line
+
+    def sink(message: "Message") -> None:
+        out.write(write(message.record) + "\n")
+        out.flush()
+
+    logger.add(sink, level=level.upper(), format="{message}", backtrace=False, diagnose=False, catch=True)
+    logging.basicConfig(handlers=[_Forward()], level=logging.getLevelName(level.upper()), force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "fastapi"):
+        log = logging.getLogger(name)
+        log.handlers.clear()
+        log.propagate = True
+    # Requests are logged by our own edge; these would say it again, with whole addresses.
+    for name in ("uvicorn.access", "httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Forward(logging.Handler):
+    """Hands a record of the standard library on, with the name of the logger that made it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            level: str | int = logger.level(record.levelname).name
+        except ValueError:
+            level = record.levelno
+        # The message goes in as an argument, so that braces in it are not read as a format.
+        bound = logger.bind(logger=record.name)
+        bound.opt(exception=record.exc_info, depth=6).log(level, "{}", record.getMessage())
+
+
+def _json_line(record: "Record") -> str:
+    line = {
+        "time": record["time"].astimezone().isoformat(timespec="milliseconds"),
+        "level": record["level"].name.lower(),
+        **_fields(record),
+        "message": redact(record["message"]),
+    }
+    if record["exception"] is not None:
+        line["exception"] = redact(_trace(record))
+    return json.dumps(line, ensure_ascii=True, separators=(",", ":"))
+
+
+def _text_line(record: "Record") -> str:
+    fields = _fields(record)
+    name = fields.pop("logger")
+    rest = "".join(f" {key}={value}" for key, value in fields.items() if value is not None)
+    line = f"{record['time']:HH:mm:ss.SSS} {record['level'].name:<7} {name}: {redact(record['message'])}{rest}"
+    # One event, one line: what a caller sent must not look like an event of its own.
+    line = line.replace("\r", "\\r").replace("\n", "\\n").replace("\x1b", "\\x1b")
+    return line if record["exception"] is None else f"{line}\n{redact(_trace(record))}"
+
+
+def _fields(record: "Record") -> dict[str, Any]:
+    extra = dict(record["extra"])
+    facts = extra.pop(FACTS, {})
+    name = extra.pop("logger", record["name"])
+    fields = {**facts, **extra}
+    return {"logger": name, **{key: redacted(key, value) for key, value in fields.items() if value is not None}}
+
+
+def _trace(record: "Record") -> str:
+    problem = record["exception"]
+    if problem is None or problem.value is None:
+        return ""
+    return "".join(traceback.format_exception(problem.type, problem.value, problem.traceback)).rstrip()
+
+
+class Monitor:
+    """Every metric of the process, named tidemark_*, in base units; labels are route templates, never ids."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(namespace="tidemark", registry=self.registry)
+        self._requests = self._counter("http_requests", "Requests answered.", "method", "route", "status")
+        self._durations = Histogram(
+            "tidemark_http_request_duration_seconds",
+            "From the request's first byte to the answer's last.",
+            ("method", "route"),
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self._in_flight = Gauge("tidemark_http_requests_in_flight", "Requests at work.", registry=self.registry)
+        self._problems = self._counter("http_problems", "Requests refused or failed, by error code.", "code")
+        self._unexpected = self._counter("unexpected_errors", "Errors that nobody expected.")
+        self._rate_limited = self._counter("rate_limited", "Requests refused by a rate limit.", "limit")
+        self._tokens = self._counter("token_checks", "Access tokens checked.", "outcome")
+        self._loop_lag = Histogram(
+            "tidemark_event_loop_lag_seconds",
+            "How late the event loop runs what is due.",
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self._pool_wait = Histogram(
+            "tidemark_database_pool_wait_seconds",
+            "Waiting for a database connection.",
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"tidemark_{name}", meaning, labels, registry=self.registry)
+
+    @contextmanager
+    def request_in_flight(self) -> Iterator[None]:
+        with self._in_flight.track_inprogress():
+            yield
+
+    def request_finished(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        self._requests.labels(method, route, str(status)).inc()
+        self._durations.labels(method, route).observe(seconds)
+
+    def problem(self, code: str) -> None:
+        self._problems.labels(code).inc()
+
+    def unexpected_error(self) -> None:
+        self._unexpected.inc()
+
+    def rate_limited(self, limit: str) -> None:
+        self._rate_limited.labels(limit).inc()
+
+    def token_checked(self, outcome: str) -> None:
+        self._tokens.labels(outcome).inc()
+
+    def pool_waited(self, seconds: float) -> None:
+        self._pool_wait.observe(seconds)
+
+    def watch_pool(self, size: Callable[[], int], idle: Callable[[], int]) -> None:
+        """Report a pool's connections whenever the metrics are read."""
+        for name, meaning, read in (
+            ("database_pool_connections", "Database connections that are open.", size),
+            ("database_pool_idle_connections", "Database connections that are open and free.", idle),
+        ):
+            Gauge(f"tidemark_{name}", meaning, registry=self.registry).set_function(read)
+
+    async def watch_event_loop(self) -> None:
+        """Measure the event loop until cancelled."""
+        while True:
+            due = time.perf_counter() + LAG_PROBE_SECONDS
+            await asyncio.sleep(LAG_PROBE_SECONDS)
+            self._loop_lag.observe(max(0.0, time.perf_counter() - due))
+
+    def exposition(self) -> tuple[bytes, str]:
+        """The metrics as Prometheus reads them, and their content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
