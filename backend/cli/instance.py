@@ -1,0 +1,99 @@
+"""The running instance of a data directory: who holds it, and where it answers."""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from backend.domain.errors import DataDirectoryInUse, DataDirectoryUnusable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """What the serving process writes down for the other commands. Holds no secret."""
+
+    pid: int
+    url: str
+    mode: str
+    version: str
+    started_at: str
+    data_dir: str
+    mailbox_url: str | None = None
+
+
+@contextlib.contextmanager
+def hold(data_dir: Path) -> Iterator["Held"]:
+    """Be the only process that serves or changes this data directory; the kernel lets go when the process ends."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        handle = os.open(data_dir / "tidemark.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        raise DataDirectoryUnusable(
+            f"The data directory {data_dir} cannot be used: {problem.strerror}. Choose another with --data-dir."
+        ) from problem
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise _in_use(data_dir) from None
+        yield Held(data_dir)
+    finally:
+        os.close(handle)
+
+
+class Held:
+    """The right to announce an instance on a data directory."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "running.json"
+        self._path.unlink(missing_ok=True)
+
+    def announce(self, instance: Instance) -> None:
+        fresh = self._path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(asdict(instance), file, indent=2)
+        fresh.replace(self._path)
+
+    def withdraw(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def find(data_dir: Path) -> Instance | None:
+    """The instance that serves this data directory now; what a killed one left behind does not count."""
+    if not is_held(data_dir):
+        return None
+    try:
+        content = json.loads((data_dir / "running.json").read_text())
+        return Instance(**{field.name: content[field.name] for field in fields(Instance)})
+    except (FileNotFoundError, ValueError, KeyError):
+        return None  # it is starting, or stopping
+
+
+def is_held(data_dir: Path) -> bool:
+    try:
+        handle = os.open(data_dir / "tidemark.lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except PermissionError as problem:
+        raise DataDirectoryUnusable(
+            f"The data directory {data_dir} belongs to another user. Run this command as that user."
+        ) from problem
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _in_use(data_dir: Path) -> DataDirectoryInUse:
+    instance = find(data_dir)
+    where = f"at {instance.url} (process {instance.pid})" if instance else "and is just starting or stopping"
+    return DataDirectoryInUse(
+        f"Tidemark already runs on {data_dir} {where}. Use that one, stop it first, or choose another --data-dir."
+    )

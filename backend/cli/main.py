@@ -1,0 +1,58 @@
+"""The command `tidemark`: nouns, then verbs. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 130 interrupted."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from backend.cli import users
+from backend.cli.doctor import doctor
+from backend.cli.migrate import migrate
+from backend.cli.serve import serve
+from backend.cli.status import status
+from backend.domain.errors import ConfigurationError, TidemarkError
+from backend.version import VERSION
+
+app = typer.Typer(
+    name="tidemark",
+    help="Research strategies, run backtests and train models, many users on one installation.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(serve)
+app.command()(status)
+app.command()(doctor)
+app.command()(migrate)
+app.add_typer(users.app, name="user")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"tidemark {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; an error that has a name is said in one paragraph, without a traceback."""
+    try:
+        app()
+    except TidemarkError as problem:
+        print(f"{problem.title}.\n{problem.detail}\n(code: {problem.code})", file=sys.stderr)
+        sys.exit(3 if isinstance(problem, ConfigurationError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

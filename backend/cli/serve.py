@@ -1,0 +1,194 @@
+"""`tidemark serve`: take the data directory and a port, open the house, answer until told to stop."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backend.cli.options import DataDir
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    import uvicorn
+
+    from backend.bootstrap import House
+    from backend.cli.instance import Held
+    from backend.settings import Settings
+
+DEFAULT_PORT = 8000
+PORTS_TO_TRY = 50
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to bind to. Default: 127.0.0.1.", show_default=False)] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port to bind to; 0 takes any. Default: 8000, or the next free one.", show_default=False),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Start the API, the web app and the queue, with an embedded Postgres unless DATABASE_URL is set."""
+    from backend.cli.instance import hold
+    from backend.settings import read_settings
+
+    settings = read_settings(host=host, port=port, data_dir=data_dir)
+    # From here on a signal asks for an orderly end: whatever was started is stopped again.
+    with _stop_requests() as stop, hold(settings.data_dir) as held, _bind(settings) as listener:
+        _run(_serve(settings, held, listener, stop))
+    if stop.signal == signal.SIGINT:
+        raise typer.Exit(130)
+
+
+class Stop:
+    """Remembers the signal that asked for the end; a second Ctrl-C does not wait for open requests."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self.server: uvicorn.Server | None = None
+
+    def __call__(self, number: int, _frame: "FrameType | None") -> None:
+        if self.server is not None:
+            self.server.force_exit = self.signal is not None
+            self.server.should_exit = True
+        if self.signal is None:
+            say("Stopping.")
+        self.signal = number
+
+    @property
+    def requested(self) -> bool:
+        return self.signal is not None
+
+
+@contextlib.contextmanager
+def _stop_requests() -> Iterator[Stop]:
+    stop = Stop()
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _bind(settings: "Settings") -> socket.socket:
+    """The port that was asked for or an error; otherwise 8000 or the next free one."""
+    from backend.domain.errors import InvalidSetting, PortTaken
+
+    if settings.port is not None:
+        candidates = [settings.port]
+    else:
+        candidates = [*range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TO_TRY), 0]
+    for candidate in candidates:
+        try:
+            family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+            listener = socket.socket(family, socket.SOCK_STREAM)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((settings.host, candidate))
+            listener.listen(2048)
+        except PermissionError as problem:
+            raise InvalidSetting("TIDEMARK_PORT", f"port {candidate} needs more rights; take one above 1023.") from problem
+        except socket.gaierror as problem:
+            raise InvalidSetting("TIDEMARK_HOST", f"{settings.host} is not an address of this machine.") from problem
+        except OSError as problem:
+            listener.close()
+            if problem.errno != 98 and problem.errno != 48:
+                raise InvalidSetting("TIDEMARK_HOST", f"{settings.host} cannot be bound: {problem.strerror}.") from problem
+            if settings.port is not None:
+                raise PortTaken(settings.host, candidate) from problem
+        else:
+            if settings.port is None and candidate != DEFAULT_PORT:
+                say(f"Port {DEFAULT_PORT} is taken, so Tidemark uses {listener.getsockname()[1]}.")
+            return listener
+    raise PortTaken(settings.host, DEFAULT_PORT)
+
+
+def _run(main: "asyncio._CoroutineLike[None]") -> None:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+async def _serve(settings: "Settings", held: "Held", listener: socket.socket, stop: Stop) -> None:
+    from backend.bootstrap import open_house
+
+    address = _address(settings, listener)
+    async with open_house(settings, address=address, say=say) as house:
+        if stop.requested:
+            return
+        server = stop.server = _server(settings, house)
+        answering = asyncio.create_task(_announce_when_answering(server, house, held, address))
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            answering.cancel()
+            held.withdraw()
+
+
+def _server(settings: "Settings", house: "House") -> "uvicorn.Server":
+    import uvicorn
+
+    from backend.api.app import create_app
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield  # signals are ours: Postgres must be stopped after the last request
+
+    return Server(
+        uvicorn.Config(
+            create_app(house),
+            loop="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_graceful_shutdown=5,
+            timeout_keep_alive=20,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+    )
+
+
+async def _announce_when_answering(server: "uvicorn.Server", house: "House", held: "Held", address: str) -> None:
+    from backend.cli.instance import Instance
+    from backend.version import VERSION
+
+    while not server.started:
+        await asyncio.sleep(0.01)
+    held.announce(
+        Instance(
+            pid=os.getpid(),
+            url=address,
+            mode=house.project.mode,
+            version=VERSION,
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            data_dir=str(house.settings.data_dir),
+            mailbox_url=house.mailbox_url,
+        )
+    )
+    say(f"Tidemark {VERSION} answers at {address}")
+    if house.mailbox_url:
+        say(f"Mails that it would send are kept at {house.mailbox_url}")
+    say("Press Ctrl-C to stop.")
+
+
+def _address(settings: "Settings", listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)

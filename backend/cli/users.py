@@ -1,0 +1,114 @@
+"""`tidemark user ...`: what an operator does with accounts, through Supabase Auth's admin API, embedded or hosted."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backend.cli.options import DataDir
+
+if TYPE_CHECKING:
+    from supabase_auth.types import User
+
+    from backend.infrastructure.supabase.auth_admin import AuthAdmin
+
+app = typer.Typer(help="Create, list, promote and suspend users.", no_args_is_help=True, rich_markup_mode=None)
+
+Email = Annotated[str, typer.Argument(help="The user's email address.")]
+
+
+@app.command("create")
+def create(
+    email: Email,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
+    generate: Annotated[bool, typer.Option("--generate", help="Make a password and print it, once.")] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="Make the user an administrator.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Create a user whose address counts as confirmed. The password is asked for, unless an option says otherwise."""
+    import secrets
+
+    if generate:
+        password = secrets.token_urlsafe(15)
+    elif password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    user = _accounts(data_dir).create(email, password, is_admin=admin)
+    print(f"Created {user.email} ({user.id}){', an administrator' if admin else ''}.")
+    if generate:
+        print(f"Password: {password}")
+
+
+@app.command("list")
+def list_users(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List all users, newest first."""
+    import json
+
+    rows = [_row(user) for user in _accounts(data_dir).everyone()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        print("There are no users yet. Create one: tidemark user create you@example.com")
+        return
+    columns = ("email", "role", "state", "created", "last sign-in", "id")
+    widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
+    for row in (dict(zip(columns, columns, strict=True)), *rows):
+        print("  ".join(row[column].ljust(width) for column, width in zip(columns, widths, strict=True)).rstrip())
+
+
+@app.command("promote")
+def promote(
+    email: Email,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Take the administrator's role away again.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a user an administrator. It holds from the user's next token on, within the hour."""
+    user = _accounts(data_dir).set_admin(email, not revoke)
+    print(f"{user.email} is {'no longer' if revoke else 'now'} an administrator.")
+
+
+@app.command("suspend")
+def suspend(
+    email: Email,
+    lift: Annotated[bool, typer.Option("--lift", help="End the suspension.")] = False,
+    hours: Annotated[int, typer.Option("--hours", min=1, help="How long. Default: 100 years.", show_default=False)] = 876_000,
+    data_dir: DataDir = None,
+) -> None:
+    """Suspend a user. It holds at once, also for tokens that are still valid."""
+    user = _accounts(data_dir).suspend(email, hours=0 if lift else hours)
+    print(f"{user.email} {'may sign in again' if lift else 'is suspended'}.")
+
+
+def _accounts(data_dir: "DataDir") -> "AuthAdmin":
+    from backend.bootstrap import open_auth_admin
+    from backend.cli import instance
+    from backend.domain.errors import ServiceUnavailable
+    from backend.settings import read_settings
+
+    settings = read_settings(data_dir=data_dir)
+    running = instance.find(settings.data_dir) if settings.embedded else None
+    if settings.embedded and running is None:
+        raise ServiceUnavailable(f"Tidemark is not running on {settings.data_dir}. Start it with ./scripts/run, then try again.")
+    return open_auth_admin(settings, running.url if running else None)
+
+
+def _row(user: "User") -> dict[str, str]:
+    from datetime import UTC, datetime
+
+    banned_until = getattr(user, "banned_until", None)
+    if isinstance(banned_until, str):
+        banned_until = datetime.fromisoformat(banned_until)
+    suspended = banned_until is not None and banned_until > datetime.now(UTC)
+    return {
+        "email": user.email or ("(demo user)" if user.is_anonymous else "(none)"),
+        "role": "admin" if user.app_metadata.get("role") == "admin" else "user",
+        "state": "suspended" if suspended else "active",
+        "created": f"{user.created_at:%Y-%m-%d}",
+        "last sign-in": f"{user.last_sign_in_at:%Y-%m-%d %H:%M}" if user.last_sign_in_at else "never",
+        "id": user.id,
+    }

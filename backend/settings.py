@@ -1,0 +1,168 @@
+"""This machine's environment, read once. Run configurations are something else: they live in the domain."""
+
+import difflib
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from backend.domain.errors import ConfigurationError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+# What a real Supabase project needs, together; the second name is the one that older projects use.
+PROJECT_NAMES = {
+    "database_url": ("DATABASE_URL",),
+    "supabase_url": ("SUPABASE_URL",),
+    "supabase_publishable_key": ("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY"),
+    "supabase_secret_key": ("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"),
+}
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+def default_data_dir() -> Path:
+    """`.tidemark` in the clone; under /var/lib for a root whose clone Postgres, which never runs as root, can't reach."""
+    if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in (REPOSITORY, *REPOSITORY.parents)):
+        return Path("/var/lib/tidemark") / hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:12]
+    return REPOSITORY / ".tidemark"
+
+
+class Settings(BaseSettings):
+    """Every setting has a default that works; `docs/operations.md` explains each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIDEMARK_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
+
+    env: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int | None = Field(default=None, ge=0, le=65535)  # None: 8000, or the next free one
+    data_dir: Path = Field(default_factory=default_data_dir)
+    public_url: str | None = None
+    cors_origins: CommaSeparated = ()
+    redirect_urls: CommaSeparated = ()
+    trusted_proxies: CommaSeparated = ()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] | None = None  # None: text on a terminal, else JSON
+    metrics_token: SecretStr | None = None
+    rate_limits: Literal["on", "off"] = "on"
+    smtp_url: SecretStr | None = None  # smtp://user:password@host:587?from=tidemark@example.com
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    database_pooler_url: SecretStr | None = None
+    supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
+    supabase_publishable_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices(*PROJECT_NAMES["supabase_publishable_key"])
+    )
+    supabase_secret_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices(*PROJECT_NAMES["supabase_secret_key"])
+    )
+    supabase_jwt_secret: SecretStr | None = Field(default=None, validation_alias="SUPABASE_JWT_SECRET")
+
+    @field_validator("cors_origins", "redirect_urls", "trusted_proxies", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("public_url", "supabase_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("must be an address without a path, such as https://tidemark.example.com")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("database_url", "database_pooler_url")
+    @classmethod
+    def _postgres_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in ("postgres", "postgresql") or not parts.hostname or not parts.username:
+                raise ValueError("must look like postgresql://postgres:PASSWORD@HOST:5432/postgres")
+        return value
+
+    @field_validator("supabase_publishable_key")
+    @classmethod
+    def _not_the_secret_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and value.get_secret_value().startswith("sb_secret_"):
+            raise ValueError("holds a secret key; browsers get this one, so it must be the publishable key")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_or_nothing(self) -> Self:
+        missing = [" or ".join(names) for field, names in PROJECT_NAMES.items() if getattr(self, field) is None]
+        if 0 < len(missing) < len(PROJECT_NAMES):
+            present = [names[0] for field, names in PROJECT_NAMES.items() if getattr(self, field) is not None]
+            raise ValueError(
+                f"A Supabase project needs all of its settings: {', '.join(present)} "
+                f"{'is' if len(present) == 1 else 'are'} set, but missing: {', '.join(missing)}. "
+                "Set the missing ones, or none of them to use the embedded database"
+            )
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        return self.database_url is None
+
+    @property
+    def binds_to_loopback(self) -> bool:
+        return self.host in LOOPBACK_HOSTS
+
+    @property
+    def shows_mailbox(self) -> bool:
+        """The mailbox holds everybody's codes, so it is for a developer's own machine and nowhere else."""
+        return (
+            self.embedded
+            and self.env == "development"
+            and self.binds_to_loopback
+            and self.smtp_url is None
+            and not self.trusted_proxies
+        )
+
+    @property
+    def logs_as_text(self) -> bool:
+        return sys.stderr.isatty() if self.log_format is None else self.log_format == "text"
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The environment, overridden by what the command line says; a mistake is one error that names every finding."""
+    env_file = os.environ.get("TIDEMARK_ENV_FILE", str(REPOSITORY / ".env"))
+    try:
+        return Settings(_env_file=env_file or None, **{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as problem:
+        findings = []
+        for error in problem.errors(include_url=False, include_input=False):
+            name = _environment_name(str(error["loc"][0])) if error["loc"] else ""
+            findings.append(f"{name} {error['msg'].removeprefix('Value error, ')}".strip())
+        raise ConfigurationError("; ".join(findings) + ".") from None
+
+
+def unknown_names(environment: dict[str, str]) -> dict[str, str | None]:
+    """TIDEMARK_ variables that mean nothing here, each with the name that was probably meant."""
+    known = {_environment_name(name) for name in Settings.model_fields} | {
+        "TIDEMARK_ENV_FILE",
+        "TIDEMARK_PYTHON",
+        "TIDEMARK_TOKEN",
+    }
+    unknown = sorted(name for name in environment if name.startswith("TIDEMARK_") and name not in known)
+    return {name: next(iter(difflib.get_close_matches(name, known, n=1)), None) for name in unknown}
+
+
+def _environment_name(field: str) -> str:
+    if field.isupper():
+        return field
+    return PROJECT_NAMES.get(field, (field.upper() if field == "supabase_jwt_secret" else f"TIDEMARK_{field.upper()}",))[0]

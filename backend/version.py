@@ -1,0 +1,3 @@
+"""The version of Tidemark, said once."""
+
+VERSION = "0.1.0"
