@@ -1,11 +1,14 @@
 """Who is calling, and what a person keeps about themselves: identity, profile, preferences, sessions."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+from backend.domain.errors import InputError, InvalidInput
 
 DISPLAY_NAME_MAX_LENGTH = 80
 
@@ -94,3 +97,21 @@ class Session:
     user_agent: str | None
     ip: str | None
     is_current: bool
+
+
+def clean_display_name(text: str) -> str:
+    """The name as it is kept: trimmed, one line, of a readable length, without characters that disguise the text."""
+    name = " ".join(text.split())
+    if not name:
+        raise InvalidInput([InputError(pointer="/display_name", detail="A name needs at least one visible character.")])
+    if len(name) > DISPLAY_NAME_MAX_LENGTH:
+        raise InvalidInput(
+            [InputError(pointer="/display_name", detail=f"A name has at most {DISPLAY_NAME_MAX_LENGTH} characters.")]
+        )
+    if any(unicodedata.category(character) in ("Cc", "Cs") or character in _DIRECTION_MARKS for character in name):
+        raise InvalidInput([InputError(pointer="/display_name", detail="A name has no control characters.")])
+    return name
+
+
+# They make text read in another order than it is stored, so that one name looks like another.
+_DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -153,7 +153,7 @@ class VersionRequired(TidemarkError):
 
 @dataclass(frozen=True, kw_only=True)
 class InputError:
-    """One thing wrong with the input: a JSON pointer to it (`/display_name`) and what is wrong."""
+    """One thing wrong with the input: where (`/display_name` in the body, else `/query/limit` and the like) and what."""
 
     pointer: str
     detail: str
@@ -178,7 +178,7 @@ class InvalidCursor(InvalidInput):
 
     def __init__(self) -> None:
         super().__init__(
-            [InputError(pointer="/cursor", detail="Not a cursor of this list.")],
+            [InputError(pointer="/query/cursor", detail="Not a cursor of this list.")],
             "This cursor was not made by this list. Start again without one.",
         )
 
@@ -191,7 +191,11 @@ class IdempotencyKeyInvalid(InvalidInput):
 
     def __init__(self) -> None:
         super().__init__(
-            [InputError(pointer="/Idempotency-Key", detail="1 to 255 letters, digits or any of _ - . : needed.")],
+            [
+                InputError(
+                    pointer="/header/Idempotency-Key", detail="1 to 255 letters, digits or any of _ - . : needed."
+                )
+            ],
             "An Idempotency-Key has 1 to 255 letters, digits or any of '_', '-', '.' and ':'; a UUID is a good one.",
         )
 
@@ -204,7 +208,7 @@ class IdempotencyKeyReused(InvalidInput):
 
     def __init__(self) -> None:
         super().__init__(
-            [InputError(pointer="/Idempotency-Key", detail="Already used for a different request.")],
+            [InputError(pointer="/header/Idempotency-Key", detail="Already used for a different request.")],
             "This Idempotency-Key was used for a different request in the last 24 hours. Use a new one.",
         )
 

@@ -30,6 +30,9 @@ class AccountRepository(Protocol):
 
     async def profile(self, user_id: UUID) -> Profile | None: ...
 
+    async def ensure_profile(self) -> None:
+        """Write the acting user's profile should it be missing; the account itself counts, whatever became of it."""
+
     async def change_profile(self, user_id: UUID, change: ProfileChange, *, version: int | None) -> Profile | None:
         """Apply the change if the profile still has that version (any, when None); None when nothing matched."""
 

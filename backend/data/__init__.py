@@ -1,0 +1,1 @@
+"""What we know: tables and, later, market data."""
