@@ -1,0 +1,1 @@
+"""The parts of the embedded Postgres; `embedded_postgres.py` puts them together."""
