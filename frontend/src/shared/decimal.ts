@@ -71,3 +71,27 @@ export function trim(number: Decimal, least = 0): Decimal {
   }
   return { negative: number.negative && coefficient !== 0n, coefficient, scale }
 }
+
+/** The number as machines write it: ASCII minus, no grouping, no trailing zeros beyond those given. */
+export function plainText(number: Decimal): string {
+  return (number.negative && number.coefficient !== 0n ? '-' : '') + digitsOf(number).replaceAll(',', '')
+}
+
+/** `value` plus `steps` times `step`, exactly, held within the bounds. */
+export function stepBy(value: string, step: string, steps: number, min?: string, max?: string): string {
+  const start = parseDecimal(value)
+  const size = parseDecimal(step)
+  if (start === null || size === null) return value
+  const scale = Math.max(start.scale, size.scale)
+  let at = signed(start, scale) + signed(size, scale) * BigInt(steps)
+  const least = parseDecimal(min)
+  const most = parseDecimal(max)
+  if (least !== null && at < signed(least, scale)) at = signed(least, scale)
+  if (most !== null && at > signed(most, scale)) at = signed(most, scale)
+  return plainText({ negative: at < 0n, coefficient: at < 0n ? -at : at, scale })
+}
+
+function signed(number: Decimal, scale: number): bigint {
+  const { negative, coefficient } = round(number, scale)
+  return negative ? -coefficient : coefficient
+}
