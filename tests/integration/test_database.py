@@ -1,0 +1,185 @@
+"""Acting as a user: role, claims and suspension hold for one transaction, and a lost database is said so."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from backend.domain.accounts import Identity
+from backend.domain.errors import AccountSuspended, DatabaseUnavailable
+from backend.infrastructure.database import Database
+from tests.cluster import FreshDatabase
+
+
+def identity(user_id: UUID, **claims: object) -> Identity:
+    return Identity(
+        user_id=user_id,
+        email=None,
+        is_admin=False,
+        is_anonymous=False,
+        session_id=None,
+        expires_at=datetime.now(UTC) + timedelta(hours=1),
+        claims={"sub": str(user_id), "role": "authenticated", **claims},
+    )
+
+
+@pytest.fixture
+async def pool(database: FreshDatabase) -> AsyncIterator[Database]:
+    pool = Database(database.dsn("app_api"), min_size=1, max_size=3)
+    await pool.open()
+    yield pool
+    await pool.close()
+
+
+async def test_role_claims_and_limits_hold_inside_the_transaction_only(database: FreshDatabase, pool: Database) -> None:
+    user_id = await database.add_user()
+    async with pool.acting_as(identity(user_id)) as connection:
+        assert await connection.fetchval("select current_user") == "authenticated"
+        assert await connection.fetchval("select auth.uid()") == user_id
+        assert await connection.fetchval("show statement_timeout") == "8s"
+        assert await connection.fetchval("show search_path") == "public, extensions"
+    async with pool.acting_as(None) as connection:
+        assert await connection.fetchval("select current_user") == "anon"
+        assert await connection.fetchval("select auth.uid()") is None
+        assert await connection.fetchval("show statement_timeout") == "3s"
+
+
+async def test_the_role_of_a_token_is_never_taken_over(database: FreshDatabase, pool: Database) -> None:
+    user_id = await database.add_user()
+    async with pool.acting_as(identity(user_id, role="service_role")) as connection:
+        assert await connection.fetchval("select current_user") == "authenticated"
+        assert await connection.fetchval("select auth.role()") == "authenticated"
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["banned_until = now() + interval '1 hour'", "deleted_at = now()"],
+    ids=["banned", "deleted"],
+)
+async def test_a_suspended_user_is_refused_at_once(database: FreshDatabase, pool: Database, change: str) -> None:
+    user_id = await database.add_user()
+    async with pool.acting_as(identity(user_id)):
+        pass
+    connection = await asyncpg.connect(database.dsn("supabase_auth_admin"))
+    await connection.execute(f"update auth.users set {change} where id = $1", user_id)
+    await connection.close()
+    with pytest.raises(AccountSuspended):
+        async with pool.acting_as(identity(user_id)):
+            pytest.fail("the block of a suspended user must not run")
+
+
+async def test_a_ban_that_has_passed_no_longer_counts(database: FreshDatabase, pool: Database) -> None:
+    user_id = await database.add_user(banned_until=datetime.now(UTC) - timedelta(minutes=1))
+    async with pool.acting_as(identity(user_id)) as connection:
+        assert await connection.fetchval("select auth.uid()") == user_id
+
+
+async def test_an_unknown_user_is_refused(pool: Database) -> None:
+    with pytest.raises(AccountSuspended):
+        async with pool.acting_as(identity(uuid4())):
+            pytest.fail("the block of an unknown user must not run")
+
+
+async def test_a_readonly_transaction_cannot_write(database: FreshDatabase, pool: Database) -> None:
+    user_id = await database.add_user()
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with pool.acting_as(identity(user_id), readonly=True) as connection:
+            await connection.execute("update public.profiles set display_name = 'x' where user_id = $1", user_id)
+
+
+async def test_an_error_in_the_block_undoes_its_writes(database: FreshDatabase, pool: Database) -> None:
+    user_id = await database.add_user("kept@example.com")
+    with pytest.raises(LookupError):
+        async with pool.acting_as(identity(user_id)) as connection:
+            await connection.execute("update public.profiles set display_name = 'x' where user_id = $1", user_id)
+            raise LookupError
+    async with pool.acting_as(identity(user_id)) as connection:
+        assert await connection.fetchval("select display_name from public.profiles") == "kept"
+
+
+async def test_a_role_that_leaked_into_the_session_is_gone_with_the_next_user(
+    database: FreshDatabase, pool: Database
+) -> None:
+    user_id = await database.add_user()
+    single = Database(database.dsn("app_api"), min_size=1, max_size=1)
+    await single.open()
+    async with single.acting_as(identity(user_id)) as connection:
+        await connection.execute("set session role authenticated")
+        await connection.execute("select set_config('request.jwt.claims', $1, false)", json.dumps({"sub": "x"}))
+    async with single._connection() as connection:
+        assert await connection.fetchval("select current_user") == "app_api"
+        assert await connection.fetchval("select current_setting('request.jwt.claims', true)") in ("", None)
+    await single.close()
+
+
+async def test_a_connection_that_dies_is_unavailable_and_the_pool_recovers(
+    database: FreshDatabase, pool: Database
+) -> None:
+    user_id = await database.add_user()
+    with pytest.raises(DatabaseUnavailable):
+        async with pool.acting_as(identity(user_id)) as connection:
+            await _end_other_sessions(database)
+            await connection.fetchval("select 1")
+    async with pool.acting_as(identity(user_id)) as connection:
+        assert await connection.fetchval("select auth.uid()") == user_id
+
+
+async def test_idle_connections_that_died_are_replaced_without_an_error(
+    database: FreshDatabase, pool: Database
+) -> None:
+    await pool.check()
+    await _end_other_sessions(database)
+    await asyncio.sleep(0.1)
+    await pool.check()
+
+
+async def test_a_query_that_takes_too_long_is_unavailable(database: FreshDatabase, pool: Database) -> None:
+    with pytest.raises(DatabaseUnavailable, match="too long"):
+        async with pool.acting_as(None) as connection:
+            await connection.execute("set local statement_timeout = '50ms'")
+            await connection.execute("select pg_sleep(5)")
+
+
+async def test_wrong_arguments_are_a_defect_and_not_an_outage(pool: Database) -> None:
+    with pytest.raises(asyncpg.DataError):
+        async with pool.acting_as(None) as connection:
+            await connection.fetchval("select $1::int", "not a number")
+
+
+async def test_no_database_at_all_is_unavailable(unused_port: int) -> None:
+    closed = Database(f"postgresql://app_api:x@127.0.0.1:{unused_port}/postgres")
+    with pytest.raises(DatabaseUnavailable):
+        await closed.open()
+
+
+async def test_a_pool_without_prepared_statements_serves_a_transaction_pooler(database: FreshDatabase) -> None:
+    user_id = await database.add_user()
+    pool = Database(database.dsn("app_api"), min_size=1, max_size=1, statement_cache=False)
+    await pool.open()
+    for _ in range(2):
+        async with pool.acting_as(identity(user_id)) as connection:
+            assert await connection.fetchval("select auth.uid()") == user_id
+            assert await connection.fetchval("select count(*) from pg_prepared_statements where name <> ''") == 0
+    await pool.close()
+
+
+@pytest.fixture
+def unused_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _end_other_sessions(database: FreshDatabase) -> None:
+    connection = await asyncpg.connect(database.dsn("supabase_admin"))
+    await connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    await connection.close()
