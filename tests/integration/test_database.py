@@ -93,10 +93,14 @@ async def test_a_readonly_transaction_cannot_write(database: FreshDatabase, pool
 
 async def test_an_error_in_the_block_undoes_its_writes(database: FreshDatabase, pool: Database) -> None:
     user_id = await database.add_user("kept@example.com")
-    with pytest.raises(LookupError):
+
+    async def rename_and_fail() -> None:
         async with pool.acting_as(identity(user_id)) as connection:
             await connection.execute("update public.profiles set display_name = 'x' where user_id = $1", user_id)
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await rename_and_fail()
     async with pool.acting_as(identity(user_id)) as connection:
         assert await connection.fetchval("select display_name from public.profiles") == "kept"
 
@@ -120,10 +124,14 @@ async def test_a_connection_that_dies_is_unavailable_and_the_pool_recovers(
     database: FreshDatabase, pool: Database
 ) -> None:
     user_id = await database.add_user()
-    with pytest.raises(DatabaseUnavailable):
+
+    async def ask_after_the_connection_died() -> None:
         async with pool.acting_as(identity(user_id)) as connection:
             await _end_other_sessions(database)
             await connection.fetchval("select 1")
+
+    with pytest.raises(DatabaseUnavailable):
+        await ask_after_the_connection_died()
     async with pool.acting_as(identity(user_id)) as connection:
         assert await connection.fetchval("select auth.uid()") == user_id
 
@@ -138,10 +146,13 @@ async def test_idle_connections_that_died_are_replaced_without_an_error(
 
 
 async def test_a_query_that_takes_too_long_is_unavailable(database: FreshDatabase, pool: Database) -> None:
-    with pytest.raises(DatabaseUnavailable, match="too long"):
+    async def sleep_past_the_limit() -> None:
         async with pool.acting_as(None) as connection:
             await connection.execute("set local statement_timeout = '50ms'")
             await connection.execute("select pg_sleep(5)")
+
+    with pytest.raises(DatabaseUnavailable, match="too long"):
+        await sleep_past_the_limit()
 
 
 async def test_wrong_arguments_are_a_defect_and_not_an_outage(pool: Database) -> None:
