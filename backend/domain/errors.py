@@ -153,7 +153,7 @@ class VersionRequired(TidemarkError):
 
 @dataclass(frozen=True, kw_only=True)
 class InputError:
-    """One thing wrong with the input: where (`/display_name` in the body, else `/query/limit` and the like) and what."""
+    """One thing wrong with the input: where (`/display_name` in the body, else `/query/limit` or so) and what."""
 
     pointer: str
     detail: str

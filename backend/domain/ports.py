@@ -4,6 +4,7 @@ A port appears here with its first tenant. Beside each real adapter stands a fak
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -98,3 +99,21 @@ class RateLimiter(Protocol):
     """Counts requests by who makes them."""
 
     async def take(self, limit: RateLimit, who: str) -> Allowance: ...
+
+
+class Meter(Protocol):
+    """Counts what happens at the edge, for whoever watches the installation."""
+
+    def request_in_flight(self) -> AbstractContextManager[None]: ...
+
+    def request_finished(self, *, method: str, route: str, status: int, seconds: float) -> None: ...
+
+    def problem(self, code: str) -> None: ...
+
+    def unexpected_error(self) -> None: ...
+
+    def rate_limited(self, limit: str) -> None: ...
+
+    def token_checked(self, outcome: str) -> None: ...
+
+    def exposition(self) -> tuple[bytes, str]: ...

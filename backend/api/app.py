@@ -1,0 +1,140 @@
+"""The app factory: what a request passes, in order, and which door it takes."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.api.context import context_of
+from backend.api.cors import CrossOrigin
+from backend.api.documentation import tidy
+from backend.api.edge import Edge
+from backend.api.errors import answer_errors
+from backend.api.limits import BodyLimit, RateLimits
+from backend.api.routers import accounts, config, health, problems
+from backend.api.security import KnownHosts, SecurityHeaders, web_policy
+from backend.api.web import WebApp
+from backend.bootstrap import WEB_APP, House
+from backend.version import VERSION
+
+SMALLEST_WORTH_COMPRESSING = 1024
+AUTH_PATH = "/auth/v1"
+API_PATHS = ("/api", "/healthz", "/readyz", "/metrics", "/problems")
+
+
+def create_app(house: House, *, web_app: Path = WEB_APP) -> ASGIApp:
+    """The whole site over an open house: API, Supabase Auth where it is ours, and the web app."""
+    settings, project = house.settings, house.project
+    hosted = [project.url] if project.mode == "supabase" else []
+    doors: ASGIApp = Doors(
+        auth=house.auth,
+        api=_api_door(house),
+        web=WebApp(web_app, policy=web_policy(hosted)),
+    )
+    public_url = settings.public_url or ""
+    doors = SecurityHeaders(doors, is_https=public_url.startswith("https://"))
+    # The name to bind to, when it is one, is ours too.
+    doors = KnownHosts(
+        doors, addresses=[public_url, house.address, f"//{settings.host}" if ":" not in settings.host else None]
+    )
+    return Edge(doors, house.monitor)
+
+
+def describe_api() -> FastAPI:
+    """The API alone: its operations and their documentation. It answers once `app.state.house` is set."""
+    app = FastAPI(
+        title="Tidemark",
+        version=VERSION,
+        description="Research strategies, run backtests and train models.",
+        openapi_url="/api/openapi.json",
+        # Their pages load scripts from elsewhere, which our policy forbids.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for feature in (health, config, accounts, problems):
+        app.include_router(feature.router)
+    answer_errors(app)
+
+    def openapi() -> dict[str, object]:
+        if app.openapi_schema is None:
+            app.openapi_schema = tidy(
+                get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            )
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+    return app
+
+
+def _api_door(house: House) -> ASGIApp:
+    api = describe_api()
+    api.state.house = house
+    door: ASGIApp = BodyLimit(_Routed(api))
+    door = GZipMiddleware(door, minimum_size=SMALLEST_WORTH_COMPRESSING)
+    if house.limiter is not None:
+        door = RateLimits(door, house.limiter, house.monitor)
+    return CrossOrigin(door, house.settings.cors_origins)
+
+
+class Doors:
+    """Sends a request to the part that answers it. Each part brings its own wrappers; a stream can go without any."""
+
+    def __init__(self, *, auth: ASGIApp | None, api: ASGIApp, web: ASGIApp) -> None:
+        self._auth = None if auth is None else Mount(AUTH_PATH, app=auth)
+        self._api = api
+        self._web = web
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "lifespan":
+                await _lifespan(receive, send)
+            case "websocket":
+                await send({"type": "websocket.close", "code": 1000})
+            case _:
+                await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if self._auth is not None and path.startswith(f"{AUTH_PATH}/"):
+            context_of(scope).route = f"{AUTH_PATH}/*"
+            _, child_scope = self._auth.matches(scope)
+            await self._auth.handle({**scope, **child_scope}, receive, send)
+        elif any(path == prefix or path.startswith(f"{prefix}/") for prefix in API_PATHS):
+            await self._api(scope, receive, send)
+        else:
+            await self._web(scope, receive, send)
+
+
+class _Routed:
+    """Tells the metrics which template matched, and lets every GET be asked as HEAD."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_head = scope["method"] == "HEAD"
+        inner = {**scope, "method": "GET"} if is_head else scope
+        try:
+            await self._app(inner, receive, _without_body(send) if is_head else send)
+        finally:
+            context_of(scope).route = getattr(inner.get("route"), "path", context_of(scope).route)
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Nothing to start or stop: the house was opened before and is closed after."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

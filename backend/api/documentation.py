@@ -1,0 +1,106 @@
+"""What OpenAPI says about answers: examples of each, and every error that an operation can give."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.api import errors as edge
+from backend.api.errors import MEDIA_TYPE, problem_body, status_of
+from backend.domain import errors as domain
+from backend.domain.errors import InputError, TidemarkError
+
+Responses = dict[int | str, dict[str, Any]]
+
+EXAMPLE_REQUEST_ID = "9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e"
+ALWAYS: tuple[TidemarkError, ...] = (domain.RateLimited(12), edge.UnknownHost(), TidemarkError())
+SIGNED_IN: tuple[TidemarkError, ...] = (
+    domain.NotSignedIn(),
+    domain.TokenRejected("it has expired"),
+    domain.AccountSuspended(),
+    domain.DatabaseUnavailable(),
+)
+WITH_BODY: tuple[TidemarkError, ...] = (
+    edge.MalformedBody("The body is not valid JSON: Expecting value at character 1."),
+    domain.BodyTooLarge(1024 * 1024),
+)
+
+
+class ProblemError(BaseModel):
+    """One thing wrong with the input."""
+
+    pointer: str = Field(description="Where: a JSON pointer into the body, else below /query, /path or /header.")
+    detail: str
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 describes it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Where this kind of error is explained.")
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="The path that was asked for.")
+    code: str = Field(description="The kind of error, for programs.")
+    request_id: str = Field(description="Name it when you ask for help.")
+    errors: list[ProblemError]
+
+
+def invalid(pointer: str, detail: str) -> domain.InvalidInput:
+    return domain.InvalidInput([InputError(pointer=pointer, detail=detail)])
+
+
+def problems(path: str, *found: TidemarkError) -> Responses:
+    """The responses of an operation that can fail like this, with an example each."""
+    responses: Responses = {}
+    for error in (*found, *ALWAYS):
+        errors = error.errors if isinstance(error, domain.InvalidInput) else ()
+        example = problem_body(
+            type(error), detail=error.detail, instance=path, request_id=EXAMPLE_REQUEST_ID, errors=errors
+        )
+        response = responses.setdefault(
+            status_of(type(error)),
+            {"model": Problem, "description": error.title, "content": {MEDIA_TYPE: {"examples": {}}}},
+        )
+        response["content"][MEDIA_TYPE]["examples"][error.code] = {"summary": error.title, "value": example}
+    return responses
+
+
+def shows(model: type[BaseModel], example: BaseModel, description: str, *headers: str, status: int = 200) -> Responses:
+    """The response of success, with its example and the headers that matter."""
+    return {
+        status: {
+            "model": model,
+            "description": description,
+            "content": {"application/json": {"example": example.model_dump(mode="json")}},
+            "headers": {name: HEADERS[name] for name in headers},
+        }
+    }
+
+
+HEADERS: dict[str, dict[str, Any]] = {
+    name: {"description": description, "schema": {"type": "string"}}
+    for name, description in {
+        "ETag": "The version of this answer, for If-None-Match and If-Match.",
+        "Link": 'The next page, as `rel="next"`.',
+        "Idempotency-Replayed": "`true` when this answer was given before.",
+    }.items()
+}
+NOT_MODIFIED: Responses = {
+    304: {"description": "The caller holds the current version.", "headers": {"ETag": HEADERS["ETag"]}}
+}
+
+
+def tidy(schema: dict[str, Any]) -> dict[str, Any]:
+    """Say of problems what is true: their media type, and ours in place of the framework's own error shapes."""
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                content = response.get("content", {})
+                if MEDIA_TYPE in content:
+                    content.pop("application/json", None)
+                    content[MEDIA_TYPE]["schema"] = {"$ref": "#/components/schemas/Problem"}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(unused, None)
+    return schema

@@ -1,0 +1,216 @@
+"""Every error as problem+json (RFC 9457): the domain says what it means, one table here chooses the status."""
+
+import json
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from backend.api.context import context_of
+from backend.domain import errors as domain
+from backend.domain.errors import InputError, TidemarkError
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "/problems/"
+
+# The status of each error is that of its nearest ancestor in this table.
+STATUS: Mapping[type[TidemarkError], int] = {
+    domain.SignInNeeded: 401,
+    domain.NotAllowed: 403,
+    domain.NotFound: 404,
+    domain.Conflict: 409,
+    domain.VersionConflict: 412,
+    domain.BodyTooLarge: 413,
+    domain.InvalidInput: 422,
+    domain.VersionRequired: 428,
+    domain.RateLimited: 429,
+    domain.ServiceUnavailable: 503,
+    TidemarkError: 500,
+}
+
+
+class MalformedBody(TidemarkError):
+    """The body is not the JSON that it says it is."""
+
+    code = "malformed_body"
+    title = "The request body cannot be read"
+
+
+class NoSuchPage(domain.NotFound):
+    """No operation lives at this path."""
+
+    code = "no_such_path"
+    title = "There is nothing at this path"
+
+
+class MethodNotAllowed(TidemarkError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    title = "This path does not answer this method"
+
+
+class UnknownHost(TidemarkError):
+    """The Host header names a machine that we are not; a browser may have been tricked into asking us."""
+
+    code = "unknown_host"
+    title = "This host name is not ours"
+
+
+class BadRequest(TidemarkError):
+    """The request is not understood."""
+
+    code = "bad_request"
+    title = "The request is not understood"
+
+
+class NotReady(domain.ServiceUnavailable):
+    """A part that requests need is not there yet."""
+
+    code = "not_ready"
+    title = "Not ready yet"
+
+
+EDGE_STATUS: Mapping[type[TidemarkError], int] = {
+    BadRequest: 400,
+    MalformedBody: 400,
+    MethodNotAllowed: 405,
+    UnknownHost: 421,
+}
+
+
+def status_of(error: type[TidemarkError]) -> int:
+    return next(
+        (EDGE_STATUS.get(kind) or STATUS[kind]) for kind in error.__mro__ if kind in EDGE_STATUS or kind in STATUS
+    )
+
+
+def problem(
+    error: TidemarkError,
+    scope: Scope,
+    *,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """The answer to a request that failed with this error."""
+    status = status_of(type(error))
+    detail = error.detail if status != 500 else "An unexpected error happened. It was logged under the request id."
+    errors = error.errors if isinstance(error, domain.InvalidInput) else ()
+    request_id = context_of(scope).request_id
+    body = problem_body(type(error), detail=detail, instance=scope["path"], request_id=request_id, errors=errors)
+    context_of(scope).facts["problem"] = error.code
+    return Response(
+        json.dumps({**body, **(more or {})}, ensure_ascii=True).encode(),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": "no-store", **_headers(error), **(headers or {})},
+    )
+
+
+def problem_body(
+    error: type[TidemarkError], *, detail: str, instance: str, request_id: str, errors: Iterable[InputError] = ()
+) -> dict[str, Any]:
+    return {
+        "type": f"{TYPE_PREFIX}{error.code}",
+        "title": error.title,
+        "status": status_of(error),
+        "detail": detail,
+        "instance": instance,
+        "code": error.code,
+        "request_id": request_id,
+        "errors": [{"pointer": found.pointer, "detail": found.detail} for found in errors],
+    }
+
+
+def all_problems() -> list[type[TidemarkError]]:
+    """Every error that an answer can carry, by status and code."""
+    found: set[type[TidemarkError]] = {TidemarkError}
+    waiting: list[type[TidemarkError]] = [TidemarkError]
+    while waiting:
+        children = [kind for kind in waiting.pop().__subclasses__() if not issubclass(kind, domain.ConfigurationError)]
+        found.update(children)
+        waiting.extend(children)
+    return sorted(found, key=lambda kind: (status_of(kind), kind.code))
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Make the app answer every error as a problem."""
+
+    async def on_domain_error(request: Request, error: Exception) -> Response:
+        if not isinstance(error, TidemarkError):
+            raise error
+        return problem(error, request.scope)
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        return problem(_from_http(error, request.scope), request.scope, headers=error.headers)
+
+    async def on_invalid_request(request: Request, error: Exception) -> Response:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        return problem(_from_validation(error), request.scope)
+
+    async def on_unexpected(request: Request, _: Exception) -> Response:
+        return problem(TidemarkError(), request.scope)
+
+    app.add_exception_handler(TidemarkError, on_domain_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_invalid_request)
+    # Starlette raises the error again after this answer; the edge logs it then, once.
+    app.add_exception_handler(Exception, on_unexpected)
+
+
+def _from_http(error: HTTPException, scope: Scope) -> TidemarkError:
+    match error.status_code:
+        case 404:
+            return NoSuchPage(f"Nothing lives at {scope['path']}.")
+        case 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            return MethodNotAllowed(f"{scope['path']} answers {allowed or 'other methods'}, not {scope['method']}.")
+        case 400:
+            return MalformedBody("The body is not valid JSON in UTF-8.")
+        case 413:
+            return domain.BodyTooLarge(int(error.detail))
+        case status if status >= 500:
+            return TidemarkError()
+        case status:
+            return BadRequest(f"{HTTPStatus(status).phrase}.")
+
+
+def _from_validation(error: RequestValidationError) -> TidemarkError:
+    found = error.errors()
+    for one in found:
+        if one["type"] == "json_invalid":
+            return MalformedBody(f"The body is not valid JSON: {one['ctx']['error']} at character {one['loc'][-1]}.")
+    return domain.InvalidInput(InputError(pointer=_pointer(one["loc"]), detail=_sentence(one["msg"])) for one in found)
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    place, *path = location
+    parts = path if place == "body" else location
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def _sentence(text: str) -> str:
+    text = text.removeprefix("Value error, ")
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _headers(error: TidemarkError) -> dict[str, str]:
+    match error:
+        case domain.NotSignedIn():
+            return {"WWW-Authenticate": 'Bearer realm="tidemark"'}
+        case domain.SignInNeeded():
+            return {"WWW-Authenticate": 'Bearer realm="tidemark", error="invalid_token"'}
+        case domain.RateLimited(retry_after=seconds) | domain.ServiceUnavailable(retry_after=seconds):
+            return {"Retry-After": str(seconds)}
+        case domain.BodyTooLarge():
+            return {"Connection": "close"}
+        case _:
+            return {}

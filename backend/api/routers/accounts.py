@@ -1,0 +1,266 @@
+"""One's own profile, preferences and sessions."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+from starlette.responses import Response
+
+from backend.api.dependencies import Caller, Changing, Reading
+from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows
+from backend.api.idempotency import IdempotencyKey, once
+from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
+from backend.api.versions import IfNoneMatch, required_version, tagged
+from backend.domain import accounts as domain
+from backend.domain.errors import (
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    InvalidCursor,
+    RequestInProgress,
+    SessionEnded,
+    SessionNotFound,
+    VersionConflict,
+    VersionRequired,
+)
+
+router = APIRouter(prefix="/api/me", tags=["Account"])
+
+SESSIONS = "sessions"
+
+
+def _without_default(schema: JsonDict) -> None:
+    schema.pop("default", None)
+
+
+class Preferences(BaseModel):
+    """How the web app looks and behaves for one person, on every device."""
+
+    theme: domain.Theme
+    palette: domain.Palette
+    density: domain.Density
+    timezone: str = Field(description="An IANA name.", examples=["Europe/Berlin"])
+    single_key_shortcuts: bool
+
+
+class Profile(BaseModel):
+    """Who is signed in, and what they prefer."""
+
+    user_id: UUID
+    email: str | None = Field(description="Null for a demo account.")
+    display_name: str
+    preferences: Preferences
+    is_demo: bool = Field(description="Signed in without an email address; the account can be upgraded.")
+    is_admin: bool
+    version: int = Field(description="Grows with every change.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class PreferencesChange(BaseModel):
+    """The preferences to change; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    # The defaults only mean "not given": what is given is never null.
+    theme: domain.Theme = Field(default=domain.Theme.SYSTEM, json_schema_extra=_without_default)
+    palette: domain.Palette = Field(default=domain.Palette.DEFAULT, json_schema_extra=_without_default)
+    density: domain.Density = Field(default=domain.Density.COMFORTABLE, json_schema_extra=_without_default)
+    timezone: str = Field(
+        default="",
+        min_length=1,
+        max_length=64,
+        description="An IANA name.",
+        examples=["Europe/Berlin"],
+        json_schema_extra=_without_default,
+    )
+    single_key_shortcuts: bool = Field(default=True, strict=True, json_schema_extra=_without_default)
+
+
+class ProfileChange(BaseModel):
+    """What to change; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    display_name: str = Field(
+        default="",
+        min_length=1,
+        max_length=domain.DISPLAY_NAME_MAX_LENGTH,
+        description="One line of visible characters.",
+        examples=["Ada Lovelace"],
+        json_schema_extra=_without_default,
+    )
+    preferences: PreferencesChange = Field(default_factory=PreferencesChange, json_schema_extra=_without_default)
+
+
+class Session(BaseModel):
+    """One sign-in on one device."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    user_agent: str | None
+    ip: str | None
+    is_current: bool = Field(description="Whether this request belongs to it.")
+
+
+_NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+_USER = UUID("5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f")
+_SESSION = UUID("0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a")
+PROFILE = Profile(
+    user_id=_USER,
+    email="ada@example.com",
+    display_name="Ada Lovelace",
+    preferences=Preferences(
+        theme=domain.Theme.DARK,
+        palette=domain.Palette.DEFAULT,
+        density=domain.Density.COMPACT,
+        timezone="Europe/London",
+        single_key_shortcuts=True,
+    ),
+    is_demo=False,
+    is_admin=False,
+    version=3,
+    created_at=_NOW,
+    updated_at=_NOW,
+)
+SESSION = Session(
+    id=_SESSION, created_at=_NOW, last_seen_at=_NOW, user_agent="Firefox/150.0", ip="192.0.2.7", is_current=True
+)
+CHANGE = {"display_name": "Ada", "preferences": {"theme": "dark", "timezone": "Europe/London"}}
+
+
+@router.get(
+    "",
+    operation_id="read_my_profile",
+    summary="Read one's own profile",
+    responses={
+        **shows(Profile, PROFILE, "Who is signed in.", "ETag"),
+        **NOT_MODIFIED,
+        **problems("/api/me", *SIGNED_IN),
+    },
+)
+async def read_my_profile(request: Request, caller: Caller, services: Changing, _: IfNoneMatch = None) -> Response:
+    """The profile and preferences of the caller, with the ETag that a change must name."""
+    return _answer(request, caller, await services.accounts.profile())
+
+
+@router.patch(
+    "",
+    operation_id="change_my_profile",
+    summary="Change one's own profile",
+    responses={
+        **shows(Profile, PROFILE, "The profile as it is now.", "ETag", "Idempotency-Replayed"),
+        **problems(
+            "/api/me",
+            *SIGNED_IN,
+            *WITH_BODY,
+            RequestInProgress(),
+            VersionConflict(),
+            invalid("/preferences/theme", "Input should be 'system', 'light' or 'dark'."),
+            IdempotencyKeyInvalid(),
+            IdempotencyKeyReused(),
+            VersionRequired(),
+        ),
+    },
+    openapi_extra={"requestBody": {"content": {"application/json": {"example": CHANGE}}}},
+)
+async def change_my_profile(
+    *,
+    request: Request,
+    change: ProfileChange,
+    caller: Caller,
+    services: Changing,
+    version: Annotated[int | None, Depends(required_version)],
+    key: IdempotencyKey = None,
+) -> Response:
+    """Change what is named and leave the rest. If-Match must hold the ETag of the profile that was read."""
+    wanted = _wanted(change)
+
+    async def work() -> Response:
+        return _answer(request, caller, await services.accounts.change_profile(wanted, version=version))
+
+    return await once(request, key, caller, services.idempotency, work)
+
+
+@router.get(
+    "/sessions",
+    operation_id="list_my_sessions",
+    summary="List one's own sessions",
+    responses={
+        **shows(Page[Session], Page[Session](items=[SESSION], next_cursor=None), "Newest first.", "ETag", "Link"),
+        **NOT_MODIFIED,
+        **problems(
+            "/api/me/sessions", *SIGNED_IN, InvalidCursor(), invalid("/query/limit", "Input should be at most 200.")
+        ),
+    },
+)
+async def list_my_sessions(
+    request: Request, services: Reading, limit: Limit = 50, cursor: Cursor = None, _: IfNoneMatch = None
+) -> Response:
+    """Every device on which the caller is signed in."""
+    found = await services.accounts.sessions(limit=limit, after=from_cursor(SESSIONS, cursor))
+    following = to_cursor(SESSIONS, found.next) if found.next else None
+    page = Page[Session](items=[Session.model_validate(session) for session in found.items], next_cursor=following)
+    answer = tagged(request, page)
+    answer.headers.update(link_to_next(request.url.path, limit, following))
+    return answer
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    operation_id="end_my_session",
+    summary="End one of one's own sessions",
+    status_code=204,
+    responses={
+        204: {"description": "The device is signed out."},
+        **problems(
+            "/api/me/sessions/0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+            *SIGNED_IN,
+            SessionEnded(),
+            SessionNotFound(_SESSION),
+            invalid("/path/session_id", "Input should be a valid UUID."),
+        ),
+    },
+)
+async def end_my_session(
+    services: Changing, session_id: Annotated[UUID, Path(description="The session's id.", examples=[str(_SESSION)])]
+) -> Response:
+    """Sign one device out, at once. The session that asks must still be alive itself."""
+    await services.accounts.end_session(session_id)
+    return Response(status_code=204)
+
+
+def _answer(request: Request, caller: domain.Identity, profile: domain.Profile) -> Response:
+    preferences = profile.preferences
+    body = Profile(
+        user_id=profile.user_id,
+        email=caller.email,
+        display_name=profile.display_name,
+        preferences=Preferences(
+            theme=preferences.theme,
+            palette=preferences.palette,
+            density=preferences.density,
+            timezone=preferences.timezone,
+            single_key_shortcuts=preferences.single_key_shortcuts,
+        ),
+        is_demo=profile.is_demo,
+        is_admin=caller.is_admin,
+        version=profile.version,
+        created_at=profile.created_at,
+        updated_at=profile.updated_at,
+    )
+    return tagged(request, body, version=profile.version)
+
+
+def _wanted(change: ProfileChange) -> domain.ProfileChange:
+    given = change.model_dump(include=change.model_fields_set, exclude_unset=True)
+    preferences = domain.PreferencesChange(**given.pop("preferences", {}))
+    wanted = domain.ProfileChange(**given, preferences=preferences)
+    if wanted == domain.ProfileChange():
+        raise invalid("", "Name at least one thing to change.")
+    return wanted

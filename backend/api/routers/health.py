@@ -1,0 +1,156 @@
+"""Whether the process is alive, whether it is ready for requests, and its metrics."""
+
+import asyncio
+import hmac
+import ipaddress
+import time
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from loguru import logger
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from backend.api.context import client_address
+from backend.api.dependencies import TheHouse
+from backend.api.documentation import problems, shows
+from backend.api.errors import NotReady, problem
+from backend.bootstrap import House
+from backend.domain.errors import NotAllowed, TidemarkError
+from backend.version import VERSION
+
+router = APIRouter(tags=["Health"])
+
+CHECK_SECONDS = 3.0
+# Migrations are asked of the database over a connection of its own, so not at every probe.
+MIGRATIONS_FRESH_SECONDS = 60.0
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+    version: str = VERSION
+
+
+class Check(BaseModel):
+    """One thing that requests need."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Ready(BaseModel):
+    """Everything that requests need is there."""
+
+    status: Literal["ready"] = "ready"
+    checks: list[Check]
+
+
+READY = Ready(
+    checks=[
+        Check(name="database", ok=True, detail="Answers."),
+        Check(name="migrations", ok=True, detail="All are applied."),
+    ]
+)
+
+
+@router.get(
+    "/healthz",
+    operation_id="read_liveness",
+    summary="Ask whether the process is alive",
+    responses={**shows(Alive, Alive(), "It is."), **problems("/healthz")},
+)
+async def read_liveness() -> Response:
+    """Answers as long as the process can answer at all; it asks nothing of anyone else."""
+    return Response(Alive().model_dump_json(), media_type="application/json", headers=NO_STORE)
+
+
+@router.get(
+    "/readyz",
+    operation_id="read_readiness",
+    summary="Ask whether requests can be served",
+    responses={
+        **shows(Ready, READY, "They can."),
+        **problems("/readyz", NotReady("database: The database does not answer.")),
+    },
+)
+async def read_readiness(request: Request, house: TheHouse) -> Response:
+    """Each part that requests need, by name. 503 with the same list in `checks` when one is missing."""
+    checks = list(await asyncio.gather(_database(house), _migrations(request, house)))
+    if all(check.ok for check in checks):
+        return Response(Ready(checks=checks).model_dump_json(), media_type="application/json", headers=NO_STORE)
+    missing = " ".join(f"{check.name}: {check.detail}" for check in checks if not check.ok)
+    return problem(NotReady(missing), request.scope, more={"checks": [check.model_dump() for check in checks]})
+
+
+@router.get(
+    "/metrics",
+    operation_id="read_metrics",
+    summary="Read the metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Metrics as Prometheus reads them.",
+            "content": {
+                "text/plain": {"schema": {"type": "string"}, "example": "tidemark_http_requests_in_flight 1.0\n"}
+            },
+        },
+        **problems("/metrics", NotAllowed("Metrics are for this machine, or for who holds TIDEMARK_METRICS_TOKEN.")),
+    },
+)
+async def read_metrics(request: Request, house: TheHouse) -> Response:
+    """For Prometheus: from this machine itself, or with the token of TIDEMARK_METRICS_TOKEN as bearer."""
+    if not (_is_this_machine(request, house) or _holds_token(request, house)):
+        raise NotAllowed("Metrics are for this machine, or for who holds TIDEMARK_METRICS_TOKEN.")
+    content, media_type = house.monitor.exposition()
+    return Response(content, headers={"Content-Type": media_type, **NO_STORE})
+
+
+async def _database(house: House) -> Check:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await house.database.check()
+    except (TidemarkError, TimeoutError) as error:
+        return Check(name="database", ok=False, detail=getattr(error, "detail", "It does not answer in time."))
+    return Check(name="database", ok=True, detail="Answers.")
+
+
+async def _migrations(request: Request, house: House) -> Check:
+    state = request.app.state
+    if time.monotonic() - getattr(state, "migrations_checked_at", float("-inf")) < MIGRATIONS_FRESH_SECONDS:
+        return Check(name="migrations", ok=True, detail="All are applied.")
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            pending = await house.pending_migrations()
+    except TidemarkError as error:
+        return Check(name="migrations", ok=False, detail=error.detail)
+    except (OSError, TimeoutError):
+        return Check(name="migrations", ok=False, detail="The database does not say.")
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises, a probe must be answered
+        logger.warning("The migrations could not be checked: {}", type(error).__name__)
+        return Check(name="migrations", ok=False, detail="The database does not say.")
+    if pending:
+        return Check(name="migrations", ok=False, detail=f"{len(pending)} wait to be applied: tidemark migrate.")
+    state.migrations_checked_at = time.monotonic()
+    return Check(name="migrations", ok=True, detail="All are applied.")
+
+
+def _is_this_machine(request: Request, house: House) -> bool:
+    # Behind a proxy on this machine everyone looks like this machine.
+    if house.settings.trusted_proxies or any(
+        name in request.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip")
+    ):
+        return False
+    try:
+        return ipaddress.ip_address(client_address(request.scope)).is_loopback
+    except ValueError:
+        return False
+
+
+def _holds_token(request: Request, house: House) -> bool:
+    token = house.settings.metrics_token
+    offered = request.headers.get("authorization", "")
+    return token is not None and hmac.compare_digest(offered.encode(), f"Bearer {token.get_secret_value()}".encode())

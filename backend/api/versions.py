@@ -1,0 +1,63 @@
+"""ETag, If-None-Match and If-Match: reads that need not be sent again, edits that cannot overwrite another's."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Header, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from backend.domain.errors import VersionConflict, VersionRequired
+
+_TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<value>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+_VERSIONED = re.compile(r"(?P<version>[1-9][0-9]{0,8})\.[0-9a-f]{16}")
+
+# Answers about a person: kept by their own browser alone, and asked after each time.
+PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+PUBLIC = {"Cache-Control": "no-cache"}
+
+IfNoneMatch = Annotated[
+    str | None,
+    Header(alias="If-None-Match", description="ETags that the caller holds; answered with 304 if one is current."),
+]
+
+
+def tagged(
+    request: Request, body: BaseModel, *, version: int | None = None, headers: Mapping[str, str] = PRIVATE
+) -> Response:
+    """The answer with its ETag, or 304 when the caller holds it already."""
+    content = body.model_dump_json().encode()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    etag = f'"{digest}"' if version is None else f'"{version}.{digest}"'
+    every = {**headers, "ETag": etag}
+    if request.method in ("GET", "HEAD") and _is_held(request.headers.getlist("if-none-match"), etag):
+        return Response(status_code=304, headers=every)
+    return Response(content, media_type="application/json", headers=every)
+
+
+def required_version(
+    if_match: Annotated[
+        str | None,
+        Header(
+            alias="If-Match", description="The ETag of the version that this edit is based on; `*` for any version."
+        ),
+    ] = None,
+) -> int | None:
+    """The version that an edit is based on; None when any will do."""
+    if if_match is None:
+        raise VersionRequired
+    if if_match.strip() == "*":
+        return None
+    for tag in _TAG.finditer(if_match):
+        found = _VERSIONED.fullmatch(tag["value"])
+        if found and not tag["weak"]:
+            return int(found["version"])
+    raise VersionConflict("If-Match holds no ETag of this resource. Read it again, then repeat your change.")
+
+
+def _is_held(offered: list[str], etag: str) -> bool:
+    held = ",".join(offered)
+    # A weak comparison: a proxy that compresses marks our tags as weak.
+    return held.strip() == "*" or any(f'"{tag["value"]}"' == etag for tag in _TAG.finditer(held))
