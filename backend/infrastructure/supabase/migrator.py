@@ -15,7 +15,7 @@ import asyncpg
 
 from backend.domain.errors import ConfigurationError, DatabaseUnavailable, MigrationRefused
 
-from .migration_text import forbidden_statement
+from .migration_text import forbidden_statement, split_statements
 from .postgres.address import scram_verifier
 
 _FILE_NAME = re.compile(r"(?P<version>\d+)_(?P<name>.+)\.sql")
@@ -152,7 +152,7 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
     await connection.execute(
         "insert into supabase_migrations.schema_migrations (version, statements, name) values ($1, $2, $3)",
         migration.version,
-        [migration.text],
+        split_statements(migration.text),
         migration.name,
     )
 

@@ -1,0 +1,2 @@
+-- Run by `supabase db reset` after the migrations. Tidemark starts empty: accounts are made through Supabase Auth,
+-- and their profiles come by a trigger.
