@@ -28,7 +28,7 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
 def default_data_dir() -> Path:
-    """`.tidemark` in the clone; under /var/lib for a root whose clone Postgres, which never runs as root, can't reach."""
+    """`.tidemark` in the clone. Postgres never runs as root: under /var/lib when another user can't reach the clone."""
     if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in (REPOSITORY, *REPOSITORY.parents)):
         return Path("/var/lib/tidemark") / hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:12]
     return REPOSITORY / ".tidemark"
@@ -38,7 +38,12 @@ class Settings(BaseSettings):
     """Every setting has a default that works; `docs/operations.md` explains each."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TIDEMARK_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+        env_prefix="TIDEMARK_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     env: Literal["development", "production"] = "development"
@@ -142,7 +147,9 @@ def read_settings(**overrides: Any) -> Settings:
     """The environment, overridden by what the command line says; a mistake is one error that names every finding."""
     env_file = os.environ.get("TIDEMARK_ENV_FILE", str(REPOSITORY / ".env"))
     try:
-        return Settings(_env_file=env_file or None, **{name: value for name, value in overrides.items() if value is not None})
+        return Settings(
+            _env_file=env_file or None, **{name: value for name, value in overrides.items() if value is not None}
+        )
     except ValidationError as problem:
         findings = []
         for error in problem.errors(include_url=False, include_input=False):
@@ -165,4 +172,6 @@ def unknown_names(environment: dict[str, str]) -> dict[str, str | None]:
 def _environment_name(field: str) -> str:
     if field.isupper():
         return field
-    return PROJECT_NAMES.get(field, (field.upper() if field == "supabase_jwt_secret" else f"TIDEMARK_{field.upper()}",))[0]
+    return PROJECT_NAMES.get(
+        field, (field.upper() if field == "supabase_jwt_secret" else f"TIDEMARK_{field.upper()}",)
+    )[0]

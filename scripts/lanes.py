@@ -70,11 +70,17 @@ def main(arguments: list[str]) -> int:
     names, extra = split(arguments)
     unknown = [name for name in names if name not in {lane.name for lane in LANES}]
     if unknown:
-        print(f"There is no lane {', '.join(unknown)}. The lanes: {', '.join(lane.name for lane in LANES)}.", file=sys.stderr)
+        print(
+            f"There is no lane {', '.join(unknown)}. The lanes: {', '.join(lane.name for lane in LANES)}.",
+            file=sys.stderr,
+        )
         return 2
     chosen = [lane for lane in LANES if not names or lane.name in names]
     results = [(lane, *timed(lambda lane=lane: run(lane, extra))) for lane in chosen]  # type: ignore[misc]  # bound early
-    print("\n" + "\n".join(f"{'passed' if ok else 'FAILED':<7} {lane.name:<12} {took:5.0f} s" for lane, ok, took in results))
+    print(
+        "\n"
+        + "\n".join(f"{'passed' if ok else 'FAILED':<7} {lane.name:<12} {took:5.0f} s" for lane, ok, took in results)
+    )
     failed = sum(not ok for _, ok, _ in results)
     print(f"lanes: {len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
@@ -104,7 +110,10 @@ def run(lane: Lane, extra: tuple[str, ...]) -> bool:
     # Every command runs even if one before it failed: one run shows all there is to mend.
     codes = [
         subprocess.run(
-            (*command, *extra) if command[0].endswith("pytest") else command, cwd=lane.folder, env=environment, check=False
+            (*command, *extra) if command[0].endswith("pytest") else command,
+            cwd=lane.folder,
+            env=environment,
+            check=False,
         ).returncode
         for command in lane.commands
     ]

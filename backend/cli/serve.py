@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,25 +20,31 @@ if TYPE_CHECKING:
 
     import uvicorn
 
-    from backend.bootstrap import House
+    from backend.bootstrap import House, Settings
     from backend.cli.instance import Held
-    from backend.settings import Settings
 
 DEFAULT_PORT = 8000
 PORTS_TO_TRY = 50
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to bind to. Default: 127.0.0.1.", show_default=False)] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to bind to. Default: 127.0.0.1.", show_default=False)
+    ] = None,
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Port to bind to; 0 takes any. Default: 8000, or the next free one.", show_default=False),
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to bind to; 0 takes any. Default: 8000, or the next free one.",
+            show_default=False,
+        ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Start the API, the web app and the queue, with an embedded Postgres unless DATABASE_URL is set."""
+    from backend.bootstrap import read_settings
     from backend.cli.instance import hold
-    from backend.settings import read_settings
 
     settings = read_settings(host=host, port=port, data_dir=data_dir)
     # From here on a signal asks for an orderly end: whatever was started is stopped again.
@@ -94,13 +101,17 @@ def _bind(settings: "Settings") -> socket.socket:
             listener.bind((settings.host, candidate))
             listener.listen(2048)
         except PermissionError as problem:
-            raise InvalidSetting("TIDEMARK_PORT", f"port {candidate} needs more rights; take one above 1023.") from problem
+            raise InvalidSetting(
+                "TIDEMARK_PORT", f"port {candidate} needs more rights; take one above 1023."
+            ) from problem
         except socket.gaierror as problem:
             raise InvalidSetting("TIDEMARK_HOST", f"{settings.host} is not an address of this machine.") from problem
         except OSError as problem:
             listener.close()
-            if problem.errno != 98 and problem.errno != 48:
-                raise InvalidSetting("TIDEMARK_HOST", f"{settings.host} cannot be bound: {problem.strerror}.") from problem
+            if problem.errno != errno.EADDRINUSE:
+                raise InvalidSetting(
+                    "TIDEMARK_HOST", f"{settings.host} cannot be bound: {problem.strerror}."
+                ) from problem
             if settings.port is not None:
                 raise PortTaken(settings.host, candidate) from problem
         else:
@@ -110,7 +121,7 @@ def _bind(settings: "Settings") -> socket.socket:
     raise PortTaken(settings.host, DEFAULT_PORT)
 
 
-def _run(main: "asyncio._CoroutineLike[None]") -> None:
+def _run(main: Coroutine[None, None, None]) -> None:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -124,16 +135,14 @@ async def _serve(settings: "Settings", held: "Held", listener: socket.socket, st
     async with open_house(settings, address=address, say=say) as house:
         if stop.requested:
             return
-        server = stop.server = _server(settings, house)
-        answering = asyncio.create_task(_announce_when_answering(server, house, held, address))
+        stop.server = _server(house, lambda: _announce(house, held, address))
         try:
-            await server.serve(sockets=[listener])
+            await stop.server.serve(sockets=[listener])
         finally:
-            answering.cancel()
             held.withdraw()
 
 
-def _server(settings: "Settings", house: "House") -> "uvicorn.Server":
+def _server(house: "House", answers: Callable[[], None]) -> "uvicorn.Server":
     import uvicorn
 
     from backend.api.app import create_app
@@ -143,6 +152,11 @@ def _server(settings: "Settings", house: "House") -> "uvicorn.Server":
         def capture_signals(self) -> Iterator[None]:
             yield  # signals are ours: Postgres must be stopped after the last request
 
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            answers()
+
+    proxies = house.settings.trusted_proxies
     return Server(
         uvicorn.Config(
             create_app(house),
@@ -150,22 +164,18 @@ def _server(settings: "Settings", house: "House") -> "uvicorn.Server":
             log_config=None,
             access_log=False,
             server_header=False,
-            date_header=True,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=list(settings.trusted_proxies),
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=list(proxies),
             timeout_graceful_shutdown=5,
             timeout_keep_alive=20,
-            h11_max_incomplete_event_size=64 * 1024,
         )
     )
 
 
-async def _announce_when_answering(server: "uvicorn.Server", house: "House", held: "Held", address: str) -> None:
+def _announce(house: "House", held: "Held", address: str) -> None:
     from backend.cli.instance import Instance
     from backend.version import VERSION
 
-    while not server.started:
-        await asyncio.sleep(0.01)
     held.announce(
         Instance(
             pid=os.getpid(),

@@ -21,13 +21,14 @@ SECRETS = frozenset({"DB_URL", "SERVICE_ROLE_KEY", "SECRET_KEY", "JWT_SECRET"})
 
 
 def status(
-    output: Annotated[Output, typer.Option("-o", "--output", help="pretty hides secrets; env and json show them.")] = Output.PRETTY,
+    output: Annotated[
+        Output, typer.Option("-o", "--output", help="pretty hides secrets; env and json show them.")
+    ] = Output.PRETTY,
     data_dir: DataDir = None,
 ) -> None:
     """Show where the running instance answers, and its keys."""
-    from backend.bootstrap import describe_project
+    from backend.bootstrap import describe_project, read_settings
     from backend.cli import instance
-    from backend.settings import read_settings
 
     settings = read_settings(data_dir=data_dir)
     running = instance.find(settings.data_dir)

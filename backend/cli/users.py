@@ -20,7 +20,9 @@ Email = Annotated[str, typer.Argument(help="The user's email address.")]
 @app.command("create")
 def create(
     email: Email,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
     generate: Annotated[bool, typer.Option("--generate", help="Make a password and print it, once.")] = False,
     admin: Annotated[bool, typer.Option("--admin", help="Make the user an administrator.")] = False,
     data_dir: DataDir = None,
@@ -76,7 +78,9 @@ def promote(
 def suspend(
     email: Email,
     lift: Annotated[bool, typer.Option("--lift", help="End the suspension.")] = False,
-    hours: Annotated[int, typer.Option("--hours", min=1, help="How long. Default: 100 years.", show_default=False)] = 876_000,
+    hours: Annotated[
+        int, typer.Option("--hours", min=1, help="How long. Default: 100 years.", show_default=False)
+    ] = 876_000,
     data_dir: DataDir = None,
 ) -> None:
     """Suspend a user. It holds at once, also for tokens that are still valid."""
@@ -85,15 +89,16 @@ def suspend(
 
 
 def _accounts(data_dir: "DataDir") -> "AuthAdmin":
-    from backend.bootstrap import open_auth_admin
+    from backend.bootstrap import open_auth_admin, read_settings
     from backend.cli import instance
     from backend.domain.errors import ServiceUnavailable
-    from backend.settings import read_settings
 
     settings = read_settings(data_dir=data_dir)
     running = instance.find(settings.data_dir) if settings.embedded else None
     if settings.embedded and running is None:
-        raise ServiceUnavailable(f"Tidemark is not running on {settings.data_dir}. Start it with ./scripts/run, then try again.")
+        raise ServiceUnavailable(
+            f"Tidemark is not running on {settings.data_dir}. Start it with ./scripts/run, then try again."
+        )
     return open_auth_admin(settings, running.url if running else None)
 
 

@@ -1,13 +1,15 @@
 """What an operator does with accounts: Supabase Auth's admin API through the official client."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
 from typing import Any, TypeVar
 
-from supabase import ClientOptions, create_client
 from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
 from supabase_auth.types import User
 
 from backend.domain.errors import ConfigurationError, InvalidInput, NotFound, ServiceUnavailable, TidemarkError
+from supabase import ClientOptions, create_client
 
 PAGE_SIZE = 200
 Answer = TypeVar("Answer")
@@ -31,10 +33,11 @@ class AuthAdmin:
         return self._ask(lambda: self._admin.create_user(attributes).user)  # type: ignore[arg-type]  # a TypedDict there
 
     def everyone(self) -> Iterator[User]:
-        page = 1
-        while users := self._ask(lambda: self._admin.list_users(page=page, per_page=PAGE_SIZE)):
+        for page in count(1):
+            users = self._ask(partial(self._admin.list_users, page=page, per_page=PAGE_SIZE))
+            if not users:
+                return
             yield from users
-            page += 1
 
     def set_admin(self, email: str, is_admin: bool) -> User:
         return self._change(email, {"app_metadata": {"role": "admin" if is_admin else None}})

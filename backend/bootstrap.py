@@ -1,0 +1,309 @@
+"""The composition root: the only file that reads settings and picks adapters.
+
+Each adapter is imported inside the function that picks it, so that a command pays only for what it uses.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import SecretStr
+
+from backend.domain.accounts import Identity
+from backend.domain.ports import Clock, IdempotencyRepository, RateLimiter, TokenVerifier
+from backend.services.accounts import Accounts
+from backend.settings import REPOSITORY, Settings, read_settings, unknown_names
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from backend.infrastructure.database import Database
+    from backend.infrastructure.monitoring import Monitor
+    from backend.infrastructure.supabase.auth_admin import AuthAdmin
+    from backend.infrastructure.supabase.auth_keys import AuthKeys
+    from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
+    from backend.infrastructure.supabase.hosted import Check
+
+__all__ = ["REPOSITORY", "House", "Project", "Services", "Settings", "open_house", "read_settings", "unknown_names"]
+
+MIGRATIONS = REPOSITORY / "supabase" / "migrations"
+WEB_APP = REPOSITORY / "frontend" / "dist"
+MAILBOX_PORT = 54324
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The Supabase project that Tidemark stands on, as clients need to know it."""
+
+    mode: Literal["embedded", "supabase"]
+    url: str
+    publishable_key: str
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.url}/auth/v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What the acting user can do, inside one transaction."""
+
+    accounts: Accounts
+    idempotency: IdempotencyRepository
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """Everything that a serving process holds: settings, adapters, and the way to act as a user."""
+
+    settings: Settings
+    address: str
+    project: Project
+    clock: Clock
+    monitor: "Monitor"
+    database: "Database"
+    verifier: TokenVerifier
+    limiter: RateLimiter | None
+    auth: "ASGIApp | None"
+    mailbox_url: str | None
+    owner_dsn: str
+
+    @asynccontextmanager
+    async def acting_as(self, identity: Identity, *, readonly: bool = False) -> AsyncIterator[Services]:
+        """One transaction as this user, committed when the block ends well. Row level security sees to the rest."""
+        from backend.data.storage.accounts import AccountTables
+        from backend.data.storage.idempotency import IdempotencyTable
+
+        async with self.database.acting_as(identity, readonly=readonly) as connection:
+            yield Services(
+                accounts=Accounts(identity, AccountTables(connection)), idempotency=IdempotencyTable(connection)
+            )
+
+    async def pending_migrations(self) -> list[str]:
+        """What this version brings and the database lacks; asks the database, so call it seldom."""
+        from backend.infrastructure.supabase.migrator import pending
+
+        return await pending(self.owner_dsn, MIGRATIONS)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
+    """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
+    from backend.infrastructure.clock import SystemClock
+    from backend.infrastructure.monitoring import Monitor, configure_logging
+    from backend.infrastructure.rate_limits import MemoryRateLimiter
+    from backend.infrastructure.supabase.tokens import JwtVerifier
+
+    configure_logging(level=settings.log_level, as_text=settings.logs_as_text)
+    async with AsyncExitStack() as stack:
+        clock, monitor = SystemClock(), Monitor()
+        ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
+        await _migrate(ground, say)
+        auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
+        database = await _database(ground, monitor, stack)
+        stack.enter_context(_running(monitor.watch_event_loop()))
+        yield House(
+            settings=settings,
+            address=settings.public_url or address,
+            project=ground.project,
+            clock=clock,
+            monitor=monitor,
+            database=database,
+            verifier=JwtVerifier(
+                issuer=ground.project.issuer,
+                keys=_signing_keys(ground, stack),
+                clock=clock,
+                shared_secret=settings.supabase_jwt_secret.get_secret_value() if settings.supabase_jwt_secret else None,
+            ),
+            limiter=MemoryRateLimiter() if settings.rate_limits == "on" else None,
+            auth=auth,
+            mailbox_url=mailbox_url,
+            owner_dsn=ground.owner_dsn,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """The project that the house is built on, embedded or hosted."""
+
+    project: Project
+    owner_dsn: str  # as `postgres`, for migrations
+    api_dsn: str  # as `app_api`, which is nobody until it becomes a user
+    login_passwords: dict[str, str]
+    through_pooler: bool = False
+    keys: "AuthKeys | None" = None
+    auth_dsn: str | None = None
+
+
+async def _embedded(settings: Settings, address: str, stack: AsyncExitStack, say: Say) -> Ground:
+    postgres = _embedded_postgres(settings, say)
+    # In the main thread, on purpose: the kernel ends Postgres when the thread that started it ends.
+    found = postgres.start()
+    stack.callback(postgres.stop)
+    keys = _auth_keys(settings)
+    return Ground(
+        project=Project(mode="embedded", url=settings.public_url or address, publishable_key=keys.publishable_key),
+        owner_dsn=found.dsn("postgres"),
+        api_dsn=found.dsn("app_api"),
+        login_passwords={login: found.passwords[login] for login in ("app_api", "app_worker")},
+        keys=keys,
+        auth_dsn=found.dsn("supabase_auth_admin"),
+    )
+
+
+async def _hosted(settings: Settings, address: str, stack: AsyncExitStack, say: Say) -> Ground:
+    from backend.infrastructure.supabase.hosted import login_dsn, login_password
+
+    if settings.database_url is None or settings.supabase_url is None or settings.supabase_publishable_key is None:
+        raise RuntimeError("read_settings lets no half-set project through")
+    owner = settings.database_url.get_secret_value()
+    served = settings.database_pooler_url.get_secret_value() if settings.database_pooler_url else owner
+    passwords = {login: login_password(owner, login) for login in ("app_api", "app_worker")}
+    say(f"Using the Supabase project at {settings.supabase_url}.")
+    return Ground(
+        project=Project(
+            mode="supabase",
+            url=settings.supabase_url,
+            publishable_key=settings.supabase_publishable_key.get_secret_value(),
+        ),
+        owner_dsn=owner,
+        api_dsn=login_dsn(served, "app_api", passwords["app_api"]),
+        login_passwords=passwords,
+        through_pooler=settings.database_pooler_url is not None,
+    )
+
+
+async def _migrate(ground: Ground, say: Say) -> None:
+    from backend.infrastructure.supabase.migrator import migrate, set_login_passwords
+
+    applied = await migrate(ground.owner_dsn, MIGRATIONS)
+    if applied:
+        say(f"Applied {len(applied)} migrations, the last one {applied[-1]}.")
+    await set_login_passwords(ground.owner_dsn, ground.login_passwords)
+
+
+async def _database(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -> "Database":
+    from backend.infrastructure.database import Database
+
+    database = Database(ground.api_dsn, statement_cache=not ground.through_pooler)
+    await database.open()
+    stack.push_async_callback(database.close)
+    monitor.watch_pool(lambda: database.size, lambda: database.idle)
+    return database
+
+
+@contextlib.contextmanager
+def _running(background: Coroutine[Any, Any, None]) -> Iterator[None]:
+    task = asyncio.create_task(background)
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _embedded_postgres(settings: Settings, say: Say) -> "EmbeddedPostgres":
+    from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
+
+    return EmbeddedPostgres(settings.data_dir, say=say)
+
+
+def _auth_keys(settings: Settings) -> "AuthKeys":
+    from backend.infrastructure.supabase.auth_keys import AuthKeys
+
+    return AuthKeys.load_or_create(settings.data_dir / "secrets" / "auth.json")
+
+
+def describe_project(settings: Settings, url: str) -> dict[str, str]:
+    """Addresses and keys under the names that `supabase status -o env` uses."""
+    if not settings.embedded:
+        hosted = {
+            "API_URL": settings.supabase_url or "",
+            "DB_URL": _secret(settings.database_url),
+            "PUBLISHABLE_KEY": _secret(settings.supabase_publishable_key),
+            "SECRET_KEY": _secret(settings.supabase_secret_key),
+        }
+        return {**hosted, "TIDEMARK_URL": url}
+    from backend.infrastructure.supabase.postgres.address import load_or_create
+
+    keys = _auth_keys(settings)
+    address = load_or_create(settings.data_dir / "secrets" / "postgres.json", preferred_port=0)
+    return {
+        "API_URL": url,
+        "DB_URL": address.dsn("postgres"),
+        "ANON_KEY": keys.anon_key,
+        "SERVICE_ROLE_KEY": keys.service_role_key,
+        "PUBLISHABLE_KEY": keys.publishable_key,
+        "SECRET_KEY": keys.secret_key,
+        "JWT_SECRET": keys.jwt_secret,
+        "TIDEMARK_URL": url,
+    }
+
+
+async def migrate_database(settings: Settings, *, is_running: bool, dry_run: bool, say: Say) -> list[str]:
+    """Apply what is pending, or only name it; the embedded Postgres is started for it when it does not run."""
+    from backend.infrastructure.supabase.migrator import migrate, pending
+
+    with contextlib.ExitStack() as stack:
+        if not settings.embedded:
+            owner_dsn = _secret(settings.database_url)
+        elif is_running:
+            owner_dsn = describe_project(settings, "")["DB_URL"]
+        else:
+            postgres = _embedded_postgres(settings, say)
+            owner_dsn = postgres.start().dsn("postgres")
+            stack.callback(postgres.stop)
+        return await (pending if dry_run else migrate)(owner_dsn, MIGRATIONS)
+
+
+def open_auth_admin(settings: Settings, url: str) -> "AuthAdmin":
+    """Accounts as an operator manages them: through the admin API of the embedded or the hosted project."""
+    from backend.infrastructure.supabase.auth_admin import AuthAdmin
+
+    if settings.embedded:
+        return AuthAdmin(url, _auth_keys(settings).secret_key)
+    return AuthAdmin(settings.supabase_url or "", _secret(settings.supabase_secret_key))
+
+
+async def examine_project(settings: Settings) -> "list[Check]":
+    from backend.infrastructure.supabase.hosted import examine
+
+    return await examine(
+        url=settings.supabase_url or "",
+        publishable_key=_secret(settings.supabase_publishable_key),
+        secret_key=_secret(settings.supabase_secret_key),
+        has_shared_secret=settings.supabase_jwt_secret is not None,
+        database_url=_secret(settings.database_url),
+    )
+
+
+def embedded_postgres_is_installed() -> bool:
+    from backend.infrastructure.supabase.postgres.binaries import PostgresBinariesMissing, find_package
+
+    try:
+        find_package()
+    except PostgresBinariesMissing:
+        return False
+    return True
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+async def _embedded_auth(settings: Settings, ground: Ground, stack: AsyncExitStack) -> "tuple[ASGIApp, str | None]":
+    return None, None
+
+
+def _signing_keys(ground: Ground, stack: AsyncExitStack) -> "SigningKeys":
+    from backend.infrastructure.supabase.signing_keys import HostedSigningKeys, LocalSigningKeys
+
+    if ground.keys is not None:
+        return LocalSigningKeys(ground.keys.jwks())
+    keys = HostedSigningKeys(ground.project.url)
+    stack.push_async_callback(keys.close)
+    return keys

@@ -1,0 +1,91 @@
+"""Starts a real `tidemark serve` for tests: a process of its own on a data directory and a port of its own."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TIDEMARK = ROOT / ".venv" / "bin" / "tidemark"
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A Tidemark that answers, with what `tidemark status` says of it."""
+
+    process: subprocess.Popen[bytes]
+    data_dir: Path
+    log: Path
+    status: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.status["API_URL"]
+
+    def stop(self, number: int = signal.SIGTERM, *, timeout: float = 30) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout)
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment without anything that would change what is tested."""
+    foreign = ("TIDEMARK_", "SUPABASE_", "DATABASE_URL")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
+        "TIDEMARK_ENV_FILE": "",
+        "TIDEMARK_LOG_FORMAT": "json",
+        **settings,
+    }
+
+
+def start(data_dir: Path, *arguments: str, **settings: str) -> Running:
+    """Start it and wait until it answers; on failure the error holds what it printed."""
+    log = data_dir.parent / f"{data_dir.name}.log"
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [TIDEMARK, "serve", "--data-dir", data_dir, "--port", "0", *arguments],
+            env=environment(**settings),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError(f"tidemark serve ended with {process.returncode}:\n{log.read_text()[-4000:]}")
+        answer = tidemark("status", "--output", "json", data_dir=data_dir, **settings)
+        if answer.returncode == 0:
+            return Running(process=process, data_dir=data_dir, log=log, status=json.loads(answer.stdout))
+        time.sleep(0.1)
+    process.kill()
+    raise AssertionError(f"tidemark serve did not answer within {START_SECONDS} s:\n{log.read_text()[-4000:]}")
+
+
+@contextlib.contextmanager
+def serving(data_dir: Path, *arguments: str, **settings: str) -> Iterator[Running]:
+    running = start(data_dir, *arguments, **settings)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.stop()
+
+
+def tidemark(*arguments: str, data_dir: Path, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one command of the command line to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "backend.cli.main", *arguments, "--data-dir", str(data_dir)],
+        cwd=ROOT,
+        env=environment(**settings),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
