@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import SecretStr
 
 from backend.domain.accounts import Identity
-from backend.domain.ports import Clock, IdempotencyRepository, RateLimiter, TokenVerifier
+from backend.domain.ports import AccountAdmin, Clock, IdempotencyRepository, RateLimiter, TokenVerifier
 from backend.services.accounts import Accounts
 from backend.settings import REPOSITORY, Settings, read_settings, unknown_names
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
-    from backend.infrastructure.supabase.auth_admin import AuthAdmin
     from backend.infrastructure.supabase.auth_keys import AuthKeys
     from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
     from backend.infrastructure.supabase.hosted import Check
+    from backend.infrastructure.supabase.signing_keys import SigningKeys
 
 __all__ = ["REPOSITORY", "House", "Project", "Services", "Settings", "open_house", "read_settings", "unknown_names"]
 
@@ -260,11 +260,11 @@ async def migrate_database(settings: Settings, *, is_running: bool, dry_run: boo
         return await (pending if dry_run else migrate)(owner_dsn, MIGRATIONS)
 
 
-def open_auth_admin(settings: Settings, url: str) -> "AuthAdmin":
-    """Accounts as an operator manages them: through the admin API of the embedded or the hosted project."""
+def open_auth_admin(settings: Settings, url: str | None) -> AccountAdmin:
+    """Accounts as an operator manages them, through the admin API of the embedded project at `url` or the hosted one."""
     from backend.infrastructure.supabase.auth_admin import AuthAdmin
 
-    if settings.embedded:
+    if url is not None:
         return AuthAdmin(url, _auth_keys(settings).secret_key)
     return AuthAdmin(settings.supabase_url or "", _secret(settings.supabase_secret_key))
 

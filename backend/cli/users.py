@@ -8,9 +8,8 @@ import typer
 from backend.cli.options import DataDir
 
 if TYPE_CHECKING:
-    from supabase_auth.types import User
-
-    from backend.infrastructure.supabase.auth_admin import AuthAdmin
+    from backend.domain.accounts import Account
+    from backend.domain.ports import AccountAdmin
 
 app = typer.Typer(help="Create, list, promote and suspend users.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -36,8 +35,8 @@ def create(
         password = sys.stdin.readline().rstrip("\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    user = _accounts(data_dir).create(email, password, is_admin=admin)
-    print(f"Created {user.email} ({user.id}){', an administrator' if admin else ''}.")
+    account = _accounts(data_dir).create(email, password, is_admin=admin)
+    print(f"Created {account.email} ({account.id}){', an administrator' if admin else ''}.")
     if generate:
         print(f"Password: {password}")
 
@@ -50,7 +49,7 @@ def list_users(
     """List all users, newest first."""
     import json
 
-    rows = [_row(user) for user in _accounts(data_dir).everyone()]
+    rows = [_row(account) for account in _accounts(data_dir).everyone()]
     if as_json:
         print(json.dumps(rows, indent=2))
         return
@@ -70,8 +69,8 @@ def promote(
     data_dir: DataDir = None,
 ) -> None:
     """Make a user an administrator. It holds from the user's next token on, within the hour."""
-    user = _accounts(data_dir).set_admin(email, not revoke)
-    print(f"{user.email} is {'no longer' if revoke else 'now'} an administrator.")
+    account = _accounts(data_dir).set_admin(email, not revoke)
+    print(f"{account.email} is {'no longer' if revoke else 'now'} an administrator.")
 
 
 @app.command("suspend")
@@ -84,11 +83,11 @@ def suspend(
     data_dir: DataDir = None,
 ) -> None:
     """Suspend a user. It holds at once, also for tokens that are still valid."""
-    user = _accounts(data_dir).suspend(email, hours=0 if lift else hours)
-    print(f"{user.email} {'may sign in again' if lift else 'is suspended'}.")
+    account = _accounts(data_dir).suspend(email, hours=0 if lift else hours)
+    print(f"{account.email} {'may sign in again' if lift else 'is suspended'}.")
 
 
-def _accounts(data_dir: "DataDir") -> "AuthAdmin":
+def _accounts(data_dir: "DataDir") -> "AccountAdmin":
     from backend.bootstrap import open_auth_admin, read_settings
     from backend.cli import instance
     from backend.domain.errors import ServiceUnavailable
@@ -102,18 +101,15 @@ def _accounts(data_dir: "DataDir") -> "AuthAdmin":
     return open_auth_admin(settings, running.url if running else None)
 
 
-def _row(user: "User") -> dict[str, str]:
+def _row(account: "Account") -> dict[str, str]:
     from datetime import UTC, datetime
 
-    banned_until = getattr(user, "banned_until", None)
-    if isinstance(banned_until, str):
-        banned_until = datetime.fromisoformat(banned_until)
-    suspended = banned_until is not None and banned_until > datetime.now(UTC)
+    is_suspended = account.suspended_until is not None and account.suspended_until > datetime.now(UTC)
     return {
-        "email": user.email or ("(demo user)" if user.is_anonymous else "(none)"),
-        "role": "admin" if user.app_metadata.get("role") == "admin" else "user",
-        "state": "suspended" if suspended else "active",
-        "created": f"{user.created_at:%Y-%m-%d}",
-        "last sign-in": f"{user.last_sign_in_at:%Y-%m-%d %H:%M}" if user.last_sign_in_at else "never",
-        "id": user.id,
+        "email": account.email or ("(demo user)" if account.is_anonymous else "(none)"),
+        "role": "admin" if account.is_admin else "user",
+        "state": "suspended" if is_suspended else "active",
+        "created": f"{account.created_at:%Y-%m-%d}",
+        "last sign-in": f"{account.last_sign_in_at:%Y-%m-%d %H:%M}" if account.last_sign_in_at else "never",
+        "id": str(account.id),
     }

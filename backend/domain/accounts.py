@@ -115,3 +115,16 @@ def clean_display_name(text: str) -> str:
 
 # They make text read in another order than it is stored, so that one name looks like another.
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Anybody's account as an operator sees it."""
+
+    id: UUID
+    email: str | None
+    is_admin: bool
+    is_anonymous: bool
+    suspended_until: datetime | None
+    created_at: datetime
+    last_sign_in_at: datetime | None

@@ -3,14 +3,14 @@
 A port appears here with its first tenant. Beside each real adapter stands a fake; both pass the same contract tests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from backend.domain.accounts import Identity, Profile, ProfileChange, Session
+from backend.domain.accounts import Account, Identity, Profile, ProfileChange, Session
 from backend.domain.pages import Page, Place
 
 
@@ -117,3 +117,17 @@ class Meter(Protocol):
     def token_checked(self, outcome: str) -> None: ...
 
     def exposition(self) -> tuple[bytes, str]: ...
+
+
+class AccountAdmin(Protocol):
+    """What an operator does with anybody's account; never handed to a user."""
+
+    def create(self, email: str, password: str, *, is_admin: bool) -> Account: ...
+
+    def everyone(self) -> Iterator[Account]:
+        """All accounts, newest first."""
+
+    def set_admin(self, email: str, is_admin: bool) -> Account: ...
+
+    def suspend(self, email: str, *, hours: int) -> Account:
+        """No hours end a suspension."""

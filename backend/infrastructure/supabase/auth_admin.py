@@ -1,13 +1,16 @@
 """What an operator does with accounts: Supabase Auth's admin API through the official client."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
+from uuid import UUID
 
 from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
 from supabase_auth.types import User
 
+from backend.domain.accounts import Account
 from backend.domain.errors import ConfigurationError, InvalidInput, NotFound, ServiceUnavailable, TidemarkError
 from supabase import ClientOptions, create_client
 
@@ -16,7 +19,7 @@ Answer = TypeVar("Answer")
 
 
 class AuthAdmin:
-    """Reads and changes any account; made with the project's secret key, so never on behalf of a user."""
+    """An AccountAdmin, made with the project's secret key: it reads and changes any account, never on behalf of a user."""
 
     def __init__(self, url: str, secret_key: str) -> None:
         self._url = url
@@ -24,33 +27,33 @@ class AuthAdmin:
             url, secret_key, ClientOptions(auto_refresh_token=False, persist_session=False)
         ).auth.admin
 
-    def create(self, email: str, password: str, *, is_admin: bool) -> User:
+    def create(self, email: str, password: str, *, is_admin: bool) -> Account:
         attributes: dict[str, Any] = {"email": email, "password": password, "email_confirm": True}
         if is_admin:
             attributes["app_metadata"] = {"role": "admin"}
         if len(password) < 8:
             raise InvalidInput(detail=f"The password has {len(password)} characters; at least 8 are needed.")
-        return self._ask(lambda: self._admin.create_user(attributes).user)  # type: ignore[arg-type]  # a TypedDict there
+        return _account(self._ask(lambda: self._admin.create_user(attributes).user))  # type: ignore[arg-type]  # a TypedDict there
 
-    def everyone(self) -> Iterator[User]:
+    def everyone(self) -> Iterator[Account]:
         for page in count(1):
             users = self._ask(partial(self._admin.list_users, page=page, per_page=PAGE_SIZE))
             if not users:
                 return
-            yield from users
+            yield from map(_account, users)
 
-    def set_admin(self, email: str, is_admin: bool) -> User:
+    def set_admin(self, email: str, is_admin: bool) -> Account:
         return self._change(email, {"app_metadata": {"role": "admin" if is_admin else None}})
 
-    def suspend(self, email: str, *, hours: int) -> User:
+    def suspend(self, email: str, *, hours: int) -> Account:
         return self._change(email, {"ban_duration": f"{hours}h" if hours else "none"})
 
-    def _change(self, email: str, attributes: dict[str, Any]) -> User:
+    def _change(self, email: str, attributes: dict[str, Any]) -> Account:
         wanted = email.strip().lower()
-        user = next((user for user in self.everyone() if user.email == wanted), None)
-        if user is None:
+        account = next((account for account in self.everyone() if account.email == wanted), None)
+        if account is None:
             raise NotFound(f"There is no user with the address {email}. `tidemark user list` shows them all.")
-        return self._ask(lambda: self._admin.update_user_by_id(user.id, attributes).user)  # type: ignore[arg-type]  # as above
+        return _account(self._ask(lambda: self._admin.update_user_by_id(str(account.id), attributes).user))  # type: ignore[arg-type]  # as above
 
     def _ask(self, request: Callable[[], Answer]) -> Answer:
         try:
@@ -67,3 +70,19 @@ def _meaning(problem: AuthApiError) -> TidemarkError:
     if problem.status in (401, 403):
         return ConfigurationError(f"The project refused the secret key: {problem.message}. Check SUPABASE_SECRET_KEY.")
     return InvalidInput(detail=f"{problem.message} (code: {problem.code})")
+
+
+def _account(user: User) -> Account:
+    return Account(
+        id=UUID(user.id),
+        email=user.email or None,
+        is_admin=user.app_metadata.get("role") == "admin",
+        is_anonymous=user.is_anonymous,
+        suspended_until=_time(user.banned_until),
+        created_at=user.created_at,
+        last_sign_in_at=user.last_sign_in_at,
+    )
+
+
+def _time(value: datetime | str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
