@@ -25,7 +25,7 @@ PAGE = """<!doctype html>
 async def list_problems() -> Response:
     """Every error that an answer can carry."""
     rows = "\n".join(
-        f'<li>{status_of(kind)} <a href="{TYPE_PREFIX}{kind.code}"><code>{kind.code}</code></a> {escape(kind.title)}</li>'
+        f'<li>{status_of(kind)} <a href="{TYPE_PREFIX}{kind.code}">{kind.code}</a> {escape(kind.title)}</li>'
         for kind in all_problems()
     )
     return HTMLResponse(PAGE.format(title="Errors of the Tidemark API", body=f"<ul>\n{rows}\n</ul>"))

@@ -1,0 +1,160 @@
+"""The real app over a real Postgres, in this process: what differs from `tidemark serve` is only the socket."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from backend.api.app import create_app
+from backend.bootstrap import MIGRATIONS, House, Project
+from backend.infrastructure.clock import SystemClock
+from backend.infrastructure.database import Database
+from backend.infrastructure.monitoring import Monitor
+from backend.infrastructure.supabase.auth_keys import AuthKeys
+from backend.infrastructure.supabase.signing_keys import LocalSigningKeys
+from backend.infrastructure.supabase.tokens import JwtVerifier
+from backend.settings import Settings
+from tests.cluster import FreshDatabase, cluster, database
+
+__all__ = ["cluster", "database"]
+
+ADDRESS = "http://127.0.0.1:8000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The app, and what is needed to make people who use it."""
+
+    house: House
+    keys: AuthKeys
+    database: FreshDatabase
+
+    def client(self, **changes: Any) -> httpx.AsyncClient:
+        """A client of the app over this house, or over one that differs in the given parts."""
+        web_app = changes.pop("web_app", Path("/nowhere"))
+        app = create_app(replace(self.house, **changes), web_app=web_app)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app=app, raise_app_exceptions=False), base_url=ADDRESS)
+
+    async def person(self, email: str | None = None, **claims: Any) -> "Person":
+        """A user with a session and a token for it."""
+        user_id = await self.database.add_user(email)
+        session_id = await self.session_of(user_id)
+        person = Person(user_id=user_id, session_id=session_id, email=email or f"{user_id}@example.com", site=self)
+        return replace(person, claims=claims)
+
+    async def session_of(self, user_id: UUID) -> UUID:
+        session_id = uuid4()
+        await self.execute(
+            "insert into auth.sessions (id, user_id, created_at, updated_at, user_agent, ip)"
+            " values ($1, $2, now(), now(), 'tests', '192.0.2.7')",
+            session_id,
+            user_id,
+        )
+        return session_id
+
+    async def execute(self, statement: str, *arguments: object, role: str = "supabase_auth_admin") -> None:
+        connection = await asyncpg.connect(self.database.dsn(role))
+        try:
+            await connection.execute(statement, *arguments)
+        finally:
+            await connection.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    user_id: UUID
+    session_id: UUID
+    email: str
+    site: Site = field(repr=False)
+    claims: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def token(self) -> str:
+        now = int(time.time())
+        return self.site.keys.sign(
+            {
+                "iss": self.site.house.project.issuer,
+                "aud": "authenticated",
+                "sub": str(self.user_id),
+                "role": "authenticated",
+                "email": self.email,
+                "session_id": str(self.session_id),
+                "is_anonymous": False,
+                "app_metadata": {},
+                "user_metadata": {},
+                "iat": now,
+                "exp": now + 3600,
+                **self.claims,
+            }
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@pytest.fixture(scope="module")
+async def site(database: FreshDatabase) -> AsyncIterator[Site]:
+    keys = AuthKeys.generate()
+    clock = SystemClock()
+    project = Project(mode="embedded", url=ADDRESS, publishable_key=keys.publishable_key)
+    pool = Database(database.dsn("app_api"), max_size=8)
+    await pool.open()
+    house = House(
+        settings=Settings(_env_file=None, data_dir=MIGRATIONS.parent),
+        address=ADDRESS,
+        project=project,
+        clock=clock,
+        monitor=Monitor(),
+        database=pool,
+        verifier=JwtVerifier(issuer=project.issuer, keys=LocalSigningKeys(keys.jwks()), clock=clock),
+        limiter=None,
+        auth=None,
+        mailbox_url=None,
+        owner_dsn=database.dsn("postgres"),
+    )
+    yield Site(house=house, keys=keys, database=database)
+    await pool.close()
+
+
+@pytest.fixture(scope="module")
+async def client(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    async with site.client() as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(site: Site) -> Person:
+    return await site.person()
+
+
+@pytest.fixture
+def web_app(tmp_path: Path) -> Path:
+    """A small build of a web app, as the bundler leaves one."""
+    (tmp_path / "assets").mkdir()
+    (tmp_path / ".vite").mkdir()
+    (tmp_path / ".vite" / "manifest.json").write_text("{}")
+    (tmp_path / "index.html").write_text("<!doctype html><title>Tidemark</title>")
+    (tmp_path / "favicon.svg").write_text("<svg/>")
+    (tmp_path / "assets" / "index-DMp7cu6z.js").write_text("console.log(1)")
+    (tmp_path / "assets" / "index-DMp7cu6z.js.br").write_bytes(b"brotli")
+    (tmp_path / "assets" / "index-DMp7cu6z.js.gz").write_bytes(b"gzip")
+    return tmp_path
+
+
+def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The answer is this error, as RFC 9457 wants it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"} <= set(body)
+    assert (body["status"], body["code"], body["type"]) == (status, code, f"/problems/{code}")
+    assert body["request_id"] == answer.headers["x-request-id"]
+    assert answer.headers["cache-control"] == "no-store"
+    return body
