@@ -88,7 +88,10 @@ class Database:
     async def check(self) -> None:
         """Raise DatabaseUnavailable unless the database answers."""
         async with self._connection() as connection:
-            await connection.fetchval("select 1", timeout=_CONNECT_SECONDS)
+            try:
+                await connection.fetchval("select 1", timeout=_CONNECT_SECONDS)
+            except TimeoutError as error:
+                raise DatabaseUnavailable() from error
 
     @property
     def size(self) -> int:
@@ -118,6 +121,11 @@ class Database:
         except _BUSY as error:
             raise DatabaseUnavailable("The database took too long to answer. Try again.") from error
         except _UNAVAILABLE as error:
+            raise DatabaseUnavailable() from error
+        except asyncpg.InternalClientError as error:
+            # What asyncpg says when the connection breaks off in the middle of its own exchange.
+            if not _is_lost(connection):
+                connection.terminate()
             raise DatabaseUnavailable() from error
         except asyncpg.InterfaceError as error:
             # asyncpg says the same of wrong arguments, so ask whether the connection is gone.

@@ -21,6 +21,8 @@ from .postgres.address import scram_verifier
 _FILE_NAME = re.compile(r"(?P<version>\d+)_(?P<name>.+)\.sql")
 _LOGINS = ("app_api", "app_worker")
 
+_LOCK = "select pg_advisory_xact_lock(hashtext('tidemark.migrate'))"
+
 # As the CLI makes it.
 _RECORD = """
 create schema if not exists supabase_migrations;
@@ -45,7 +47,7 @@ async def migrate(dsn: str, folder: Path) -> list[str]:
     migrations = read_migrations(folder)
     async with _connected(dsn) as connection, connection.transaction():
         # Held to the end of the transaction, so it also works through a pooler.
-        await connection.execute("select pg_advisory_xact_lock(hashtext('tidemark.migrate'))")
+        await connection.execute(_LOCK)
         await _make_record(connection)
         todo = choose_pending(migrations, await _applied(connection))
         for migration in todo:
@@ -65,7 +67,8 @@ async def set_login_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
     unknown = set(passwords) - set(_LOGINS)
     if unknown:
         raise ValueError(f"not a login of Tidemark: {', '.join(sorted(unknown))}")
-    async with _connected(dsn) as connection:
+    async with _connected(dsn) as connection, connection.transaction():
+        await connection.execute(_LOCK)  # two servers that change one role at once would get in each other's way
         for login, password in passwords.items():
             await connection.execute(f"alter role {login} password '{scram_verifier(password)}'")
 
