@@ -1,0 +1,109 @@
+/** What a table is told about its columns, and how it sorts and filters them: pure, so that it can be checked alone. */
+
+/** As it came from the API: decimals and times are text. */
+export type CellValue = string | number | boolean | null | undefined
+
+export interface TableColumn<Row> {
+  id: string
+  header: string
+  /** What is sorted, filtered and exported. How it looks is the business of the slot `cell-<id>`. */
+  value: (row: Row) => CellValue
+  /** Decides alignment, order and the kind of filter. */
+  kind?: 'text' | 'choice' | 'number' | 'time'
+  /** Pixels; columns share what is left over. */
+  width?: number
+  /** Hidden until someone asks for it. */
+  optional?: boolean
+  /** May not be hidden, since the row is nameless without it. */
+  fixed?: boolean
+  unsortable?: boolean
+  unfiltered?: boolean
+}
+
+export interface RangeFilter {
+  min?: string
+  max?: string
+}
+export type ColumnFilter = string | RangeFilter
+
+/** Everything that decides which rows show in which order: small enough for an address. */
+export interface TableView {
+  search: string
+  sort: { id: string, desc: boolean } | null
+  filters: Record<string, ColumnFilter>
+  /** Columns switched on or off by hand; others follow their default. */
+  columns: Record<string, boolean>
+}
+
+export function emptyView(): TableView {
+  return { search: '', sort: null, filters: {}, columns: {} }
+}
+
+export function isFiltered(view: TableView): boolean {
+  return view.search.trim() !== '' || Object.keys(view.filters).length > 0
+}
+
+export function isShown<Row>(column: TableColumn<Row>, view: TableView): boolean {
+  return column.fixed === true || (view.columns[column.id] ?? column.optional !== true)
+}
+
+/** The next face of a header that is pressed: numbers and times begin with the largest. */
+export function nextSort<Row>(column: TableColumn<Row>, sort: TableView['sort']): TableView['sort'] {
+  const descFirst = column.kind === 'number' || column.kind === 'time'
+  if (sort?.id !== column.id) return { id: column.id, desc: descFirst }
+  return sort.desc === descFirst ? { id: column.id, desc: !descFirst } : null
+}
+
+export type SortKey = string | number | undefined
+
+/** What two cells are compared by; undefined is missing, and missing stands last both ways. */
+export function sortKey<Row>(column: TableColumn<Row>, row: Row): SortKey {
+  const value = column.value(row)
+  if (value === null || value === undefined || value === '') return undefined
+  if (column.kind === 'number') return finite(Number(value))
+  if (column.kind === 'time') return finite(Date.parse(String(value)))
+  return String(value).toLowerCase()
+}
+
+export function compareKeys(left: SortKey, right: SortKey): number {
+  if (left === right || left === undefined || right === undefined) return 0
+  return left < right ? -1 : 1
+}
+
+export type KeyTest = (key: SortKey) => boolean
+
+/** One test for all rows, so that the filter is read once and not 100,000 times. */
+export function keyTest<Row>(column: TableColumn<Row>, filter: ColumnFilter): KeyTest {
+  if (typeof filter === 'string') {
+    const wanted = filter.toLowerCase()
+    if (column.kind === 'choice') return (key) => key === wanted
+    return (key) => typeof key === 'string' && key.includes(wanted)
+  }
+  const read = column.kind === 'time' ? (text?: string) => dayStart(text) : (text?: string) => bound(text)
+  const least = read(filter.min) ?? Number.NEGATIVE_INFINITY
+  const most = read(filter.max) ?? Number.POSITIVE_INFINITY
+  const end = column.kind === 'time' && filter.max ? most + 86_400_000 - 1 : most
+  return (key) => typeof key === 'number' && key >= least && key <= end
+}
+
+/** Everything of a row that the search box looks through. */
+export function searchText<Row>(columns: readonly TableColumn<Row>[], row: Row): string {
+  let text = ''
+  for (const column of columns) {
+    const value = column.value(row)
+    if (value !== null && value !== undefined) text += `${String(value)}\u0000`
+  }
+  return text.toLowerCase()
+}
+
+function finite(number: number): number | undefined {
+  return Number.isFinite(number) ? number : undefined
+}
+
+function bound(text?: string): number | undefined {
+  return text === undefined || text === '' ? undefined : finite(Number(text))
+}
+
+function dayStart(text?: string): number | undefined {
+  return text ? finite(Date.parse(`${text}T00:00:00Z`)) : undefined
+}
