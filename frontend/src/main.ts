@@ -2,8 +2,11 @@
 import { VueQueryPlugin } from '@tanstack/vue-query'
 import { createPinia } from 'pinia'
 import { createApp } from 'vue'
+import { watchConnection } from './api/connection'
+import { queryClient } from './api/queries'
 import App from './App.vue'
 import { router } from './router'
 import './styles/base.css'
 
-createApp(App).use(createPinia()).use(router).use(VueQueryPlugin).mount('#app')
+watchConnection()
+createApp(App).use(createPinia()).use(VueQueryPlugin, { queryClient }).use(router).mount('#app')

@@ -1,0 +1,161 @@
+/** The one way to talk to the Tidemark API: typed replies, one ApiError, the bearer of the session. */
+import axios, { type AxiosResponse, AxiosError } from 'axios'
+
+export interface FieldProblem {
+  pointer: string
+  detail: string
+}
+
+interface Problem {
+  title?: string
+  detail?: string
+  code?: string
+  request_id?: string
+  errors?: FieldProblem[]
+}
+
+interface ApiErrorFacts {
+  status: number
+  code: string
+  title: string
+  detail: string
+  requestId?: string
+  errors?: FieldProblem[]
+  retryAfterSeconds?: number
+}
+
+/** Any request that did not succeed: what the server said, or that it did not answer (status 0). */
+export class ApiError extends Error {
+  readonly status: number
+  readonly code: string
+  readonly title: string
+  readonly detail: string
+  readonly requestId?: string
+  readonly errors: FieldProblem[]
+  readonly retryAfterSeconds?: number
+
+  constructor(facts: ApiErrorFacts) {
+    super(facts.detail || facts.title)
+    this.name = 'ApiError'
+    this.status = facts.status
+    this.code = facts.code
+    this.title = facts.title
+    this.detail = facts.detail
+    this.requestId = facts.requestId
+    this.errors = facts.errors ?? []
+    this.retryAfterSeconds = facts.retryAfterSeconds
+  }
+
+  get isUnreachable() { return this.status === 0 }
+  get mayPass() { return this.isUnreachable || this.status === 429 || this.status >= 500 }
+
+  /** Cause and remedy in one text; the title is left out where the detail only repeats it. */
+  get explanation() {
+    return this.detail === '' || this.detail.startsWith(this.title) ? this.detail || this.title : `${this.title}. ${this.detail}`
+  }
+
+  /** What the server says about one field, found by the end of its pointer. */
+  problemOf(field: string) {
+    return this.errors.find(({ pointer }) => pointer.split('/').at(-1) === field)?.detail
+  }
+}
+
+export interface Reply<T> {
+  data: T
+  status: number
+  etag?: string
+  requestId?: string
+}
+
+export interface RequestOptions {
+  query?: Record<string, string | number | boolean | undefined>
+  body?: unknown
+  ifMatch?: string
+  idempotencyKey?: string
+  signal?: AbortSignal
+  anonymous?: boolean
+  accept?: (status: number) => boolean
+}
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+
+/** Whoever holds the session tells here how to get a token; `renew` asks for a fresh one after a refusal. */
+export interface TokenSource {
+  token: (options?: { renew: boolean }) => Promise<string | null>
+}
+
+interface Observer {
+  answered: () => void
+  unreachable: () => void
+}
+
+const http = axios.create({ timeout: 20_000, validateStatus: () => true })
+let tokens: TokenSource = { token: () => Promise.resolve(null) }
+let observer: Observer = { answered: () => undefined, unreachable: () => undefined }
+
+export function takeTokensFrom(source: TokenSource) { tokens = source }
+export function reportTo(watcher: Observer) { observer = watcher }
+
+export async function request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<Reply<T>> {
+  const token = options.anonymous ? null : await tokens.token()
+  let response = await send(method, path, options, token)
+  if (response.status === 401 && token !== null) {
+    const renewed = await tokens.token({ renew: true })
+    if (renewed !== null && renewed !== token) response = await send(method, path, options, renewed)
+  }
+  const accepted = options.accept?.(response.status) ?? (response.status >= 200 && response.status < 300)
+  if (!accepted) throw problemIn(response)
+  return { data: response.data as T, status: response.status, etag: header(response, 'etag'), requestId: header(response, 'x-request-id') }
+}
+
+async function send(method: Method, path: string, options: RequestOptions, token: string | null) {
+  try {
+    const response = await http.request<unknown>({
+      method,
+      url: path,
+      params: options.query,
+      data: options.body,
+      signal: options.signal,
+      headers: {
+        ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
+        ...(options.ifMatch === undefined ? {} : { 'If-Match': options.ifMatch }),
+        ...(options.idempotencyKey === undefined ? {} : { 'Idempotency-Key': options.idempotencyKey }),
+      },
+    })
+    observer.answered()
+    return response
+  } catch (error) {
+    if (axios.isCancel(error)) throw error
+    if (!(error instanceof AxiosError)) throw error
+    observer.unreachable()
+    throw unreachable(error.code === AxiosError.ECONNABORTED || error.code === AxiosError.ETIMEDOUT)
+  }
+}
+
+function unreachable(timedOut: boolean) {
+  return new ApiError({
+    status: 0,
+    code: timedOut ? 'timed_out' : 'unreachable',
+    title: timedOut ? 'Tidemark took too long to answer' : 'Tidemark does not answer',
+    detail: 'Check that it is running and that this device is connected, then try again.',
+  })
+}
+
+function problemIn(response: AxiosResponse<unknown>) {
+  const problem: Problem = typeof response.data === 'object' && response.data !== null ? response.data : {}
+  const retryAfter = Number(header(response, 'retry-after'))
+  return new ApiError({
+    status: response.status,
+    code: problem.code ?? 'unexpected_answer',
+    title: problem.title ?? `The server answered ${response.status}`,
+    detail: problem.detail ?? 'Try again. If it happens again, report the request id.',
+    requestId: problem.request_id ?? header(response, 'x-request-id'),
+    errors: problem.errors,
+    retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
+  })
+}
+
+function header(response: AxiosResponse<unknown>, name: string): string | undefined {
+  const value: unknown = response.headers[name]
+  return typeof value === 'string' ? value : undefined
+}

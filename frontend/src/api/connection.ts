@@ -1,0 +1,82 @@
+/** Whether the server can be reached: a light heartbeat while the page is seen, and patient retries once it is lost. */
+import { onlineManager } from '@tanstack/vue-query'
+import { computed, reactive, readonly } from 'vue'
+import { reportTo } from './client'
+
+const heartbeatMilliseconds = 2_000
+const answerWithinMilliseconds = 2_500
+const longestWaitMilliseconds = 5_000
+
+interface Connection {
+  state: 'connected' | 'lost'
+  lostAt: Date | null
+  nextAttemptAt: Date | null
+  attempts: number
+  checking: boolean
+}
+
+const connection = reactive<Connection>({ state: 'connected', lostAt: null, nextAttemptAt: null, attempts: 0, checking: false })
+let timer: ReturnType<typeof setTimeout> | undefined
+let watching = false
+
+export function useConnection() {
+  return { connection: readonly(connection), isLost: computed(() => connection.state === 'lost'), checkNow }
+}
+
+/** Called once, by main.ts. */
+export function watchConnection() {
+  if (watching) return
+  watching = true
+  reportTo({ answered: recovered, unreachable: () => { void checkNow() } })
+  window.addEventListener('offline', () => { void checkNow() })
+  window.addEventListener('online', () => { void checkNow() })
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') void checkNow()
+    else clearTimeout(timer)
+  })
+  schedule(heartbeatMilliseconds)
+}
+
+export async function checkNow() {
+  if (connection.checking) return
+  clearTimeout(timer)
+  connection.checking = true
+  const alive = await answers()
+  connection.checking = false
+  if (alive) recovered()
+  else lost()
+  schedule(connection.state === 'connected' ? heartbeatMilliseconds : waitBeforeAttempt())
+}
+
+function schedule(milliseconds: number) {
+  clearTimeout(timer)
+  connection.nextAttemptAt = connection.state === 'lost' ? new Date(Date.now() + milliseconds) : null
+  if (document.visibilityState === 'visible') timer = setTimeout(() => { void checkNow() }, milliseconds)
+}
+
+function waitBeforeAttempt() {
+  return Math.min(1_000 * connection.attempts, longestWaitMilliseconds)
+}
+
+function lost() {
+  connection.attempts += 1
+  if (connection.state === 'lost') return
+  connection.state = 'lost'
+  connection.lostAt = new Date()
+  onlineManager.setOnline(false)
+}
+
+function recovered() {
+  if (connection.state === 'connected') return
+  Object.assign(connection, { state: 'connected', lostAt: null, nextAttemptAt: null, attempts: 0 })
+  onlineManager.setOnline(true) // questions that waited are asked now, and what is shown is refreshed
+}
+
+async function answers() {
+  try {
+    const response = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(answerWithinMilliseconds) })
+    return response.status < 500
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,27 @@
+/** A question's state in the words that AsyncView understands. */
+import type { UseQueryReturnType } from '@tanstack/vue-query'
+import { computed, reactive } from 'vue'
+import { ApiError } from './client'
+import { useConnection } from './connection'
+
+export function facesOf<T>(query: UseQueryReturnType<T, Error>) {
+  const { isLost } = useConnection()
+  return reactive({
+    hasContent: computed(() => query.data.value !== undefined),
+    loading: computed(() => query.isFetching.value),
+    error: computed(() => {
+      const error = query.error.value
+      if (error !== null) return described(error)
+      // Nothing to show and nobody to ask: a skeleton would promise what does not come.
+      return isLost.value && query.data.value === undefined ? unreachable : null
+    }),
+    asOf: computed(() => (query.dataUpdatedAt.value > 0 ? new Date(query.dataUpdatedAt.value) : null)),
+  })
+}
+
+const unreachable = { message: 'Tidemark does not answer. It is asked again by itself as soon as it does.' }
+
+function described(error: Error) {
+  if (!(error instanceof ApiError)) return { message: 'Something unexpected happened. Try again.' }
+  return { message: error.explanation, requestId: error.requestId, final: error.status === 403 }
+}

@@ -1,0 +1,17 @@
+/** The pages that exist, in the order of the sidebar; the palette and the shortcuts read the same list. */
+import { LayoutDashboard, Settings } from '@lucide/vue'
+import type { Component } from 'vue'
+
+export interface Destination {
+  name: string
+  label: string
+  icon: Component
+  /** Pressed after `g`. */
+  key: string
+  keywords: string
+}
+
+export const destinations: Destination[] = [
+  { name: 'dashboard', label: 'Dashboard', icon: LayoutDashboard, key: 'd', keywords: 'home overview services health installation' },
+  { name: 'settings', label: 'Settings', icon: Settings, key: 's', keywords: 'profile preferences appearance theme sessions password' },
+]

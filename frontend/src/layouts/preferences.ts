@@ -1,0 +1,42 @@
+/** Ties what a person prefers to what this browser shows: the profile wins once it is read, changes go to both. */
+import { useQuery } from '@tanstack/vue-query'
+import { computed, watch } from 'vue'
+import { toast } from 'vue-sonner'
+import { changePreferences, meQuery, type Preferences } from '@/api/accounts'
+import { ApiError } from '@/api/client'
+import { useAppearance } from '@/shared/composables/appearance'
+
+/** Applies the profile to the page for as long as somebody is signed in. */
+export function useProfilePreferences() {
+  const { data: me } = useQuery(meQuery)
+  const { appearance, choose, isStandard } = useAppearance()
+  let adopted = ''
+
+  watch(() => me.value, (profile) => {
+    if (profile === undefined) return
+    const isNew = adopted !== profile.user_id && profile.version === 1 && !isStandard()
+    adopted = profile.user_id
+    if (isNew) {
+      const { theme, palette, density } = appearance
+      void choosePreferences({ theme, palette, density }) // what was chosen before signing up is kept
+      return
+    }
+    const { theme, palette, density } = profile.preferences
+    choose({ theme, palette, density })
+  }, { immediate: true })
+
+  return { singleKeys: computed(() => me.value?.preferences.single_key_shortcuts ?? true) }
+}
+
+/** Shows the choice at once and keeps it in the profile. */
+export async function choosePreferences(change: Partial<Preferences>) {
+  const { choose } = useAppearance()
+  const { theme, palette, density } = change
+  choose(Object.fromEntries(Object.entries({ theme, palette, density }).filter(([, value]) => value !== undefined)))
+  try {
+    await changePreferences(change)
+  } catch (error) {
+    const reason = error instanceof ApiError ? error.title : 'Something unexpected happened'
+    toast.error(`Not saved to your profile. ${reason}. It holds in this browser until you sign in again.`)
+  }
+}

@@ -1,0 +1,72 @@
+/** The keyboard: Ctrl/Cmd-K always, single keys unless the person switched them off. */
+import { onBeforeUnmount, onMounted, type Ref } from 'vue'
+import { useRouter } from 'vue-router'
+import { destinations } from './navigation'
+
+const goWithinMilliseconds = 1_500
+
+export interface Shortcut {
+  keys: string[]
+  does: string
+  single: boolean
+}
+
+export const isMac = /Mac|iPhone|iPad/.test(navigator.userAgent)
+export const paletteKeys = isMac ? ['⌘', 'K'] : ['Ctrl', 'K']
+
+export const shortcuts: Shortcut[] = [
+  { keys: paletteKeys, does: 'Open the command palette', single: false },
+  { keys: ['?'], does: 'Show all shortcuts', single: true },
+  { keys: ['/'], does: 'Search pages and actions', single: true },
+  ...destinations.map(({ key, label }) => ({ keys: ['g', key], does: `Go to ${label}`, single: true })),
+]
+
+interface Handlers {
+  singleKeys: Ref<boolean>
+  openPalette: () => void
+  openSheet: () => void
+}
+
+export function useShortcuts({ singleKeys, openPalette, openSheet }: Handlers) {
+  const router = useRouter()
+  let goPressedAt = -Infinity
+
+  function press(event: KeyboardEvent) {
+    if (event.defaultPrevented || event.isComposing) return
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === 'k') {
+      event.preventDefault()
+      openPalette()
+      return
+    }
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey
+    if (!singleKeys.value || !isPlain || isTyping(event.target) || dialogIsOpen()) return
+    if (singleKey(event.key, event.timeStamp)) event.preventDefault()
+  }
+
+  function singleKey(key: string, now: number) {
+    const afterGo = now - goPressedAt < goWithinMilliseconds
+    goPressedAt = -Infinity
+    if (afterGo) {
+      const destination = destinations.find((candidate) => candidate.key === key.toLowerCase())
+      if (destination !== undefined) void router.push({ name: destination.name })
+      return destination !== undefined
+    }
+    if (key === 'g') goPressedAt = now
+    else if (key === '?') openSheet()
+    else if (key === '/') openPalette()
+    else return false
+    return true
+  }
+
+  onMounted(() => { window.addEventListener('keydown', press) })
+  onBeforeUnmount(() => { window.removeEventListener('keydown', press) })
+}
+
+function isTyping(target: EventTarget | null) {
+  return target instanceof HTMLElement
+    && (target.isContentEditable || target.matches('input:not([type="checkbox"], [type="radio"]), textarea, select'))
+}
+
+function dialogIsOpen() {
+  return document.querySelector('[role="dialog"], [role="alertdialog"], [role="menu"]') !== null
+}
