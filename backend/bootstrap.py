@@ -91,15 +91,20 @@ class House:
         return await pending(self.owner_dsn, MIGRATIONS)
 
 
+def start_logging(settings: Settings) -> None:
+    from backend.infrastructure.monitoring import configure_logging
+
+    configure_logging(level=settings.log_level, as_text=settings.logs_as_text)
+
+
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
     from backend.infrastructure.clock import SystemClock
-    from backend.infrastructure.monitoring import Monitor, configure_logging
+    from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.rate_limits import MemoryRateLimiter
     from backend.infrastructure.supabase.tokens import JwtVerifier
 
-    configure_logging(level=settings.log_level, as_text=settings.logs_as_text)
     async with AsyncExitStack() as stack:
         clock, monitor = SystemClock(), Monitor()
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
@@ -261,7 +266,7 @@ async def migrate_database(settings: Settings, *, is_running: bool, dry_run: boo
 
 
 def open_auth_admin(settings: Settings, url: str | None) -> AccountAdmin:
-    """Accounts as an operator manages them, through the admin API of the embedded project at `url` or the hosted one."""
+    """Accounts as an operator manages them: by the admin API of the embedded project at `url`, or of the hosted one."""
     from backend.infrastructure.supabase.auth_admin import AuthAdmin
 
     if url is not None:

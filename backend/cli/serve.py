@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8000
 PORTS_TO_TRY = 50
 
+Say = Callable[[str], None]
+
 
 def serve(
     host: Annotated[
@@ -43,13 +45,15 @@ def serve(
     data_dir: DataDir = None,
 ) -> None:
     """Start the API, the web app and the queue, with an embedded Postgres unless DATABASE_URL is set."""
-    from backend.bootstrap import read_settings
+    from backend.bootstrap import read_settings, start_logging
     from backend.cli.instance import hold
 
     settings = read_settings(host=host, port=port, data_dir=data_dir)
+    start_logging(settings)
+    say = _voice(settings)
     # From here on a signal asks for an orderly end: whatever was started is stopped again.
-    with _stop_requests() as stop, hold(settings.data_dir) as held, _bind(settings) as listener:
-        _run(_serve(settings, held, listener, stop))
+    with _stop_requests(say) as stop, hold(settings.data_dir) as held, _bind(settings, say) as listener:
+        _run(_serve(settings, held, listener, stop, say))
     if stop.signal == signal.SIGINT:
         raise typer.Exit(130)
 
@@ -57,7 +61,8 @@ def serve(
 class Stop:
     """Remembers the signal that asked for the end; a second Ctrl-C does not wait for open requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Say) -> None:
+        self._say = say
         self.signal: int | None = None
         self.server: uvicorn.Server | None = None
 
@@ -66,7 +71,7 @@ class Stop:
             self.server.force_exit = self.signal is not None
             self.server.should_exit = True
         if self.signal is None:
-            say("Stopping.")
+            self._say("Stopping.")
         self.signal = number
 
     @property
@@ -75,8 +80,8 @@ class Stop:
 
 
 @contextlib.contextmanager
-def _stop_requests() -> Iterator[Stop]:
-    stop = Stop()
+def _stop_requests(say: Say) -> Iterator[Stop]:
+    stop = Stop(say)
     previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield stop
@@ -85,7 +90,7 @@ def _stop_requests() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def _bind(settings: "Settings") -> socket.socket:
+def _bind(settings: "Settings", say: Say) -> socket.socket:
     """The port that was asked for or an error; otherwise 8000 or the next free one."""
     from backend.domain.errors import InvalidSetting, PortTaken
 
@@ -128,14 +133,14 @@ def _run(main: Coroutine[None, None, None]) -> None:
         runner.run(main)
 
 
-async def _serve(settings: "Settings", held: "Held", listener: socket.socket, stop: Stop) -> None:
+async def _serve(settings: "Settings", held: "Held", listener: socket.socket, stop: Stop, say: Say) -> None:
     from backend.bootstrap import open_house
 
     address = _address(settings, listener)
     async with open_house(settings, address=address, say=say) as house:
         if stop.requested:
             return
-        stop.server = _server(house, lambda: _announce(house, held, address))
+        stop.server = _server(house, lambda: _announce(house, held, address, say))
         try:
             await stop.server.serve(sockets=[listener])
         finally:
@@ -162,6 +167,7 @@ def _server(house: "House", answers: Callable[[], None]) -> "uvicorn.Server":
             create_app(house),
             loop="none",
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=bool(proxies),
@@ -172,7 +178,7 @@ def _server(house: "House", answers: Callable[[], None]) -> "uvicorn.Server":
     )
 
 
-def _announce(house: "House", held: "Held", address: str) -> None:
+def _announce(house: "House", held: "Held", address: str, say: Say) -> None:
     from backend.cli.instance import Instance
     from backend.version import VERSION
 
@@ -200,5 +206,10 @@ def _address(settings: "Settings", listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def say(text: str) -> None:
-    print(f"  {text}", file=sys.stderr, flush=True)
+def _voice(settings: "Settings") -> Say:
+    """Plain words for a person at a terminal; lines of the log where a machine reads them."""
+    if settings.logs_as_text:
+        return lambda text: print(f"  {text}", file=sys.stderr, flush=True)
+    from loguru import logger
+
+    return lambda text: logger.bind(logger="tidemark").info("{}", text)
