@@ -45,12 +45,12 @@ class FreshDatabase:
     def dsn(self, role: str = "app_api") -> str:
         return self.address.dsn(role, self.name)
 
-    async def add_user(self, email: str | None = None, **columns: object) -> UUID:
+    async def add_user(self, address: str | None = None, **columns: object) -> UUID:
         """A row in auth.users, as Supabase Auth would write it."""
         user_id = uuid4()
         row = {
             "id": user_id,
-            "email": email or f"{user_id}@example.com",
+            "email": address or f"{user_id}@example.com",
             "aud": "authenticated",
             "role": "authenticated",
             "is_anonymous": False,

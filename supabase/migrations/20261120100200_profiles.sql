@@ -43,13 +43,13 @@ create trigger profiles_bump_version before update on public.profiles
 -- The name a new account starts with. User metadata is free text of a stranger: cut, cleaned, never trusted.
 create function private.first_display_name(email text, user_metadata jsonb) returns text
 language sql immutable set search_path = '' as $$
-    select left(btrim(regexp_replace(coalesce(
+    select btrim(left(btrim(regexp_replace(coalesce(
         nullif(btrim(user_metadata ->> 'display_name'), ''),
         nullif(btrim(user_metadata ->> 'full_name'), ''),
         nullif(btrim(user_metadata ->> 'name'), ''),
         nullif(split_part(email, '@', 1), ''),
         'Guest'
-    ), '[[:cntrl:]]+', ' ', 'g')), 80)
+    ), '[[:cntrl:]]+', ' ', 'g')), 80))
 $$;
 revoke all on function private.first_display_name(text, jsonb) from public, anon, authenticated, service_role;
 
