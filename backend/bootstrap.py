@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.supabase.auth_keys import AuthKeys
+    from backend.infrastructure.supabase.auth_server import AuthServer
     from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
     from backend.infrastructure.supabase.hosted import Check
     from backend.infrastructure.supabase.signing_keys import SigningKeys
@@ -300,8 +301,40 @@ def _secret(value: SecretStr | None) -> str:
     return value.get_secret_value() if value is not None else ""
 
 
-async def _embedded_auth(settings: Settings, ground: Ground, stack: AsyncExitStack) -> "tuple[ASGIApp, str | None]":
-    return None, None
+async def _embedded_auth(settings: Settings, ground: Ground, stack: AsyncExitStack) -> "tuple[AuthServer, str | None]":
+    """Supabase Auth for the app to mount, and the address of the mailbox where one may be shown."""
+    from backend.infrastructure.supabase.auth_server import (
+        AuthServerConfig,
+        RateLimits,
+        create_auth_app,
+        create_mailbox_app,
+    )
+
+    if ground.keys is None or ground.auth_dsn is None:
+        raise RuntimeError("only the embedded project brings its own Supabase Auth")
+    auth = create_auth_app(
+        AuthServerConfig(
+            dsn=ground.auth_dsn,
+            issuer=ground.project.issuer,
+            site_url=ground.project.url,
+            redirect_urls=settings.redirect_urls,
+            smtp_url=_secret(settings.smtp_url) or None,
+            mailbox=settings.shows_mailbox,
+            # Who cannot be sent a mail cannot confirm one.
+            autoconfirm=settings.smtp_url is None,
+            rate_limits=RateLimits() if settings.rate_limits == "on" else RateLimits.off(),
+            trusted_proxies=settings.trusted_proxies,
+        ),
+        ground.keys,
+    )
+    await auth.open()
+    stack.push_async_callback(auth.close)
+    if not settings.shows_mailbox:
+        return auth, None
+    from backend.infrastructure.loopback import serving_on_loopback
+
+    mailbox = serving_on_loopback(create_mailbox_app(auth), preferred_port=MAILBOX_PORT)
+    return auth, await stack.enter_async_context(mailbox)
 
 
 def _signing_keys(ground: Ground, stack: AsyncExitStack) -> "SigningKeys":

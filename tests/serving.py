@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,14 @@ class Running:
     def stop(self, number: int = signal.SIGTERM, *, timeout: float = 30) -> int:
         self.process.send_signal(number)
         return self.process.wait(timeout)
+
+
+@contextlib.contextmanager
+def data_folder() -> Iterator[Path]:
+    """Where a data directory can be made that Postgres, which never runs as root, can reach; pytest's own is closed."""
+    with tempfile.TemporaryDirectory(prefix="tidemark-serving-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "data"
 
 
 def environment(**settings: str) -> dict[str, str]:
