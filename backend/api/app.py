@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,9 +56,12 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    for feature in (health, config, accounts, problems):
+    features = (health, config, accounts, problems)
+    for feature in features:
         app.include_router(feature.router)
-    answer_errors(app)
+    answer_errors(
+        app, [route for feature in features for route in feature.router.routes if isinstance(route, APIRoute)]
+    )
 
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:

@@ -96,6 +96,9 @@ def tidy(schema: dict[str, Any]) -> dict[str, Any]:
     """Say of problems what is true: their media type, and ours in place of the framework's own error shapes."""
     for operations in schema["paths"].values():
         for operation in operations.values():
+            # Announced by the framework for every parameter, also for those that cannot be wrong.
+            if "HTTPValidationError" in str(operation["responses"].get("422", {})):
+                del operation["responses"]["422"]
             for response in operation["responses"].values():
                 content = response.get("content", {})
                 if MEDIA_TYPE in content:

@@ -1,12 +1,13 @@
 """Every error as problem+json (RFC 9457): the domain says what it means, one table here chooses the status."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
@@ -138,8 +139,8 @@ def all_problems() -> list[type[TidemarkError]]:
     return sorted(found, key=lambda kind: (status_of(kind), kind.code))
 
 
-def answer_errors(app: FastAPI) -> None:
-    """Make the app answer every error as a problem."""
+def answer_errors(app: FastAPI, routes: Sequence[APIRoute]) -> None:
+    """Make the app answer every error as a problem. The routes are all of its routes, for what a path allows."""
 
     async def on_domain_error(request: Request, error: Exception) -> Response:
         if not isinstance(error, TidemarkError):
@@ -149,7 +150,9 @@ def answer_errors(app: FastAPI) -> None:
     async def on_http_error(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        return problem(_from_http(error, request.scope), request.scope, headers=error.headers)
+        if error.status_code == 405:
+            return _method_not_allowed(request.scope, routes)
+        return problem(_from_http(error, request.scope), request.scope)
 
     async def on_invalid_request(request: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
@@ -166,13 +169,18 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_unexpected)
 
 
+def _method_not_allowed(scope: Scope, routes: Sequence[APIRoute]) -> Response:
+    """The framework knows the methods of the first route of a path alone; a path may have many."""
+    found = {method for route in routes if route.path_regex.match(scope["path"]) for method in route.methods or ()}
+    allowed = ", ".join(sorted(found | ({"HEAD"} if "GET" in found else set())))
+    error = MethodNotAllowed(f"{scope['path']} answers {allowed}, not {scope['method']}.")
+    return problem(error, scope, headers={"Allow": allowed})
+
+
 def _from_http(error: HTTPException, scope: Scope) -> TidemarkError:
     match error.status_code:
         case 404:
             return NoSuchPage(f"Nothing lives at {scope['path']}.")
-        case 405:
-            allowed = (error.headers or {}).get("Allow", "")
-            return MethodNotAllowed(f"{scope['path']} answers {allowed or 'other methods'}, not {scope['method']}.")
         case 400:
             return MalformedBody("The body is not valid JSON in UTF-8.")
         case 413:

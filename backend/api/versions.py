@@ -24,6 +24,16 @@ IfNoneMatch = Annotated[
 ]
 
 
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description="Required: the ETag of the version that this edit is based on, or `*` for any version.",
+        json_schema_extra={"example": '"3.9f1c2b7de0a94c5f"'},
+    ),
+]
+
+
 def tagged(
     request: Request, body: BaseModel, *, version: int | None = None, headers: Mapping[str, str] = PRIVATE
 ) -> Response:
@@ -37,14 +47,7 @@ def tagged(
     return Response(content, media_type="application/json", headers=every)
 
 
-def required_version(
-    if_match: Annotated[
-        str | None,
-        Header(
-            alias="If-Match", description="The ETag of the version that this edit is based on; `*` for any version."
-        ),
-    ] = None,
-) -> int | None:
+def required_version(if_match: str | None) -> int | None:
     """The version that an edit is based on; None when any will do."""
     if if_match is None:
         raise VersionRequired

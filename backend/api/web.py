@@ -69,7 +69,7 @@ class WebApp:
             return problem(error, scope, headers={"Allow": "GET, HEAD"})
         self._look()
         asset = self._assets.get("/index.html" if path == "/" else path)
-        if asset is None and not _is_reserved(path) and _is_navigation(headers):
+        if asset is None and not _is_reserved(path) and (path == "/" or _is_navigation(headers)):
             asset = self._assets.get("/index.html")
             if asset is None:
                 return HTMLResponse(

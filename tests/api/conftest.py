@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,10 @@ class Person:
         return {"Authorization": f"Bearer {self.token}"}
 
 
-@pytest.fixture(scope="module")
-async def site(database: FreshDatabase) -> AsyncIterator[Site]:
-    keys = AuthKeys.generate()
-    clock = SystemClock()
+@asynccontextmanager
+async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Site]:
+    """The house over this database, with fresh keys and without what only a server needs."""
+    keys, clock = AuthKeys.generate(), SystemClock()
     project = Project(mode="embedded", url=ADDRESS, publishable_key=keys.publishable_key)
     pool = Database(database.dsn("app_api"), max_size=8)
     await pool.open()
@@ -119,8 +120,16 @@ async def site(database: FreshDatabase) -> AsyncIterator[Site]:
         mailbox_url=None,
         owner_dsn=database.dsn("postgres"),
     )
-    yield Site(house=house, keys=keys, database=database)
-    await pool.close()
+    try:
+        yield Site(house=replace(house, **changes), keys=keys, database=database)
+    finally:
+        await pool.close()
+
+
+@pytest.fixture(scope="module")
+async def site(database: FreshDatabase) -> AsyncIterator[Site]:
+    async with open_site(database) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")

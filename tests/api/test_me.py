@@ -103,7 +103,7 @@ async def test_of_many_changes_at_once_one_wins(client: httpx.AsyncClient, ada: 
         ({"preferences": {"single_key_shortcuts": "yes"}}, "/preferences/single_key_shortcuts"),
         ({"preferences": {"a/b~c": 1}}, "/preferences/a~1b~0c"),
         ({"preferences": []}, "/preferences"),
-        ({"preferences": {}}, ""),
+        ({"preferences": {}}, "/preferences"),
         ({"is_admin": True}, "/is_admin"),
         ({"user_id": "x"}, "/user_id"),
         ({}, ""),

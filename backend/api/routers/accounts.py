@@ -1,11 +1,11 @@
 """One's own profile, preferences and sessions."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path, Request
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from backend.api.dependencies import Caller, Changing, Reading
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
-from backend.api.versions import IfNoneMatch, required_version, tagged
+from backend.api.versions import IfMatch, IfNoneMatch, required_version, tagged
 from backend.domain import accounts as domain
 from backend.domain.errors import (
     IdempotencyKeyInvalid,
@@ -59,10 +59,20 @@ class Profile(BaseModel):
     updated_at: datetime
 
 
-class PreferencesChange(BaseModel):
-    """The preferences to change; what is left out stays as it is."""
+class Change(BaseModel):
+    """Names at least one thing, and nothing that does not exist."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("Name at least one thing to change.")
+        return self
+
+
+class PreferencesChange(Change):
+    """The preferences to change; what is left out stays as it is."""
 
     # The defaults only mean "not given": what is given is never null.
     theme: domain.Theme = Field(default=domain.Theme.SYSTEM, json_schema_extra=_without_default)
@@ -78,11 +88,13 @@ class PreferencesChange(BaseModel):
     )
     single_key_shortcuts: bool = Field(default=True, strict=True, json_schema_extra=_without_default)
 
+    @classmethod
+    def unchanged(cls) -> "PreferencesChange":
+        return cls.model_construct()
 
-class ProfileChange(BaseModel):
+
+class ProfileChange(Change):
     """What to change; what is left out stays as it is."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
 
     display_name: str = Field(
         default="",
@@ -92,7 +104,9 @@ class ProfileChange(BaseModel):
         examples=["Ada Lovelace"],
         json_schema_extra=_without_default,
     )
-    preferences: PreferencesChange = Field(default_factory=PreferencesChange, json_schema_extra=_without_default)
+    preferences: PreferencesChange = Field(
+        default_factory=PreferencesChange.unchanged, json_schema_extra=_without_default
+    )
 
 
 class Session(BaseModel):
@@ -175,11 +189,11 @@ async def change_my_profile(
     change: ProfileChange,
     caller: Caller,
     services: Changing,
-    version: Annotated[int | None, Depends(required_version)],
+    if_match: IfMatch = None,
     key: IdempotencyKey = None,
 ) -> Response:
     """Change what is named and leave the rest. If-Match must hold the ETag of the profile that was read."""
-    wanted = _wanted(change)
+    wanted, version = _wanted(change), required_version(if_match)
 
     async def work() -> Response:
         return _answer(request, caller, await services.accounts.change_profile(wanted, version=version))
@@ -258,9 +272,6 @@ def _answer(request: Request, caller: domain.Identity, profile: domain.Profile) 
 
 
 def _wanted(change: ProfileChange) -> domain.ProfileChange:
-    given = change.model_dump(include=change.model_fields_set, exclude_unset=True)
+    given = change.model_dump(exclude_unset=True)
     preferences = domain.PreferencesChange(**given.pop("preferences", {}))
-    wanted = domain.ProfileChange(**given, preferences=preferences)
-    if wanted == domain.ProfileChange():
-        raise invalid("", "Name at least one thing to change.")
-    return wanted
+    return domain.ProfileChange(**given, preferences=preferences)

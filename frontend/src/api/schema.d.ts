@@ -419,7 +419,6 @@ export interface components {
          * @enum {string}
          */
         Theme: "system" | "light" | "dark";
-        HTTPValidationError: Record<string, never>;
     };
     responses: never;
     parameters: never;
@@ -663,15 +662,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -770,15 +760,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -812,10 +793,10 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Required: the ETag of the version that this edit is based on, or `*` for any version. */
+                "If-Match"?: string | null;
                 /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
                 "Idempotency-Key"?: string | null;
-                /** @description The ETag of the version that this edit is based on; `*` for any version. */
-                "If-Match"?: string | null;
             };
             path?: never;
             cookie?: never;
