@@ -1,6 +1,6 @@
 /** Unit tests: components and composables in jsdom, beside what they test. */
 import { defineConfig, mergeConfig } from 'vitest/config'
-import base from './vite.config'
+import base from './vite.config.ts'
 
 export default mergeConfig(base, defineConfig({
   test: {

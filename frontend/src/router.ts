@@ -29,8 +29,8 @@ const app: RouteRecordRaw[] = [
 ]
 
 const routes: RouteRecordRaw[] = [
-  { path: '/', component: () => import('./layouts/AuthLayout.vue'), children: auth },
   { path: '/', component: AppLayout, children: app },
+  { path: '/', component: () => import('./layouts/AuthLayout.vue'), children: auth },
   { path: '/dev/ui', name: 'dev-ui', component: () => import('./features/dev/DevUiPage.vue'), meta: { title: 'Components' } },
   { path: '/:path(.*)*', name: 'not-found', component: () => import('./layouts/NotFoundPage.vue'), meta: { title: 'Page not found' } },
 ]

@@ -149,8 +149,18 @@ export const useSession = defineStore('session', () => {
   async function token({ renew: fresh }: { renew: boolean } = { renew: false }) {
     if (status.value !== 'signed_in') return null
     const { auth } = await connect()
-    const { data } = fresh ? await auth.refreshSession() : await auth.getSession()
+    const { data, error } = fresh ? await auth.refreshSession() : await auth.getSession()
+    if (fresh && error !== null && isOver(error)) await end()
     return data.session?.access_token ?? null
+  }
+
+  /** The API refuses the token and Auth gives no new one: the session was ended elsewhere. */
+  async function end() {
+    const { auth } = await connect()
+    await auth.signOut({ scope: 'local' }).catch(() => undefined)
+    forgetSession()
+    if (status.value === 'signed_in') endedByItself.value = true
+    hold(null)
   }
 
   takeTokensFrom({ token })
@@ -160,6 +170,14 @@ export const useSession = defineStore('session', () => {
     sendRecovery, sendCodeAgain, enterCode, enterLink, setPassword, renew, token,
   }
 })
+
+const overCodes = new Set([
+  'session_not_found', 'session_expired', 'refresh_token_not_found', 'refresh_token_already_used', 'user_not_found', 'user_banned',
+])
+
+function isOver({ code, name }: AuthError) {
+  return name === 'AuthSessionMissingError' || overCodes.has(code ?? '')
+}
 
 type Answer<T> = { data: T, error: null } | { data: unknown, error: AuthError }
 

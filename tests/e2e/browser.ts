@@ -1,0 +1,52 @@
+/** A real Chromium, and pages that remember every error the browser reports. */
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+export const base = process.env.TIDEMARK_URL ?? ''
+export const desktop = { width: 1440, height: 900 }
+export const phone = { width: 360, height: 740 }
+
+const quiet = [
+  '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic', '--no-first-run',
+  '--disable-component-update', '--disable-sync',
+]
+
+export async function launch(): Promise<Browser> {
+  return await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: quiet })
+}
+
+export interface Visit {
+  page: Page
+  context: BrowserContext
+  /** Console errors, uncaught exceptions and violations of the content security policy. */
+  complaints: string[]
+  close: () => Promise<void>
+}
+
+export async function visit(browser: Browser, options: BrowserContextOptions & { url?: string } = {}): Promise<Visit> {
+  const { url = base, ...contextOptions } = options
+  const context = await browser.newContext({ baseURL: url, viewport: desktop, reducedMotion: 'reduce', ...contextOptions })
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('console', (message) => { if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text()) })
+  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`))
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`)
+    })
+  })
+  page.setDefaultTimeout(15_000)
+  return { page, context, complaints, close: () => context.close() }
+}
+
+/** A refused request is an error line in Chromium's console whoever expected it. */
+export function withoutRefusals(complaints: string[], ...statuses: number[]) {
+  return complaints.filter((text) => !statuses.some((status) => text.includes(`status of ${status}`)))
+}
+
+export async function expectNoSidewaysScroll(page: Page) {
+  const { content, window: room } = await page.evaluate(() => ({
+    content: document.documentElement.scrollWidth, window: document.documentElement.clientWidth,
+  }))
+  expect(content, `${page.url()} scrolls sideways`).toBeLessThanOrEqual(room)
+}

@@ -1,0 +1,65 @@
+/** People who use Tidemark in the tests: how they sign up, sign in and read their mail. */
+import { randomBytes } from 'node:crypto'
+import type { Page } from 'playwright-core'
+
+export const password = 'quiet harbour 42'
+
+export function someone(name = 'ada') {
+  return `${name}.${randomBytes(6).toString('hex')}@example.com`
+}
+
+export async function signUp(page: Page, email = someone()) {
+  await page.goto('/sign-up')
+  await page.getByLabel('Email').fill(email)
+  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.getByRole('button', { name: 'Create account' }).click()
+  await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
+  return email
+}
+
+export async function signIn(page: Page, email: string, secret = password) {
+  await page.goto('/sign-in')
+  await page.getByLabel('Email').fill(email)
+  await page.getByLabel('Password', { exact: true }).fill(secret)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+}
+
+export async function startDemo(page: Page) {
+  await page.goto('/sign-in')
+  await page.getByRole('button', { name: 'Try the demo' }).click()
+  await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
+}
+
+export async function signOut(page: Page) {
+  await page.getByRole('button', { name: /^Account:/ }).click()
+  await page.getByRole('menuitem', { name: 'Sign out' }).click()
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+}
+
+interface Letter { Text: string, HTML: string }
+
+/** The newest message to somebody, as Mailpit's API tells it. */
+export async function letterTo(email: string): Promise<Letter> {
+  const mailbox = process.env.MAILPIT_URL ?? ''
+  const deadline = Date.now() + 15_000
+  while (Date.now() < deadline) {
+    const found = await fetch(`${mailbox}/api/v1/search?query=${encodeURIComponent(`to:${email}`)}`)
+    const { messages } = await found.json() as { messages: { ID: string }[] }
+    const newest = messages[0]
+    if (newest !== undefined) return await (await fetch(`${mailbox}/api/v1/message/${newest.ID}`)).json() as Letter
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  throw new Error(`No message to ${email} within 15 s`)
+}
+
+export function codeIn({ Text }: Letter) {
+  const code = /\b\d{6}\b/.exec(Text)?.[0]
+  if (code === undefined) throw new Error(`No code in: ${Text}`)
+  return code
+}
+
+export function linkIn({ Text }: Letter) {
+  const link = /https?:\/\/\S+\/auth\/v1\/verify\S+/.exec(Text)?.[0]
+  if (link === undefined) throw new Error(`No link in: ${Text}`)
+  return link
+}
