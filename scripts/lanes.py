@@ -59,7 +59,7 @@ LANES = (
             ("npm", "--prefix", "frontend", "run", "--silent", "size"),
         ],
     ),
-    Lane("e2e", "whole journeys in Chromium", [pytest("tests/e2e")], needs_browser=True),
+    Lane("e2e", "whole journeys in Chromium", [pytest("tests/e2e", "--capture=no")], needs_browser=True),
 )
 
 

@@ -1,0 +1,158 @@
+"""The operator's commands, typed against a running Tidemark and against a stopped one."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.serving import Running, data_folder, serving, tidemark
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    with data_folder() as folder, serving(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with data_folder() as folder:
+        yield folder
+
+
+def create(running: Running, email: str, *options: str) -> None:
+    answer = tidemark("user", "create", email, "--password-stdin", *options, data_dir=running.data_dir, stdin=PASSWORD)
+    assert answer.returncode == 0, answer.stderr
+
+
+def users(running: Running) -> dict[str, dict[str, str]]:
+    answer = tidemark("user", "list", "--json", data_dir=running.data_dir)
+    return {row["email"]: row for row in json.loads(answer.stdout)}
+
+
+def sign_in(running: Running, email: str) -> httpx.Response:
+    return httpx.post(
+        f"{running.url}/auth/v1/token?grant_type=password",
+        headers={"apikey": running.status["PUBLISHABLE_KEY"]},
+        json={"email": email, "password": PASSWORD},
+    )
+
+
+def me(running: Running, token: str) -> httpx.Response:
+    return httpx.get(f"{running.url}/api/me", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_created_user_can_sign_in(running: Running) -> None:
+    create(running, "Ada@example.com")
+    assert users(running)["ada@example.com"]["role"] == "user"
+    assert sign_in(running, "ada@example.com").status_code == 200
+
+
+def test_creating_a_user_twice_is_refused_in_words(running: Running) -> None:
+    create(running, "twice@example.com")
+    again = tidemark(
+        "user", "create", "twice@example.com", "--password-stdin", data_dir=running.data_dir, stdin=PASSWORD
+    )
+    assert again.returncode == 1
+    assert "email_exists" in again.stderr
+
+
+def test_a_short_password_is_refused_with_its_length(running: Running) -> None:
+    answer = tidemark("user", "create", "a@example.com", "--password-stdin", data_dir=running.data_dir, stdin="short")
+    assert answer.returncode == 1
+    assert "has 5 characters; at least 8" in answer.stderr
+
+
+def test_a_generated_password_is_shown_once_and_works(running: Running) -> None:
+    answer = tidemark("user", "create", "made@example.com", "--generate", data_dir=running.data_dir)
+    password = answer.stdout.rpartition("Password: ")[2].strip()
+    signed_in = httpx.post(
+        f"{running.url}/auth/v1/token?grant_type=password",
+        headers={"apikey": running.status["PUBLISHABLE_KEY"]},
+        json={"email": "made@example.com", "password": password},
+    )
+    assert signed_in.status_code == 200
+    assert password not in running.log.read_text()
+
+
+def test_an_administrator_is_made_and_unmade(running: Running) -> None:
+    create(running, "boss@example.com", "--admin")
+    assert users(running)["boss@example.com"]["role"] == "admin"
+    assert sign_in(running, "boss@example.com").json()["user"]["app_metadata"]["role"] == "admin"
+    assert tidemark("user", "promote", "boss@example.com", "--revoke", data_dir=running.data_dir).returncode == 0
+    assert users(running)["boss@example.com"]["role"] == "user"
+    assert tidemark("user", "promote", "boss@example.com", data_dir=running.data_dir).returncode == 0
+    assert users(running)["boss@example.com"]["role"] == "admin"
+
+
+def test_a_suspension_holds_at_once_and_can_be_lifted(running: Running) -> None:
+    create(running, "rogue@example.com")
+    token = sign_in(running, "rogue@example.com").json()["access_token"]
+    assert me(running, token).status_code == 200
+    assert tidemark("user", "suspend", "rogue@example.com", data_dir=running.data_dir).returncode == 0
+    refused = me(running, token)
+    assert (refused.status_code, refused.json()["code"]) == (403, "account_suspended")
+    assert sign_in(running, "rogue@example.com").status_code == 400
+    assert users(running)["rogue@example.com"]["state"] == "suspended"
+    assert tidemark("user", "suspend", "rogue@example.com", "--lift", data_dir=running.data_dir).returncode == 0
+    assert sign_in(running, "rogue@example.com").status_code == 200
+
+
+def test_an_unknown_user_is_named(running: Running) -> None:
+    answer = tidemark("user", "promote", "nobody@example.com", data_dir=running.data_dir)
+    assert answer.returncode == 1
+    assert "nobody@example.com" in answer.stderr
+
+
+def test_status_hides_secrets_from_a_terminal_and_gives_them_to_a_script(running: Running) -> None:
+    secret = running.status["SECRET_KEY"]
+    assert secret.startswith("sb_secret_")
+    assert secret not in tidemark("status", data_dir=running.data_dir).stdout
+    lines = tidemark("status", "-o", "env", data_dir=running.data_dir).stdout.splitlines()
+    values = dict(line.split("=", 1) for line in lines)
+    assert values["SECRET_KEY"] == f'"{secret}"'
+    expected = {"API_URL", "DB_URL", "ANON_KEY", "SERVICE_ROLE_KEY", "PUBLISHABLE_KEY", "JWT_SECRET", "MAILPIT_URL"}
+    assert expected <= set(values)
+
+
+def test_doctor_finds_a_running_instance_well(running: Running) -> None:
+    answer = tidemark("doctor", "--json", data_dir=running.data_dir)
+    findings = {finding["name"]: finding for finding in json.loads(answer.stdout)["findings"]}
+    assert findings["server"]["detail"].endswith("It is ready.")
+    assert all(finding["state"] == "ok" or finding["remedy"] for finding in findings.values())
+
+
+def test_doctor_explains_bad_settings(data_dir: Path) -> None:
+    answer = tidemark("doctor", data_dir=data_dir, SUPABASE_URL="https://a.example.com", TIDEMARK_PROT="1")
+    assert answer.returncode == 3
+    assert "DATABASE_URL" in answer.stdout
+    assert "did you mean TIDEMARK_PORT?" in answer.stdout
+
+
+def test_doctor_names_a_secret_that_others_can_read(data_dir: Path) -> None:
+    (data_dir / "secrets").mkdir(parents=True)
+    (data_dir / "secrets" / "auth.json").write_text("{}")
+    (data_dir / "secrets" / "auth.json").chmod(0o644)
+    answer = tidemark("doctor", data_dir=data_dir)
+    assert answer.returncode == 3
+    assert "chmod 600" in answer.stdout
+
+
+def test_migrate_works_with_and_without_a_running_server(running: Running, data_dir: Path) -> None:
+    assert "up to date" in tidemark("migrate", data_dir=running.data_dir).stdout
+    pending = tidemark("migrate", "--dry-run", data_dir=data_dir).stdout.split()
+    assert pending.count("pending") > 0
+    assert tidemark("migrate", data_dir=data_dir).stdout.split().count("applied") == pending.count("pending")
+    assert "up to date" in tidemark("migrate", data_dir=data_dir).stdout
+
+
+def test_commands_that_need_a_server_say_how_to_start_it(data_dir: Path) -> None:
+    for command in (("status",), ("user", "list")):
+        answer = tidemark(*command, data_dir=data_dir)
+        assert answer.returncode == 1
+        assert "./scripts/run" in answer.stderr
+        assert not data_dir.exists()
