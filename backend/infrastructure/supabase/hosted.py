@@ -94,9 +94,8 @@ async def _database_check(dsn: str) -> Check:
             remedy="Check DATABASE_URL; use the direct or session address.",
         )
     try:
-        version, can_make_roles = await connection.fetchrow(
-            "select current_setting('server_version'), rolcreaterole from pg_roles where rolname = current_user"
-        )
+        version = await connection.fetchval("select current_setting('server_version')")
+        can_make_roles = await connection.fetchval("select rolcreaterole from pg_roles where rolname = current_user")
     finally:
         await connection.close()
     if not can_make_roles:
