@@ -300,12 +300,12 @@ def wait_for_turn(say: Callable[[str], None]) -> int:
 
 
 def main() -> int:
-    purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
-    progress = Progress()
-    commands = Commands(wait_for_turn(lambda text: print(text, file=sys.stderr)))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    progress = Progress()
+    commands: Commands | None = None
     try:
-        Setup(purpose, progress, commands).everything()
+        commands = Commands(wait_for_turn(lambda text: print(text, file=sys.stderr)))
+        Setup(sys.argv[1] if len(sys.argv) > 1 else "run", progress, commands).everything()
     except SetupFailed as problem:
         print(f"\nTidemark could not be set up. {problem}", file=sys.stderr)
         return 1
@@ -313,7 +313,8 @@ def main() -> int:
         print("\nStopped. Run the same command again to go on.", file=sys.stderr)
         return 130
     finally:
-        commands.stop()
+        if commands is not None:
+            commands.stop()
     if progress.did_something:
         print(f"  Ready after {time.monotonic() - progress.started:.0f} s.", file=sys.stderr)
     return 0
