@@ -6,6 +6,7 @@ Only one process may do so at a time for a data directory; the server's lock see
 """
 
 import atexit
+import os
 import secrets
 import shutil
 from collections.abc import Callable
@@ -165,6 +166,7 @@ class EmbeddedPostgres:
         if made.returncode != 0:
             raise PostgresWillNotStart(f"The database cluster could not be made: {made.stderr.strip()}")
         cluster.rename(self._cluster)
+        _sync(self._folder)
         shutil.rmtree(aside)
 
     def _launch(self, native: Path, user: RunAs) -> None:
@@ -213,3 +215,12 @@ class EmbeddedPostgres:
         statement = f"alter role {SUPERUSER} password '{scram_verifier(self.address.passwords[SUPERUSER])}'\n"
         command = [str(native / "bin" / "postgres"), "--single", "-D", str(self._cluster), "postgres"]
         user.run(command, stdin=statement)
+
+
+def _sync(folder: Path) -> None:
+    """So that a power cut can't take back a rename."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -37,6 +37,8 @@ def load_or_create(path: Path, *, preferred_port: int) -> PostgresAddress:
         port = int(stored["port"])
     except FileNotFoundError:
         known, port = {}, preferred_port
+    except PermissionError as error:
+        raise DataDirectoryUnusable(f"{path} belongs to another user. Run Tidemark as that user or as root.") from error
     except (ValueError, KeyError, AttributeError) as error:
         raise DataDirectoryUnusable(
             f"{path} cannot be read ({error}). Remove it: Tidemark then makes new passwords for the same database."
@@ -58,7 +60,15 @@ def save(path: Path, address: PostgresAddress) -> None:
         file.write(json.dumps(content, indent=2))
         file.flush()
         os.fsync(file.fileno())
+    belong_to_owner_of_folder(aside)
     aside.replace(path)
+
+
+def belong_to_owner_of_folder(path: Path) -> None:
+    """What root writes into the data directory of an ordinary user must not lock that user out later."""
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
 
 
 def free_port(preferred: int) -> int:

@@ -12,8 +12,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
+
 from backend.domain.errors import ConfigurationError
 
+from .address import belong_to_owner_of_folder
 from .leftovers import end_leftovers
 
 STOP_SECONDS = 8.0
@@ -31,9 +34,7 @@ class PostgresWillNotStart(ConfigurationError):
 
     @property
     def port_was_taken(self) -> bool:
-        return self.detail is not None and (
-            "could not bind IPv4 address" in self.detail or "could not create any TCP/IP sockets" in self.detail
-        )
+        return "could not bind IPv4 address" in self.detail or "could not create any TCP/IP sockets" in self.detail
 
 
 class Postmaster:
@@ -67,18 +68,10 @@ class Postmaster:
         """Fast shutdown: sessions are ended, everything acknowledged is on disk already."""
         self._stopping.set()
         process = self._process
-        if process is not None:
-            for signal_number, seconds in (
-                (signal.SIGINT, STOP_SECONDS),
-                (signal.SIGQUIT, 2.0),
-                (signal.SIGKILL, 2.0),
-            ):
-                with contextlib.suppress(ProcessLookupError):
-                    process.send_signal(signal_number)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(seconds)
-                    break
+        _end(process)
         self._thread.join(timeout=STOP_SECONDS)
+        if self._process is not process:  # it was being started again just then
+            _end(self._process)
 
     def _keep(self) -> None:
         try:
@@ -107,7 +100,7 @@ class Postmaster:
             return
         try:
             self._launch()
-        except (PostgresWillNotStart, OSError) as error:
+        except (ConfigurationError, OSError, psutil.Error) as error:
             self._say(f"Postgres does not start again yet: {error}")
 
     def _launch(self) -> None:
@@ -115,6 +108,7 @@ class Postmaster:
         bound_size(self._log)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
+            belong_to_owner_of_folder(self._log)
             begin = log.tell()
             process = subprocess.Popen(  # noqa: S603  # our own binaries, no shell
                 self._command,
@@ -139,8 +133,8 @@ class Postmaster:
                     f"Postgres did not start. Its log {self._log} says:\n{self._tail(log_begin)}"
                 )
             now = time.monotonic()
-            if now > deadline:
-                process.kill()
+            if now > deadline or self._stopping.is_set():
+                _end(process)
                 raise PostgresWillNotStart(f"Postgres was not ready after {_READY_SECONDS:.0f} s; see {self._log}.")
             if now > tell_at:
                 self._say("Postgres is recovering what was not yet in place")
@@ -167,11 +161,29 @@ class Postmaster:
 
 
 def bound_size(log: Path) -> None:
-    """Keep one older part. Postgres appends, so cutting the file under it is safe."""
-    with contextlib.suppress(FileNotFoundError):
-        if log.stat().st_size > LOG_LIMIT_BYTES:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
+    """Keep one older part, if there is room for it. Postgres appends, so cutting the file under it is safe."""
+    with contextlib.suppress(OSError):
+        if log.stat().st_size <= LOG_LIMIT_BYTES:
+            return
+        older = log.with_suffix(".log.1")
+        older.unlink(missing_ok=True)
+        try:
+            shutil.copyfile(log, older)
+            older.chmod(0o600)
+        finally:
             os.truncate(log, 0)
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    """Fast shutdown, then harder: an immediate one is mended by recovery at the next start."""
+    if process is None:
+        return
+    for signal_number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 2.0)):
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal_number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return
 
 
 def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -24,7 +24,7 @@ create table if not exists embedded.files (
 
 async def build_project(dsn: str, passwords: Mapping[str, str], say: Callable[[str], None]) -> None:
     """All or nothing, in one transaction; what ran before with the same text is left out."""
-    connection = await asyncpg.connect(dsn, timeout=10, statement_cache_size=0)
+    connection = await asyncpg.connect(dsn, timeout=60, statement_cache_size=0)
     try:
         async with connection.transaction():
             await connection.execute("select pg_advisory_xact_lock(hashtext('tidemark.build_project'))")
