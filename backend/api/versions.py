@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from backend.domain.errors import VersionConflict, VersionRequired
 
-_TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<value>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+_TAG = re.compile(r'(?<![^\s,])(?P<weak>W/)?"(?P<value>[\x21\x23-\x7e\x80-\xff]*)"(?![^\s,])')
 _VERSIONED = re.compile(r"(?P<version>[1-9][0-9]{0,8})\.[0-9a-f]{16}")
 
 # Answers about a person: kept by their own browser alone, and asked after each time.

@@ -11,14 +11,15 @@ _HIDDEN_NAMES = (
     r"jwt[_-]?secret|code[_-]?verifier|auth[_-]?code|nonce|service[_-]?role[_-]?key|encryption[_-]?key|otp|email[_-]?otp"
 )
 _SECRET_NAME = re.compile(rf"(?i)(?:.*[_-])?(?:{_HIDDEN_NAMES})")
-_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?")
+# Each pattern starts where no earlier character could have started it: hostile text costs linear time.
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?")
 _SUPABASE_KEY = re.compile(r"\bsb_(?:secret|publishable)_[\w-]+")
 _SCHEME_CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=:-]+")
-_PASSWORD_IN_ADDRESS = re.compile(r"(?P<before>\b[a-zA-Z][\w+.-]*://[^\s:/@'\"]*:)[^\s/'\"]+(?=@)")
+_PASSWORD_IN_ADDRESS = re.compile(r"(?P<before>(?<![\w+.-])[a-zA-Z][\w+.-]*://[^\s:/@'\"]*:)[^\s/'\"]+(?=@)")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 # "password": "x"   password=x   'apikey': 'x'   (b'authorization', b'Bearer x')
 _NAMED_VALUE = re.compile(
-    rf"(?i)(?P<before>(?<![\w-])b?[\\\"']*(?:[\w-]*[_-])?(?:{_HIDDEN_NAMES})(?:[\\\"']*\s*(?:=>|[:=])|[\\\"']+\s*,)\s*)"
+    rf"(?i)(?P<before>(?<![\w-])(?:[\w-]*[_-])?(?:{_HIDDEN_NAMES})(?:[\\\"']*\s*(?:=>|[:=])|[\\\"']+\s*,)\s*)"
     r"(?P<value>b?\\?\"(?:[^\"\\]|\\[^\"])*\\?\"|b?'(?:[^'\\]|\\.)*'|[^\s,;&\"'(){}\[\]]+)"
 )
 
