@@ -11,6 +11,7 @@ from backend.infrastructure.supabase.auth_keys import AuthKeys
 from backend.infrastructure.supabase.auth_server.errors import AuthError
 from backend.infrastructure.supabase.auth_server.user import User
 
+UNREADABLE = "invalid JWT: unable to parse or verify signature"
 ADMIN_ROLES = frozenset({"service_role", "supabase_admin"})
 
 
@@ -59,7 +60,7 @@ class AccessTokens:
         )
         return token, expires_at
 
-    def read(self, token: str) -> Claims:
+    def read(self, token: str, now: datetime) -> Claims:
         """Check the signature by the key of ours that the header names, or by the legacy secret when it names none."""
         try:
             header = jwt.get_unverified_header(token)
@@ -69,10 +70,13 @@ class AccessTokens:
             else:
                 key = self._keys.verification_key(str(key_id))
                 if key is None:
-                    raise _bad_jwt("invalid JWT: unable to parse or verify signature, unrecognized JWT kid")
+                    raise _bad_jwt(f"{UNREADABLE}, unrecognized JWT kid")
                 claims = jwt.decode(token, key, algorithms=["ES256"], options=_OPTIONS)
         except (jwt.PyJWTError, ValueError, RecursionError) as problem:
-            raise _bad_jwt(f"invalid JWT: unable to parse or verify signature, {_reason(problem)}") from problem
+            raise _bad_jwt(f"{UNREADABLE}, {_reason(problem)}") from problem
+        expires_at = claims.get("exp")
+        if not isinstance(expires_at, int | float) or expires_at <= now.timestamp():
+            raise _bad_jwt(f"{UNREADABLE}, token has invalid claims: token is expired")
         role = claims.get("role")
         return Claims(
             role=role if isinstance(role, str) else "",
@@ -81,8 +85,15 @@ class AccessTokens:
         )
 
 
-# The audience is one's own affair: keys of the legacy style carry none.
-_OPTIONS: Any = {"verify_aud": False, "verify_sub": False, "verify_jti": False}
+# Keys of the legacy style carry no audience, and the time is read from our own clock.
+_OPTIONS: Any = {
+    "verify_aud": False,
+    "verify_sub": False,
+    "verify_jti": False,
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+}
 
 
 def missing_subject() -> AuthError:
@@ -104,8 +115,6 @@ def _bad_jwt(message: str) -> AuthError:
 
 
 def _reason(problem: Exception) -> str:
-    if isinstance(problem, jwt.ExpiredSignatureError):
-        return "token has invalid claims: token is expired"
     if isinstance(problem, jwt.DecodeError) and "segments" in str(problem):
         return "token is malformed: token contains an invalid number of segments"
     return "token signature is invalid" if isinstance(problem, jwt.InvalidSignatureError) else "token is malformed"

@@ -92,7 +92,7 @@ def _claims(house: AuthHouse, call: Call) -> Claims | None:
     match = BEARER.fullmatch(presented.authorization or "")
     if match is None:
         raise AuthError(401, "no_authorization", "This endpoint requires a Bearer token")
-    return house.access_tokens.read(match[1])
+    return house.access_tokens.read(match[1], call.now)
 
 
 def _presented(call: Call) -> Presented:
