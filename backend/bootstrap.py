@@ -196,7 +196,7 @@ async def _migrate(ground: Ground, say: Say) -> None:
 async def _database(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -> "Database":
     from backend.infrastructure.database import Database
 
-    database = Database(ground.api_dsn, statement_cache=not ground.through_pooler)
+    database = Database(ground.api_dsn, statement_cache=not ground.through_pooler, on_wait=monitor.pool_waited)
     await database.open()
     stack.push_async_callback(database.close)
     monitor.watch_pool(lambda: database.size, lambda: database.idle)

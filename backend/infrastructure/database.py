@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -44,12 +45,24 @@ _BUSY = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.Tran
 class Database:
     """A pool of connections of a login that may do nothing by itself; `acting_as` lends one to a user."""
 
-    def __init__(self, dsn: str, *, min_size: int = 2, max_size: int = 16, statement_cache: bool = True) -> None:
-        """`statement_cache=False` is for a transaction pooler, where no session state may be relied on."""
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        min_size: int = 2,
+        max_size: int = 16,
+        statement_cache: bool = True,
+        on_wait: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        """`statement_cache=False` is for a transaction pooler, where no session state may be relied on.
+
+        `on_wait` hears how long each user of the pool waited for a connection.
+        """
         self._dsn = dsn
         self._min_size = min_size
         self._max_size = max_size
         self._statement_cache = statement_cache
+        self._on_wait = on_wait
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
@@ -136,12 +149,15 @@ class Database:
             await pool.release(connection)
 
     async def _acquire(self, pool: Any) -> Any:
+        asked_at = time.perf_counter()
         try:
             return await pool.acquire(timeout=_ACQUIRE_SECONDS)
         except TimeoutError as error:
             raise DatabaseUnavailable("The database is busy. Try again.") from error
         except (*_UNAVAILABLE, OSError) as error:
             raise DatabaseUnavailable() from error
+        finally:
+            self._on_wait(time.perf_counter() - asked_at)
 
 
 def _is_lost(connection: Any) -> bool:
