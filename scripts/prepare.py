@@ -196,7 +196,7 @@ class Setup:
         name = "npm-" + folder.replace("/", "-")
         # The database needs only its binaries to run; the command line of Supabase is there for the tests.
         lean = self.purpose == "run" and folder == "supabase/embedded"
-        wanted = fingerprint(ROOT / folder / "package-lock.json", ROOT / folder / "package.json")
+        wanted = fingerprint(ROOT / folder / "package-lock.json")
         if (stamped(name, wanted) or (lean and stamped(f"{name}-lean", wanted))) and (
             ROOT / folder / "node_modules"
         ).is_dir():
