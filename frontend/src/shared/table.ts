@@ -65,9 +65,25 @@ export function sortKey<Row>(column: TableColumn<Row>, row: Row): SortKey {
   return String(value).toLowerCase()
 }
 
-export function compareKeys(left: SortKey, right: SortKey): number {
-  if (left === right || left === undefined || right === undefined) return 0
-  return left < right ? -1 : 1
+/**
+ * The positions of the keys in order: equal ones as they came, missing ones last both ways.
+ * Sorting the different keys alone needs no comparing function, which is what makes 100,000 rows quick.
+ */
+export function orderOf(keys: readonly SortKey[], desc: boolean): number[] {
+  const places = new Map<string | number, number[]>()
+  const missing: number[] = []
+  keys.forEach((key, index) => {
+    if (key === undefined) missing.push(index)
+    else if (places.get(key)?.push(index) === undefined) places.set(key, [index])
+  })
+  const different = inOrder([...places.keys()])
+  if (desc) different.reverse()
+  return [...different.map((key) => places.get(key) ?? []), missing].flat()
+}
+
+function inOrder(keys: (string | number)[]): (string | number)[] {
+  if (keys.every((key) => typeof key === 'number')) return [...Float64Array.from(keys).sort()]
+  return keys.map(String).sort()
 }
 
 export type KeyTest = (key: SortKey) => boolean

@@ -1,18 +1,14 @@
-/** The rows of a table as its view asks for them, sorted and filtered by TanStack Table. */
+/** The rows of a table as its view asks for them: filtered by TanStack Table, then put in order. */
 import {
-  columnFilteringFeature, createFilteredRowModel, createSortedRowModel, rowSortingFeature, tableFeatures, useTable,
-  type ColumnDef, type Row as TableRow,
+  columnFilteringFeature, createFilteredRowModel, tableFeatures, useTable, type ColumnDef, type Row as TableRow,
 } from '@tanstack/vue-table'
 import { computed, type ComputedRef } from 'vue'
-import { compareKeys, keyTest, searchText, sortKey, type SortKey, type TableColumn, type TableView } from '../table'
+import { keyTest, orderOf, searchText, sortKey, type SortKey, type TableColumn, type TableView } from '../table'
 
 const features = tableFeatures({
   columnFilteringFeature,
   filteredRowModel: createFilteredRowModel(),
   filterFns: {},
-  rowSortingFeature,
-  sortedRowModel: createSortedRowModel(),
-  sortFns: {},
 })
 type Features = typeof features
 
@@ -31,9 +27,11 @@ export function useTableRows<Row extends object>(source: Source<Row>): ComputedR
     const columns = source.columns()
     return [...columns.map((column) => definitionOf(column)), searchDefinition(columns)]
   })
+  // Only what filters: a new order or a hidden column must not filter 100,000 rows again.
+  const wanted = computed(() => JSON.stringify([source.view().search.trim().toLowerCase(), source.view().filters]))
   const state = computed(() => {
-    const view = source.view()
-    return { sorting: view.sort === null ? [] : [view.sort], columnFilters: filtersOf(source.columns(), view) }
+    const [search, filters] = JSON.parse(wanted.value) as [string, TableView['filters']]
+    return { columnFilters: filtersOf(source.columns(), search, filters) }
   })
   const table = useTable<Features, Row>({
     features,
@@ -42,15 +40,21 @@ export function useTableRows<Row extends object>(source: Source<Row>): ComputedR
     getRowId: source.rowKey,
     state,
   })
-  return computed(() => table.getRowModel().rows)
+  const filtered = computed(() => table.getRowModel().rows)
+  return computed(() => {
+    const { sort } = source.view()
+    const rows = filtered.value
+    if (sort === null || !source.columns().some((column) => column.id === sort.id)) return rows
+    // One key a row, read once: TanStack's own sorting asks the row for it in every one of two million comparisons.
+    const order = orderOf(rows.map((row) => row.getValue<SortKey>(sort.id)), sort.desc)
+    return order.flatMap((index) => rows[index] ?? [])
+  })
 }
 
 function definitionOf<Row extends object>(column: TableColumn<Row>): ColumnDef<Features, Row> {
   return {
     id: column.id,
     accessorFn: (row) => sortKey(column, row),
-    sortUndefined: 'last',
-    sortFn: (left, right, id) => compareKeys(left.getValue<SortKey>(id), right.getValue<SortKey>(id)),
     filterFn: (row, id, test: (key: SortKey) => boolean) => test(row.getValue<SortKey>(id)),
   }
 }
@@ -63,13 +67,12 @@ function searchDefinition<Row extends object>(columns: readonly TableColumn<Row>
   }
 }
 
-function filtersOf<Row>(columns: readonly TableColumn<Row>[], view: TableView) {
+function filtersOf<Row>(columns: readonly TableColumn<Row>[], search: string, wanted: TableView['filters']) {
   const filters = columns.flatMap((column) => {
-    const filter = view.filters[column.id]
+    const filter = wanted[column.id]
     return filter === undefined ? [] : [{ id: column.id, value: keyTest(column, filter) }]
   })
-  const wanted = view.search.trim().toLowerCase()
-  if (wanted === '') return filters
-  const found = (key: SortKey) => typeof key === 'string' && key.includes(wanted)
+  if (search === '') return filters
+  const found = (key: SortKey) => typeof key === 'string' && key.includes(search)
   return [...filters, { id: SEARCH, value: found }]
 }
