@@ -1,8 +1,7 @@
 /** Reads styles/tokens.css and holds every pair that meets on screen to WCAG AA, in both themes and palettes. */
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import css from '../styles/tokens.css?raw'
 
-const css = readFileSync('src/styles/tokens.css', 'utf8')
 type Tokens = Record<string, string>
 
 function block(selector: string): Tokens {
