@@ -7,6 +7,7 @@ export default mergeConfig(base, defineConfig({
     environment: 'jsdom',
     include: ['src/**/*.test.ts'],
     setupFiles: ['./src/test-setup.ts'],
+    css: { include: /tokens\.css/ }, // its contrast is tested
     restoreMocks: true,
     maxWorkers: 2,
   },

@@ -5,6 +5,7 @@ import { toast } from 'vue-sonner'
 import { changePreferences, meQuery, type Preferences } from '@/api/accounts'
 import { ApiError } from '@/api/client'
 import { useAppearance } from '@/shared/composables/appearance'
+import { localZone } from '@/shared/composables/localZone'
 
 /** Applies the profile to the page for as long as somebody is signed in. */
 export function useProfilePreferences() {
@@ -14,11 +15,11 @@ export function useProfilePreferences() {
 
   watch(() => me.value, (profile) => {
     if (profile === undefined) return
-    const isNew = adopted !== profile.user_id && profile.version === 1 && !isStandard()
+    const isFirstVisit = adopted !== profile.user_id && profile.version === 1
     adopted = profile.user_id
-    if (isNew) {
+    if (isFirstVisit && (!isStandard() || profile.preferences.timezone !== localZone)) {
       const { theme, palette, density } = appearance
-      void choosePreferences({ theme, palette, density }) // what was chosen before signing up is kept
+      void choosePreferences({ theme, palette, density, timezone: localZone }) // chosen before signing up, or plain to see
       return
     }
     const { theme, palette, density } = profile.preferences
@@ -36,7 +37,7 @@ export async function choosePreferences(change: Partial<Preferences>) {
   try {
     await changePreferences(change)
   } catch (error) {
-    const reason = error instanceof ApiError ? error.title : 'Something unexpected happened'
-    toast.error(`Not saved to your profile. ${reason}. It holds in this browser until you sign in again.`)
+    const reason = error instanceof ApiError ? error.explanation : 'Something unexpected happened.'
+    toast.error(`Not saved to your profile. ${reason} It holds in this browser until you sign in again.`)
   }
 }

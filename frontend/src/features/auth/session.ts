@@ -64,11 +64,13 @@ export const useSession = defineStore('session', () => {
   }
 
   function hold(session: Session | null) {
-    const before = user.value?.id
+    const before = user.value
     user.value = session?.user ?? null
     status.value = session === null ? 'signed_out' : 'signed_in'
     if (session !== null) endedByItself.value = false
-    if (before !== undefined && before !== user.value?.id) forgetAnswers()
+    if (before === null) return
+    if (before.id !== user.value?.id) forgetAnswers()
+    else if (before.is_anonymous !== user.value.is_anonymous) void queryClient.invalidateQueries() // a demo became an account
   }
 
   async function signIn(email: string, password: string) {

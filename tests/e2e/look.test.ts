@@ -1,0 +1,126 @@
+/** Every page, in both themes, on a desk and on a phone: nothing for axe to find, nothing that scrolls sideways, no complaint. */
+import AxeBuilder from '@axe-core/playwright'
+import { mkdirSync } from 'node:fs'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { desktop, expectNoSidewaysScroll, launch, phone, visit } from './browser'
+import { signUp } from './people'
+
+const pictures = process.env.TIDEMARK_SCREENSHOTS
+let browser: Browser
+let member: Awaited<ReturnType<Awaited<ReturnType<typeof visit>>['context']['storageState']>>
+
+beforeAll(async () => {
+  browser = await launch()
+  const first = await visit(browser)
+  await signUp(first.page)
+  member = await first.context.storageState()
+  await first.close()
+  if (pictures) mkdirSync(pictures, { recursive: true })
+})
+afterAll(async () => { await browser.close() })
+
+interface Face {
+  name: string
+  path: string
+  signedIn?: boolean
+  /** What must be seen before the page counts as open. */
+  heading: string
+  /** Brings the page into the state that is looked at. */
+  prepare?: (page: Page) => Promise<unknown>
+  arrange?: (page: Page) => Promise<unknown>
+}
+
+const answer500 = { status: 500, contentType: 'application/problem+json', json: { status: 500, code: 'internal_error', title: 'Something went wrong on our side', detail: 'The request could not be finished. Try again.', request_id: '0c1d2e3f' } }
+
+const faces: Face[] = [
+  { name: 'sign-in', path: '/sign-in', heading: 'Sign in' },
+  { name: 'sign-in, refused', path: '/sign-in', heading: 'Sign in', arrange: (page) => page.getByRole('button', { name: 'Sign in', exact: true }).click() },
+  { name: 'sign-up', path: '/sign-up', heading: 'Create an account', arrange: (page) => page.getByLabel('Password', { exact: true }).fill('correct horse') },
+  { name: 'forgotten-password', path: '/forgotten-password', heading: 'Reset your password' },
+  { name: 'new-password without a link', path: '/new-password', heading: 'Reset your password' },
+  { name: 'new-password', path: '/new-password', signedIn: true, heading: 'Choose a new password' },
+  { name: 'verify-email', path: '/verify-email', heading: 'Confirm your email' },
+  { name: 'save-demo', path: '/save-demo', signedIn: true, heading: 'Keep what you did' },
+  { name: 'dashboard', path: '/', signedIn: true, heading: 'Dashboard' },
+  { name: 'dashboard, loading', path: '/', signedIn: true, heading: 'Dashboard', prepare: (page) => page.route('**/api/me', () => undefined), arrange: (page) => page.waitForTimeout(400) },
+  { name: 'dashboard, error', path: '/', signedIn: true, heading: 'Dashboard', prepare: (page) => page.route('**/api/me', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('could not be loaded').first().waitFor() },
+  { name: 'dashboard, offline', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
+    await page.route('**/healthz', (route) => route.abort())
+    await page.getByText('Tidemark does not answer.').waitFor()
+  } },
+  { name: 'settings, profile', path: '/settings/profile', signedIn: true, heading: 'Settings' },
+  { name: 'settings, preferences', path: '/settings/preferences', signedIn: true, heading: 'Settings' },
+  { name: 'settings, security', path: '/settings/security', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('This browser').waitFor() },
+  { name: 'palette', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
+    await page.keyboard.press('Control+k')
+    await page.getByRole('dialog').waitFor()
+  } },
+  { name: 'shortcuts', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
+    await page.keyboard.press('?')
+    await page.getByRole('dialog').waitFor()
+  } },
+  { name: 'account menu', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
+    await page.getByRole('button', { name: /^Account:/ }).click()
+    await page.getByRole('menu').waitFor()
+  } },
+  { name: 'not found', path: '/no/such/page', heading: 'Page not found' },
+  { name: 'dev-ui', path: '/dev/ui', heading: '' },
+]
+
+const sizes = [['desk', desktop], ['phone', phone]] as const
+
+describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
+  describe.each(sizes)('%s', (size, viewport) => {
+    it.each(faces)('$name', async ({ name, path, signedIn, heading, prepare, arrange }) => {
+      const { page, complaints, close } = await visit(browser, {
+        viewport, colorScheme, hasTouch: size === 'phone', storageState: signedIn ? member : undefined,
+      })
+      await prepare?.(page)
+      await page.goto(path)
+      await page.getByRole('heading', heading === '' ? { level: 1 } : { name: heading }).first().waitFor()
+      if (!name.endsWith('loading')) await page.waitForLoadState('networkidle')
+      await arrange?.(page)
+      if (pictures) await page.screenshot({ path: `${pictures}/${name.replaceAll(/\W+/g, '-')}-${size}-${colorScheme}.png` })
+      await expectNoSidewaysScroll(page)
+      const { violations } = await new AxeBuilder({ page }).analyze()
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)).toEqual([])
+      expect(complaints.filter((text) => !/status of 500|net::ERR_FAILED/.test(text))).toEqual([])
+      await close()
+    })
+  })
+})
+
+describe('at 200 % zoom', () => {
+  it.each(faces.filter(({ arrange }) => arrange === undefined))('$name still fits', async ({ path, signedIn, heading }) => {
+    // Zooming by two on a 1280 px screen leaves 640 px, with everything twice as large.
+    const { page, close } = await visit(browser, { viewport: { width: 640, height: 450 }, deviceScaleFactor: 2, storageState: signedIn ? member : undefined })
+    await page.goto(path)
+    await page.getByRole('heading', heading === '' ? { level: 1 } : { name: heading }).first().waitFor()
+    await expectNoSidewaysScroll(page)
+    await page.setViewportSize({ width: 320, height: 256 }) // 400 % of the same screen: WCAG 1.4.10
+    await expectNoSidewaysScroll(page)
+    await close()
+  })
+})
+
+describe('appearance', () => {
+  it('shows the chosen theme from the first paint, without an inline script', async () => {
+    const { page, close } = await visit(browser, { colorScheme: 'light' })
+    await page.goto('/sign-in')
+    await page.getByRole('button', { name: 'Use the dark theme' }).click()
+    await page.route('**/assets/**', () => undefined) // the app itself never arrives
+    await page.reload({ waitUntil: 'commit' })
+    await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark')
+    await close()
+  })
+
+  it('follows the system while it is left to the system', async () => {
+    const { page, close } = await visit(browser, { colorScheme: 'dark' })
+    await page.goto('/sign-in')
+    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark')
+    await page.emulateMedia({ colorScheme: 'light' })
+    await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe('light')
+    await close()
+  })
+})
