@@ -58,3 +58,20 @@ class TestMemoryRateLimiter(RateLimiterContract):
         assert not (await limiter.take(short, "ada")).is_allowed
         await asyncio.sleep(1.1)
         assert (await limiter.take(short, "ada")).is_allowed
+
+    async def test_silent_callers_are_forgotten(self) -> None:
+        now = 0.0
+        limiter = MemoryRateLimiter(monotonic=lambda: now)
+        for number in range(100):
+            await limiter.take(READS, str(number))
+        assert len(limiter._windows) == 100
+        now = 61.0
+        for _ in range(60):
+            await limiter.take(WRITES, "ada")
+        assert len(limiter._windows) == 1
+
+    async def test_callers_are_remembered_up_to_a_bound(self) -> None:
+        limiter = MemoryRateLimiter(remembered=10)
+        for number in range(100):
+            await limiter.take(READS, str(number))
+        assert len(limiter._windows) == 10
