@@ -1,6 +1,7 @@
 """Postgres as one user at a time: each transaction takes on a role and claims, and row level security does the rest."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -38,6 +39,7 @@ _UNAVAILABLE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     ConnectionError,
 )
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # Nothing is lost and nothing was done: the same request may well succeed in a moment.
 _BUSY = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.TransactionRollbackError)
 
@@ -146,7 +148,9 @@ class Database:
                 raise
             raise DatabaseUnavailable() from error
         finally:
-            await pool.release(connection)
+            # A connection that can't be reset is thrown away by the pool; what was committed is committed.
+            with contextlib.suppress(asyncpg.PostgresError, *_BROKEN):
+                await pool.release(connection)
 
     async def _acquire(self, pool: Any) -> Any:
         asked_at = time.perf_counter()
@@ -154,7 +158,7 @@ class Database:
             return await pool.acquire(timeout=_ACQUIRE_SECONDS)
         except TimeoutError as error:
             raise DatabaseUnavailable("The database is busy. Try again.") from error
-        except (*_UNAVAILABLE, OSError) as error:
+        except (asyncpg.PostgresError, *_BROKEN) as error:
             raise DatabaseUnavailable() from error
         finally:
             self._on_wait(time.perf_counter() - asked_at)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import pwd
 import random
 import socket
 import subprocess
@@ -17,9 +18,10 @@ import asyncpg
 import psutil
 import pytest
 
-from backend.domain.errors import DataDirectoryUnusable
+from backend.domain.errors import DatabaseUnavailable, DataDirectoryUnusable
+from backend.infrastructure.database import Database
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
-from backend.infrastructure.supabase.migrator import migrate
+from backend.infrastructure.supabase.migrator import migrate, set_login_passwords
 from backend.infrastructure.supabase.postgres import leftovers
 from backend.infrastructure.supabase.postgres.binaries import PostgresBinariesMissing
 from backend.infrastructure.supabase.postgres.postmaster import LOG_LIMIT_BYTES, PostgresWillNotStart, bound_size
@@ -350,3 +352,60 @@ def test_the_log_keeps_one_older_part(tmp_path: Path) -> None:
     bound_size(log)
     assert log.stat().st_size == 0
     assert (tmp_path / "postgres.log.1").stat().st_size == LOG_LIMIT_BYTES + 1
+
+
+async def test_requests_during_a_crash_are_told_to_try_again_and_the_pool_recovers(data_dir: Path) -> None:
+    postgres = EmbeddedPostgres(data_dir, preferred_port=0)
+    await asyncio.to_thread(postgres.start)
+    owner = postgres.address.dsn("postgres")
+    await migrate(owner, MIGRATIONS)
+    await set_login_passwords(owner, {"app_api": postgres.address.passwords["app_api"]})
+    database = Database(postgres.address.dsn("app_api"))
+    await database.open()
+    refused, recovered, over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def ask_again_and_again() -> None:
+        while not over.is_set():
+            try:
+                async with database.acting_as(None, readonly=True) as connection:
+                    await connection.fetchval("select 1")
+                if refused.is_set():
+                    recovered.set()
+            except DatabaseUnavailable:
+                refused.set()
+                await asyncio.sleep(0.02)
+
+    askers = [asyncio.create_task(ask_again_and_again()) for _ in range(12)]
+    for _ in range(3):
+        await asyncio.sleep(0.3)
+        refused.clear()
+        recovered.clear()
+        (await asyncio.to_thread(postmaster_of, data_dir)).kill()
+        await asyncio.wait_for(recovered.wait(), UP_AGAIN_SECONDS)
+    over.set()
+    await asyncio.gather(*askers)
+    await database.close()
+    await asyncio.to_thread(postgres.stop)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root lends Postgres another user")
+class TestAsRoot:
+    def test_a_folder_that_its_user_cannot_pass_is_named(self, data_dir: Path) -> None:
+        closed = data_dir / "closed"
+        closed.mkdir(mode=0o700)
+        data_dir.chmod(0o755)
+        with pytest.raises(DataDirectoryUnusable, match=f"cannot pass through {closed} "):
+            EmbeddedPostgres(closed / "data", preferred_port=0).start()
+
+    def test_the_data_of_an_ordinary_user_stays_theirs(self, data_dir: Path) -> None:
+        nobody = pwd.getpwnam("nobody")
+        postgres = EmbeddedPostgres(data_dir, preferred_port=0)
+        postgres.start()
+        postgres.stop()
+        for path in (data_dir, *data_dir.rglob("*")):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
+        postgres.start()
+        assert postmaster_of(data_dir).uids().real == nobody.pw_uid
+        postgres.stop()
+        for file in (data_dir / "secrets" / "postgres.json", data_dir / "logs" / "postgres.log"):
+            assert file.stat().st_uid == nobody.pw_uid

@@ -39,7 +39,7 @@ def load_or_create(path: Path, *, preferred_port: int) -> PostgresAddress:
         known, port = {}, preferred_port
     except PermissionError as error:
         raise DataDirectoryUnusable(f"{path} belongs to another user. Run Tidemark as that user or as root.") from error
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataDirectoryUnusable(
             f"{path} cannot be read ({error}). Remove it: Tidemark then makes new passwords for the same database."
         ) from error
