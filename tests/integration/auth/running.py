@@ -34,12 +34,16 @@ API_VERSION = {"X-Supabase-Api-Version": "2024-01-01"}
 
 @dataclass
 class Watch:
-    """A clock that tests can put forward."""
+    """A clock that tests can put forward, and stop."""
 
     ahead: timedelta = timedelta(0)
+    stopped_at: datetime | None = None
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        return (self.stopped_at or datetime.now(UTC)) + self.ahead
+
+    def stop(self) -> None:
+        self.stopped_at = datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +176,7 @@ def running_auth(database: FreshDatabase, **settings: Any) -> Iterator[RunningAu
         await auth.open()
         apps = (Starlette(routes=[Mount("/auth/v1", auth)]), create_mailbox_app(auth))
         servers.extend(
-            uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False))
+            uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", proxy_headers=False))
             for app in apps
         )
         tasks = [

@@ -47,8 +47,8 @@ def create_mailbox_app(server: AuthServer) -> ASGIApp:
     app = Starlette(
         routes=[
             route("/", _index),
-            route("/view/{message_id}", _view),
             route("/view/{message_id}.html", _view_html),
+            route("/view/{message_id}", _view),
             route("/api/v1/info", _info),
             route("/api/v1/messages", _list),
             route("/api/v1/messages", _delete, "DELETE"),
