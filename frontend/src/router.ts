@@ -4,7 +4,6 @@ import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { checkNow, useConnection } from './api/connection'
 import { destination } from './features/auth/destination'
 import { useSession } from './features/auth/session'
-import AppLayout from './layouts/AppLayout.vue'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -29,7 +28,7 @@ const app: RouteRecordRaw[] = [
 ]
 
 const routes: RouteRecordRaw[] = [
-  { path: '/', component: AppLayout, children: app },
+  { path: '/', component: () => import('./layouts/AppLayout.vue'), children: app },
   { path: '/', component: () => import('./layouts/AuthLayout.vue'), children: auth },
   { path: '/dev/ui', name: 'dev-ui', component: () => import('./features/dev/DevUiPage.vue'), meta: { title: 'Components' } },
   { path: '/:path(.*)*', name: 'not-found', component: () => import('./layouts/NotFoundPage.vue'), meta: { title: 'Page not found' } },

@@ -1,7 +1,7 @@
 /** Ties what a person prefers to what this browser shows: the profile wins once it is read, changes go to both. */
 import { useQuery } from '@tanstack/vue-query'
 import { computed, watch } from 'vue'
-import { toast } from 'vue-sonner'
+import { notify } from '@/shared/composables/notify'
 import { changePreferences, meQuery, type Preferences } from '@/api/accounts'
 import { ApiError } from '@/api/client'
 import { useAppearance } from '@/shared/composables/appearance'
@@ -38,6 +38,6 @@ export async function choosePreferences(change: Partial<Preferences>) {
     await changePreferences(change)
   } catch (error) {
     const reason = error instanceof ApiError ? error.explanation : 'Something unexpected happened.'
-    toast.error(`Not saved to your profile. ${reason} It holds in this browser until you sign in again.`)
+    notify.error(`Not saved to your profile. ${reason} It holds in this browser until you sign in again.`)
   }
 }

@@ -1,6 +1,6 @@
 /** Leaves: back to the sign-in page, and says so when only this browser could be told. */
 import { useRouter } from 'vue-router'
-import { toast } from 'vue-sonner'
+import { notify } from '@/shared/composables/notify'
 import { useSession } from '@/features/auth/session'
 
 export function useSignOut() {
@@ -10,7 +10,7 @@ export function useSignOut() {
   return async function signOut() {
     const toldServer = await session.signOut()
     await router.replace({ name: 'sign-in' })
-    if (toldServer) toast.success('Signed out.')
-    else toast.warning('Signed out in this browser only: the server did not answer. End the session in the settings later.')
+    if (toldServer) notify.success('Signed out.')
+    else notify.warning('Signed out in this browser only: the server did not answer. End the session in the settings later.')
   }
 }

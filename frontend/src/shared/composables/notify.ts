@@ -1,0 +1,9 @@
+/** Short messages that come and go. The library behind them arrives after the first page, which does not need it. */
+
+type Tone = 'success' | 'info' | 'warning' | 'error'
+
+function say(tone: Tone) {
+  return (message: string) => { void import('vue-sonner').then(({ toast }) => { toast[tone](message) }) }
+}
+
+export const notify = { success: say('success'), info: say('info'), warning: say('warning'), error: say('error') }
