@@ -29,19 +29,20 @@ API_PATHS = ("/api", "/healthz", "/readyz", "/metrics", "/problems")
 def create_app(house: House, *, web_app: Path = WEB_APP) -> ASGIApp:
     """The whole site over an open house: API, Supabase Auth where it is ours, and the web app."""
     settings, project = house.settings, house.project
-    hosted = [project.url] if project.mode == "supabase" else []
-    doors: ASGIApp = Doors(
-        auth=house.auth,
-        api=_api_door(house),
-        web=WebApp(web_app, policy=web_policy(hosted)),
-    )
     public_url = settings.public_url or ""
-    doors = SecurityHeaders(doors, is_https=public_url.startswith("https://"))
     # The name to bind to, when it is one, is ours too.
-    doors = KnownHosts(
-        doors, addresses=[public_url, house.address, f"//{settings.host}" if ":" not in settings.host else None]
+    ours = [public_url, house.address, f"//{settings.host}" if ":" not in settings.host else None]
+
+    def guarded(door: ASGIApp) -> ASGIApp:
+        door = SecurityHeaders(door, is_https=public_url.startswith("https://"))
+        return Edge(KnownHosts(door, addresses=ours), house.monitor)
+
+    policy = web_policy([project.url] if project.mode == "supabase" else [])
+    return Doors(
+        auth=None if house.auth is None else guarded(_Mounted(house.auth)),
+        api=guarded(_api_door(house)),
+        web=guarded(WebApp(web_app, policy=policy)),
     )
-    return Edge(doors, house.monitor)
 
 
 def describe_api() -> FastAPI:
@@ -88,7 +89,7 @@ class Doors:
     """Sends a request to the part that answers it. Each part brings its own wrappers; a stream can go without any."""
 
     def __init__(self, *, auth: ASGIApp | None, api: ASGIApp, web: ASGIApp) -> None:
-        self._auth = None if auth is None else Mount(AUTH_PATH, app=auth)
+        self._auth = auth
         self._api = api
         self._web = web
 
@@ -99,18 +100,26 @@ class Doors:
             case "websocket":
                 await send({"type": "websocket.close", "code": 1000})
             case _:
-                await self._http(scope, receive, send)
+                await self._door(scope["path"])(scope, receive, send)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+    def _door(self, path: str) -> ASGIApp:
         if self._auth is not None and path.startswith(f"{AUTH_PATH}/"):
-            context_of(scope).route = f"{AUTH_PATH}/*"
-            _, child_scope = self._auth.matches(scope)
-            await self._auth.handle({**scope, **child_scope}, receive, send)
-        elif any(path == prefix or path.startswith(f"{prefix}/") for prefix in API_PATHS):
-            await self._api(scope, receive, send)
-        else:
-            await self._web(scope, receive, send)
+            return self._auth
+        if any(path == prefix or path.startswith(f"{prefix}/") for prefix in API_PATHS):
+            return self._api
+        return self._web
+
+
+class _Mounted:
+    """Supabase Auth below its path. Its bodies, errors, CORS and limits are its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._mount = Mount(AUTH_PATH, app=app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context_of(scope).route = f"{AUTH_PATH}/*"
+        _, child_scope = self._mount.matches(scope)
+        await self._mount.handle({**scope, **child_scope}, receive, send)
 
 
 class _Routed:

@@ -61,6 +61,7 @@ class SecurityHeaders:
             ("X-Content-Type-Options", "nosniff"),
             ("Referrer-Policy", "no-referrer"),
             ("Cross-Origin-Opener-Policy", "same-origin"),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
             ("X-Frame-Options", "DENY"),
             ("Permissions-Policy", PERMISSIONS),
             ("Content-Security-Policy", API_POLICY),

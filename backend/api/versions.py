@@ -37,10 +37,13 @@ IfMatch = Annotated[
 def tagged(
     request: Request, body: BaseModel, *, version: int | None = None, headers: Mapping[str, str] = PRIVATE
 ) -> Response:
-    """The answer with its ETag, or 304 when the caller holds it already."""
+    """The answer with its ETag, or 304 when the caller holds it already.
+
+    What can be edited has a version and a strong tag; other tags are weak, since such an answer may be compressed.
+    """
     content = body.model_dump_json().encode()
     digest = hashlib.sha256(content).hexdigest()[:16]
-    etag = f'"{digest}"' if version is None else f'"{version}.{digest}"'
+    etag = f'W/"{digest}"' if version is None else f'"{version}.{digest}"'
     every = {**headers, "ETag": etag}
     if request.method in ("GET", "HEAD") and _is_held(request.headers.getlist("if-none-match"), etag):
         return Response(status_code=304, headers=every)
@@ -63,4 +66,5 @@ def required_version(if_match: str | None) -> int | None:
 def _is_held(offered: list[str], etag: str) -> bool:
     held = ",".join(offered)
     # A weak comparison: a proxy that compresses marks our tags as weak.
-    return held.strip() == "*" or any(f'"{tag["value"]}"' == etag for tag in _TAG.finditer(held))
+    value = etag.removeprefix("W/")
+    return held.strip() == "*" or any(f'"{tag["value"]}"' == value for tag in _TAG.finditer(held))

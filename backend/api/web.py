@@ -43,7 +43,7 @@ class Asset:
     content: bytes
     compressed: Mapping[str, bytes]
     media_type: str
-    etag: str
+    digest: str
     caching: str
 
 
@@ -80,18 +80,19 @@ class WebApp:
         return self._response(asset, headers)
 
     def _response(self, asset: Asset, request: Headers) -> Response:
-        headers = {"Cache-Control": asset.caching, "ETag": asset.etag, "Content-Security-Policy": self._policy}
+        encoding = _encoding(request.get("accept-encoding", ""), asset)
+        # Each encoding is a representation of its own, with a tag of its own.
+        etag = f'"{asset.digest}"' if encoding is None else f'"{asset.digest}-{encoding}"'
+        headers = {"Cache-Control": asset.caching, "ETag": etag, "Content-Security-Policy": self._policy}
         if asset.compressed:
             headers["Vary"] = "Accept-Encoding"
         held = request.get("if-none-match", "")
-        if held == "*" or asset.etag in [tag.strip().removeprefix("W/") for tag in held.split(",")]:
+        if held == "*" or etag in [tag.strip().removeprefix("W/") for tag in held.split(",")]:
             return Response(status_code=304, headers=headers)
-        content = asset.content
-        encoding = _encoding(request.get("accept-encoding", ""), asset)
-        if encoding is not None:
-            content = asset.compressed[encoding]
-            headers["Content-Encoding"] = encoding
-        return Response(content, media_type=asset.media_type, headers=headers)
+        if encoding is None:
+            return Response(asset.content, media_type=asset.media_type, headers=headers)
+        headers["Content-Encoding"] = encoding
+        return Response(asset.compressed[encoding], media_type=asset.media_type, headers=headers)
 
     def _look(self) -> None:
         try:
@@ -121,7 +122,7 @@ def _asset(name: str, path: Path) -> Asset:
         content=content,
         compressed={encoding: twin.read_bytes() for encoding, twin in twins.items() if twin.is_file()},
         media_type=media_type,
-        etag=f'"{hashlib.sha256(content).hexdigest()[:16]}"',
+        digest=hashlib.sha256(content).hexdigest()[:16],
         caching=IMMUTABLE if HASHED.fullmatch(name) else ASK_EACH_TIME,
     )
 

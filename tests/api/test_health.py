@@ -85,3 +85,19 @@ async def test_metrics_are_for_this_machine_or_a_token(
         assert answer.status_code == 200
     else:
         assert_problem(answer, 403, "not_allowed")
+
+
+async def test_lost_connections_are_made_up_for(site: Site, ada: Person) -> None:
+    async with site.client() as client:
+        assert (await client.get("/api/me", headers=ada.headers)).status_code == 200
+        await site.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where usename = 'app_api' and datname = current_database()",
+            role="supabase_admin",
+        )
+        answers = [await client.get("/api/me", headers=ada.headers) for _ in range(12)]
+        for answer in answers:
+            if answer.status_code != 200:
+                assert_problem(answer, 503, "database_unavailable")
+                assert int(answer.headers["retry-after"]) > 0
+        assert answers[-1].status_code == 200

@@ -3,6 +3,7 @@
 import asyncio
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 
@@ -78,3 +79,16 @@ async def test_keys_of_two_users_do_not_meet(client: httpx.AsyncClient, site: Si
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "a\tb", "a/b"])
 async def test_key_has_a_form(client: httpx.AsyncClient, ada: Person, key: str) -> None:
     assert_problem(await change(client, ada, key, "Ada"), 422, "idempotency_key_invalid")
+
+
+async def test_twin_of_a_request_still_at_work_is_told_so(client: httpx.AsyncClient, site: Site, ada: Person) -> None:
+    key = str(uuid4())
+    working = await asyncpg.connect(site.database.dsn("postgres"))
+    async with working.transaction():
+        await working.execute(
+            "insert into public.idempotency_keys (user_id, key, method, path, body_hash) values ($1, $2, '', '', '')",
+            ada.user_id,
+            key,
+        )
+        assert_problem(await change(client, ada, key, "Ada"), 409, "request_in_progress")
+    await working.close()

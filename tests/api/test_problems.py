@@ -111,6 +111,7 @@ async def test_security_headers_are_on_every_answer(client: httpx.AsyncClient) -
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "camera=()" in headers["permissions-policy"]
         assert "strict-transport-security" not in headers

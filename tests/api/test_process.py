@@ -8,6 +8,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from backend.infrastructure.clock import SystemClock
+from backend.infrastructure.supabase.signing_keys import HostedSigningKeys
+from backend.infrastructure.supabase.tokens import JwtVerifier
 from tests.api.conftest import assert_problem
 from tests.serving import Running, data_folder, serving
 
@@ -75,6 +78,18 @@ def test_suspension_by_the_operator_holds_at_once(client: httpx.Client, running:
     banned = client.put(f"/auth/v1/admin/users/{user_id}", headers=operator, json={"ban_duration": "24h"})
     assert banned.status_code == 200
     assert_problem(client.get("/api/me", headers=headers), 403, "account_suspended")
+
+
+async def test_another_installation_can_check_its_tokens_by_the_published_keys(
+    client: httpx.Client, running: Running
+) -> None:
+    user_id, headers = sign_up(client)
+    keys = HostedSigningKeys(running.url)
+    verifier = JwtVerifier(issuer=f"{running.url}/auth/v1", keys=keys, clock=SystemClock())
+    identity = await verifier.verify(headers["Authorization"].removeprefix("Bearer "))
+    assert (str(identity.user_id), identity.is_anonymous, identity.is_admin) == (user_id, False, False)
+    assert identity.session_id is not None
+    await keys.close()
 
 
 @pytest.mark.parametrize("path", ["/auth/v1/user", "/auth/v1/unknown"])

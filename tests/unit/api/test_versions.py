@@ -63,6 +63,7 @@ def test_any_header_is_read_or_refused(header: str) -> None:
 )
 def test_held_versions_are_recognised(offered: list[str], is_held: bool) -> None:
     assert _is_held(offered, TAG) is is_held
+    assert _is_held(offered, f"W/{TAG}") is is_held
 
 
 def test_long_header_is_read_quickly() -> None:
