@@ -145,6 +145,8 @@ class AuthKeys:
             try:
                 content = json.load(file)
                 signing_keys = tuple(SigningKey(**key) for key in content.pop("signing_keys"))
+                if [key.state for key in signing_keys].count("in_use") != 1:
+                    raise ValueError("one signing key must be in use")
                 return cls(**content, signing_keys=signing_keys)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise DataDirectoryUnusable(
