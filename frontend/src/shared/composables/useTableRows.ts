@@ -47,7 +47,7 @@ export function useTableRows<Row extends object>(source: Source<Row>): ComputedR
     if (sort === null || !source.columns().some((column) => column.id === sort.id)) return rows
     // One key a row, read once: TanStack's own sorting asks the row for it in every one of two million comparisons.
     const order = orderOf(rows.map((row) => row.getValue<SortKey>(sort.id)), sort.desc)
-    return order.flatMap((index) => rows[index] ?? [])
+    return order.map((index) => rows[index] as TableRow<Features, Row>)
   })
 }
 
