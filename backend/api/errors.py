@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from loguru import logger
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
@@ -18,6 +19,8 @@ from backend.domain.errors import InputError, TidemarkError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/problems/"
+# A body can be wrong in a hundred thousand places; nobody reads on after these.
+MOST_ERRORS = 100
 
 # The status of each error is that of its nearest ancestor in this table.
 STATUS: Mapping[type[TidemarkError], int] = {
@@ -143,8 +146,10 @@ def answer_errors(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     """Make the app answer every error as a problem. The routes are all of its routes, for what a path allows."""
 
     async def on_domain_error(request: Request, error: Exception) -> Response:
-        if not isinstance(error, TidemarkError):
+        if not isinstance(error, TidemarkError) or status_of(type(error)) == 500:
             raise error
+        if isinstance(error, domain.ServiceUnavailable):
+            logger.warning("{} Cause: {!r}", error.detail, error.__cause__)
         return problem(error, request.scope)
 
     async def on_http_error(request: Request, error: Exception) -> Response:
@@ -196,7 +201,9 @@ def _from_validation(error: RequestValidationError) -> TidemarkError:
     for one in found:
         if one["type"] == "json_invalid":
             return MalformedBody(f"The body is not valid JSON: {one['ctx']['error']} at character {one['loc'][-1]}.")
-    return domain.InvalidInput(InputError(pointer=_pointer(one["loc"]), detail=_sentence(one["msg"])) for one in found)
+    return domain.InvalidInput(
+        InputError(pointer=_pointer(one["loc"]), detail=_sentence(one["msg"])) for one in found[:MOST_ERRORS]
+    )
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

@@ -142,6 +142,13 @@ async def test_what_json_allows_and_text_does_not_is_refused(
     assert_problem(await client.patch("/api/me", headers=headers, content=body), 422, "invalid_input")
 
 
+async def test_countless_mistakes_are_not_all_repeated(client: httpx.AsyncClient, ada: Person) -> None:
+    change = {f"unknown_{number}": number for number in range(20_000)}
+    answer = await client.patch("/api/me", headers={**ada.headers, "If-Match": "*"}, json=change)
+    assert len(assert_problem(answer, 422, "invalid_input")["errors"]) == 100
+    assert len(answer.content) < 20_000
+
+
 async def test_body_that_does_not_say_it_is_json_is_refused(client: httpx.AsyncClient, ada: Person) -> None:
     headers = {**ada.headers, "If-Match": "*", "Content-Type": "text/plain"}
     answer = await client.patch("/api/me", headers=headers, content=b'{"display_name": "A"}')

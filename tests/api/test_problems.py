@@ -9,6 +9,7 @@ import pytest
 
 from backend.api.errors import all_problems
 from backend.domain.accounts import Identity
+from backend.domain.errors import ConfigurationError
 from tests.api.conftest import Person, Site, assert_problem
 
 
@@ -69,6 +70,20 @@ async def test_unexpected_error_is_500_and_tells_nothing(
     body = assert_problem(answer, 500, "internal_error")
     assert "internal secret" not in answer.text
     assert body["detail"].endswith("request id.")
+
+
+class Misconfigured:
+    """A verifier whose failure has a name, but is nobody's fault who asks."""
+
+    async def verify(self, token: str) -> Identity:
+        raise ConfigurationError("The settings at /etc/tidemark are wrong.")
+
+
+async def test_named_error_of_ours_tells_as_little(site: Site, ada: Person) -> None:
+    async with site.client(verifier=Misconfigured()) as client:
+        answer = await client.get("/api/me", headers=ada.headers)
+    assert_problem(answer, 500, "internal_error")
+    assert "/etc" not in answer.text
 
 
 @pytest.mark.parametrize("offered", ["trace-0123456789", "0af7651916cd43dd8448eb211c80319c"])
