@@ -138,7 +138,8 @@ def _explain(problem: Exception) -> AuthError:
             return errors.invalid("The request contains a value that cannot be stored")
         case OSError() | asyncpg.InterfaceError() | asyncpg.PostgresConnectionError():
             return _database_away(problem)
-        case asyncpg.OperatorInterventionError() | asyncpg.TooManyConnectionsError():
+        # asyncpg loses count of its own state when a connection is cut between two of its messages.
+        case asyncpg.OperatorInterventionError() | asyncpg.TooManyConnectionsError() | asyncpg.InternalClientError():
             return _database_away(problem)
         case _:
             logger.opt(exception=problem).error("An auth request failed unexpectedly")
