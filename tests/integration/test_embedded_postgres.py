@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import asyncpg
 import psutil
@@ -35,6 +36,8 @@ def data_dir() -> Iterator[Path]:
     """Not under pytest's own folder: that one is closed to everybody but us."""
     with tempfile.TemporaryDirectory(prefix="tidemark-embedded-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+        for writer in Writer.of(Path(folder)):
+            writer.kill()
         with contextlib.suppress(FileNotFoundError):
             leftovers.end_leftovers(Path(folder) / "postgres" / "17")
 
@@ -42,7 +45,15 @@ def data_dir() -> Iterator[Path]:
 class Writer:
     """The small server in a process of its own, and what it said."""
 
+    all: ClassVar[list["Writer"]] = []
+
+    @classmethod
+    def of(cls, data_dir: Path) -> list["Writer"]:
+        return [writer for writer in cls.all if writer.data_dir == data_dir]
+
     def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.all.append(self)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.acknowledging_writer", str(data_dir)],

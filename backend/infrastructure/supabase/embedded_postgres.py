@@ -9,6 +9,7 @@ import atexit
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -148,7 +149,7 @@ class EmbeddedPostgres:
         """Made aside and renamed when whole; what a killed start left aside is removed first."""
         self._say("Making the database cluster")
         for leftover in self._folder.glob(f"{MAJOR_VERSION}.making-*"):
-            shutil.rmtree(leftover)
+            _remove(leftover)
         aside = self._folder / f"{MAJOR_VERSION}.making-{secrets.token_hex(4)}"
         cluster, password_file = aside / "cluster", aside / "password"
         for folder in (aside, cluster):
@@ -215,6 +216,15 @@ class EmbeddedPostgres:
         statement = f"alter role {SUPERUSER} password '{scram_verifier(self.address.passwords[SUPERUSER])}'\n"
         command = [str(native / "bin" / "postgres"), "--single", "-D", str(self._cluster), "postgres"]
         user.run(command, stdin=statement)
+
+
+def _remove(folder: Path) -> None:
+    """Also while the initdb of a start that was killed a moment ago still writes into it."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
 
 
 def _sync(folder: Path) -> None:

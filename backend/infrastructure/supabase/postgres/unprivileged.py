@@ -34,9 +34,9 @@ class RunAs:
         return [sys.executable, "-I", "-S", str(_PROGRAM), user, parent, *command]
 
     def run(self, command: Sequence[str], *, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, away from this process's environment and folder."""
+        """Run a command to its end, or to ours; away from this process's environment and folder."""
         return subprocess.run(  # noqa: S603  # our own binaries, no shell
-            self.command(command),
+            self.command(command, tied_to_parent=True),
             input=stdin,
             text=True,
             capture_output=True,
