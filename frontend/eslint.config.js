@@ -62,4 +62,8 @@ export default ts.config(
       'vue/no-restricted-syntax': ['error', toFixed, { selector: `VLiteral${rawColour}`, message: colourMessage }, { selector: `Literal${rawColour}`, message: colourMessage }],
     },
   },
+  {
+    files: ['src/**/*.test.ts'],
+    rules: { 'vue/one-component-per-file': 'off' }, // small stand-ins beside the test that needs them
+  },
 )

@@ -1,0 +1,133 @@
+import userEvent from '@testing-library/user-event'
+import { fireEvent, screen } from '@testing-library/vue'
+import { http, HttpResponse } from 'msw'
+import { describe, expect, it, vi } from 'vitest'
+import { defineComponent, h, ref } from 'vue'
+import { ApiError } from '@/api/client'
+import { useAppearance } from '@/shared/composables/appearance'
+import { localZone } from '@/shared/composables/localZone'
+import { renderPage } from '@/testing/render'
+import { profile, server, useServer } from '@/testing/server'
+import CommandPalette from './CommandPalette.vue'
+import ErrorBoundary from './ErrorBoundary.vue'
+import { useProfilePreferences } from './preferences'
+import { useShortcuts } from './shortcuts'
+
+useServer()
+
+describe('ErrorBoundary', () => {
+  function breaking(error: Error) {
+    vi.stubGlobal('reportError', vi.fn())
+    const Broken = defineComponent({ setup() { throw error } })
+    return defineComponent({ render: () => h(ErrorBoundary, null, { default: () => h(Broken) }) })
+  }
+
+  it('shows the page\'s own error with the id to report', async () => {
+    await renderPage(breaking(new ApiError({ status: 500, code: 'x', title: 'It broke', detail: 'Try again.', requestId: 'req-5' })))
+    expect(screen.getByRole('alert').textContent).toMatch(/It broke.*Try again\..*req-5/s)
+  })
+
+  it('has words for what nobody expected', async () => {
+    await renderPage(breaking(new Error('undefined is not a function')))
+    expect(screen.getByRole('alert').textContent).toMatch(/This page broke.*Reload/s)
+  })
+})
+
+describe('CommandPalette', () => {
+  it('finds a command by other words for it, and runs it on Enter', async () => {
+    const page = defineComponent({ setup: () => () => h(CommandPalette, { open: true }) })
+    const { router } = await renderPage(page)
+    const field = await screen.findByLabelText('Search pages and actions')
+    await userEvent.type(field, 'password')
+    expect(screen.getAllByRole('option').map((option) => option.textContent.trim())).toEqual([expect.stringMatching(/^Settings/)])
+    await userEvent.keyboard('{Enter}')
+    await expect.poll(() => router.currentRoute.value.name).toBe('settings')
+  })
+
+  it('says so when nothing matches', async () => {
+    await renderPage(defineComponent({ setup: () => () => h(CommandPalette, { open: true }) }))
+    await userEvent.type(await screen.findByLabelText('Search pages and actions'), 'zzz')
+    expect(screen.getByText(/Nothing is called “zzz”/)).toBeTruthy()
+  })
+})
+
+describe('shortcuts', () => {
+  async function page(isOn = true) {
+    const openPalette = vi.fn()
+    const openSheet = vi.fn()
+    const Keys = defineComponent({
+      setup() {
+        useShortcuts({ singleKeys: ref(isOn), openPalette, openSheet })
+        return () => h('input', { 'aria-label': 'field' })
+      },
+    })
+    const { router } = await renderPage(Keys)
+    return { router, openPalette, openSheet }
+  }
+
+  it('go by g and a letter, and forget the g after a while', async () => {
+    const { router } = await page()
+    const now = vi.spyOn(Event.prototype, 'timeStamp', 'get').mockReturnValue(0)
+    await fireEvent.keyDown(document.body, { key: 'g' })
+    now.mockReturnValue(2_000)
+    await fireEvent.keyDown(document.body, { key: 's' })
+    expect(router.currentRoute.value.path).toBe('/')
+    await fireEvent.keyDown(document.body, { key: 'g' })
+    await fireEvent.keyDown(document.body, { key: 's' })
+    await expect.poll(() => router.currentRoute.value.name).toBe('settings')
+  })
+
+  it('leave the keys to a field that is typed into', async () => {
+    const { openPalette, openSheet } = await page()
+    await userEvent.type(screen.getByLabelText('field'), '?/')
+    expect(openSheet).not.toHaveBeenCalled()
+    expect(openPalette).not.toHaveBeenCalled()
+  })
+
+  it('can be switched off, all but Ctrl or Cmd with K', async () => {
+    const { openPalette, openSheet } = await page(false)
+    await fireEvent.keyDown(document.body, { key: '?' })
+    await fireEvent.keyDown(document.body, { key: '/' })
+    expect(openSheet).not.toHaveBeenCalled()
+    expect(openPalette).not.toHaveBeenCalled()
+    await fireEvent.keyDown(document.body, { key: 'k', metaKey: true })
+    expect(openPalette).toHaveBeenCalledOnce()
+  })
+})
+
+describe('preferences', () => {
+  const Frame = defineComponent({
+    setup() {
+      useProfilePreferences()
+      return () => h('p', 'frame')
+    },
+  })
+  const { appearance, choose } = useAppearance()
+
+  it('of a profile that was edited before win over this browser', async () => {
+    choose({ theme: 'light', palette: 'default', density: 'comfortable' })
+    const preferences = { ...profile().preferences, theme: 'dark' as const, density: 'compact' as const }
+    server.use(http.get('/api/me', () => HttpResponse.json(profile({ version: 2, preferences }), { headers: { ETag: '"2"' } })))
+    await renderPage(Frame)
+    await expect.poll(() => ({ ...appearance })).toEqual({ theme: 'dark', palette: 'default', density: 'compact' })
+    expect(document.documentElement.dataset).toMatchObject({ theme: 'dark', density: 'compact' })
+  })
+
+  it('chosen before signing up are kept in the new profile, with the time zone of the device', async () => {
+    choose({ theme: 'dark', palette: 'colour_blind', density: 'spacious' })
+    let kept: unknown
+    server.use(
+      http.get('/api/me', () => HttpResponse.json(profile({ version: 1 }), { headers: { ETag: '"1"' } })),
+      http.patch('/api/me', async ({ request }) => {
+        kept = await request.json()
+        const preferences = { ...profile().preferences, theme: 'dark' as const, palette: 'colour_blind' as const, density: 'spacious' as const }
+        return HttpResponse.json(profile({ version: 2, preferences }), { headers: { ETag: '"2"' } })
+      }),
+    )
+    await renderPage(Frame)
+    await expect.poll(() => kept).toEqual({
+      preferences: { theme: 'dark', palette: 'colour_blind', density: 'spacious', timezone: localZone },
+    })
+    expect({ ...appearance }).toEqual({ theme: 'dark', palette: 'colour_blind', density: 'spacious' })
+  })
+})
