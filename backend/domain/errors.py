@@ -2,7 +2,7 @@
 
     TidemarkError
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
-    ├── NotAllowed                AccountSuspended  AdminOnly
+    ├── NotAllowed                AccountSuspended
     ├── NotFound                  SessionNotFound
     ├── Conflict                  RequestInProgress
     ├── VersionConflict           VersionRequired
@@ -10,13 +10,13 @@
     ├── BodyTooLarge
     ├── RateLimited
     ├── ServiceUnavailable        DatabaseUnavailable  SigningKeysUnavailable
-    └── ConfigurationError        MissingSettings  InvalidSetting  DataDirectoryInUse  DataDirectoryUnusable
+    └── ConfigurationError        InvalidSetting  DataDirectoryInUse  DataDirectoryUnusable
                                   PortTaken  MigrationRefused
 
 The domain raises meaning; the edge (`api/errors.py`, the command line's exit codes) chooses how to say it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -84,13 +84,6 @@ class AccountSuspended(NotAllowed):
 
     def __init__(self, detail: str = "This account is suspended. Ask the operator of this installation.") -> None:
         super().__init__(detail)
-
-
-class AdminOnly(NotAllowed):
-    """Only an administrator may do this."""
-
-    code = "admin_only"
-    title = "Only an administrator may do this"
 
 
 class NotFound(TidemarkError):
@@ -271,17 +264,6 @@ class ConfigurationError(TidemarkError):
 
     code = "configuration_error"
     title = "The configuration is not complete"
-
-
-class MissingSettings(ConfigurationError):
-    """Some settings are set and others that belong to them are not."""
-
-    code = "missing_settings"
-    title = "Settings are missing"
-
-    def __init__(self, names: Sequence[str], because: str) -> None:
-        self.names = tuple(names)
-        super().__init__(f"{because} Missing: {', '.join(self.names)}.")
 
 
 class InvalidSetting(ConfigurationError):

@@ -1,15 +1,16 @@
 """Every refusal is a problem, with its request id, whatever refuses it."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
 from backend.api.errors import all_problems
 from backend.domain.accounts import Identity
-from backend.domain.errors import ConfigurationError
+from backend.domain.errors import ConfigurationError, DatabaseUnavailable
+from backend.infrastructure.database import Database
 from tests.api.conftest import Person, Site, assert_problem
 
 
@@ -162,10 +163,22 @@ async def test_large_answers_are_compressed(client: httpx.AsyncClient) -> None:
     assert json.loads(answer.text)["openapi"].startswith("3.1")
 
 
-async def test_what_is_told_was_committed(client: httpx.AsyncClient, ada: Person) -> None:
-    async def change_then_read(number: int) -> None:
-        headers = {**ada.headers, "If-Match": "*"}
-        changed = await client.patch("/api/me", headers=headers, json={"display_name": f"Ada {number}"})
-        assert (await client.get("/api/me", headers=ada.headers)).json()["version"] >= changed.json()["version"]
+class FailsAtCommit:
+    """A database that does everything that it is asked, and then cannot commit."""
 
-    await asyncio.gather(*(change_then_read(number) for number in range(20)))
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def acting_as(self, identity: Identity | None, *, readonly: bool = False) -> AsyncIterator[object]:
+        async with self._database.acting_as(identity, readonly=readonly) as connection:
+            yield connection
+            raise DatabaseUnavailable
+
+
+async def test_what_is_told_was_committed(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    headers = {**ada.headers, "If-Match": "*"}
+    async with site.client(database=FailsAtCommit(site.house.database)) as failing:
+        answer = await failing.patch("/api/me", headers=headers, json={"display_name": "Lost"})
+    assert_problem(answer, 503, "database_unavailable")
+    assert (await client.get("/api/me", headers=ada.headers)).json()["display_name"] != "Lost"
