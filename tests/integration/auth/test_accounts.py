@@ -67,6 +67,17 @@ def test_signing_up_twice_is_told(auth: RunningAuth) -> None:
     assert (refused.value.status, refused.value.code) == (422, "user_already_exists")
 
 
+def test_an_account_that_waits_for_its_owner_cannot_be_taken_by_signing_up(auth: RunningAuth) -> None:
+    invited, made = new_email(), new_email()
+    auth.ask_as_admin("POST", "/invite", json={"email": invited})
+    auth.ask_as_admin("POST", "/admin/users", json={"email": made, "app_metadata": {"role": "admin"}})
+    for email in (invited, made):
+        answer = auth.ask("POST", "/signup", json={"email": email, "password": PASSWORD})
+        assert (answer.status_code, answer.json()["error_code"]) == (422, "user_already_exists")
+        refused = auth.ask("POST", "/token?grant_type=password", json={"email": email, "password": PASSWORD})
+        assert refused.json()["error_code"] == "invalid_credentials"
+
+
 @pytest.mark.parametrize(
     ("credentials", "status", "code"),
     [

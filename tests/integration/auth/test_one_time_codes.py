@@ -96,6 +96,14 @@ def test_magic_link_makes_no_user_unless_asked(auth: RunningAuth) -> None:
     assert (refused.value.status, refused.value.code) == (422, "otp_disabled")
 
 
+def test_a_link_may_be_called_email(auth: RunningAuth) -> None:
+    email = new_email()
+    auth.ask("POST", "/otp", json={"email": email})
+    _, _, fragment = follow(auth, auth.link_for(email).replace("type=magiclink", "type=email"))
+    assert fragment["type"] == "magiclink"
+    assert fragment["access_token"]
+
+
 def test_magic_link_of_the_older_route(auth: RunningAuth) -> None:
     email = new_email()
     assert auth.ask("POST", "/magiclink", json={"email": email}).json() == {}

@@ -21,7 +21,6 @@ METHOD_OF_LINK = {
     "signup": "email/signup",
     "invite": "invite",
     "magiclink": "magiclink",
-    "email": "magiclink",
     "recovery": "recovery",
     "email_change": "email_change",
 }

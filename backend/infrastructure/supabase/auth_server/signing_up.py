@@ -65,7 +65,8 @@ async def _register(
 ) -> dict[str, Any]:
     connection = transaction.connection
     user = await users.locked_by_email(connection, email)
-    if user is not None and user.is_confirmed:
+    # Where sign-ups confirm themselves, nobody proves the address: an account that waits for its owner stays theirs.
+    if user is not None and (user.is_confirmed or house.config.autoconfirm):
         return await _registered_already(house, transaction, call, user, data)
     if user is None:
         user = await create_email_user(transaction, call, email, password_hash, data)

@@ -85,12 +85,14 @@ async def follow_link(house: AuthHouse, call: Call) -> Response:
 
 
 async def _destination(house: AuthHouse, call: Call, link_type: str, digest: str, *, is_pkce: bool) -> str:
-    if link_type not in KINDS or link_type == "email":
+    if link_type not in KINDS:
         raise errors.invalid("Invalid email verification type")
     async with house.transaction() as transaction:
         pending = await one_time.by_digest(transaction.connection, digest, KINDS[link_type])
         if pending is None or pending.expires_at <= call.now:
             raise errors.otp_expired(BAD_LINK)
+        if link_type == "email":  # says only how it was sent; what it is for, the code itself tells
+            link_type = "signup" if pending.kind == "confirmation_token" else "magiclink"
         user = await _redeem(house, transaction, call, pending)
         if user is None:
             base = redirects.with_query(call.redirect_to, message=ONE_OF_TWO) if is_pkce else call.redirect_to
