@@ -5,7 +5,8 @@
     ├── NotAllowed                AccountSuspended
     ├── NotFound                  SessionNotFound
     ├── Conflict                  RequestInProgress
-    ├── VersionConflict           VersionRequired
+    ├── VersionConflict
+    ├── VersionRequired
     ├── InvalidInput              InvalidCursor  IdempotencyKeyInvalid  IdempotencyKeyReused
     ├── BodyTooLarge
     ├── RateLimited
