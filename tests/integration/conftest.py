@@ -1,5 +1,25 @@
 """Integration tests stand on a real Postgres: `cluster` for the run, `database` fresh for each module."""
 
-from tests.cluster import cluster, database
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["cluster", "database"]
+import pytest
+
+from backend.infrastructure.supabase.postgres import leftovers
+from tests.cluster import cluster, database
+from tests.integration.writers import Writer
+
+__all__ = ["cluster", "data_dir", "database"]
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Not under pytest's own folder: that one is closed to everybody but us."""
+    with tempfile.TemporaryDirectory(prefix="tidemark-embedded-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+        for writer in Writer.of(Path(folder)):
+            writer.kill()
+        with contextlib.suppress(FileNotFoundError):
+            leftovers.end_leftovers(Path(folder) / "postgres" / "17")
