@@ -128,6 +128,12 @@ def test_a_broken_password_file_says_what_to_do(data_dir: Path) -> None:
         EmbeddedPostgres(data_dir).start()
 
 
+def test_a_data_directory_that_is_a_file_is_named(data_dir: Path) -> None:
+    (data_dir / "file").touch()
+    with pytest.raises(DataDirectoryUnusable, match="file"):
+        EmbeddedPostgres(data_dir / "file").start()
+
+
 def test_a_reused_process_number_in_a_stale_pid_file_is_no_obstacle(data_dir: Path) -> None:
     postgres = EmbeddedPostgres(data_dir, preferred_port=0)
     postgres.start()

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import asyncpg
 
+from backend.domain.errors import DataDirectoryUnusable
+
 from .postgres.address import PostgresAddress, free_port, load_or_create, save, scram_verifier
 from .postgres.binaries import copy_binaries, find_package
 from .postgres.leftovers import cluster_name, end_leftovers
@@ -112,15 +114,11 @@ class EmbeddedPostgres:
     def start(self) -> PostgresAddress:
         if self._postmaster is not None:
             return self.address
-        user = self._prepare_folders()
-        if self._cluster.is_dir():
-            end_leftovers(self._cluster)
-        native = copy_binaries(self._package or find_package(), self._folder)
-        user.check_reaches(native / "bin" / "postgres")
-        self._address = load_or_create(self._secrets, preferred_port=self._preferred_port)
-        if not (self._cluster / "PG_VERSION").is_file():
-            self._make_cluster(native, user)
-        self._launch(native, user)
+        try:
+            native, user = self._prepare()
+            self._launch(native, user)
+        except OSError as error:
+            raise DataDirectoryUnusable(f"The data directory {self._data_dir} cannot be used: {error}") from error
         try:
             self._build(native, user)
         except BaseException:
@@ -135,6 +133,18 @@ class EmbeddedPostgres:
         if self._postmaster is not None:
             self._postmaster.stop()
             self._postmaster = None
+
+    def _prepare(self) -> tuple[Path, RunAs]:
+        """Binaries that the right user can run, and a cluster that nobody else uses."""
+        user = self._prepare_folders()
+        if self._cluster.is_dir():
+            end_leftovers(self._cluster)
+        native = copy_binaries(self._package or find_package(), self._folder)
+        user.check_reaches(native / "bin" / "postgres")
+        self._address = load_or_create(self._secrets, preferred_port=self._preferred_port)
+        if not (self._cluster / "PG_VERSION").is_file():
+            self._make_cluster(native, user)
+        return native, user
 
     def _prepare_folders(self) -> RunAs:
         self._folder.mkdir(parents=True, exist_ok=True)
