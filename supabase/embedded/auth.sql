@@ -1,4 +1,4 @@
--- The auth schema as Supabase Auth has it, and the development mailbox beside it.
+-- The auth schema as Supabase Auth has it.
 -- Run by the bootstrap superuser in one transaction, after the roles exist. It may run again at every start: each
 -- statement leaves what is there alone, so a change to an existing table is a new `alter table ... if not exists` below.
 
@@ -7,15 +7,11 @@ begin
     if not exists (select from pg_namespace where nspname = 'auth') then
         create schema auth authorization supabase_auth_admin;
     end if;
-    if not exists (select from pg_namespace where nspname = 'mailbox') then
-        create schema mailbox authorization supabase_auth_admin;
-    end if;
 end $$;
 
 set local role supabase_auth_admin;
 
 grant usage on schema auth to anon, authenticated, service_role, postgres, dashboard_user;
-revoke all on schema mailbox from public;
 
 do $$
 declare
@@ -335,20 +331,6 @@ grant all on all sequences in schema auth to postgres, dashboard_user;
 alter default privileges in schema auth grant all on tables to postgres, dashboard_user;
 alter default privileges in schema auth grant all on sequences to postgres, dashboard_user;
 alter default privileges in schema auth grant all on functions to postgres, dashboard_user;
-
--- What a developer would have received by mail. Nobody but the auth server can reach this schema.
-create table if not exists mailbox.messages (
-    id text primary key,
-    recipient text not null,
-    sender text not null,
-    subject text not null,
-    text text not null,
-    html text not null,
-    created_at timestamptz not null default now(),
-    read_at timestamptz
-);
-create index if not exists messages_created_at_idx on mailbox.messages (created_at desc);
-create index if not exists messages_recipient_idx on mailbox.messages (recipient);
 
 insert into auth.schema_migrations (version) values ('tidemark-1') on conflict do nothing;
 

@@ -5,7 +5,6 @@ import contextlib
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -151,65 +150,73 @@ def in_own_loop(coroutine: Any) -> Any:
 @contextlib.contextmanager
 def running_auth(database: FreshDatabase, **settings: Any) -> Iterator[RunningAuth]:
     """Serve until the block ends. `settings` are those of AuthServerConfig, `keys` among them."""
-    keys: AuthKeys = settings.pop("keys", None) or AuthKeys.generate()
-    watch = Watch()
-    started: list[tuple[str, str]] = []
-    problems: list[BaseException] = []
-    servers: list[uvicorn.Server] = []
+    serving = _Serving(database, settings.pop("keys", None) or AuthKeys.generate(), settings)
+    thread = threading.Thread(target=serving.run, daemon=True)
+    thread.start()
+    try:
+        with httpx.Client(timeout=30) as http:
+            yield RunningAuth(
+                url=serving.url,
+                mailbox_url=serving.mailbox_url,
+                keys=serving.keys,
+                database=database,
+                http=http,
+                watch=serving.watch,
+            )
+    finally:
+        serving.stop()
+        thread.join(timeout=30)
 
-    async def serve() -> None:
-        auth_socket, mailbox_socket = _listen(), _listen()
-        url, mailbox_url = (
-            f"http://127.0.0.1:{listening.getsockname()[1]}" for listening in (auth_socket, mailbox_socket)
-        )
-        config = AuthServerConfig(
+
+class _Serving:
+    """The server and its mailbox in a loop of their own. Both sockets listen at once, so early callers only wait."""
+
+    def __init__(self, database: FreshDatabase, keys: AuthKeys, settings: dict[str, Any]) -> None:
+        self.keys = keys
+        self.watch = Watch()
+        self._sockets = [_listen(), _listen()]
+        self.url, self.mailbox_url = (f"http://127.0.0.1:{one.getsockname()[1]}" for one in self._sockets)
+        self._config = AuthServerConfig(
             **{
                 "dsn": database.dsn("supabase_auth_admin"),
-                "issuer": f"{url}/auth/v1",
-                "site_url": url,
+                "issuer": f"{self.url}/auth/v1",
+                "site_url": self.url,
                 "mailbox": "smtp_url" not in settings,
                 "rate_limits": RateLimits.off(),
                 **settings,
             }
         )
-        auth = create_auth_app(config, keys, now=watch.now)
+        self._stopping = threading.Event()
+        self._servers: list[uvicorn.Server] = []
+
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for server in self._servers:
+            server.should_exit = True
+
+    async def _serve(self) -> None:
+        auth = create_auth_app(self._config, self.keys, now=self.watch.now)
         await auth.open()
         apps = (Starlette(routes=[Mount("/auth/v1", auth)]), create_mailbox_app(auth))
-        servers.extend(
+        self._servers = [
             uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", proxy_headers=False))
             for app in apps
-        )
-        tasks = [
-            asyncio.create_task(server.serve(sockets=[listening]))
-            for server, listening in zip(servers, (auth_socket, mailbox_socket), strict=True)
         ]
-        started.append((url, mailbox_url))  # both sockets listen already, so early callers only wait
         try:
-            await asyncio.gather(*tasks)
+            if not self._stopping.is_set():
+                await asyncio.gather(
+                    *(
+                        server.serve(sockets=[listening])
+                        for server, listening in zip(self._servers, self._sockets, strict=True)
+                    )
+                )
         finally:
             await auth.close()
-
-    def run() -> None:
-        try:
-            asyncio.run(serve())
-        except BaseException as problem:
-            problems.append(problem)
-            raise
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    while not started:
-        if problems:
-            raise RuntimeError("the auth server did not start") from problems[0]
-        time.sleep(0.01)
-    try:
-        url, mailbox_url = started[0]
-        with httpx.Client(timeout=30) as http:
-            yield RunningAuth(url=url, mailbox_url=mailbox_url, keys=keys, database=database, http=http, watch=watch)
-    finally:
-        for server in servers:
-            server.should_exit = True
-        thread.join(timeout=30)
+            for listening in self._sockets:
+                listening.close()
 
 
 def _listen() -> socket.socket:
