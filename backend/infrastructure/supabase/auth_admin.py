@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 
 class AuthAdmin:
-    """An AccountAdmin, made with the project's secret key: it reads and changes any account, never on behalf of a user."""
+    """An AccountAdmin, made with the project's secret key: it may do anything, so it never acts for a user."""
 
     def __init__(self, url: str, secret_key: str) -> None:
         self._url = url
