@@ -148,7 +148,6 @@ class Ground:
 
 async def _embedded(settings: Settings, address: str, stack: AsyncExitStack, say: Say) -> Ground:
     postgres = _embedded_postgres(settings, say)
-    # In the main thread, on purpose: the kernel ends Postgres when the thread that started it ends.
     found = postgres.start()
     stack.callback(postgres.stop)
     keys = _auth_keys(settings)

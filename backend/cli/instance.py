@@ -30,6 +30,7 @@ def hold(data_dir: Path) -> Iterator["Held"]:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         handle = os.open(data_dir / "tidemark.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _belong_to_owner(data_dir, handle)
     except OSError as problem:
         raise DataDirectoryUnusable(
             f"The data directory {data_dir} cannot be used: {problem.strerror}. Choose another with --data-dir."
@@ -55,6 +56,7 @@ class Held:
         fresh = self._path.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            _belong_to_owner(self._path.parent, file.fileno())
             json.dump(asdict(instance), file, indent=2)
         fresh.replace(self._path)
 
@@ -97,3 +99,10 @@ def _in_use(data_dir: Path) -> DataDirectoryInUse:
     return DataDirectoryInUse(
         f"Tidemark already runs on {data_dir} {where}. Use that one, stop it first, or choose another --data-dir."
     )
+
+
+def _belong_to_owner(folder: Path, handle: int) -> None:
+    """What root writes into the data directory of an ordinary user must not lock that user out later."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(handle, owner.st_uid, owner.st_gid)
