@@ -10,12 +10,14 @@ const tidemark = process.env.TIDEMARK_COMMAND ?? fileURLToPath(new URL('../../.v
 
 export class OwnInstance {
   private process: ChildProcess | undefined
-  private constructor(private readonly folder: string, private readonly port: number) {}
+  private constructor(
+    private readonly folder: string, private readonly port: number, private readonly settings: Record<string, string>,
+  ) {}
 
-  static async start() {
+  static async start(settings: Record<string, string> = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'tidemark-outage-'))
     chmodSync(folder, 0o755) // Postgres runs as somebody else when the tests run as root
-    const instance = new OwnInstance(folder, await freePort())
+    const instance = new OwnInstance(folder, await freePort(), settings)
     await instance.resume()
     return instance
   }
@@ -24,7 +26,7 @@ export class OwnInstance {
 
   async resume() {
     const options = ['serve', '--data-dir', join(this.folder, 'data'), '--port', String(this.port)]
-    this.process = spawn(tidemark, options, { stdio: ['ignore', 'ignore', 'inherit'], env: settings() })
+    this.process = spawn(tidemark, options, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...surroundings(), ...this.settings } })
     const deadline = Date.now() + 60_000
     while (Date.now() < deadline) {
       if (await fetch(`${this.url}/readyz`).then(({ ok }) => ok, () => false)) return
@@ -54,7 +56,7 @@ export class OwnInstance {
 }
 
 /** This process's environment without what was meant for another instance. */
-function settings() {
+function surroundings() {
   const foreign = /^(TIDEMARK_|SUPABASE_|DATABASE_URL|MAILPIT_URL|NODE_ENV|VITEST)/
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
   return { ...inherited, TIDEMARK_RATE_LIMITS: 'off', TIDEMARK_ENV_FILE: '', TIDEMARK_LOG_LEVEL: 'warning' }

@@ -36,7 +36,7 @@ export async function signOut(page: Page) {
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
 }
 
-interface Letter { Text: string, HTML: string }
+interface Letter { Text: string }
 
 /** The newest message to somebody, as Mailpit's API tells it. */
 export async function letterTo(email: string): Promise<Letter> {
