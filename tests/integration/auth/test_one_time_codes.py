@@ -178,11 +178,25 @@ def test_a_known_address_looks_like_a_new_one(confirming: RunningAuth) -> None:
 def test_signing_up_again_before_confirming_sends_again(confirming: RunningAuth) -> None:
     email = new_email()
     first = confirming.ask("POST", "/signup", json={"email": email, "password": PASSWORD}).json()
-    second = confirming.ask("POST", "/signup", json={"email": email, "password": "of someone else"}).json()
+    second = confirming.ask("POST", "/signup", json={"email": email, "password": PASSWORD}).json()
     assert second["id"] == first["id"]
     assert len(confirming.mails_to(email)) == 2
     assert verify(confirming, type="signup", email=email, token=confirming.code_for(email)).status_code == 200
     confirming.sign_in(email, PASSWORD)
+
+
+def test_nobody_prepares_a_password_for_somebody_else(confirming: RunningAuth) -> None:
+    """Two sign-ups with two passwords: whoever confirms is the owner, and neither password opens the account."""
+    email = new_email()
+    for password in ("of an attacker who came first", PASSWORD):
+        confirming.ask("POST", "/signup", json={"email": email, "password": password})
+    session = verify(confirming, type="signup", email=email, token=confirming.code_for(email)).json()
+    for password in ("of an attacker who came first", PASSWORD):
+        answer = confirming.ask("POST", "/token?grant_type=password", json={"email": email, "password": password})
+        assert answer.json()["error_code"] == "invalid_credentials"
+    chosen = confirming.ask("PUT", "/user", token=session["access_token"], json={"password": PASSWORD})
+    assert chosen.status_code == 200
+    assert confirming.sign_in(email, PASSWORD)
 
 
 def test_resending_a_confirmation(confirming: RunningAuth) -> None:

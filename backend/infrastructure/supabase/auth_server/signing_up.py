@@ -1,5 +1,6 @@
 """POST /signup: new users with an address and a password, and anonymous ones with neither."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -37,45 +38,62 @@ async def sign_up(house: AuthHouse, call: Call) -> Response:
         house.limiter.take_mail(house.config.rate_limits.mails, call.origin.address)
     # Hashed whether or not the address is known, so that both take as long.
     password_hash = await house.hasher.hash(house.pool, password)
-    data = fields.mapping("data") or {}
-    return JSONResponse(await register(house, call, email, password_hash, data=data, challenge=challenge))
-
-
-async def register(
-    house: AuthHouse, call: Call, email: str, password_hash: str, *, data: Metadata, challenge: Challenge | None
-) -> dict[str, Any]:
-    """A session when sign-ups confirm themselves, else the user who has to confirm."""
+    newcomer = Newcomer(
+        email=email,
+        password_hash=password_hash,
+        data=fields.mapping("data") or {},
+        challenge=challenge,
+        contested_hash=await _contested_hash(house, email, password),
+    )
     try:
         async with house.transaction() as transaction:
-            return await _register(house, transaction, call, email, password_hash, data=data, challenge=challenge)
+            return JSONResponse(await _register(house, transaction, call, newcomer))
     except asyncpg.UniqueViolationError:  # someone else registered the same address in this very moment
         async with house.transaction() as transaction:
-            return await _register(house, transaction, call, email, password_hash, data=data, challenge=challenge)
+            return JSONResponse(await _register(house, transaction, call, newcomer))
 
 
-async def _register(
-    house: AuthHouse,
-    transaction: Transaction,
-    call: Call,
-    email: str,
-    password_hash: str,
-    *,
-    data: Metadata,
-    challenge: Challenge | None,
-) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Newcomer:
+    """Who asks to be registered, and the other password that someone chose for the same address before."""
+
+    email: str
+    password_hash: str = field(repr=False)
+    data: Metadata
+    challenge: Challenge | None
+    contested_hash: str | None = field(repr=False)
+
+
+async def _contested_hash(house: AuthHouse, email: str, password: str) -> str | None:
+    """The password of an earlier, unconfirmed sign-up, when it is another one: one of the two is not the owner's."""
+    if house.config.autoconfirm:
+        return None
+    async with house.reading() as connection:
+        earlier = await users.by_email(connection, email)
+    if earlier is None or earlier.is_confirmed or not earlier.encrypted_password:
+        return None
+    is_same = await house.hasher.matches(house.pool, password, earlier.encrypted_password)
+    return None if is_same else earlier.encrypted_password
+
+
+async def _register(house: AuthHouse, transaction: Transaction, call: Call, newcomer: Newcomer) -> dict[str, Any]:
+    """A session when sign-ups confirm themselves, else the user who has to confirm."""
     connection = transaction.connection
-    user = await users.locked_by_email(connection, email)
+    user = await users.locked_by_email(connection, newcomer.email)
     # Where sign-ups confirm themselves, nobody proves the address: an account that waits for its owner stays theirs.
     if user is not None and (user.is_confirmed or house.config.autoconfirm):
-        return await _registered_already(house, transaction, call, user, data)
+        return await _registered_already(house, transaction, call, user, newcomer.data)
     if user is None:
-        user = await create_email_user(transaction, call, email, password_hash, data)
+        user = await create_email_user(transaction, call, newcomer.email, newcomer.password_hash, newcomer.data)
     if house.config.autoconfirm:
         user = await users.confirm(connection, user, call.now)
         await audit.record(connection, "user_signedup", user, call.origin, call.now, provider="email")
         await audit.record(connection, "login", user, call.origin, call.now, provider="email")
         return await new_session(house, transaction, call, user, "password")
-    user = await ask_to_confirm(house, transaction, call, user, challenge)
+    user = await ask_to_confirm(house, transaction, call, user, newcomer.challenge)
+    if newcomer.contested_hash is not None and newcomer.contested_hash == user.encrypted_password:
+        # Whoever confirms owns the address, and may not know either password: they choose one then.
+        await users.forget_password(connection, user, call.now)
     shape = await shapes.user_shape(connection, user)
     if user.invited_at is not None:
         shape = {**shape, "user_metadata": {}, "identities": []}  # the invitation is not the caller's to read

@@ -102,6 +102,12 @@ async def set_password(connection: Connection, user: User, password_hash: str, n
     return _changed(row)
 
 
+async def forget_password(connection: Connection, user: User, now: datetime) -> None:
+    await connection.execute(
+        "update auth.users set encrypted_password = '', updated_at = $2 where id = $1", user.id, now
+    )
+
+
 async def set_metadata(
     connection: Connection, user: User, now: datetime, *, app: Metadata | None = None, own: Metadata | None = None
 ) -> User:
