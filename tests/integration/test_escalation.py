@@ -193,6 +193,32 @@ async def test_sessions_are_seen_and_ended_by_their_owner_only(
             assert await api.fetchval("select private.session_is_alive($1)", session_id) is False
 
 
+async def test_temporary_types_do_not_run_with_the_rights_of_our_functions(
+    database: FreshDatabase, api: asyncpg.Connection
+) -> None:
+    """A domain may share its name with what a function casts to, and its check may call anything."""
+    user_id = await database.add_user()
+    session_id = await add_session(database, user_id)
+    ran_as: list[str] = []
+    api.add_log_listener(lambda _, message: ran_as.append(str(message.message)))
+    async with api.transaction():
+        await become(api, "authenticated", user_id, session_id=session_id)
+        await api.execute(
+            """
+            create function pg_temp.spy(pg_catalog.text) returns pg_catalog.bool language plpgsql as
+                $$ begin raise warning '%', current_user; return true; end $$;
+            create domain pg_temp.text as pg_catalog.text check (pg_temp.spy(value));
+            create domain pg_temp.uuid as pg_catalog.uuid check (pg_temp.spy(value::pg_catalog.text));
+            create domain pg_temp.jsonb as pg_catalog.jsonb check (pg_temp.spy(value::pg_catalog.text));
+            """
+        )
+        await api.fetch("select * from private.list_my_sessions()")
+        await api.fetch("select private.session_is_alive($1), private.ensure_my_profile()", session_id)
+        await api.fetch("select private.end_my_session($1)", session_id)
+        await api.execute("update public.profiles set display_name = 'x'")
+    assert set(ran_as) <= {"authenticated"}
+
+
 async def test_a_visitor_cannot_ask_about_sessions(api: asyncpg.Connection) -> None:
     async def attack() -> None:
         async with api.transaction():
