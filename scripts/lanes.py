@@ -49,7 +49,11 @@ LANES = (
     Lane("imports", "calls go inward", [(str(TOOLS / "lint-imports"),)]),
     Lane("unit", "the pure parts are right", [pytest("tests/unit")]),
     Lane("contracts", "every adapter keeps its port's promise", [pytest("tests/contracts")]),
-    Lane("integration", "real Postgres, Supabase's clients and command line", [pytest("tests/integration")]),
+    Lane(
+        "integration",
+        "real Postgres, Supabase's clients and command line",
+        [pytest("tests/integration", "--numprocesses=2", "--dist=loadfile")],
+    ),
     Lane("api", "the HTTP face of a running process", [pytest("tests/api")]),
     Lane(
         "web",
