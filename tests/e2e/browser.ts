@@ -26,6 +26,11 @@ export interface Visit {
 export async function visit(browser: Browser, options: BrowserContextOptions & { url?: string } = {}): Promise<Visit> {
   const { url = base, ...contextOptions } = options
   const context = await browser.newContext({ baseURL: url, viewport: desktop, reducedMotion: 'reduce', ...contextOptions })
+  return { context, ...await openPage(context), close: () => context.close() }
+}
+
+/** One more page of somebody who is there already. */
+export async function openPage(context: BrowserContext) {
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', (message) => { if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text()) })
@@ -36,7 +41,7 @@ export async function visit(browser: Browser, options: BrowserContextOptions & {
     })
   })
   page.setDefaultTimeout(15_000)
-  return { page, context, complaints, close: () => context.close() }
+  return { page, complaints }
 }
 
 /** A refused request is an error line in Chromium's console whoever expected it. */

@@ -1,9 +1,9 @@
 /** Every page, in both themes, on a desk and on a phone: nothing for axe to find, nothing that scrolls sideways, no complaint. */
 import AxeBuilder from '@axe-core/playwright'
 import { mkdirSync } from 'node:fs'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { desktop, expectNoSidewaysScroll, launch, phone, visit } from './browser'
+import { base, desktop, expectNoSidewaysScroll, launch, openPage, phone, visit } from './browser'
 import { signUp } from './people'
 
 const pictures = process.env.TIDEMARK_SCREENSHOTS
@@ -72,21 +72,32 @@ const sizes = [['desk', desktop], ['phone', phone]] as const
 
 describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
   describe.each(sizes)('%s', (size, viewport) => {
+    let guest: BrowserContext
+    let insider: BrowserContext
+
+    beforeAll(async () => {
+      const device = { baseURL: base, viewport, colorScheme, hasTouch: size === 'phone', reducedMotion: 'reduce' as const }
+      guest = await browser.newContext(device)
+      insider = await browser.newContext({ ...device, storageState: member })
+    })
+    afterAll(async () => {
+      await guest.close()
+      await insider.close()
+    })
+
     it.each(faces)('$name', async ({ name, path, signedIn, heading, prepare, arrange }) => {
-      const { page, complaints, close } = await visit(browser, {
-        viewport, colorScheme, hasTouch: size === 'phone', storageState: signedIn ? member : undefined,
-      })
+      const { page, complaints } = await openPage(signedIn ? insider : guest)
       await prepare?.(page)
       await page.goto(path)
       await page.getByRole('heading', heading === '' ? { level: 1 } : { name: heading }).first().waitFor()
-      if (!name.endsWith('loading')) await page.waitForLoadState('networkidle')
+      if (!name.endsWith('loading') && name !== 'dev-ui') await page.waitForFunction(() => document.querySelector('[aria-busy="true"]') === null)
       await arrange?.(page)
       if (pictures) await page.screenshot({ path: `${pictures}/${name.replaceAll(/\W+/g, '-')}-${size}-${colorScheme}.png` })
       await expectNoSidewaysScroll(page)
       const { violations } = await new AxeBuilder({ page }).analyze()
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)).toEqual([])
       expect(complaints.filter((text) => !/status of 500|net::ERR_FAILED/.test(text))).toEqual([])
-      await close()
+      await page.close()
     })
   })
 })
