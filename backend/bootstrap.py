@@ -5,6 +5,7 @@ Each adapter is imported inside the function that picks it, so that a command pa
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -263,6 +264,14 @@ async def migrate_database(settings: Settings, *, is_running: bool, dry_run: boo
             owner_dsn = postgres.start().dsn("postgres")
             stack.callback(postgres.stop)
         return await (pending if dry_run else migrate)(owner_dsn, MIGRATIONS)
+
+
+def rotate_signing_key(settings: Settings) -> str:
+    """Sign with a new key from the next start on, and return its id. Older tokens stay good until they expire."""
+    path = settings.data_dir / "secrets" / "auth.json"
+    keys = _auth_keys(settings).rotated(now=int(time.time()))
+    keys.save(path)
+    return keys.signing_key.kid
 
 
 def open_auth_admin(settings: Settings, url: str | None) -> AccountAdmin:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from backend.cli import users
+from backend.cli import keys, users
 from backend.cli.doctor import doctor
 from backend.cli.migrate import migrate
 from backend.cli.serve import serve
@@ -26,6 +26,7 @@ app.command()(status)
 app.command()(doctor)
 app.command()(migrate)
 app.add_typer(users.app, name="user")
+app.add_typer(keys.app, name="keys")
 
 
 def _show_version(wanted: bool) -> None:

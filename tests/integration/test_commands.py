@@ -156,3 +156,18 @@ def test_commands_that_need_a_server_say_how_to_start_it(data_dir: Path) -> None
         assert answer.returncode == 1
         assert "./scripts/run" in answer.stderr
         assert not data_dir.exists()
+
+
+def test_a_new_signing_key_signs_nobody_out(data_dir: Path) -> None:
+    with serving(data_dir) as first:
+        create(first, "rotated@example.com")
+        token = sign_in(first, "rotated@example.com").json()["access_token"]
+        refused = tidemark("keys", "rotate-signing", data_dir=data_dir)
+        assert (refused.returncode, "already runs" in refused.stderr) == (3, True)
+        port = first.url.rpartition(":")[2]
+    assert tidemark("keys", "rotate-signing", data_dir=data_dir).returncode == 0
+    with serving(data_dir, "--port", port) as second:
+        assert me(second, token).status_code == 200
+        published = httpx.get(f"{second.url}/auth/v1/.well-known/jwks.json").json()["keys"]
+        assert len(published) == 2
+        assert sign_in(second, "rotated@example.com").status_code == 200

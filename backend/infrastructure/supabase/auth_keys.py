@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt.algorithms import ECAlgorithm
 
 from backend.domain.errors import DataDirectoryUnusable
+from backend.infrastructure.supabase.postgres.address import belong_to_owner_of_folder
 
 LEGACY_KEY_LIFETIME_SECONDS = 10 * 365 * 24 * 3600
 
@@ -171,6 +172,7 @@ def _write_draft(path: Path, keys: AuthKeys) -> Path:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        belong_to_owner_of_folder(draft)
         json.dump(asdict(keys), file, indent=2)
         file.flush()
         os.fsync(file.fileno())
