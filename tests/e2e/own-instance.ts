@@ -18,7 +18,12 @@ export class OwnInstance {
     const folder = mkdtempSync(join(tmpdir(), 'tidemark-outage-'))
     chmodSync(folder, 0o755) // Postgres runs as somebody else when the tests run as root
     const instance = new OwnInstance(folder, await freePort(), settings)
-    await instance.resume()
+    try {
+      await instance.resume()
+    } catch (error) {
+      await instance.end()
+      throw error
+    }
     return instance
   }
 
@@ -46,7 +51,7 @@ export class OwnInstance {
 
   async end() {
     const { process: child } = this
-    if (child !== undefined) {
+    if (child?.exitCode === null) {
       const gone = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGTERM')
       await gone
