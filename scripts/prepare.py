@@ -32,8 +32,15 @@ NPM_FOLDERS = {
 WEB_SOURCES = ("frontend/src", "frontend/public", "frontend/build")
 
 
+STOP_PATIENCE_SECONDS = 2  # npm lets a SIGTERM pass while it downloads
+
+
 class SetupFailed(Exception):
     """A step ended badly; the text says which, why, and where its log is."""
+
+
+class Stopped(Exception):
+    """A step was ended because the whole set-up ends."""
 
 
 class Progress:
@@ -55,6 +62,9 @@ class Progress:
         self._line(f"  ...  {name}")
         try:
             yield
+        except Stopped:
+            self._finish(name, "stopped", began)
+            raise
         except BaseException:
             self._finish(name, "failed", began)
             raise
@@ -84,11 +94,11 @@ class Commands:
         self._lock_fd = lock_fd
         self._children: set[subprocess.Popen[bytes]] = set()
         self._logs_begun: set[str] = set()
-        self._stopping = False
+        self._stopping = threading.Event()
 
     def run(self, *command: str | Path, log: str, cwd: Path = ROOT, environment: dict[str, str] | None = None) -> None:
-        if self._stopping:
-            raise SetupFailed("It was stopped.")
+        if self._stopping.is_set():
+            raise Stopped
         path = STATE / "logs" / f"{log}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = "ab" if log in self._logs_begun else "wb"
@@ -106,8 +116,12 @@ class Commands:
                 pass_fds=(self._lock_fd,),
             )
             self._children.add(child)
+            if self._stopping.is_set():  # asked for while this one was on its way
+                end(child, signal.SIGKILL)
             code = child.wait()
             self._children.discard(child)
+        if self._stopping.is_set():
+            raise Stopped
         if code != 0:
             tail = "\n".join("    " + line for line in path.read_text(errors="replace").splitlines()[-25:])
             raise SetupFailed(
@@ -116,10 +130,21 @@ class Commands:
             )
 
     def stop(self) -> None:
-        self._stopping = True
+        """End all that runs: politely at first, then for certain. What is half done is done again the next time."""
+        self._stopping.set()
         for child in list(self._children):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGTERM)
+            end(child, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_PATIENCE_SECONDS
+        while self._children and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for child in list(self._children):
+            end(child, signal.SIGKILL)
+
+
+def end(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to a program and everything that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
 
 
 class Setup:
@@ -142,6 +167,7 @@ class Setup:
             try:
                 self._await(steps)
             except BaseException:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave anything running
                 self.commands.stop()
                 raise
 
@@ -301,6 +327,7 @@ def wait_for_turn(say: Callable[[str], None]) -> int:
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     progress = Progress()
     commands: Commands | None = None
     try:
