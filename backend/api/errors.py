@@ -73,6 +73,23 @@ class BadRequest(TidemarkError):
     title = "The request is not understood"
 
 
+class HeadTooLarge(BadRequest):
+    """The path and headers of the request are together larger than we read."""
+
+    code = "request_head_too_large"
+    title = "The path and headers are too large"
+
+    def __init__(self, largest_bytes: int) -> None:
+        super().__init__(f"Path and headers together may have {largest_bytes} bytes.")
+
+
+class RequestTooSlow(BadRequest):
+    """The request began, but its rest did not come in time."""
+
+    code = "request_too_slow"
+    title = "The request did not arrive in time"
+
+
 class NotReady(domain.ServiceUnavailable):
     """A part that requests need is not there yet."""
 
@@ -84,7 +101,9 @@ EDGE_STATUS: Mapping[type[TidemarkError], int] = {
     BadRequest: 400,
     MalformedBody: 400,
     MethodNotAllowed: 405,
+    RequestTooSlow: 408,
     UnknownHost: 421,
+    HeadTooLarge: 431,
 }
 
 

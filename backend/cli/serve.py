@@ -151,6 +151,7 @@ def _server(house: "House", answers: Callable[[], None]) -> "uvicorn.Server":
     import uvicorn
 
     from backend.api.app import create_app
+    from backend.api.wire import BoundedHttp
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
@@ -165,6 +166,7 @@ def _server(house: "House", answers: Callable[[], None]) -> "uvicorn.Server":
     return Server(
         uvicorn.Config(
             create_app(house),
+            http=BoundedHttp,
             loop="none",
             log_config=None,
             log_level="warning",

@@ -1,0 +1,138 @@
+"""HTTP as it comes over one connection, with bounds that uvicorn leaves open: how large a head, how slow a request."""
+
+import asyncio
+from uuid import uuid4
+
+from loguru import logger
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from backend.api.context import RequestContext, remember
+from backend.api.errors import BadRequest, HeadTooLarge, RequestTooSlow, problem
+from backend.domain.errors import TidemarkError
+
+LARGEST_HEAD_BYTES = 64 * 1024
+HEAD_SECONDS = 20.0
+# Between two pieces of a body, not for the whole of it: a large file over a slow line is welcome.
+BODY_PAUSE_SECONDS = 20.0
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Refuses a head that does not end and a request that does not arrive, before they fill memory or connections."""
+
+    head_seconds = HEAD_SECONDS
+    body_pause_seconds = BODY_PAUSE_SECONDS
+
+    _timer: asyncio.TimerHandle | None = None
+    _refusal: TidemarkError | None = None
+    _was_asked = False
+    _head_bytes = 0
+    # Read since the parser last had something to tell: the part of a head that it still holds itself.
+    _silent_bytes = 0
+    _is_silent = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself
+        super().connection_made(transport)
+        self._expect_more(self.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._is_silent = True
+        super().data_received(data)
+        self._silent_bytes = self._silent_bytes + len(data) if self._is_silent else 0
+        if self._silent_bytes > LARGEST_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(HeadTooLarge(LARGEST_HEAD_BYTES))
+
+    def handle_websocket_upgrade(self) -> None:
+        self._expect_nothing()
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._refusal or BadRequest(msg))
+
+    def on_message_begin(self) -> None:
+        self._was_asked = True
+        self._head_bytes = 0
+        self._is_silent = False
+        self._expect_more(self.head_seconds)
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Also called for what trails a chunked body, which counts all the same."""
+        self._count(len(name) + len(value) + len(b": \r\n"))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._is_silent = False
+        self._expect_more(self.body_pause_seconds)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._is_silent = False
+        self._expect_more(self.body_pause_seconds)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._is_silent = False
+        self._expect_nothing()
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > LARGEST_HEAD_BYTES:
+            self._refusal = HeadTooLarge(LARGEST_HEAD_BYTES)
+            raise ValueError("the head is too large")  # stops the parser, which then asks for a 400
+
+    def _expect_more(self, seconds: float) -> None:
+        self._expect_nothing()
+        self._timer = self.loop.call_later(seconds, self._waited, seconds)
+
+    def _expect_nothing(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _waited(self, seconds: float) -> None:
+        if self.flow.read_paused:  # it is we who do not read
+            self._expect_more(seconds)
+        elif not self._was_asked:
+            self.transport.close()
+        else:
+            self._refuse(RequestTooSlow(f"Nothing of it came for {seconds:g} seconds."))
+
+    def _refuse(self, error: TidemarkError) -> None:
+        """Say why and hang up, unless an answer to an earlier request could be mistaken for this one."""
+        self._expect_nothing()
+        if self._may_answer():
+            scope: Scope = {"type": "http", "path": "/"}
+            context = RequestContext(request_id=uuid4().hex)
+            remember(scope, context)
+            answer = problem(error, scope, headers={"Connection": "close", "X-Content-Type-Options": "nosniff"})
+            lines = [b"%b: %b\r\n" % header for header in answer.raw_headers]
+            self.transport.write(
+                b"".join(
+                    (
+                        STATUS_LINE[answer.status_code],
+                        *lines,
+                        b"x-request-id: %b\r\n\r\n" % context.request_id.encode(),
+                        answer.body,
+                    )
+                )
+            )
+            logger.bind(request_id=context.request_id, status=answer.status_code).info("{}", error.title)
+        self.transport.close()
+
+    def _may_answer(self) -> bool:
+        if self.pipeline:
+            return False
+        if self.cycle is None or self.cycle.response_complete:
+            return True
+        # The body of this very request stays away; nothing was answered yet.
+        return self.cycle.scope is self.scope and self.cycle.more_body and not self.cycle.response_started
