@@ -102,7 +102,7 @@ class Session:
 def clean_display_name(text: str) -> str:
     """The name as it is kept: trimmed, one line, of a readable length, without characters that disguise the text."""
     name = " ".join(text.split())
-    if not name:
+    if all(unicodedata.category(character) in _INVISIBLE for character in name):
         raise InvalidInput([InputError(pointer="/display_name", detail="A name needs at least one visible character.")])
     if len(name) > DISPLAY_NAME_MAX_LENGTH:
         raise InvalidInput(
@@ -113,6 +113,8 @@ def clean_display_name(text: str) -> str:
     return name
 
 
+# Joiners and other marks of layout, private and unassigned ones: a part of a name, but not all of it.
+_INVISIBLE = frozenset({"Cf", "Cn", "Co", "Mn", "Zs"})
 # They make text read in another order than it is stored, so that one name looks like another.
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 

@@ -17,6 +17,7 @@ from backend.domain.errors import InvalidInput
         ("  Ada \n Lovelace\t", "Ada Lovelace"),
         ("محمد", "محمد"),
         ("O'Neil 🚀", "O'Neil 🚀"),
+        ("👩\u200d🔬", "👩\u200d🔬"),
         ("x" * 80, "x" * 80),
     ],
 )
@@ -24,7 +25,9 @@ def test_name_is_kept_on_one_line(given_name: str, kept: str) -> None:
     assert clean_display_name(given_name) == kept
 
 
-@pytest.mark.parametrize("name", ["", " \n\t ", "x" * 81, "a\x00b", "a\x7fb", "\u202egpj.exe", "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["", " \n\t ", "x" * 81, "a\x00b", "a\x7fb", "\u202egpj.exe", "\ud800", "\u200b\u2060"]
+)
 def test_name_that_disguises_itself_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         clean_display_name(name)
