@@ -16,7 +16,10 @@ class Redirects:
 
     def __init__(self, site_url: str, allowed: tuple[str, ...]) -> None:
         self.site_url = site_url
-        self._site_host = (urlsplit(site_url).hostname or "").lower()
+        site = urlsplit(site_url)
+        self._site_host = (site.hostname or "").lower()
+        # Tokens that are made for an encrypted site never leave in the clear, not even to its own name.
+        self._site_schemes = ("https",) if site.scheme == "https" else ("http", "https")
         self._allowed = tuple(_compiled(pattern) for pattern in allowed)
 
     def choose(self, *candidates: str | None) -> str:
@@ -31,7 +34,7 @@ class Redirects:
             host = (parts.hostname or "").lower()
             if not host or "@" in parts.netloc:
                 return False
-            if host == self._site_host:
+            if host == self._site_host and parts.scheme in self._site_schemes:
                 return True
             if self._site_host in LOOPBACK_NAMES and _is_loopback(host):
                 return True

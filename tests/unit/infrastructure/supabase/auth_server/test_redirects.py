@@ -32,6 +32,7 @@ PUBLIC = Redirects(
         (LOCAL, "http://[::1", False),
         (PUBLIC, "https://tidemark.example/reset", True),
         (PUBLIC, "https://TIDEMARK.example/reset", True),
+        (PUBLIC, "http://tidemark.example/reset", False),
         (PUBLIC, "http://127.0.0.1:8000/", False),
         (PUBLIC, "https://tidemark.example.evil.example/", False),
         (PUBLIC, "https://eviltidemark.example/", False),
