@@ -31,6 +31,7 @@ it('shows a banner within 3 s, keeps the page, and resumes without a click', { t
   await banner.waitFor({ timeout: 3_000 })
   expect(await page.getByText(email).first().isVisible()).toBe(true)
   await page.getByText(/data as of \d\d:\d\d:\d\d/).waitFor()
+  await page.getByText('Unknown').first().waitFor() // nobody knows how the services are now
 
   // A link whose page was never loaded: the page stays, and works once the server is back.
   await page.getByRole('link', { name: 'Settings' }).click()
