@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from backend.domain.accounts import Identity
 from backend.domain.ports import AccountAdmin, Clock, IdempotencyRepository, RateLimiter, TokenVerifier
 from backend.services.accounts import Accounts
-from backend.settings import REPOSITORY, Settings, read_settings, unknown_names
+from backend.settings import REPOSITORY, Settings, given_names, read_settings, unknown_names
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -29,7 +29,17 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.hosted import Check
     from backend.infrastructure.supabase.signing_keys import SigningKeys
 
-__all__ = ["REPOSITORY", "House", "Project", "Services", "Settings", "open_house", "read_settings", "unknown_names"]
+__all__ = [
+    "REPOSITORY",
+    "House",
+    "Project",
+    "Services",
+    "Settings",
+    "given_names",
+    "open_house",
+    "read_settings",
+    "unknown_names",
+]
 
 MIGRATIONS = REPOSITORY / "supabase" / "migrations"
 WEB_APP = REPOSITORY / "frontend" / "dist"
@@ -189,7 +199,7 @@ async def _migrate(ground: Ground, say: Say) -> None:
 
     applied = await migrate(ground.owner_dsn, MIGRATIONS)
     if applied:
-        say(f"Applied {len(applied)} migrations, the last one {applied[-1]}.")
+        say(f"Applied {len(applied)} migration{'s' if len(applied) > 1 else ''}, the last one {applied[-1]}.")
     await set_login_passwords(ground.owner_dsn, ground.login_passwords)
 
 

@@ -2,14 +2,16 @@
 
 import difflib
 import hashlib
+import ipaddress
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from backend.domain.errors import ConfigurationError
 
@@ -76,6 +78,49 @@ class Settings(BaseSettings):
     def _split_at_commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("host")
+    @classmethod
+    def _named_host(cls, value: str) -> str:
+        if not value.strip():  # to a socket an empty host means every network
+            raise ValueError("must name an address, such as 127.0.0.1, or 0.0.0.0 for every network")
+        return value.strip()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            try:
+                ipaddress.ip_network(part, strict=False)
+            except ValueError:
+                raise ValueError(f"must hold addresses such as 127.0.0.1 or 10.0.0.0/8, not {part}") from None
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            address = urlsplit(part)
+            if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/"):
+                raise ValueError(f"must hold origins such as https://research.example.com, not {part}")
+        return value
+
+    @field_validator("redirect_urls")
+    @classmethod
+    def _places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            if "://" not in part:
+                raise ValueError(f"must hold addresses such as https://research.example.com/**, not {part}")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+                raise ValueError("must look like smtp://USER:PASSWORD@HOST:587?from=tidemark@example.com")
+        return value
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -111,7 +156,7 @@ class Settings(BaseSettings):
     def _whole_or_nothing(self) -> Self:
         missing = [" or ".join(names) for field, names in PROJECT_NAMES.items() if getattr(self, field) is None]
         if 0 < len(missing) < len(PROJECT_NAMES):
-            present = [names[0] for field, names in PROJECT_NAMES.items() if getattr(self, field) is not None]
+            present = [" or ".join(names) for field, names in PROJECT_NAMES.items() if getattr(self, field) is not None]
             raise ValueError(
                 f"A Supabase project needs all of its settings: {', '.join(present)} "
                 f"{'is' if len(present) == 1 else 'are'} set, but missing: {', '.join(missing)}. "
@@ -145,27 +190,44 @@ class Settings(BaseSettings):
 
 def read_settings(**overrides: Any) -> Settings:
     """The environment, overridden by what the command line says; a mistake is one error that names every finding."""
-    env_file = os.environ.get("TIDEMARK_ENV_FILE", str(REPOSITORY / ".env"))
     try:
         return Settings(
-            _env_file=env_file or None, **{name: value for name, value in overrides.items() if value is not None}
+            _env_file=_settings_file(), **{name: value for name, value in overrides.items() if value is not None}
         )
     except ValidationError as problem:
         findings = []
         for error in problem.errors(include_url=False, include_input=False):
             name = _environment_name(str(error["loc"][0])) if error["loc"] else ""
-            findings.append(f"{name} {error['msg'].removeprefix('Value error, ')}".strip())
+            reason = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            findings.append(f"{name} {reason.partition(', unable to')[0]}".strip())
         raise ConfigurationError("; ".join(findings) + ".") from None
 
 
-def unknown_names(environment: dict[str, str]) -> dict[str, str | None]:
+def _settings_file() -> Path | None:
+    """`.env` in the clone, if there is one; a file that was named must be there, or a project would be left unused."""
+    named = os.environ.get("TIDEMARK_ENV_FILE")
+    if named == "":
+        return None
+    if named is not None and not Path(named).is_file():
+        raise ConfigurationError(f"TIDEMARK_ENV_FILE names {named}, and there is no such file.")
+    return Path(named or REPOSITORY / ".env")
+
+
+def given_names() -> set[str]:
+    """The names that the environment and the file of settings hold, known or not."""
+    file = os.environ.get("TIDEMARK_ENV_FILE", str(REPOSITORY / ".env"))
+    in_file = DotEnvSettingsSource(Settings, env_file=file).env_vars if file else {}
+    return {*os.environ, *(name.upper() for name in in_file)}
+
+
+def unknown_names(given: Collection[str]) -> dict[str, str | None]:
     """TIDEMARK_ variables that mean nothing here, each with the name that was probably meant."""
     known = {_environment_name(name) for name in Settings.model_fields} | {
         "TIDEMARK_ENV_FILE",
         "TIDEMARK_PYTHON",
         "TIDEMARK_TOKEN",
     }
-    unknown = sorted(name for name in environment if name.startswith("TIDEMARK_") and name not in known)
+    unknown = sorted(name for name in given if name.startswith("TIDEMARK_") and name not in known)
     return {name: next(iter(difflib.get_close_matches(name, known, n=1)), None) for name in unknown}
 
 

@@ -74,11 +74,11 @@ def _python() -> Finding:
 
 
 def _unknown_settings() -> Finding:
-    from backend.bootstrap import unknown_names
+    from backend.bootstrap import given_names, unknown_names
 
-    unknown = unknown_names(dict(os.environ))
+    unknown = unknown_names(given_names())
     if not unknown:
-        return Finding(name="setting names", state="ok", detail="Every TIDEMARK_ variable is known.")
+        return Finding(name="setting names", state="ok", detail="Every TIDEMARK_ name is known.")
     guesses = [f"{name}{f' (did you mean {guess}?)' if guess else ''}" for name, guess in unknown.items()]
     return Finding(
         name="setting names",
@@ -120,6 +120,13 @@ def _settings(settings: "Settings") -> Finding:
 def _data_dir(settings: "Settings") -> Finding:
     path = settings.data_dir
     present = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not present.is_dir():
+        return Finding(
+            name="data directory",
+            state="problem",
+            detail=f"{present} is a file, not a folder.",
+            remedy="Choose another with --data-dir or TIDEMARK_DATA_DIR.",
+        )
     if not os.access(present, os.W_OK | os.X_OK):
         return Finding(
             name="data directory",
@@ -174,7 +181,8 @@ def _embedded_postgres(settings: "Settings") -> Finding:
             name="postgres",
             state="problem",
             detail="The embedded Postgres is not installed.",
-            remedy="Run ./scripts/run once; it installs it. Not every platform has one: docs/operations.md.",
+            remedy="Run ./scripts/run once; it installs it. Where there is none for this platform, use a Supabase "
+            "project: docs/operations.md tells how.",
         )
     log = settings.data_dir / "logs" / "postgres.log"
     return Finding(
@@ -186,8 +194,13 @@ def _embedded_postgres(settings: "Settings") -> Finding:
 
 def _running(settings: "Settings") -> list[Finding]:
     from backend.cli import instance
+    from backend.domain.errors import DataDirectoryUnusable
 
-    running = instance.find(settings.data_dir)
+    try:
+        running = instance.find(settings.data_dir)
+    except DataDirectoryUnusable as problem:
+        remedy = "Run this command as the user who started Tidemark, or choose another --data-dir."
+        return [Finding(name="server", state="problem", detail=problem.detail, remedy=remedy)]
     if running is None:
         return [Finding(name="server", state="ok", detail="Not running. Start it with ./scripts/run.")]
     return [_answers(running.url, f"Runs at {running.url} (process {running.pid}).")]

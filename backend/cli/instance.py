@@ -32,9 +32,7 @@ def hold(data_dir: Path) -> Iterator["Held"]:
         handle = os.open(data_dir / "tidemark.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         _belong_to_owner(data_dir, handle)
     except OSError as problem:
-        raise DataDirectoryUnusable(
-            f"The data directory {data_dir} cannot be used: {problem.strerror}. Choose another with --data-dir."
-        ) from problem
+        raise _unusable(data_dir, problem) from problem
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,6 +82,8 @@ def is_held(data_dir: Path) -> bool:
         raise DataDirectoryUnusable(
             f"The data directory {data_dir} belongs to another user. Run this command as that user."
         ) from problem
+    except OSError as problem:
+        raise _unusable(data_dir, problem) from problem
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -91,6 +91,14 @@ def is_held(data_dir: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def _unusable(data_dir: Path, problem: OSError) -> DataDirectoryUnusable:
+    is_file = isinstance(problem, (FileExistsError, NotADirectoryError))
+    reason = "a file is in its place" if is_file else problem.strerror
+    return DataDirectoryUnusable(
+        f"The data directory {data_dir} cannot be used: {reason}. Choose another with --data-dir."
+    )
 
 
 def _in_use(data_dir: Path) -> DataDirectoryInUse:

@@ -11,7 +11,7 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Name the pending migrations and change nothing.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Apply the migrations that this version brings and the database lacks."""
+    """Apply pending migrations. They are those that this version brings and the database lacks."""
     import asyncio
     import contextlib
     import sys

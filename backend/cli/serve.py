@@ -44,13 +44,15 @@ def serve(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Start the API, the web app and the queue, with an embedded Postgres unless DATABASE_URL is set."""
-    from backend.bootstrap import read_settings, start_logging
+    """Start the API and the web app. Postgres comes with them, unless DATABASE_URL names another."""
+    from backend.bootstrap import given_names, read_settings, start_logging, unknown_names
     from backend.cli.instance import hold
 
     settings = read_settings(host=host, port=port, data_dir=data_dir)
     start_logging(settings)
     say = _voice(settings)
+    for name, meant in unknown_names(given_names()).items():
+        say(f"The setting {name} means nothing here{f'; did you mean {meant}?' if meant else '.'}")
     # From here on a signal asks for an orderly end: whatever was started is stopped again.
     with _stop_requests(say) as stop, hold(settings.data_dir) as held, _bind(settings, say) as listener:
         _run(_serve(settings, held, listener, stop, say))

@@ -264,7 +264,7 @@ class ConfigurationError(TidemarkError):
     """This machine or its settings are not ready; the detail says what to do."""
 
     code = "configuration_error"
-    title = "The configuration is not complete"
+    title = "The configuration cannot be used"
 
 
 class InvalidSetting(ConfigurationError):

@@ -142,6 +142,21 @@ def test_doctor_names_a_secret_that_others_can_read(data_dir: Path) -> None:
     assert "chmod 600" in answer.stdout
 
 
+@pytest.mark.parametrize("command", [("status",), ("serve",), ("migrate",), ("user", "list")])
+def test_a_file_in_the_place_of_the_data_directory_is_named(data_dir: Path, command: tuple[str, ...]) -> None:
+    data_dir.touch()
+    answer = tidemark(*command, data_dir=data_dir)
+    assert (answer.returncode, "Traceback" in answer.stderr) == (3, False)
+    assert f"{data_dir} cannot be used: a file is in its place" in answer.stderr
+
+
+def test_doctor_names_a_file_in_the_place_of_the_data_directory(data_dir: Path) -> None:
+    data_dir.touch()
+    answer = tidemark("doctor", data_dir=data_dir)
+    assert answer.returncode == 3
+    assert f"{data_dir} is a file, not a folder." in answer.stdout
+
+
 def test_migrate_works_with_and_without_a_running_server(running: Running, data_dir: Path) -> None:
     assert "up to date" in tidemark("migrate", data_dir=running.data_dir).stdout
     pending = tidemark("migrate", "--dry-run", data_dir=data_dir).stdout.split()

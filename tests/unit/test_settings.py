@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend.domain.errors import ConfigurationError
-from backend.settings import Settings, read_settings, unknown_names
+from backend.settings import Settings, given_names, read_settings, unknown_names
 
 PROJECT = {
     "DATABASE_URL": "postgresql://postgres:top-secret@db.example.com:5432/postgres",
@@ -74,6 +74,13 @@ def test_a_secret_key_in_the_place_of_the_public_one_is_refused(read: Read) -> N
         ("TIDEMARK_LOG_LEVEL", "loud", "'debug', 'info'"),
         ("TIDEMARK_PUBLIC_URL", "tidemark.example.com", "address without a path"),
         ("TIDEMARK_PUBLIC_URL", "https://example.com/tidemark", "address without a path"),
+        ("TIDEMARK_HOST", " ", "must name an address"),
+        ("TIDEMARK_TRUSTED_PROXIES", "127.0.0.1,proxy", "not proxy"),
+        ("TIDEMARK_CORS_ORIGINS", "*", "must hold origins"),
+        ("TIDEMARK_REDIRECT_URLS", "research.example.com", "must hold addresses"),
+        ("TIDEMARK_SMTP_URL", "mail.example.com", "must look like smtp://"),
+        ("TIDEMARK_ENV_FILE", "/nowhere/env", "no such file"),
+        ("TIDEMARK_ENV", "prod", "must be 'development' or 'production'"),
     ],
 )
 def test_a_mistake_is_named_with_its_setting(read: Read, name: str, value: str, words: str) -> None:
@@ -81,6 +88,11 @@ def test_a_mistake_is_named_with_its_setting(read: Read, name: str, value: str, 
         read(**{name: value})
     assert name in problem.value.detail
     assert words in problem.value.detail
+
+
+def test_an_empty_host_is_no_way_to_open_every_network() -> None:
+    with pytest.raises(ConfigurationError, match="TIDEMARK_HOST must name an address"):
+        read_settings(host="")
 
 
 def test_a_database_address_must_be_one_of_postgres(read: Read) -> None:
@@ -123,3 +135,9 @@ def test_the_repr_of_settings_shows_no_secret(read: Read) -> None:
 def test_a_misspelt_name_is_recognised() -> None:
     assert unknown_names({"TIDEMARK_PROT": "1", "PATH": "x"}) == {"TIDEMARK_PROT": "TIDEMARK_PORT"}
     assert unknown_names({"TIDEMARK_PORT": "1"}) == {}
+
+
+def test_a_misspelt_name_in_the_file_of_settings_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("TIDEMARK_PROT=9001\n")
+    monkeypatch.setenv("TIDEMARK_ENV_FILE", str(tmp_path / "env"))
+    assert unknown_names(given_names()) == {"TIDEMARK_PROT": "TIDEMARK_PORT"}
