@@ -18,6 +18,8 @@ USER_TIMEOUT = "8s"
 _ACQUIRE_SECONDS = 5.0
 _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
+# Longer than Postgres allows itself: only a backend or a network that stopped without a word takes this long.
+_COMMAND_SECONDS = 10.0
 
 # One round trip. `user_is_active` runs with the rights of its owner, before a single row is seen.
 _BECOME = """
@@ -54,6 +56,7 @@ class Database:
         min_size: int = 2,
         max_size: int = 16,
         statement_cache: bool = True,
+        command_seconds: float = _COMMAND_SECONDS,
         on_wait: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         """`statement_cache=False` is for a transaction pooler, where no session state may be relied on.
@@ -64,6 +67,7 @@ class Database:
         self._min_size = min_size
         self._max_size = max_size
         self._statement_cache = statement_cache
+        self._command_seconds = command_seconds
         self._on_wait = on_wait
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
@@ -74,6 +78,7 @@ class Database:
                 min_size=self._min_size,
                 max_size=self._max_size,
                 timeout=_CONNECT_SECONDS,
+                command_timeout=self._command_seconds,
                 max_inactive_connection_lifetime=300.0,
                 statement_cache_size=100 if self._statement_cache else 0,
                 reset=_reset if self._statement_cache else _keep,
@@ -103,10 +108,7 @@ class Database:
     async def check(self) -> None:
         """Raise DatabaseUnavailable unless the database answers."""
         async with self._connection() as connection:
-            try:
-                await connection.fetchval("select 1", timeout=_CONNECT_SECONDS)
-            except TimeoutError as error:
-                raise DatabaseUnavailable() from error
+            await connection.fetchval("select 1", timeout=_CONNECT_SECONDS)
 
     @property
     def size(self) -> int:
@@ -121,9 +123,13 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, identity: Identity | None, readonly: bool) -> AsyncIterator[asyncpg.Connection]:
         async with self._connection() as connection, connection.transaction(readonly=readonly):
-            if not await connection.fetchval(_BECOME, *_who(identity), column=4):
-                raise AccountSuspended()
-            yield connection
+            try:
+                if not await connection.fetchval(_BECOME, *_who(identity), column=4):
+                    raise AccountSuspended()
+                yield connection
+            except TimeoutError:
+                connection.terminate()  # else the rollback would wait for the same silence once more
+                raise
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
@@ -135,7 +141,7 @@ class Database:
             yield connection
         except _BUSY as error:
             raise DatabaseUnavailable("The database took too long to answer. Try again.") from error
-        except _UNAVAILABLE as error:
+        except (*_UNAVAILABLE, TimeoutError) as error:
             raise DatabaseUnavailable() from error
         except asyncpg.InternalClientError as error:
             # What asyncpg says when the connection breaks off in the middle of its own exchange.

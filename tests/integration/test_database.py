@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -70,6 +72,34 @@ async def test_a_suspended_user_is_refused_at_once(database: FreshDatabase, pool
     with pytest.raises(AccountSuspended):
         async with pool.acting_as(identity(user_id)):
             pytest.fail("the block of a suspended user must not run")
+
+
+@pytest.mark.parametrize("moment", ["at work", "at the commit"])
+async def test_a_backend_that_falls_silent_is_given_up(database: FreshDatabase, moment: str) -> None:
+    """Stopped, not ended: no error ever comes from it, and its own time limits do not run."""
+    user_id = await database.add_user()
+    pool = Database(database.dsn("app_api"), min_size=1, max_size=1, command_seconds=0.3)
+    await pool.open()
+    stopped: list[int] = []
+
+    async def work() -> None:
+        async with pool.acting_as(identity(user_id)) as connection:
+            stopped.append(await connection.fetchval("select pg_backend_pid()"))
+            os.kill(stopped[0], signal.SIGSTOP)
+            if moment == "at work":
+                await connection.fetchval("select 1")
+
+    started = asyncio.get_running_loop().time()
+    try:
+        with pytest.raises(DatabaseUnavailable):
+            await work()
+        assert asyncio.get_running_loop().time() - started < 7
+        async with pool.acting_as(identity(user_id)) as connection:
+            assert await connection.fetchval("select pg_backend_pid()") not in stopped
+    finally:
+        for backend in stopped:
+            os.kill(backend, signal.SIGCONT)
+        await pool.close()
 
 
 async def test_a_ban_that_has_passed_no_longer_counts(database: FreshDatabase, pool: Database) -> None:
