@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Create, list, promote and suspend users.", no_args_is_help=True, rich_markup_mode=None)
 
+A_CENTURY = 876_000  # hours
+
 Email = Annotated[str, typer.Argument(help="The user's email address.")]
 
 
@@ -29,12 +31,16 @@ def create(
     """Create a user whose address counts as confirmed. The password is asked for, unless an option says otherwise."""
     import secrets
 
+    if generate and password_stdin:
+        raise typer.BadParameter("--generate and --password-stdin exclude each other.")
     if generate:
         password = secrets.token_urlsafe(15)
     elif password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = _ask_for_password()
     else:
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        raise typer.BadParameter("No terminal to ask for the password on. Use --password-stdin or --generate.")
     account = _accounts(data_dir).create(email, password, is_admin=admin)
     print(f"Created {account.email} ({account.id}){', an administrator' if admin else ''}.")
     if generate:
@@ -49,14 +55,15 @@ def list_users(
     """List all users, newest first."""
     import json
 
-    rows = [_row(account) for account in _accounts(data_dir).everyone()]
+    accounts = list(_accounts(data_dir).everyone())
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps([_document(account) for account in accounts], indent=2))
         return
+    rows = [_row(account) for account in accounts]
     if not rows:
         print("There are no users yet. Create one: tidemark user create you@example.com")
         return
-    columns = ("email", "role", "state", "created", "last sign-in", "id")
+    columns = ("email", "role", "state", "created", "last sign-in (UTC)", "id")
     widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
     for row in (dict(zip(columns, columns, strict=True)), *rows):
         print("  ".join(row[column].ljust(width) for column, width in zip(columns, widths, strict=True)).rstrip())
@@ -78,13 +85,14 @@ def suspend(
     email: Email,
     lift: Annotated[bool, typer.Option("--lift", help="End the suspension.")] = False,
     hours: Annotated[
-        int, typer.Option("--hours", min=1, help="How long. Default: 100 years.", show_default=False)
-    ] = 876_000,
+        int, typer.Option("--hours", min=1, max=A_CENTURY, help="How long. Default: 100 years.", show_default=False)
+    ] = A_CENTURY,
     data_dir: DataDir = None,
 ) -> None:
     """Suspend a user. It holds at once, also for tokens that are still valid."""
     account = _accounts(data_dir).suspend(email, hours=0 if lift else hours)
-    print(f"{account.email} {'may sign in again' if lift else 'is suspended'}.")
+    until = f" until {account.suspended_until:%Y-%m-%d %H:%M} UTC" if account.suspended_until else ""
+    print(f"{account.email} {'may sign in again' if lift else f'is suspended{until}'}.")
 
 
 def _accounts(data_dir: "DataDir") -> "AccountAdmin":
@@ -101,15 +109,43 @@ def _accounts(data_dir: "DataDir") -> "AccountAdmin":
     return open_auth_admin(settings, running.url if running else None)
 
 
-def _row(account: "Account") -> dict[str, str]:
+def _ask_for_password() -> str:
+    try:
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        raise KeyboardInterrupt from None
+
+
+def _is_suspended(account: "Account") -> bool:
     from datetime import UTC, datetime
 
-    is_suspended = account.suspended_until is not None and account.suspended_until > datetime.now(UTC)
+    return account.suspended_until is not None and account.suspended_until > datetime.now(UTC)
+
+
+def _row(account: "Account") -> dict[str, str]:
     return {
         "email": account.email or ("(demo user)" if account.is_anonymous else "(none)"),
-        "role": "admin" if account.is_admin else "user",
-        "state": "suspended" if is_suspended else "active",
+        "role": _role(account),
+        "state": "suspended" if _is_suspended(account) else "active",
         "created": f"{account.created_at:%Y-%m-%d}",
-        "last sign-in": f"{account.last_sign_in_at:%Y-%m-%d %H:%M}" if account.last_sign_in_at else "never",
+        "last sign-in (UTC)": f"{account.last_sign_in_at:%Y-%m-%d %H:%M}" if account.last_sign_in_at else "never",
         "id": str(account.id),
     }
+
+
+def _document(account: "Account") -> dict[str, str | bool | None]:
+    """The same for programs: whole times, and null where there is nothing."""
+    return {
+        "id": str(account.id),
+        "email": account.email,
+        "role": _role(account),
+        "state": "suspended" if _is_suspended(account) else "active",
+        "is_demo": account.is_anonymous,
+        "suspended_until": account.suspended_until.isoformat() if account.suspended_until else None,
+        "created_at": account.created_at.isoformat(),
+        "last_sign_in_at": account.last_sign_in_at.isoformat() if account.last_sign_in_at else None,
+    }
+
+
+def _role(account: "Account") -> str:
+    return "admin" if account.is_admin else "user"

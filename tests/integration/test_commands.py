@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,7 +31,7 @@ def create(running: Running, email: str, *options: str) -> None:
     assert answer.returncode == 0, answer.stderr
 
 
-def users(running: Running) -> dict[str, dict[str, str]]:
+def users(running: Running) -> dict[str, dict[str, Any]]:
     answer = tidemark("user", "list", "--json", data_dir=running.data_dir)
     return {row["email"]: row for row in json.loads(answer.stdout)}
 
@@ -58,7 +60,28 @@ def test_creating_a_user_twice_is_refused_in_words(running: Running) -> None:
         "user", "create", "twice@example.com", "--password-stdin", data_dir=running.data_dir, stdin=PASSWORD
     )
     assert again.returncode == 1
-    assert "email_exists" in again.stderr
+    assert "There is an account with this address already" in again.stderr
+
+
+def test_what_is_no_address_is_refused_in_words(running: Running) -> None:
+    answer = tidemark("user", "create", "ada", "--generate", data_dir=running.data_dir)
+    assert answer.returncode == 1
+    assert "should look like ada@example.com" in answer.stderr
+
+
+def test_without_a_terminal_no_password_is_asked_for(running: Running) -> None:
+    for options in ([], ["--generate", "--password-stdin"]):
+        answer = tidemark("user", "create", "mute@example.com", *options, data_dir=running.data_dir)
+        assert answer.returncode == 2
+        assert "--password-stdin" in answer.stderr
+    assert "mute@example.com" not in users(running)
+
+
+def test_the_list_for_programs_has_whole_times_and_nulls(running: Running) -> None:
+    create(running, "fresh@example.com")
+    row = users(running)["fresh@example.com"]
+    assert datetime.fromisoformat(row["created_at"]).tzinfo is not None
+    assert (row["last_sign_in_at"], row["suspended_until"], row["is_demo"]) == (None, None, False)
 
 
 def test_a_short_password_is_refused_with_its_length(running: Running) -> None:

@@ -15,6 +15,10 @@ from backend.domain.errors import ConfigurationError, InvalidInput, NotFound, Se
 from supabase import ClientOptions, create_client
 
 PAGE_SIZE = 200
+WORDS = {  # what an operator can do about a refusal; the others are told as they come
+    "email_exists": "There is an account with this address already; `tidemark user list` shows it.",
+    "validation_failed": "This is no email address; it should look like ada@example.com.",
+}
 Answer = TypeVar("Answer")
 
 
@@ -69,7 +73,7 @@ class AuthAdmin:
 def _meaning(problem: AuthApiError) -> TidemarkError:
     if problem.status in (401, 403):
         return ConfigurationError(f"The project refused the secret key: {problem.message}. Check SUPABASE_SECRET_KEY.")
-    return InvalidInput(detail=f"{problem.message} (code: {problem.code})")
+    return InvalidInput(detail=WORDS.get(problem.code or "", f"Supabase Auth refused it: {problem.message}."))
 
 
 def _account(user: User) -> Account:
