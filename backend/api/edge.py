@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api.context import RequestContext, client_address, remember
 from backend.api.errors import problem
-from backend.domain.errors import TidemarkError
+from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.ports import Meter
 
 ACCEPTED_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}")
@@ -41,7 +41,10 @@ class Edge:
             try:
                 await self._app(scope, receive, answer.send)
             except asyncio.CancelledError:
-                answer.status = answer.status or CLIENT_WENT_AWAY
+                # The server stops, and waited for this request as long as it could.
+                if answer.status == 0:
+                    stopping = ServiceUnavailable("Tidemark is stopping. Try again.")
+                    await problem(stopping, scope)(scope, receive, answer.send)
                 raise
             except Exception:  # noqa: BLE001 - the last place that can answer; logged here and only here
                 await self._unexpected(scope, receive, answer)

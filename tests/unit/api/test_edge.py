@@ -96,15 +96,43 @@ async def test_answer_that_breaks_half_way_is_not_begun_again(records: list[dict
 async def test_caller_who_goes_away_is_counted() -> None:
     meter = FakeMeter.fresh()
 
+    async def gives_up(scope: Scope, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "http.disconnect"
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        pytest.fail("nobody listens")
+
+    await Edge(gives_up, meter)({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
+    assert meter.requests == [("GET", "unmatched", 499)]
+
+
+async def test_request_that_is_cut_short_by_the_end_is_told_to_try_again() -> None:
+    """The server cancels what is still at work when its patience ends; unanswered, it would say 500 in our name."""
+    meter = FakeMeter.fresh()
+    sent: list[Message] = []
+
     async def never(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(60)
 
-    asking = asyncio.create_task(ask(never, meter))
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    asking = asyncio.create_task(Edge(never, meter)(scope, receive, send))
     await asyncio.sleep(0.01)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert meter.requests == [("GET", "unmatched", 499)]
+    assert sent[0]["status"] == 503
+    assert b"retry-after" in dict(sent[0]["headers"])
+    assert b"Tidemark is stopping" in sent[1]["body"]
+    assert meter.requests == [("GET", "unmatched", 503)]
 
 
 async def test_method_that_does_not_exist_is_counted_as_other() -> None:
