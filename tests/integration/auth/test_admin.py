@@ -108,7 +108,7 @@ def test_an_address_belongs_to_one(auth: RunningAuth) -> None:
         admin.update_user_by_id(other.id, {"email": email})
     assert (refused.value.status, refused.value.code) == (422, "email_exists")
     again = auth.ask_as_admin("POST", "/admin/users", json={"email": new_email(), "id": first.id})
-    assert again.status_code == 422
+    assert (again.status_code, again.json()["error_code"]) == (422, "user_already_exists")
 
 
 def test_changing_an_address_at_once(auth: RunningAuth) -> None:

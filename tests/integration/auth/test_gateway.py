@@ -253,7 +253,7 @@ def test_unknown_paths_and_methods(auth: RunningAuth) -> None:
         ("GET", "/authorize", 400, "validation_failed"),
         ("POST", "/sso", 404, "saml_provider_disabled"),
         ("GET", "/sso/saml/metadata", 404, "saml_provider_disabled"),
-        ("POST", "/factors", 422, "mfa_totp_enroll_not_enabled"),
+        ("POST", "/factors", 400, "bad_json"),
         ("POST", "/factors/x/verify", 404, "mfa_factor_not_found"),
         ("DELETE", "/factors/x", 404, "mfa_factor_not_found"),
         ("GET", "/user/identities/authorize?provider=google", 404, "manual_linking_disabled"),
@@ -263,6 +263,22 @@ def test_unknown_paths_and_methods(auth: RunningAuth) -> None:
 )
 def test_what_is_not_offered_says_so(auth: RunningAuth, method: str, path: str, status: int, code: str) -> None:
     answer = auth.ask(method, path, token=auth.sign_up()["access_token"])
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("factor_type", "status", "code"),
+    [
+        ("totp", 422, "mfa_totp_enroll_not_enabled"),
+        ("phone", 422, "mfa_phone_enroll_not_enabled"),
+        ("webauthn", 422, "mfa_webauthn_enroll_not_enabled"),
+        ("palm", 400, "validation_failed"),
+        (1, 400, "bad_json"),
+    ],
+)
+def test_second_factors_are_refused_by_name(auth: RunningAuth, factor_type: object, status: int, code: str) -> None:
+    token = auth.sign_up()["access_token"]
+    answer = auth.ask("POST", "/factors", token=token, json={"factor_type": factor_type, "phone": "+15551234567"})
     assert (answer.status_code, answer.json()["error_code"]) == (status, code)
 
 
@@ -289,6 +305,26 @@ BAD_BODIES = [
 @pytest.mark.parametrize("body", BAD_BODIES, ids=range(len(BAD_BODIES)))
 def test_bad_json_is_the_callers_mistake(auth: RunningAuth, body: bytes) -> None:
     answer = auth.ask("POST", "/signup", content=body)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "bad_json"), answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/signup", {"email": "a@b.co", "password": "long enough", "channel": 1}),
+        ("/signup", {"email": "a@b.co", "password": "long enough", "gotrue_meta_security": "token"}),
+        ("/token?grant_type=password", {"email": "a@b.co", "password": "long enough", "gotrue_meta_security": []}),
+        ("/token?grant_type=id_token", {"id_token": {}, "provider": "google"}),
+        ("/admin/generate_link", {"type": "magiclink", "email": "a@b.co", "data": "text"}),
+        ("/admin/generate_link", {"type": "magiclink", "email": "a@b.co", "new_email": True}),
+        ("/admin/users", {"email": "a@b.co", "phone_confirm": "yes"}),
+        ("/admin/users", {"email": "a@b.co", "aud": []}),
+    ],
+)
+def test_wrong_types_are_refused_also_where_a_member_has_no_use(
+    auth: RunningAuth, path: str, body: dict[str, object]
+) -> None:
+    answer = auth.ask_as_admin("POST", path, json=body)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "bad_json"), answer.text
 
 

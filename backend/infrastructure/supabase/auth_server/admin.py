@@ -82,6 +82,8 @@ async def create_user(house: AuthHouse, call: Call) -> Response:
             await _audit(transaction, call, "user_signedup", user)
             return JSONResponse(await shapes.user_shape(connection, user))
     except asyncpg.UniqueViolationError as problem:
+        if problem.constraint_name == "users_pkey":
+            raise AuthError(422, "user_already_exists", "A user with this id has already been registered") from problem
         raise errors.email_exists() from problem
 
 

@@ -39,7 +39,9 @@ class Call:
         )
 
     async def fields(self, *, may_be_empty: bool = False) -> Fields:
-        return await read_fields(self.request, may_be_empty=may_be_empty)
+        fields = await read_fields(self.request, may_be_empty=may_be_empty)
+        fields.check_types()
+        return fields
 
     def query(self, name: str) -> str:
         return query_text(self.request, name)

@@ -39,6 +39,8 @@ OTHER_PROVIDERS = frozenset(
     }
 )
 
+FACTORS = {"totp": "TOTP", "phone": "Phone", "webauthn": "WebAuthn"}
+
 
 async def health(house: AuthHouse, call: Call) -> Response:
     return JSONResponse(
@@ -99,12 +101,19 @@ async def callback(house: AuthHouse, call: Call) -> Response:
     raise AuthError(400, "bad_oauth_callback", "OAuth state parameter missing")
 
 
-async def second_factor(house: AuthHouse, call: Call) -> Response:
+async def enroll_factor(house: AuthHouse, call: Call) -> Response:
     async with house.reading() as connection:
         await signed_in(house, connection, call)
-    if call.request.path_params.get("factor_id"):
-        raise AuthError(404, "mfa_factor_not_found", "Factor not found")
-    raise AuthError(422, "mfa_totp_enroll_not_enabled", "MFA enroll is disabled for TOTP")
+    wanted = (await call.fields()).text("factor_type")
+    if wanted not in FACTORS:
+        raise errors.invalid("factor_type needs to be totp, phone, or webauthn")
+    raise AuthError(422, f"mfa_{wanted}_enroll_not_enabled", f"MFA enroll is disabled for {FACTORS[wanted]}")
+
+
+async def factor(house: AuthHouse, call: Call) -> Response:
+    async with house.reading() as connection:
+        await signed_in(house, connection, call)
+    raise AuthError(404, "mfa_factor_not_found", "Factor not found")
 
 
 async def identity_linking(house: AuthHouse, call: Call) -> Response:

@@ -22,6 +22,42 @@ EMAIL = re.compile(
 )
 LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
 
+# GoTrue decodes a body into a struct before it looks at any member. A name has one type wherever it occurs.
+TEXTS = frozenset(
+    {
+        "type",
+        "email",
+        "phone",
+        "password",
+        "password_hash",
+        "current_password",
+        "new_email",
+        "nonce",
+        "channel",
+        "role",
+        "aud",
+        "id",
+        "ban_duration",
+        "token",
+        "token_hash",
+        "redirect_to",
+        "refresh_token",
+        "auth_code",
+        "code_verifier",
+        "code_challenge",
+        "code_challenge_method",
+        "provider",
+        "id_token",
+        "access_token",
+        "client_id",
+        "issuer",
+        "factor_type",
+        "friendly_name",
+    }
+)
+FLAGS = frozenset({"create_user", "email_confirm", "phone_confirm", "should_soft_delete"})
+MAPPINGS = frozenset({"data", "user_metadata", "app_metadata", "gotrue_meta_security"})
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -30,6 +66,16 @@ class Fields:
 
     def __init__(self, members: Mapping[str, Any]) -> None:
         self._members = members
+
+    def check_types(self) -> None:
+        """Refuses a wrong type also where this server has no use for the member."""
+        for name in self._members.keys() & (TEXTS | FLAGS | MAPPINGS):
+            if name in TEXTS:
+                self.optional_text(name)
+            elif name in FLAGS:
+                self.flag(name)
+            else:
+                self.mapping(name)
 
     def text(self, name: str) -> str:
         return self.optional_text(name) or ""
@@ -124,6 +170,10 @@ class Origin:
 
     @property
     def address(self) -> str:
+        """Whom limits count: a household has a whole /64 of IPv6 addresses, so it counts as one."""
+        ip = _parsed(self.ip or "")
+        if isinstance(ip, ipaddress.IPv6Address):
+            return str(ipaddress.ip_network((ip, 64), strict=False))
         return self.ip or "unknown"
 
 

@@ -21,6 +21,7 @@ async def grant(house: AuthHouse, call: Call) -> Response:
         case "pkce":
             return JSONResponse(await _by_code(house, call))
         case "id_token":
+            await call.fields()
             raise AuthError(400, "provider_disabled", "Provider (issuer) is not enabled")
         case "web3":
             raise AuthError(422, "web3_provider_disabled", "Web3 provider is disabled")
