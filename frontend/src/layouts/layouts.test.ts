@@ -4,14 +4,17 @@ import { http, HttpResponse } from 'msw'
 import { describe, expect, it, vi } from 'vitest'
 import { defineComponent, h, ref } from 'vue'
 import { ApiError } from '@/api/client'
+import { useSession } from '@/features/auth/session'
 import { useAppearance } from '@/shared/composables/appearance'
 import { localZone } from '@/shared/composables/localZone'
 import { renderPage } from '@/testing/render'
 import { profile, server, useServer } from '@/testing/server'
 import CommandPalette from './CommandPalette.vue'
 import ErrorBoundary from './ErrorBoundary.vue'
+import LeaveDemoDialog from './LeaveDemoDialog.vue'
 import { useProfilePreferences } from './preferences'
 import { useShortcuts } from './shortcuts'
+import { useSignOut } from './useSignOut'
 
 useServer()
 
@@ -48,6 +51,41 @@ describe('CommandPalette', () => {
     await renderPage(defineComponent({ setup: () => () => h(CommandPalette, { open: true }) }))
     await userEvent.type(await screen.findByLabelText('Search pages and actions'), 'zzz')
     expect(screen.getByText(/Nothing is called “zzz”/)).toBeTruthy()
+  })
+})
+
+describe('signing out of a demo', () => {
+  async function page(isDemo: boolean) {
+    const Page = defineComponent({
+      setup() {
+        const session = useSession()
+        session.user = { id: 'u-1', aud: 'authenticated', is_anonymous: isDemo, app_metadata: {}, user_metadata: {}, created_at: '' }
+        const leave = vi.spyOn(session, 'signOut').mockResolvedValue(true)
+        const signOut = useSignOut()
+        return { leave, signOut }
+      },
+      render() { return [h('button', { onClick: this.signOut }, 'Sign out'), h(LeaveDemoDialog)] },
+    })
+    const { router } = await renderPage(Page)
+    await userEvent.click(screen.getByRole('button', { name: 'Sign out' }))
+    return router
+  }
+
+  it('asks first, because nobody can come back to it', async () => {
+    const router = await page(true)
+    expect((await screen.findByRole('alertdialog')).textContent).toMatch(/Leave the demo\?.*nobody can come back/)
+    await userEvent.click(screen.getByRole('button', { name: 'Stay' }))
+    await expect.poll(() => screen.queryByRole('alertdialog')).toBeNull()
+    expect(router.currentRoute.value.name).toBe('dashboard')
+    await userEvent.click(screen.getByRole('button', { name: 'Sign out' }))
+    await userEvent.click(await screen.findByRole('button', { name: 'Leave demo' }))
+    await expect.poll(() => router.currentRoute.value.name).toBe('sign-in')
+  })
+
+  it('asks nobody who has an account', async () => {
+    const router = await page(false)
+    await expect.poll(() => router.currentRoute.value.name).toBe('sign-in')
+    expect(screen.queryByRole('alertdialog')).toBeNull()
   })
 })
 
