@@ -35,6 +35,12 @@ def test_the_address_that_counts(
     assert OriginReader(trusted).read(request(peer, forwarded)).ip == ip
 
 
+def test_limits_count_a_household_as_one() -> None:
+    addresses = ("2001:db8:0:7::1", "2001:db8:0:7:ffff::2", "2001:db8:0:8::1", "::ffff:192.0.2.7", "192.0.2.7")
+    counted = [OriginReader(()).read(request(address)).address for address in addresses]
+    assert counted == ["2001:db8:0:7::/64", "2001:db8:0:7::/64", "2001:db8:0:8::/64", "192.0.2.7", "192.0.2.7"]
+
+
 @pytest.mark.parametrize("email", ["a@b", "A.B+c@Example.COM", "o'brien@example.com", "x" * 200 + "@example.com"])
 def test_addresses(email: str) -> None:
     assert checked_email(email) == email.lower()
