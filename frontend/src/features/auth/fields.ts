@@ -15,7 +15,7 @@ export function passwordProblem(password: string) {
 
 export function newPasswordProblem(password: string) {
   if (password === '') return 'Choose a password.'
-  if (password.length < shortestPassword) return `Too short: use at least ${shortestPassword} characters.`
-  if (new TextEncoder().encode(password).length > longestPasswordBytes) return `Too long: use at most ${longestPasswordBytes} characters.`
+  if ([...password].length < shortestPassword) return `Too short: use at least ${shortestPassword} characters.`
+  if (new TextEncoder().encode(password).length > longestPasswordBytes) return `Too long: use at most ${longestPasswordBytes} characters, fewer with accents or emoji.`
   return ''
 }

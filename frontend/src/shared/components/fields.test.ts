@@ -52,6 +52,12 @@ describe('PasswordField', () => {
     expect(screen.getByText(/5 more characters needed/)).toBeTruthy()
     expect(screen.getByLabelText('Password').getAttribute('autocomplete')).toBe('new-password')
   })
+
+  it('says once that a password cannot be used', () => {
+    hold(PasswordField, 'abc', { purpose: 'new', error: 'Too short: use at least 8 characters.' })
+    expect(screen.getAllByText(/Too short/)).toHaveLength(1)
+    expect(screen.queryByRole('status')).toBeNull()
+  })
 })
 
 describe('NumberField', () => {

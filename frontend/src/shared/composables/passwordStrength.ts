@@ -22,7 +22,7 @@ export function strengthOf(password: string, shortest = 8): PasswordStrength {
     return { score: 0, label: 'Too short', advice: `${missing} more character${missing === 1 ? '' : 's'} needed.` }
   }
   if (new TextEncoder().encode(password).length > LONGEST_PASSWORD_BYTES) {
-    return { score: 0, label: 'Too long', advice: `Use at most ${LONGEST_PASSWORD_BYTES} bytes.` }
+    return { score: 0, label: 'Too long', advice: `Use at most ${LONGEST_PASSWORD_BYTES} characters, fewer with accents or emoji.` }
   }
   const bits = unguessableLength(password) * Math.log2(alphabetOf(password))
   if (bits < 40) return { score: 1, label: 'Weak', advice: 'Easy to guess. Add a few unrelated words.' }
