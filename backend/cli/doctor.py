@@ -199,8 +199,8 @@ def _running(settings: "Settings") -> list[Finding]:
     try:
         running = instance.find(settings.data_dir)
     except DataDirectoryUnusable as problem:
-        remedy = "Run this command as the user who started Tidemark, or choose another --data-dir."
-        return [Finding(name="server", state="problem", detail=problem.detail, remedy=remedy)]
+        remedy = "Mend the data directory first, or look as the user who started Tidemark."
+        return [Finding(name="server", state="warning", detail=f"Not looked at. {problem.detail}", remedy=remedy)]
     if running is None:
         return [Finding(name="server", state="ok", detail="Not running. Start it with ./scripts/run.")]
     return [_answers(running.url, f"Runs at {running.url} (process {running.pid}).")]
