@@ -29,6 +29,7 @@ from backend.domain.errors import (
 router = APIRouter(prefix="/api/me", tags=["Account"])
 
 SESSIONS = "sessions"
+MOST_MEMBERS = 50
 
 
 def _without_default(schema: JsonDict) -> None:
@@ -63,6 +64,14 @@ class Change(BaseModel):
     """Names at least one thing, and nothing that does not exist."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_no_crowd(cls, given: object) -> object:
+        """Each unknown name is an error of its own; a megabyte of them would hold everybody up for half a second."""
+        if isinstance(given, dict) and len(given) > MOST_MEMBERS:
+            raise ValueError(f"Name at most {MOST_MEMBERS} things.")
+        return given
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
