@@ -1,10 +1,15 @@
 -- The schemas of a Supabase project, who may use them, and what new objects grant by default.
 
-create schema if not exists auth authorization supabase_auth_admin;
+create schema if not exists auth;
 create schema if not exists extensions authorization postgres;
-create schema if not exists storage authorization supabase_storage_admin;
-create schema if not exists realtime authorization supabase_realtime_admin;
+create schema if not exists storage;
+create schema if not exists realtime;
 create schema if not exists graphql_public;
+
+-- Owned by supabase_admin, as on the platform: `supabase db reset` drops every schema that somebody else owns.
+alter schema auth owner to supabase_admin;
+alter schema storage owner to supabase_admin;
+alter schema realtime owner to supabase_admin;
 
 create extension if not exists pgcrypto with schema extensions;
 create extension if not exists "uuid-ossp" with schema extensions;
@@ -18,7 +23,8 @@ grant all on schema auth to supabase_auth_admin;
 grant usage on schema extensions to anon, authenticated, service_role, supabase_auth_admin;
 grant all on schema extensions to dashboard_user;
 grant usage on schema storage to anon, authenticated, service_role;
-grant all on schema storage to postgres, dashboard_user;
+grant all on schema storage to supabase_storage_admin, postgres, dashboard_user;
+grant all on schema realtime to supabase_realtime_admin;
 grant usage on schema realtime to postgres, anon, authenticated, service_role;
 grant usage on schema graphql_public to postgres, anon, authenticated, service_role;
 

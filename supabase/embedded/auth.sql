@@ -2,16 +2,11 @@
 -- Run by the bootstrap superuser in one transaction, after the roles exist. It may run again at every start: each
 -- statement leaves what is there alone, so a change to an existing table is a new `alter table ... if not exists` below.
 
-do $$
-begin
-    if not exists (select from pg_namespace where nspname = 'auth') then
-        create schema auth authorization supabase_auth_admin;
-    end if;
-end $$;
+create schema if not exists auth;
+grant all on schema auth to supabase_auth_admin;
+grant usage on schema auth to anon, authenticated, service_role, postgres, dashboard_user;
 
 set local role supabase_auth_admin;
-
-grant usage on schema auth to anon, authenticated, service_role, postgres, dashboard_user;
 
 do $$
 declare

@@ -1,10 +1,12 @@
 -- The development mailbox: what a developer would have received by mail. Only the auth server reaches this schema.
 
-create schema if not exists mailbox authorization supabase_auth_admin;
+create schema if not exists mailbox;
+alter schema mailbox owner to supabase_admin;
+revoke all on schema mailbox from public;
+grant all on schema mailbox to supabase_auth_admin;
 
 set local role supabase_auth_admin;
 
-revoke all on schema mailbox from public;
 create table if not exists mailbox.messages (
     id text primary key,
     recipient text not null,

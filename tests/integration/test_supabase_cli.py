@@ -10,7 +10,7 @@ import pytest
 from backend.domain.errors import MigrationRefused
 from backend.infrastructure.supabase.migrator import migrate, pending
 from tests.cluster import MIGRATIONS, ROOT, Cluster, FreshDatabase
-from tests.supabase_cli import advise, push
+from tests.supabase_cli import advise, push, supabase
 
 OURS = sorted(file.name for file in MIGRATIONS.glob("*.sql"))
 
@@ -102,6 +102,25 @@ async def test_both_refuse_a_file_older_than_the_last_applied(
         await migrate(dsn, folder)
     assert push(dsn, workdir, tmp_path, "--include-all").returncode == 0
     assert await pending(dsn, folder) == []
+
+
+async def test_a_reset_by_the_cli_keeps_the_project_and_builds_our_tables_again(
+    bare: FreshDatabase, workdir: Path, tmp_path: Path
+) -> None:
+    dsn = bare.dsn("postgres")
+    await migrate(dsn, MIGRATIONS)
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("create table public.leftover (id int primary key); create schema experiments")
+    done = supabase("db", "reset", f"--remote={dsn}", workdir=workdir, home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert await pending(dsn, MIGRATIONS) == []
+    schemas = {row["nspname"] for row in await connection.fetch("select nspname from pg_namespace")}
+    assert {"auth", "storage", "realtime", "extensions", "mailbox", "private"} <= schemas
+    assert "experiments" not in schemas
+    assert await connection.fetchval("select to_regclass('public.leftover')") is None
+    await connection.execute("insert into auth.users (id, email) values (gen_random_uuid(), 'new@example.com')")
+    assert await connection.fetchval("select count(*) from public.profiles") == 1
+    await connection.close()
 
 
 async def test_the_advisors_have_no_warning(database: FreshDatabase, workdir: Path, tmp_path: Path) -> None:
