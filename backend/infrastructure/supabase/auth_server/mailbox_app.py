@@ -249,11 +249,15 @@ def _headers(policy: str) -> dict[str, str]:
 
 def _page(title: str, body: str, status: int = 200) -> Response:
     style = (
-        "body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#131a22}"
-        "table{width:100%;border-collapse:collapse}td,th{text-align:left;padding:.5rem;border-bottom:1px solid #d5dde6}"
-        ".new td{font-weight:600}pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}"
-        "@media(prefers-color-scheme:dark){body{background:#0b0f14;color:#e6ebf2}a{color:#6ca8ff}"
-        "td,th{border-color:#2a3543}}"
+        ":root{color-scheme:light dark;--text:light-dark(#131a22,#e6ebf2);--muted:light-dark(#4a5869,#9aa7b8);"
+        "--line:light-dark(#d5dde6,#2a3543);--accent:light-dark(#1d5fd1,#6ca8ff)}"
+        "body{font:14px/20px Inter,system-ui,sans-serif;max-width:54rem;margin:2rem auto;padding:0 1rem;"
+        "color:var(--text);background:light-dark(#f7f9fb,#0b0f14)}"
+        "h1{font-size:20px;line-height:28px;margin:0 0 1rem}a{color:var(--accent);text-underline-offset:3px}"
+        "table{border-collapse:collapse;width:100%}th{font-weight:500;color:var(--muted)}"
+        "td,th{text-align:left;padding:.5rem .5rem .5rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}"
+        "time{font-variant-numeric:tabular-nums}.new td{font-weight:600}"
+        "pre{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}"
     )
     return HTMLResponse(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
