@@ -276,6 +276,16 @@ async def migrate_database(settings: Settings, *, is_running: bool, dry_run: boo
         return await (pending if dry_run else migrate)(owner_dsn, MIGRATIONS)
 
 
+@contextlib.contextmanager
+def open_database(settings: Settings, say: Say) -> Iterator[str]:
+    """The embedded Postgres alone, by the address of its owner."""
+    postgres = _embedded_postgres(settings, say)
+    try:
+        yield postgres.start().dsn("postgres")
+    finally:
+        postgres.stop()
+
+
 def rotate_signing_key(settings: Settings) -> str:
     """Sign with a new key from the next start on, and return its id. Older tokens stay good until they expire."""
     path = settings.data_dir / "secrets" / "auth.json"

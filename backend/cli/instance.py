@@ -103,7 +103,11 @@ def _unusable(data_dir: Path, problem: OSError) -> DataDirectoryUnusable:
 
 def _in_use(data_dir: Path) -> DataDirectoryInUse:
     instance = find(data_dir)
-    where = f"at {instance.url} (process {instance.pid})" if instance else "and is just starting or stopping"
+    where = (
+        f"at {instance.url} (process {instance.pid})"
+        if instance
+        else "and is just starting or stopping, or its database runs alone"
+    )
     return DataDirectoryInUse(
         f"Tidemark already runs on {data_dir} {where}. Use that one, stop it first, or choose another --data-dir."
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from backend.cli import keys, users
+from backend.cli.database import database
 from backend.cli.doctor import doctor
 from backend.cli.migrate import migrate
 from backend.cli.serve import serve
@@ -25,6 +26,7 @@ app.command()(serve)
 app.command()(status)
 app.command()(doctor)
 app.command()(migrate)
+app.command()(database)
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="keys")
 

@@ -1,15 +1,19 @@
 """The operator's commands, typed against a running Tidemark and against a stopped one."""
 
+import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
-from tests.serving import Running, data_folder, serving, tidemark
+from tests.serving import ROOT, Running, data_folder, environment, serving, tidemark
 
 PASSWORD = "correct horse battery"
 
@@ -186,6 +190,35 @@ def test_migrate_works_with_and_without_a_running_server(running: Running, data_
     assert pending.count("pending") > 0
     assert tidemark("migrate", data_dir=data_dir).stdout.split().count("applied") == pending.count("pending")
     assert "up to date" in tidemark("migrate", data_dir=data_dir).stdout
+
+
+async def test_the_database_runs_alone_for_repairs(data_dir: Path) -> None:
+    command = (sys.executable, "-m", "backend.cli.main", "database", "--data-dir", str(data_dir))
+    alone = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE)
+    assert alone.stdout is not None
+    line = (await alone.stdout.readline()).decode()
+    dsn = line.strip().removeprefix('DB_URL="').removesuffix('"')
+    connection = await asyncpg.connect(dsn)
+    assert await connection.fetchval("select current_user") == "postgres"
+    assert await connection.fetchval("select to_regclass('public.profiles')") is None
+    await connection.close()
+    refused = await asyncio.to_thread(tidemark, "serve", data_dir=data_dir)
+    assert (refused.returncode, "its database runs alone" in refused.stderr) == (3, True)
+    alone.terminate()
+    assert await alone.wait() == 0
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncpg.connect(dsn)
+
+
+def test_the_database_of_a_hosted_project_is_not_run_here(data_dir: Path) -> None:
+    hosted = {
+        "DATABASE_URL": "postgresql://postgres:secret@127.0.0.1:1/postgres",
+        "SUPABASE_URL": "https://example.supabase.co",
+        "SUPABASE_PUBLISHABLE_KEY": "sb_publishable_x",
+        "SUPABASE_SECRET_KEY": "sb_secret_x",
+    }
+    answer = tidemark("database", data_dir=data_dir, **hosted)
+    assert (answer.returncode, "runs elsewhere" in answer.stderr) == (3, True)
 
 
 def test_commands_that_need_a_server_say_how_to_start_it(data_dir: Path) -> None:

@@ -18,6 +18,7 @@ from backend.domain.errors import ConfigurationError, DatabaseUnavailable, Migra
 from .migration_text import forbidden_statement, split_statements
 from .postgres.address import scram_verifier
 
+_HOW_TO_REACH_IT = "The embedded database is run for that by: tidemark database"
 _FILE_NAME = re.compile(r"(?P<version>\d+)_(?P<name>.+)\.sql")
 _LOGINS = ("app_api", "app_worker")
 
@@ -92,7 +93,7 @@ def choose_pending(migrations: Sequence[Migration], applied: Sequence[str]) -> l
         raise MigrationRefused(
             f"The database has migrations that this version of Tidemark does not know: {', '.join(unknown)}."
             " Start the newer version that applied them; if they were applied by mistake and undone by hand, run:"
-            f" supabase migration repair --status reverted {' '.join(unknown)}"
+            f" supabase migration repair --status reverted {' '.join(unknown)}. {_HOW_TO_REACH_IT}"
         )
     todo = [migration for migration in migrations if migration.version not in applied]
     newest = max(applied, default="")
@@ -100,7 +101,8 @@ def choose_pending(migrations: Sequence[Migration], applied: Sequence[str]) -> l
     if late:
         raise MigrationRefused(
             f"{', '.join(late)} would have to run before {newest}, which the database already has."
-            " Rename it with a newer timestamp, or apply it on purpose: supabase db push --include-all"
+            " Rename it with a newer timestamp, or apply it on purpose: supabase db push --include-all."
+            f" {_HOW_TO_REACH_IT}"
         )
     return todo
 
