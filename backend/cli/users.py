@@ -16,33 +16,34 @@ app = typer.Typer(help="Create, list, promote and suspend users.", no_args_is_he
 A_CENTURY = 876_000  # hours
 
 Email = Annotated[str, typer.Argument(help="The user's email address.")]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+Generated = Annotated[bool, typer.Option("--generate", help="Make a password and print it, once.")]
 
 
 @app.command("create")
 def create(
     email: Email,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-    ] = False,
-    generate: Annotated[bool, typer.Option("--generate", help="Make a password and print it, once.")] = False,
+    password_stdin: FromStdin = False,
+    generate: Generated = False,
     admin: Annotated[bool, typer.Option("--admin", help="Make the user an administrator.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Create a user whose address counts as confirmed. The password is asked for, unless an option says otherwise."""
-    import secrets
-
-    if generate and password_stdin:
-        raise typer.BadParameter("--generate and --password-stdin exclude each other.")
-    if generate:
-        password = secrets.token_urlsafe(15)
-    elif password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    elif sys.stdin.isatty():
-        password = _ask_for_password()
-    else:
-        raise typer.BadParameter("No terminal to ask for the password on. Use --password-stdin or --generate.")
+    password = _password(from_stdin=password_stdin, generate=generate)
     account = _accounts(data_dir).create(email, password, is_admin=admin)
     print(f"Created {account.email} ({account.id}){', an administrator' if admin else ''}.")
+    if generate:
+        print(f"Password: {password}")
+
+
+@app.command("password")
+def set_password(
+    email: Email, password_stdin: FromStdin = False, generate: Generated = False, data_dir: DataDir = None
+) -> None:
+    """Give a user a new password, for one who forgot it and cannot be sent a mail. Signs all their devices out."""
+    password = _password(from_stdin=password_stdin, generate=generate)
+    account = _accounts(data_dir).set_password(email, password)
+    print(f"{account.email} has a new password, and is signed out everywhere.")
     if generate:
         print(f"Password: {password}")
 
@@ -93,6 +94,20 @@ def suspend(
     account = _accounts(data_dir).suspend(email, hours=0 if lift else hours)
     until = f" until {account.suspended_until:%Y-%m-%d %H:%M} UTC" if account.suspended_until else ""
     print(f"{account.email} {'may sign in again' if lift else f'is suspended{until}'}.")
+
+
+def _password(*, from_stdin: bool, generate: bool) -> str:
+    import secrets
+
+    if generate and from_stdin:
+        raise typer.BadParameter("--generate and --password-stdin exclude each other.")
+    if generate:
+        return secrets.token_urlsafe(15)
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if sys.stdin.isatty():
+        return _ask_for_password()
+    raise typer.BadParameter("No terminal to ask for the password on. Use --password-stdin or --generate.")
 
 
 def _accounts(data_dir: "DataDir") -> "AccountAdmin":

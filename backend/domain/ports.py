@@ -127,6 +127,9 @@ class AccountAdmin(Protocol):
     def everyone(self) -> Iterator[Account]:
         """All accounts, newest first."""
 
+    def set_password(self, email: str, password: str) -> Account:
+        """Signs the account out everywhere."""
+
     def set_admin(self, email: str, is_admin: bool) -> Account: ...
 
     def suspend(self, email: str, *, hours: int) -> Account:

@@ -242,3 +242,24 @@ def test_a_new_signing_key_signs_nobody_out(data_dir: Path) -> None:
         published = httpx.get(f"{second.url}/auth/v1/.well-known/jwks.json").json()["keys"]
         assert len(published) == 2
         assert sign_in(second, "rotated@example.com").status_code == 200
+
+
+def test_a_forgotten_password_is_replaced_and_ends_every_session(running: Running) -> None:
+    create(running, "forgot@example.com")
+    session = sign_in(running, "forgot@example.com").json()
+    answer = tidemark(
+        "user",
+        "password",
+        "forgot@example.com",
+        "--password-stdin",
+        data_dir=running.data_dir,
+        stdin="a new quiet harbour",
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert sign_in(running, "forgot@example.com").status_code == 400
+    refreshed = httpx.post(
+        f"{running.url}/auth/v1/token?grant_type=refresh_token",
+        headers={"apikey": running.status["PUBLISHABLE_KEY"]},
+        json={"refresh_token": session["refresh_token"]},
+    )
+    assert refreshed.status_code == 400

@@ -15,6 +15,7 @@ from backend.domain.errors import ConfigurationError, InvalidInput, NotFound, Se
 from supabase import ClientOptions, create_client
 
 PAGE_SIZE = 200
+SHORTEST_PASSWORD = 8
 WORDS = {  # what an operator can do about a refusal; the others are told as they come
     "email_exists": "There is an account with this address already; `tidemark user list` shows it.",
     "validation_failed": "This is no email address; it should look like ada@example.com.",
@@ -35,8 +36,7 @@ class AuthAdmin:
         attributes: dict[str, Any] = {"email": email, "password": password, "email_confirm": True}
         if is_admin:
             attributes["app_metadata"] = {"role": "admin"}
-        if len(password) < 8:
-            raise InvalidInput(detail=f"The password has {len(password)} characters; at least 8 are needed.")
+        _check_length(password)
         return _account(self._ask(lambda: self._admin.create_user(attributes).user))  # type: ignore[arg-type]  # a TypedDict there
 
     def everyone(self) -> Iterator[Account]:
@@ -45,6 +45,10 @@ class AuthAdmin:
             if not users:
                 return
             yield from map(_account, users)
+
+    def set_password(self, email: str, password: str) -> Account:
+        _check_length(password)
+        return self._change(email, {"password": password})
 
     def set_admin(self, email: str, is_admin: bool) -> Account:
         return self._change(email, {"app_metadata": {"role": "admin" if is_admin else None}})
@@ -68,6 +72,14 @@ class AuthAdmin:
             raise _meaning(problem) from problem
         except AuthError as problem:
             raise ServiceUnavailable(f"{self._url}: {problem.message}") from problem
+
+
+def _check_length(password: str) -> None:
+    """The admin API itself takes any password."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise InvalidInput(
+            detail=f"The password has {len(password)} characters; at least {SHORTEST_PASSWORD} are needed."
+        )
 
 
 def _meaning(problem: AuthApiError) -> TidemarkError:
