@@ -210,11 +210,11 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True)
 class Renewal:
-    """What a heartbeat learned: leases that others hold now, and jobs that somebody wants cancelled."""
+    """What a heartbeat learned: until when each lease holds now, which others hold, and which jobs are to stop."""
 
+    until: Mapping[UUID, datetime]
     lost: frozenset[UUID]
     cancel_requested: frozenset[UUID]
-    until: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
