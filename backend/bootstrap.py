@@ -5,7 +5,6 @@ Each adapter is imported inside the function that picks it, so that a command pa
 
 import asyncio
 import contextlib
-import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,20 +14,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import SecretStr
 
 from backend.domain.accounts import Identity
-from backend.domain.errors import TokenRejected
 from backend.domain.ports import (
     AccountAdmin,
-    AccountWatch,
     Clock,
     EventBus,
     EventFeed,
     IdempotencyRepository,
+    JobQueue,
     RateLimiter,
-    StreamTickets,
+    ResourceMonitor,
     TokenVerifier,
 )
 from backend.services.accounts import Accounts
-from backend.services.events import Events
+from backend.services.jobs import Jobs
 from backend.settings import REPOSITORY, Settings, read_settings, unknown_names
 
 if TYPE_CHECKING:
@@ -69,9 +67,8 @@ class Services:
     """What the acting user can do, inside one transaction."""
 
     accounts: Accounts
-    events: Events
     idempotency: IdempotencyRepository
-    tickets: StreamTickets
+    jobs: Jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +81,12 @@ class House:
     clock: Clock
     monitor: "Monitor"
     database: "Database"
-    # The runner's login, which can become the service. No request is answered with it.
+    # The runner's login, which can become the service, for what concerns no single user.
     worker_database: "Database"
     bus: EventBus
     feed: EventFeed
-    account_watch: AccountWatch
+    queue: JobQueue
+    resources: ResourceMonitor
     verifier: TokenVerifier
     limiter: RateLimiter | None
     auth: "ASGIApp | None"
@@ -100,38 +98,20 @@ class House:
         """One transaction as this user, committed when the block ends well. Row level security sees to the rest."""
         from backend.data.storage.accounts import AccountTables
         from backend.data.storage.idempotency import IdempotencyTable
-        from backend.data.storage.jobs import JobTables
-        from backend.data.storage.tickets import TicketTable
+        from backend.data.storage.jobs import JobTable
 
         async with self.database.acting_as(identity, readonly=readonly) as connection:
             yield Services(
                 accounts=Accounts(identity, AccountTables(connection)),
-                events=Events(JobTables(connection)),
                 idempotency=IdempotencyTable(connection),
-                tickets=TicketTable(connection),
+                jobs=Jobs(JobTable(connection), self.resources),
             )
-
-    async def identity_of_ticket(self, ticket: str) -> Identity:
-        """Who asked for this ticket, which is spent by it; raises TokenRejected."""
-        from backend.data.storage.tickets import TicketTable
-        from backend.infrastructure.supabase.tokens import identity_of
-
-        async with self.database.acting_as(None) as connection:
-            claims = await TicketTable(connection).redeem(digest_of(ticket))
-        if claims is None:
-            raise TokenRejected("the ticket was used before, or is older than a minute")
-        return identity_of(claims, now=self.clock.now())
 
     async def pending_migrations(self) -> list[str]:
         """What this version brings and the database lacks; asks the database, so call it seldom."""
         from backend.infrastructure.supabase.migrator import pending
 
         return await pending(self.owner_dsn, MIGRATIONS)
-
-
-def digest_of(ticket: str) -> bytes:
-    """What is kept of a ticket: enough to know it again, nothing to open a stream with."""
-    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()
 
 
 def start_logging(settings: Settings) -> None:
@@ -143,8 +123,6 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
-    from backend.data.storage.accounts import AccountStates
-    from backend.data.storage.events import EventTable
     from backend.data.storage.events import EventTable
     from backend.data.storage.job_queue import JobQueueTable
     from backend.infrastructure.clock import SystemClock
@@ -171,7 +149,8 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             worker_database=worker_database,
             bus=await _event_bus(ground, stack),
             feed=EventTable(worker_database),
-            account_watch=AccountStates(worker_database),
+            queue=JobQueueTable(worker_database),
+            resources=ResourceManager(),
             verifier=JwtVerifier(
                 issuer=ground.project.issuer,
                 keys=_signing_keys(ground, stack),
@@ -194,8 +173,6 @@ class Ground:
     api_dsn: str  # as `app_api`, which is nobody until it becomes a user
     worker_dsn: str  # as `app_worker`, which can become the service
     bus_dsn: str  # as `app_api`, to Postgres itself: a pooler passes no notifications on
-    worker_dsn: str  # as `app_worker`, which may become the service
-    bus_dsn: str  # as `app_worker` and past any pooler, for notifications
     login_passwords: dict[str, str]
     through_pooler: bool = False
     keys: "AuthKeys | None" = None
@@ -211,8 +188,6 @@ async def _embedded(settings: Settings, address: str, stack: AsyncExitStack, say
         project=Project(mode="embedded", url=settings.public_url or address, publishable_key=keys.publishable_key),
         owner_dsn=found.dsn("postgres"),
         api_dsn=found.dsn("app_api"),
-        worker_dsn=found.dsn("app_worker"),
-        bus_dsn=found.dsn("app_worker"),
         worker_dsn=found.dsn("app_worker"),
         bus_dsn=found.dsn("app_api"),
         login_passwords={login: found.passwords[login] for login in ("app_api", "app_worker")},
@@ -238,8 +213,6 @@ async def _hosted(settings: Settings, address: str, stack: AsyncExitStack, say: 
         ),
         owner_dsn=owner,
         api_dsn=login_dsn(served, "app_api", passwords["app_api"]),
-        worker_dsn=login_dsn(served, "app_worker", passwords["app_worker"]),
-        bus_dsn=login_dsn(owner, "app_worker", passwords["app_worker"]),
         worker_dsn=login_dsn(served, "app_worker", passwords["app_worker"]),
         bus_dsn=login_dsn(owner, "app_api", passwords["app_api"]),
         login_passwords=passwords,
@@ -276,24 +249,6 @@ async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "Database":
 
 
 async def _event_bus(ground: Ground, stack: AsyncExitStack) -> EventBus:
-    from backend.infrastructure.event_bus import PostgresEventBus
-
-    bus = PostgresEventBus(ground.bus_dsn)
-    await bus.open()
-    stack.push_async_callback(bus.close)
-    return bus
-
-
-async def _staff_database(ground: Ground, stack: AsyncExitStack) -> "Database":
-    from backend.infrastructure.database import Database
-
-    database = Database(ground.worker_dsn, max_size=8, statement_cache=not ground.through_pooler)
-    await database.open()
-    stack.push_async_callback(database.close)
-    return database
-
-
-async def _bus(ground: Ground, stack: AsyncExitStack) -> EventBus:
     from backend.infrastructure.event_bus import PostgresEventBus
 
     bus = PostgresEventBus(ground.bus_dsn)

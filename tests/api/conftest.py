@@ -122,7 +122,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         clock=clock,
         monitor=Monitor(),
         database=pool,
-        staff_database=worker,
+        worker_database=worker,
         queue=JobQueueTable(worker),
         feed=EventTable(worker),
         bus=bus,
