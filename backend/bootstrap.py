@@ -5,6 +5,7 @@ Each adapter is imported inside the function that picks it, so that a command pa
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import SecretStr
 
 from backend.domain.accounts import Identity
+from backend.domain.errors import TokenRejected
 from backend.domain.ports import (
     AccountAdmin,
+    AccountWatch,
     Clock,
     EventBus,
     EventFeed,
@@ -23,9 +26,11 @@ from backend.domain.ports import (
     JobQueue,
     RateLimiter,
     ResourceMonitor,
+    StreamTickets,
     TokenVerifier,
 )
 from backend.services.accounts import Accounts
+from backend.services.events import Events
 from backend.services.jobs import Jobs
 from backend.settings import REPOSITORY, Settings, read_settings, unknown_names
 
@@ -67,8 +72,10 @@ class Services:
     """What the acting user can do, inside one transaction."""
 
     accounts: Accounts
+    events: Events
     idempotency: IdempotencyRepository
     jobs: Jobs
+    tickets: StreamTickets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +94,7 @@ class House:
     feed: EventFeed
     queue: JobQueue
     resources: ResourceMonitor
+    account_watch: AccountWatch
     verifier: TokenVerifier
     limiter: RateLimiter | None
     auth: "ASGIApp | None"
@@ -99,19 +107,38 @@ class House:
         from backend.data.storage.accounts import AccountTables
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
+        from backend.data.storage.tickets import TicketTable
 
         async with self.database.acting_as(identity, readonly=readonly) as connection:
             yield Services(
                 accounts=Accounts(identity, AccountTables(connection)),
+                events=Events(JobTable(connection)),
                 idempotency=IdempotencyTable(connection),
                 jobs=Jobs(JobTable(connection), self.resources),
+                tickets=TicketTable(connection),
             )
+
+    async def identity_of_ticket(self, ticket: str) -> Identity:
+        """Who asked for this ticket, which is spent by it; raises TokenRejected."""
+        from backend.data.storage.tickets import TicketTable
+        from backend.infrastructure.supabase.tokens import identity_of
+
+        async with self.worker_database.acting_as_service() as connection:
+            claims = await TicketTable(connection).redeem(digest_of(ticket))
+        if claims is None:
+            raise TokenRejected("the ticket was used before, or is older than a minute")
+        return identity_of(claims, now=self.clock.now())
 
     async def pending_migrations(self) -> list[str]:
         """What this version brings and the database lacks; asks the database, so call it seldom."""
         from backend.infrastructure.supabase.migrator import pending
 
         return await pending(self.owner_dsn, MIGRATIONS)
+
+
+def digest_of(ticket: str) -> bytes:
+    """What is kept of a ticket: enough to know it again, nothing to open a stream with."""
+    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()
 
 
 def start_logging(settings: Settings) -> None:
@@ -123,6 +150,7 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
+    from backend.data.storage.accounts import AccountStates
     from backend.data.storage.events import EventTable
     from backend.data.storage.job_queue import JobQueueTable
     from backend.infrastructure.clock import SystemClock
@@ -151,6 +179,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database),
             resources=ResourceManager(),
+            account_watch=AccountStates(worker_database),
             verifier=JwtVerifier(
                 issuer=ground.project.issuer,
                 keys=_signing_keys(ground, stack),

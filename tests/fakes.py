@@ -144,6 +144,8 @@ class FakeMeter:
     requests: list[tuple[str, str, int]]
     problems: list[str]
     unexpected: int = 0
+    streams: int = 0
+    events_told: int = 0
 
     @classmethod
     def fresh(cls) -> "FakeMeter":
@@ -166,6 +168,16 @@ class FakeMeter:
 
     def token_checked(self, outcome: str) -> None:
         self.problems.append(f"token {outcome}")
+
+    def stream_opened(self) -> None:
+        self.streams += 1
+
+    def stream_closed(self, why: str) -> None:
+        self.streams -= 1
+        self.problems.append(f"stream {why}")
+
+    def event_told(self, lag_seconds: float) -> None:
+        self.events_told += 1
 
     def exposition(self) -> tuple[bytes, str]:
         return b"", "text/plain"

@@ -153,6 +153,8 @@ def _server(house: "House", answers: Callable[[], None]) -> "uvicorn.Server":
     from backend.api.app import create_app
     from backend.api.wire import BoundedHttp
 
+    app = create_app(house)
+
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -162,10 +164,14 @@ def _server(house: "House", answers: Callable[[], None]) -> "uvicorn.Server":
             await super().startup(sockets)
             answers()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await app.end_streams()
+            await super().shutdown(sockets)
+
     proxies = house.settings.trusted_proxies
     return Server(
         uvicorn.Config(
-            create_app(house),
+            app,
             http=BoundedHttp,
             loop="none",
             log_config=None,

@@ -3,10 +3,10 @@
 A port appears here with its first tenant. Beside each real adapter stands a fake; both pass the same contract tests.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -78,6 +78,9 @@ class KeptAnswer:
     body: bytes
 
 
+ANSWERS_ARE_KEPT_FOR = timedelta(hours=24)
+
+
 class IdempotencyRepository(Protocol):
     """Answers kept per user and idempotency key for 24 hours, in the transaction of the work itself."""
 
@@ -130,6 +133,12 @@ class Meter(Protocol):
     def rate_limited(self, limit: str) -> None: ...
 
     def token_checked(self, outcome: str) -> None: ...
+
+    def stream_opened(self) -> None: ...
+
+    def stream_closed(self, why: str) -> None: ...
+
+    def event_told(self, lag_seconds: float) -> None: ...
 
     def exposition(self) -> tuple[bytes, str]: ...
 
@@ -224,6 +233,23 @@ class EventBus(Protocol):
         """Messages from now on. It survives a lost connection, and says on each channel when one may be missing."""
 
 
+class AccountWatch(Protocol):
+    """Knows of everybody whether they may still be here, for what outlives the request that was checked."""
+
+    async def suspended(self, user_ids: Collection[UUID]) -> frozenset[UUID]:
+        """Those of them whose account was suspended or deleted."""
+
+
+class StreamTickets(Protocol):
+    """Tickets that open one stream each, for clients that can send nothing but an address."""
+
+    async def issue(self, digest: bytes) -> datetime:
+        """Keep a ticket of the acting user by its digest; until when it is good: a minute, or as long as the token."""
+
+    async def redeem(self, digest: bytes) -> Mapping[str, Any] | None:
+        """The claims of who asked for it, once; None when there is no such ticket, or no longer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Admission:
     """Whether a job can start now, and if not, why, in words and numbers."""
@@ -254,6 +280,9 @@ class ResourceMonitor(Protocol):
 
     def can_run(self, demand: Demand) -> Admission: ...
 
+    def hold(self, demand: Demand, used: Callable[[], int] = ...) -> AbstractContextManager[None]:
+        """Take so much of the room until the block ends; `used` tells how much memory of it is in use by now."""
+
     def gauges(self) -> MachineGauges: ...
 
 
@@ -264,3 +293,39 @@ class JobHandler(Protocol):
         self, job: Job, report: Callable[[Progress], None], is_cancelled: Callable[[], bool]
     ) -> Mapping[str, Any]:
         """The job's result. Raises what went wrong."""
+
+
+class JobMeter(Protocol):
+    """Counts what becomes of jobs, for whoever watches the installation."""
+
+    def job_started(self, kind: JobKind, *, waited_seconds: float) -> None: ...
+
+    def job_ended(self, kind: JobKind, how: str, seconds: float) -> None: ...
+
+    def jobs_wait(self, waiting: Sequence[Waiting]) -> None: ...
+
+    def worker_restarted(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """Whether a part of the house can do its work, in words."""
+
+    is_ready: bool
+    detail: str
+
+
+class Housekeeping(Protocol):
+    """What is deleted when its time is over; each answers how much that was."""
+
+    async def forget_old_events(self) -> int: ...
+
+    async def forget_old_answers(self) -> int:
+        """Those kept for requests that might be sent again."""
+
+
+class Election(Protocol):
+    """Chooses one process among all that stand on the same database."""
+
+    async def is_won(self) -> bool:
+        """Whether this process is the chosen one now. The seat is free again as soon as the process is gone."""

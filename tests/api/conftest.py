@@ -14,6 +14,7 @@ import pytest
 
 from backend.api.app import create_app
 from backend.bootstrap import MIGRATIONS, House, Project
+from backend.data.storage.accounts import AccountStates
 from backend.data.storage.events import EventTable
 from backend.data.storage.job_queue import JobQueueTable
 from backend.infrastructure.clock import SystemClock
@@ -127,6 +128,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         feed=EventTable(worker),
         bus=bus,
         resources=FakeMachine(),
+        account_watch=AccountStates(worker),
         verifier=JwtVerifier(issuer=project.issuer, keys=LocalSigningKeys(keys.jwks()), clock=clock),
         limiter=None,
         auth=None,
