@@ -20,8 +20,10 @@ from backend.domain.ports import (
     AccountAdmin,
     AccountWatch,
     Clock,
+    Election,
     EventBus,
     EventFeed,
+    Housekeeping,
     IdempotencyRepository,
     JobQueue,
     RateLimiter,
@@ -94,6 +96,8 @@ class House:
     feed: EventFeed
     queue: JobQueue
     resources: ResourceMonitor
+    housekeeping: Housekeeping
+    election: Election
     account_watch: AccountWatch
     verifier: TokenVerifier
     limiter: RateLimiter | None
@@ -152,6 +156,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
     from backend.data.storage.accounts import AccountStates
     from backend.data.storage.events import EventTable
+    from backend.data.storage.housekeeping import HousekeepingTables
     from backend.data.storage.job_queue import JobQueueTable
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.monitoring import Monitor
@@ -179,6 +184,8 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database),
             resources=ResourceManager(),
+            housekeeping=HousekeepingTables(worker_database),
+            election=_election(ground, stack),
             account_watch=AccountStates(worker_database),
             verifier=JwtVerifier(
                 issuer=ground.project.issuer,
@@ -201,7 +208,7 @@ class Ground:
     owner_dsn: str  # as `postgres`, for migrations
     api_dsn: str  # as `app_api`, which is nobody until it becomes a user
     worker_dsn: str  # as `app_worker`, which can become the service
-    bus_dsn: str  # as `app_api`, to Postgres itself: a pooler passes no notifications on
+    direct_dsn: str  # as `app_api`, to Postgres itself: a pooler passes no notifications on, and keeps no lock
     login_passwords: dict[str, str]
     through_pooler: bool = False
     keys: "AuthKeys | None" = None
@@ -218,7 +225,7 @@ async def _embedded(settings: Settings, address: str, stack: AsyncExitStack, say
         owner_dsn=found.dsn("postgres"),
         api_dsn=found.dsn("app_api"),
         worker_dsn=found.dsn("app_worker"),
-        bus_dsn=found.dsn("app_api"),
+        direct_dsn=found.dsn("app_api"),
         login_passwords={login: found.passwords[login] for login in ("app_api", "app_worker")},
         keys=keys,
         auth_dsn=found.dsn("supabase_auth_admin"),
@@ -243,7 +250,7 @@ async def _hosted(settings: Settings, address: str, stack: AsyncExitStack, say: 
         owner_dsn=owner,
         api_dsn=login_dsn(served, "app_api", passwords["app_api"]),
         worker_dsn=login_dsn(served, "app_worker", passwords["app_worker"]),
-        bus_dsn=login_dsn(owner, "app_api", passwords["app_api"]),
+        direct_dsn=login_dsn(owner, "app_api", passwords["app_api"]),
         login_passwords=passwords,
         through_pooler=settings.database_pooler_url is not None,
     )
@@ -280,10 +287,18 @@ async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "Database":
 async def _event_bus(ground: Ground, stack: AsyncExitStack) -> EventBus:
     from backend.infrastructure.event_bus import PostgresEventBus
 
-    bus = PostgresEventBus(ground.bus_dsn)
+    bus = PostgresEventBus(ground.direct_dsn)
     await bus.open()
     stack.push_async_callback(bus.close)
     return bus
+
+
+def _election(ground: Ground, stack: AsyncExitStack) -> Election:
+    from backend.infrastructure.election import AdvisoryLockElection
+
+    election = AdvisoryLockElection(ground.direct_dsn, "tidemark scheduler")
+    stack.push_async_callback(election.close)
+    return election
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """In-memory twins of the queue. They share one table and, like Postgres, let each user see their own rows alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -308,6 +309,9 @@ class FakeMachine:
     def can_run(self, demand: Demand) -> Admission:
         fits = demand.fits(self._all)
         return Admission(is_granted=fits, reason=None if fits else "The machine is smaller than that.")
+
+    def hold(self, demand: Demand, used: Callable[[], int] = lambda: 0) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def gauges(self) -> MachineGauges:
         return MachineGauges(

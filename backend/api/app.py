@@ -1,5 +1,6 @@
 """The app factory: what a request passes, in order, and which door it takes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -15,12 +16,13 @@ from backend.api.documentation import tidy
 from backend.api.edge import Edge
 from backend.api.errors import answer_errors
 from backend.api.limits import BodyLimit, RateLimits
-from backend.api.routers import accounts, config, events, health, problems
+from backend.api.routers import accounts, config, events, health, jobs, problems
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
 from backend.api.streams import Streams
 from backend.api.task_events import TASK_EVENTS_PATH, TaskEvents
 from backend.api.web import WebApp
 from backend.bootstrap import WEB_APP, House
+from backend.domain.ports import Readiness
 from backend.version import VERSION
 
 SMALLEST_WORTH_COMPRESSING = 1024
@@ -28,8 +30,11 @@ AUTH_PATH = "/auth/v1"
 API_PATHS = ("/api", "/healthz", "/readyz", "/metrics", "/problems")
 
 
-def create_app(house: House, *, web_app: Path = WEB_APP) -> "Doors":
-    """The whole site over an open house: API, Supabase Auth where it is ours, and the web app."""
+def create_app(house: House, *, web_app: Path = WEB_APP, workers: Callable[[], Readiness] | None = None) -> "Doors":
+    """The whole site over an open house: API, Supabase Auth where it is ours, and the web app.
+
+    `workers` tells whether jobs are run, where this process is to run them.
+    """
     settings, project = house.settings, house.project
     public_url = settings.public_url or ""
     # The name to bind to, when it is one, is ours too.
@@ -45,7 +50,7 @@ def create_app(house: House, *, web_app: Path = WEB_APP) -> "Doors":
     policy = web_policy([project.url] if project.mode == "supabase" else [])
     return Doors(
         auth=None if house.auth is None else guarded(_Mounted(house.auth)),
-        api=guarded(_api_door(house)),
+        api=guarded(_api_door(house, workers)),
         task_events=guarded(_limited(TaskEvents(house, streams), house)),
         web=guarded(WebApp(web_app, policy=policy)),
         streams=streams,
@@ -64,7 +69,7 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    features = (health, config, accounts, events, problems)
+    features = (health, config, accounts, jobs, events, problems)
     for feature in features:
         app.include_router(feature.router)
     answer_errors(
@@ -82,9 +87,10 @@ def describe_api() -> FastAPI:
     return app
 
 
-def _api_door(house: House) -> ASGIApp:
+def _api_door(house: House, workers: Callable[[], Readiness] | None) -> ASGIApp:
     api = describe_api()
     api.state.house = house
+    api.state.workers = workers
     door: ASGIApp = BodyLimit(_Routed(api))
     return _limited(GZipMiddleware(door, minimum_size=SMALLEST_WORTH_COMPRESSING), house)
 

@@ -87,26 +87,27 @@ class Child:
         """Start one on this thread, with whose end the kernel would end it, so it must be the main one."""
         ours, theirs = socket.socketpair()
         log_reads, log_writes = os.pipe()
+        log_end = os.fdopen(log_reads, "rb", 0)
         try:
-            process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own interpreter; a vfork takes about a millisecond
-                [sys.executable, "-P", "-m", "backend.worker.process", str(theirs.fileno()), str(os.getpid())],
-                pass_fds=(theirs.fileno(),),
-                env=child_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log_writes,
-                stderr=log_writes,
-                start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
-            )
+            process = _launch(theirs.fileno(), log_writes)
         except BaseException:
             ours.close()
-            os.close(log_reads)
+            log_end.close()
             raise
         finally:
             theirs.close()
             os.close(log_writes)
         log = LogTail()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: log, os.fdopen(log_reads, "rb", 0))
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        try:
+            await asyncio.get_running_loop().connect_read_pipe(lambda: log, log_end)
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
+        except BaseException:
+            process.kill()
+            process.wait()
+            log.close()
+            log_end.close()
+            ours.close()
+            raise
         child = cls(process, writer, log, cpus)
         child._hearing = asyncio.create_task(child._hear(reader))
         return child
@@ -363,6 +364,18 @@ class LogTail(asyncio.Protocol):
     def text(self) -> str:
         lines = self._bytes.decode(errors="replace").replace("\x00", "").splitlines()
         return "\n".join(lines[-LOG_TAIL_LINES:])
+
+
+def _launch(line: int, log: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+        [sys.executable, "-P", "-m", "backend.worker.process", str(line), str(os.getpid())],
+        pass_fds=(line,),
+        env=child_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
+    )
 
 
 def child_environment() -> dict[str, str]:
