@@ -197,7 +197,8 @@ class JobQueueTable:
     async def waiting(self) -> Sequence[Waiting]:
         async with self._database.acting_as_service() as connection:
             rows = await connection.fetch(
-                "select kind, count(*), min(queued_at) as oldest from public.tasks where state = 'queued' group by kind"
+                "select kind, count(*), min(queued_at) as oldest from public.tasks"
+                " where state = 'queued' group by kind order by kind"
             )
         return [Waiting(kind=JobKind(row["kind"]), count=row["count"], oldest_queued_at=row["oldest"]) for row in rows]
 
