@@ -16,9 +16,11 @@ from backend.api.app import create_app
 from backend.bootstrap import MIGRATIONS, House, Project
 from backend.data.storage.accounts import AccountStates
 from backend.data.storage.events import EventTable
+from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
+from backend.infrastructure.election import AdvisoryLockElection
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.supabase.auth_keys import AuthKeys
@@ -129,6 +131,8 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         bus=bus,
         resources=FakeMachine(),
         account_watch=AccountStates(worker),
+        housekeeping=HousekeepingTables(worker),
+        election=AdvisoryLockElection(database.dsn("app_worker"), "tests"),
         verifier=JwtVerifier(issuer=project.issuer, keys=LocalSigningKeys(keys.jwks()), clock=clock),
         limiter=None,
         auth=None,

@@ -185,8 +185,8 @@ async def test_stream_needs_a_caller(url: str) -> None:
 
 async def test_token_in_the_address_opens_nothing(url: str, ada: Person) -> None:
     for name in ("access_token", "token", "authorization"):
-        async with listening(url, **{name: ada.token}) as listener:
-            assert_problem(listener.answer, 401, "not_signed_in")
+        async with httpx.AsyncClient(base_url=url) as client:
+            assert_problem(await client.get(TASK_EVENTS_PATH, params={name: ada.token}), 401, "not_signed_in")
     async with listening(url, ticket=ada.token) as listener:
         assert_problem(listener.answer, 401, "token_rejected")
 
