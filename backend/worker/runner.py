@@ -154,15 +154,18 @@ class Runner:
         running = self._running[lease.job.id] = Running(lease)
         waited = (lease.job.started_at or lease.job.queued_at) - lease.job.queued_at
         self._meter.job_started(lease.job.kind, waited_seconds=waited.total_seconds())
-        task = asyncio.create_task(self._run(running))
+        # From this moment on, not only when its task begins: the next claim looks at the room before that.
+        taken = contextlib.ExitStack()
+        taken.enter_context(self._resources.hold(lease.job.demand, lambda: running.used_bytes))
+        task = asyncio.create_task(self._run(running, taken))
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
 
-    async def _run(self, running: Running) -> None:
+    async def _run(self, running: Running, taken: contextlib.ExitStack) -> None:
         job, began = running.lease.job, time.monotonic()
         telling = Telling(job, self._bus, self.durations, time.monotonic)
         try:
-            with self._resources.hold(job.demand, lambda: running.used_bytes):
+            with taken:
                 verdict = await self._do(running, telling)
             telling.stop()
             self._wake.set()

@@ -87,3 +87,8 @@ def crash(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) ->
 
 def return_nan(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
     return {"sharpe": float("nan")}
+
+
+def return_nul(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """Good JSON that Postgres does not store."""
+    return {"text": "\x00"}
