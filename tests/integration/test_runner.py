@@ -27,20 +27,11 @@ from backend.worker.runner import Runner
 from backend.worker.running import Workshop
 from tests.cluster import FreshDatabase
 from tests.integration.test_children import until
+from tests.integration.works import WORKS
 from tests.job_tables import Tables, open_tables
 
 GIB = 1024**3
 MIB = 1024**2
-# Each kind stands for a way to behave.
-WORKS = {
-    JobKind.BACKTEST: "tests.integration.works:count",
-    JobKind.SWEEP: "tests.integration.works:allocate",
-    JobKind.OPTIMIZE: "tests.integration.works:ignore_everything",
-    JobKind.GUARD: "tests.integration.works:crash",
-    JobKind.PREDICT: "tests.integration.works:echo",
-    JobKind.EXPORT: "tests.integration.works:raise_error",
-    JobKind.SCORE: "tests.integration.works:return_nul",
-}
 SMALL = Demand(cores=1, memory_bytes=128 * MIB)
 
 

@@ -9,6 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from backend.domain.jobs import JobKind
+
+# Each kind stands for a way to behave.
+WORKS = {
+    JobKind.BACKTEST: "tests.integration.works:count",
+    JobKind.SWEEP: "tests.integration.works:allocate",
+    JobKind.OPTIMIZE: "tests.integration.works:ignore_everything",
+    JobKind.GUARD: "tests.integration.works:crash",
+    JobKind.PREDICT: "tests.integration.works:echo",
+    JobKind.EXPORT: "tests.integration.works:raise_error",
+    JobKind.SCORE: "tests.integration.works:return_nul",
+}
+
 Report = Callable[..., None]
 IsCancelled = Callable[[], bool]
 
