@@ -5,6 +5,7 @@ Each adapter is imported inside the function that picks it, so that a command pa
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,8 +15,25 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import SecretStr
 
 from backend.domain.accounts import Identity
-from backend.domain.ports import AccountAdmin, Clock, IdempotencyRepository, RateLimiter, TokenVerifier
+from backend.domain.errors import TokenRejected
+from backend.domain.ports import (
+    AccountAdmin,
+    AccountWatch,
+    Clock,
+    Election,
+    EventBus,
+    EventFeed,
+    Housekeeping,
+    IdempotencyRepository,
+    JobQueue,
+    RateLimiter,
+    ResourceMonitor,
+    StreamTickets,
+    TokenVerifier,
+)
 from backend.services.accounts import Accounts
+from backend.services.events import Events
+from backend.services.jobs import Jobs
 from backend.settings import REPOSITORY, Settings, given_names, read_settings, unknown_names
 
 if TYPE_CHECKING:
@@ -66,7 +84,10 @@ class Services:
     """What the acting user can do, inside one transaction."""
 
     accounts: Accounts
+    events: Events
     idempotency: IdempotencyRepository
+    jobs: Jobs
+    tickets: StreamTickets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +100,15 @@ class House:
     clock: Clock
     monitor: "Monitor"
     database: "Database"
+    # The runner's login, which can become the service, for what concerns no single user.
+    worker_database: "Database"
+    bus: EventBus
+    feed: EventFeed
+    queue: JobQueue
+    resources: ResourceMonitor
+    housekeeping: Housekeeping
+    election: Election
+    account_watch: AccountWatch
     verifier: TokenVerifier
     limiter: RateLimiter | None
     auth: "ASGIApp | None"
@@ -90,17 +120,39 @@ class House:
         """One transaction as this user, committed when the block ends well. Row level security sees to the rest."""
         from backend.data.storage.accounts import AccountTables
         from backend.data.storage.idempotency import IdempotencyTable
+        from backend.data.storage.jobs import JobTable
+        from backend.data.storage.tickets import TicketTable
 
         async with self.database.acting_as(identity, readonly=readonly) as connection:
             yield Services(
-                accounts=Accounts(identity, AccountTables(connection)), idempotency=IdempotencyTable(connection)
+                accounts=Accounts(identity, AccountTables(connection)),
+                events=Events(JobTable(connection)),
+                idempotency=IdempotencyTable(connection),
+                jobs=Jobs(JobTable(connection), self.resources),
+                tickets=TicketTable(connection),
             )
+
+    async def identity_of_ticket(self, ticket: str) -> Identity:
+        """Who asked for this ticket, which is spent by it; raises TokenRejected."""
+        from backend.data.storage.tickets import TicketTable
+        from backend.infrastructure.supabase.tokens import identity_of
+
+        async with self.worker_database.acting_as_service() as connection:
+            claims = await TicketTable(connection).redeem(digest_of(ticket))
+        if claims is None:
+            raise TokenRejected("the ticket was used before, or is older than a minute")
+        return identity_of(claims, now=self.clock.now())
 
     async def pending_migrations(self) -> list[str]:
         """What this version brings and the database lacks; asks the database, so call it seldom."""
         from backend.infrastructure.supabase.migrator import pending
 
         return await pending(self.owner_dsn, MIGRATIONS)
+
+
+def digest_of(ticket: str) -> bytes:
+    """What is kept of a ticket: enough to know it again, nothing to open a stream with."""
+    return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).digest()
 
 
 def start_logging(settings: Settings) -> None:
@@ -112,9 +164,14 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
+    from backend.data.storage.accounts import AccountStates
+    from backend.data.storage.events import EventTable
+    from backend.data.storage.housekeeping import HousekeepingTables
+    from backend.data.storage.job_queue import JobQueueTable
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.rate_limits import MemoryRateLimiter
+    from backend.infrastructure.resource_manager import ResourceManager
     from backend.infrastructure.supabase.tokens import JwtVerifier
 
     async with AsyncExitStack() as stack:
@@ -123,6 +180,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
         database = await _database(ground, monitor, stack)
+        worker_database = await _worker_database(ground, stack)
         stack.enter_context(_running(monitor.watch_event_loop()))
         yield House(
             settings=settings,
@@ -131,6 +189,14 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             clock=clock,
             monitor=monitor,
             database=database,
+            worker_database=worker_database,
+            bus=await _event_bus(ground, stack),
+            feed=EventTable(worker_database),
+            queue=JobQueueTable(worker_database),
+            resources=ResourceManager(),
+            housekeeping=HousekeepingTables(worker_database),
+            election=_election(ground, stack),
+            account_watch=AccountStates(worker_database),
             verifier=JwtVerifier(
                 issuer=ground.project.issuer,
                 keys=_signing_keys(ground, stack),
@@ -151,6 +217,8 @@ class Ground:
     project: Project
     owner_dsn: str  # as `postgres`, for migrations
     api_dsn: str  # as `app_api`, which is nobody until it becomes a user
+    worker_dsn: str  # as `app_worker`, which can become the service
+    direct_dsn: str  # as `app_api`, to Postgres itself: a pooler passes no notifications on, and keeps no lock
     login_passwords: dict[str, str]
     through_pooler: bool = False
     keys: "AuthKeys | None" = None
@@ -166,6 +234,8 @@ async def _embedded(settings: Settings, address: str, stack: AsyncExitStack, say
         project=Project(mode="embedded", url=settings.public_url or address, publishable_key=keys.publishable_key),
         owner_dsn=found.dsn("postgres"),
         api_dsn=found.dsn("app_api"),
+        worker_dsn=found.dsn("app_worker"),
+        direct_dsn=found.dsn("app_api"),
         login_passwords={login: found.passwords[login] for login in ("app_api", "app_worker")},
         keys=keys,
         auth_dsn=found.dsn("supabase_auth_admin"),
@@ -189,6 +259,8 @@ async def _hosted(settings: Settings, address: str, stack: AsyncExitStack, say: 
         ),
         owner_dsn=owner,
         api_dsn=login_dsn(served, "app_api", passwords["app_api"]),
+        worker_dsn=login_dsn(served, "app_worker", passwords["app_worker"]),
+        direct_dsn=login_dsn(owner, "app_api", passwords["app_api"]),
         login_passwords=passwords,
         through_pooler=settings.database_pooler_url is not None,
     )
@@ -211,6 +283,32 @@ async def _database(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -
     stack.push_async_callback(database.close)
     monitor.watch_pool(lambda: database.size, lambda: database.idle)
     return database
+
+
+async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "Database":
+    from backend.infrastructure.database import Database
+
+    database = Database(ground.worker_dsn, max_size=8, statement_cache=not ground.through_pooler)
+    await database.open()
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def _event_bus(ground: Ground, stack: AsyncExitStack) -> EventBus:
+    from backend.infrastructure.event_bus import PostgresEventBus
+
+    bus = PostgresEventBus(ground.direct_dsn)
+    await bus.open()
+    stack.push_async_callback(bus.close)
+    return bus
+
+
+def _election(ground: Ground, stack: AsyncExitStack) -> Election:
+    from backend.infrastructure.election import AdvisoryLockElection
+
+    election = AdvisoryLockElection(ground.direct_dsn, "tidemark scheduler")
+    stack.push_async_callback(election.close)
+    return election
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from backend.domain.accounts import Identity, Preferences, Profile, ProfileChange, Session
 from backend.domain.errors import IdempotencyKeyReused, TokenRejected
+from backend.domain.events import BusMessage
 from backend.domain.pages import Page, Place
 from backend.domain.ports import Allowance, KeptAnswer, RateLimit, RequestFingerprint
 
@@ -143,6 +144,8 @@ class FakeMeter:
     requests: list[tuple[str, str, int]]
     problems: list[str]
     unexpected: int = 0
+    streams: int = 0
+    events_told: int = 0
 
     @classmethod
     def fresh(cls) -> "FakeMeter":
@@ -166,5 +169,63 @@ class FakeMeter:
     def token_checked(self, outcome: str) -> None:
         self.problems.append(f"token {outcome}")
 
+    def stream_opened(self) -> None:
+        self.streams += 1
+
+    def stream_closed(self, why: str) -> None:
+        self.streams -= 1
+        self.problems.append(f"stream {why}")
+
+    def event_told(self, lag_seconds: float) -> None:
+        self.events_told += 1
+
     def exposition(self) -> tuple[bytes, str]:
         return b"", "text/plain"
+
+
+class FakeEventBus:
+    """An EventBus within one process, with the bounds of the real one."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[_FakeSubscription] = []
+
+    async def publish(self, channel: str, payload: str) -> None:
+        if len(payload.encode()) > 7_999:
+            raise ValueError("A payload has at most 7,999 bytes.")
+        for subscription in self._subscriptions:
+            if channel in subscription.channels:
+                subscription.put(BusMessage(channel=channel, payload=payload))
+
+    def subscribe(self, *channels: str) -> AsyncIterator[BusMessage]:
+        subscription = _FakeSubscription(channels)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    async def interrupt(self) -> None:
+        """As if the connection had been lost for a moment."""
+        for subscription in self._subscriptions:
+            subscription.read_again()
+
+
+class _FakeSubscription:
+    def __init__(self, channels: tuple[str, ...]) -> None:
+        self.channels = channels
+        self._messages: asyncio.Queue[BusMessage] = asyncio.Queue()
+        self.read_again()
+
+    def put(self, message: BusMessage) -> None:
+        if self._messages.qsize() >= 10_000:
+            self._messages = asyncio.Queue()
+            self.read_again()
+        else:
+            self._messages.put_nowait(message)
+
+    def read_again(self) -> None:
+        for channel in self.channels:
+            self._messages.put_nowait(BusMessage(channel=channel, payload=None))
+
+    def __aiter__(self) -> AsyncIterator[BusMessage]:
+        return self
+
+    async def __anext__(self) -> BusMessage:
+        return await self._messages.get()

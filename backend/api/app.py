@@ -1,5 +1,6 @@
 """The app factory: what a request passes, in order, and which door it takes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -15,10 +16,13 @@ from backend.api.documentation import tidy
 from backend.api.edge import Edge
 from backend.api.errors import answer_errors
 from backend.api.limits import BodyLimit, RateLimits
-from backend.api.routers import accounts, config, health, problems
+from backend.api.routers import accounts, config, events, health, jobs, problems
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
+from backend.api.streams import Streams
+from backend.api.task_events import TASK_EVENTS_PATH, TaskEvents
 from backend.api.web import WebApp
 from backend.bootstrap import WEB_APP, House
+from backend.domain.ports import Readiness
 from backend.version import VERSION
 
 SMALLEST_WORTH_COMPRESSING = 1024
@@ -26,8 +30,11 @@ AUTH_PATH = "/auth/v1"
 API_PATHS = ("/api", "/healthz", "/readyz", "/metrics", "/problems")
 
 
-def create_app(house: House, *, web_app: Path = WEB_APP) -> ASGIApp:
-    """The whole site over an open house: API, Supabase Auth where it is ours, and the web app."""
+def create_app(house: House, *, web_app: Path = WEB_APP, workers: Callable[[], Readiness] | None = None) -> "Doors":
+    """The whole site over an open house: API, Supabase Auth where it is ours, and the web app.
+
+    `workers` tells whether jobs are run, where this process is to run them.
+    """
     settings, project = house.settings, house.project
     public_url = settings.public_url or ""
     # The name to bind to, when it is one, is ours too.
@@ -37,11 +44,16 @@ def create_app(house: House, *, web_app: Path = WEB_APP) -> ASGIApp:
         door = SecurityHeaders(door, is_https=public_url.startswith("https://"))
         return Edge(KnownHosts(door, addresses=ours), house.monitor)
 
+    streams = Streams(
+        bus=house.bus, feed=house.feed, accounts=house.account_watch, clock=house.clock, meter=house.monitor
+    )
     policy = web_policy([project.url] if project.mode == "supabase" else [])
     return Doors(
         auth=None if house.auth is None else guarded(_Mounted(house.auth)),
-        api=guarded(_api_door(house)),
+        api=guarded(_api_door(house, workers)),
+        task_events=guarded(_limited(TaskEvents(house, streams), house)),
         web=guarded(WebApp(web_app, policy=policy)),
+        streams=streams,
     )
 
 
@@ -57,7 +69,7 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    features = (health, config, accounts, problems)
+    features = (health, config, accounts, jobs, events, problems)
     for feature in features:
         app.include_router(feature.router)
     answer_errors(
@@ -66,20 +78,24 @@ def describe_api() -> FastAPI:
 
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:
-            app.openapi_schema = tidy(
-                get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            )
+            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            schema["paths"][TASK_EVENTS_PATH] = events.describe_stream()
+            app.openapi_schema = tidy(schema)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
     return app
 
 
-def _api_door(house: House) -> ASGIApp:
+def _api_door(house: House, workers: Callable[[], Readiness] | None) -> ASGIApp:
     api = describe_api()
     api.state.house = house
+    api.state.workers = workers
     door: ASGIApp = BodyLimit(_Routed(api))
-    door = GZipMiddleware(door, minimum_size=SMALLEST_WORTH_COMPRESSING)
+    return _limited(GZipMiddleware(door, minimum_size=SMALLEST_WORTH_COMPRESSING), house)
+
+
+def _limited(door: ASGIApp, house: House) -> ASGIApp:
     if house.limiter is not None:
         door = RateLimits(door, house.limiter, house.monitor)
     return CrossOrigin(door, house.settings.cors_origins)
@@ -88,21 +104,43 @@ def _api_door(house: House) -> ASGIApp:
 class Doors:
     """Sends a request to the part that answers it. Each part brings its own wrappers; a stream can go without any."""
 
-    def __init__(self, *, auth: ASGIApp | None, api: ASGIApp, web: ASGIApp) -> None:
+    def __init__(
+        self, *, auth: ASGIApp | None, api: ASGIApp, task_events: ASGIApp, web: ASGIApp, streams: Streams
+    ) -> None:
         self._auth = auth
         self._api = api
+        self._task_events = task_events
         self._web = web
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "lifespan":
-                await _lifespan(receive, send)
+                await self._lifespan(receive, send)
             case "websocket":
                 await send({"type": "websocket.close", "code": 1000})
             case _:
                 await self._door(scope["path"])(scope, receive, send)
 
+    async def end_streams(self) -> None:
+        """Before the server waits for its last answers: these would never end by themselves."""
+        await self._streams.close()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """The house was opened before and is closed after; only the streams live with the server."""
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._streams.open()
+            else:
+                await self._streams.close()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
     def _door(self, path: str) -> ASGIApp:
+        if path == TASK_EVENTS_PATH:
+            return self._task_events
         if self._auth is not None and path.startswith(f"{AUTH_PATH}/"):
             return self._auth
         if any(path == prefix or path.startswith(f"{prefix}/") for prefix in API_PATHS):
@@ -142,12 +180,3 @@ def _without_body(send: Send) -> Send:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
     return send_head
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    """Nothing to start or stop: the house was opened before and is closed after."""
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

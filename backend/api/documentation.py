@@ -84,6 +84,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     for name, description in {
         "ETag": "The version of this answer, for If-None-Match and If-Match.",
         "Link": 'The next page, as `rel="next"`.',
+        "Location": "Where the thing can be read.",
         "Idempotency-Replayed": "`true` when this answer was given before.",
     }.items()
 }

@@ -33,6 +33,7 @@ STATUS: Mapping[type[TidemarkError], int] = {
     domain.InvalidInput: 422,
     domain.VersionRequired: 428,
     domain.RateLimited: 429,
+    domain.QuotaReached: 429,
     domain.ServiceUnavailable: 503,
     TidemarkError: 500,
 }
@@ -128,7 +129,7 @@ def problem(
     body = problem_body(type(error), detail=detail, instance=scope["path"], request_id=request_id, errors=errors)
     context_of(scope).facts["problem"] = error.code
     return Response(
-        json.dumps({**body, **(more or {})}, ensure_ascii=True).encode(),
+        json.dumps({**body, **_facts(error), **(more or {})}, ensure_ascii=True).encode(),
         status_code=status,
         media_type=MEDIA_TYPE,
         headers={"Cache-Control": "no-store", **_headers(error), **(headers or {})},
@@ -234,6 +235,15 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 def _sentence(text: str) -> str:
     text = text.removeprefix("Value error, ")
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _facts(error: TidemarkError) -> dict[str, int]:
+    """The numbers behind the words, for programs."""
+    match error:
+        case domain.QuotaReached(limit=limit, count=count):
+            return {"limit": limit, "count": count}
+        case _:
+            return {}
 
 
 def _headers(error: TidemarkError) -> dict[str, str]:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import struct
 import zlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Generic, TypeVar
 from urllib.parse import urlencode
@@ -57,9 +58,11 @@ def from_cursor(list_name: str, cursor: str | None) -> Place | None:
     return place
 
 
-def link_to_next(path: str, limit: int, cursor: str | None) -> dict[str, str]:
-    """The Link header of a page that has a successor."""
-    return {} if cursor is None else {"Link": f'<{path}?{urlencode({"limit": limit, "cursor": cursor})}>; rel="next"'}
+def link_to_next(path: str, limit: int, cursor: str | None, **filters: Sequence[str]) -> dict[str, str]:
+    """The Link header of a page that has a successor, which is narrowed by the same filters."""
+    if cursor is None:
+        return {}
+    return {"Link": f'<{path}?{urlencode({"limit": limit, "cursor": cursor, **filters}, doseq=True)}>; rel="next"'}
 
 
 def _checksum(list_name: str, microseconds: int, place_id: UUID) -> int:

@@ -11,6 +11,8 @@ from backend.api.context import RequestContext, remember
 from backend.api.errors import BadRequest, HeadTooLarge, RequestTooSlow, problem
 from backend.domain.errors import TidemarkError
 
+# What an endless answer calls, found under this name in the scope's extensions, when its reader takes nothing more.
+HANG_UP = "tidemark.hang_up"
 LARGEST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0
 # Between two pieces of a body, not for the whole of it: a large file over a slow line is welcome.
@@ -59,6 +61,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_silent = False
         self._expect_more(self.head_seconds)
         super().on_message_begin()
+        self.scope["extensions"] = {HANG_UP: {"call": self.transport.abort}}
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from backend.bootstrap import House, Settings
     from backend.cli.instance import Held
+    from backend.worker.runner import Runner
 
 DEFAULT_PORT = 8000
 PORTS_TO_TRY = 50
@@ -137,23 +138,28 @@ def _run(main: Coroutine[None, None, None]) -> None:
 
 async def _serve(settings: "Settings", held: "Held", listener: socket.socket, stop: Stop, say: Say) -> None:
     from backend.bootstrap import open_house
+    from backend.worker.runner import open_runner
+    from backend.worker.scheduler import open_scheduler
 
     address = _address(settings, listener)
     async with open_house(settings, address=address, say=say) as house:
         if stop.requested:
             return
-        stop.server = _server(house, lambda: _announce(house, held, address, say))
-        try:
-            await stop.server.serve(sockets=[listener])
-        finally:
-            held.withdraw()
+        async with open_runner(house) as runner, open_scheduler(house):
+            stop.server = _server(house, runner, lambda: _announce(house, held, address, say))
+            try:
+                await stop.server.serve(sockets=[listener])
+            finally:
+                held.withdraw()
 
 
-def _server(house: "House", answers: Callable[[], None]) -> "uvicorn.Server":
+def _server(house: "House", runner: "Runner", answers: Callable[[], None]) -> "uvicorn.Server":
     import uvicorn
 
     from backend.api.app import create_app
     from backend.api.wire import BoundedHttp
+
+    app = create_app(house, workers=runner.readiness)
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
@@ -164,10 +170,14 @@ def _server(house: "House", answers: Callable[[], None]) -> "uvicorn.Server":
             await super().startup(sockets)
             answers()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await app.end_streams()
+            await super().shutdown(sockets)
+
     proxies = house.settings.trusted_proxies
     return Server(
         uvicorn.Config(
-            create_app(house),
+            app,
             http=BoundedHttp,
             loop="none",
             log_config=None,

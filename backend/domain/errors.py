@@ -3,13 +3,14 @@
     TidemarkError
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
     ├── NotAllowed                AccountSuspended
-    ├── NotFound                  SessionNotFound
-    ├── Conflict                  RequestInProgress
+    ├── NotFound                  SessionNotFound  JobNotFound
+    ├── Conflict                  RequestInProgress  JobNotRetryable
     ├── VersionConflict
     ├── VersionRequired
-    ├── InvalidInput              InvalidCursor  IdempotencyKeyInvalid  IdempotencyKeyReused
+    ├── InvalidInput              InvalidCursor  IdempotencyKeyInvalid  IdempotencyKeyReused  JobTooLarge
     ├── BodyTooLarge
     ├── RateLimited
+    ├── QuotaReached
     ├── ServiceUnavailable        DatabaseUnavailable  SigningKeysUnavailable
     └── ConfigurationError        InvalidSetting  DataDirectoryInUse  DataDirectoryUnusable
                                   PortTaken  MigrationRefused
@@ -104,6 +105,16 @@ class SessionNotFound(NotFound):
         super().__init__(f"You have no session {session_id}; it may have ended already.")
 
 
+class JobNotFound(NotFound):
+    """The caller has no job of that id."""
+
+    code = "job_not_found"
+    title = "No such task"
+
+    def __init__(self, job_id: object) -> None:
+        super().__init__(f"You have no task {job_id}.")
+
+
 class Conflict(TidemarkError):
     """The request does not fit the present state."""
 
@@ -121,6 +132,16 @@ class RequestInProgress(Conflict):
         self, detail: str = "A request with this Idempotency-Key is still at work. Try again shortly."
     ) -> None:
         super().__init__(detail)
+
+
+class JobNotRetryable(Conflict):
+    """Only what failed or was cancelled can be run again."""
+
+    code = "job_not_retryable"
+    title = "This task cannot be run again"
+
+    def __init__(self, job_id: object, state: str) -> None:
+        super().__init__(f"Task {job_id} is {state}; only a failed or cancelled one can be run again.")
 
 
 class VersionConflict(TidemarkError):
@@ -207,6 +228,21 @@ class IdempotencyKeyReused(InvalidInput):
         )
 
 
+class JobTooLarge(InvalidInput):
+    """The job needs more than this machine may ever give."""
+
+    code = "job_too_large"
+    title = "This task is larger than the machine"
+
+    def __init__(self, *, cores: int, memory_bytes: int, capacity_cores: int, capacity_memory_bytes: int) -> None:
+        self.cores, self.memory_bytes = cores, memory_bytes
+        self.capacity_cores, self.capacity_memory_bytes = capacity_cores, capacity_memory_bytes
+        super().__init__(
+            detail=f"The task needs {_amount(cores, memory_bytes)}; this machine gives tasks at most"
+            f" {_amount(capacity_cores, capacity_memory_bytes)}. Choose a smaller input."
+        )
+
+
 class BodyTooLarge(TidemarkError):
     """The request body is larger than we read."""
 
@@ -227,6 +263,17 @@ class RateLimited(TidemarkError):
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__(f"Too many requests. Try again in {retry_after} s.")
+
+
+class QuotaReached(TidemarkError):
+    """The user has as many of these as the user's plan allows."""
+
+    code = "quota_reached"
+    title = "You have reached a limit of your plan"
+
+    def __init__(self, what: str, *, limit: int, count: int) -> None:
+        self.limit, self.count = limit, count
+        super().__init__(f"You have {count:,} {what}; at most {limit:,} are allowed. Wait for some, or cancel them.")
 
 
 class ServiceUnavailable(TidemarkError):
@@ -316,3 +363,7 @@ def _summary(errors: tuple[InputError, ...]) -> str:
     if len(errors) == 1:
         return f"{errors[0].pointer or 'The body'}: {errors[0].detail}"
     return f"{len(errors)} things are not valid; see errors."
+
+
+def _amount(cores: int, memory_bytes: int) -> str:
+    return f"{cores} {'core' if cores == 1 else 'cores'} and {memory_bytes / 1024**2:,.0f} MiB of memory"

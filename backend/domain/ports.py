@@ -3,14 +3,29 @@
 A port appears here with its first tenant. Beside each real adapter stands a fake; both pass the same contract tests.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 from uuid import UUID
 
 from backend.domain.accounts import Account, Identity, Profile, ProfileChange, Session
+from backend.domain.events import BusMessage, EventLog, FeedPlace, TaskEvent
+from backend.domain.jobs import (
+    Demand,
+    Job,
+    JobCounts,
+    JobFailure,
+    JobKind,
+    JobState,
+    Lease,
+    NewJob,
+    Outcome,
+    Progress,
+    Renewal,
+    Waiting,
+)
 from backend.domain.pages import Page, Place
 
 
@@ -61,6 +76,9 @@ class KeptAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+ANSWERS_ARE_KEPT_FOR = timedelta(hours=24)
 
 
 class IdempotencyRepository(Protocol):
@@ -116,6 +134,12 @@ class Meter(Protocol):
 
     def token_checked(self, outcome: str) -> None: ...
 
+    def stream_opened(self) -> None: ...
+
+    def stream_closed(self, why: str) -> None: ...
+
+    def event_told(self, lag_seconds: float) -> None: ...
+
     def exposition(self) -> tuple[bytes, str]: ...
 
 
@@ -134,3 +158,177 @@ class AccountAdmin(Protocol):
 
     def suspend(self, email: str, *, hours: int) -> Account:
         """No hours end a suspension."""
+
+
+class JobRepository(Protocol):
+    """A user's own jobs, already narrowed by the database to those of the acting user."""
+
+    async def counts(self) -> JobCounts:
+        """How many wait and run. Until this transaction ends nobody else adds to them."""
+
+    async def submit(self, job: NewJob) -> Job:
+        """Add a job to the queue, with its event. The queue hears of it when this transaction commits."""
+
+    async def job(self, job_id: UUID) -> Job | None: ...
+
+    async def jobs(
+        self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
+    ) -> Page[Job]:
+        """Newest first; empty states or kinds mean all."""
+
+    async def request_cancel(self, job_id: UUID) -> Job | None:
+        """Cancel what is queued, ask what is running to stop, leave the rest; None when there is no such job."""
+
+    async def retry(self, job_id: UUID) -> Job | None:
+        """Queue a failed or cancelled job for a new attempt; None when there is no such job in such a state."""
+
+    async def event_log(self, *, after: int, limit: int) -> EventLog: ...
+
+
+class JobQueue(Protocol):
+    """The runner's side of all jobs. What is done under a lease that was lost changes nothing."""
+
+    async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:
+        """Lease this job, or (None) the next that fits the room; None when there is none or others were quicker.
+
+        Next is the user with the fewest running jobs, then the priority, which ages.
+        """
+
+    async def renew(self, leases: Sequence[Lease]) -> Renewal: ...
+
+    async def finish(self, lease: Lease, outcome: Outcome) -> bool:
+        """End the job for good, with its result and event; False when the lease was lost."""
+
+    async def hand_back(self, lease: Lease) -> bool:
+        """Queue the job again, at shutdown: this attempt does not count; False when the lease was lost."""
+
+    async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
+        """The child died: queue the job again, or fail it when its attempts are spent; None when the lease was lost."""
+
+    async def reap(self) -> int:
+        """Do the same for every expired lease; how many there were."""
+
+    async def waiting(self) -> Sequence[Waiting]: ...
+
+    async def add(self, job: NewJob) -> Job:
+        """Add a job of the installation's own, unless one of its kind waits or runs already; then that one."""
+
+
+class EventFeed(Protocol):
+    """Events of all users, for who tells them on."""
+
+    async def of_users(self, after: Mapping[UUID, int], *, limit: int) -> Sequence[TaskEvent]:
+        """For each user the events after that id, at most so many each, in each user's order."""
+
+    async def since(self, place: FeedPlace | None, *, limit: int) -> tuple[Sequence[TaskEvent], FeedPlace]:
+        """Events of everybody after a place (None: from now on), and the place to go on from.
+
+        It stops before the oldest transaction that is still open, so that none is ever skipped.
+        """
+
+
+class EventBus(Protocol):
+    """Hints between processes, on named channels. They may be lost: the tables are the truth."""
+
+    async def publish(self, channel: str, payload: str) -> None: ...
+
+    def subscribe(self, *channels: str) -> AsyncIterator[BusMessage]:
+        """Messages from now on. It survives a lost connection, and says on each channel when one may be missing."""
+
+
+class AccountWatch(Protocol):
+    """Knows of everybody whether they may still be here, for what outlives the request that was checked."""
+
+    async def suspended(self, user_ids: Collection[UUID]) -> frozenset[UUID]:
+        """Those of them whose account was suspended or deleted."""
+
+
+class StreamTickets(Protocol):
+    """Tickets that open one stream each, for clients that can send nothing but an address."""
+
+    async def issue(self, digest: bytes) -> datetime:
+        """Keep a ticket of the acting user by its digest; until when it is good: a minute, or as long as the token."""
+
+    async def redeem(self, digest: bytes) -> Mapping[str, Any] | None:
+        """The claims of who asked for it, once; None when there is no such ticket, or no longer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """Whether a job can start now, and if not, why, in words and numbers."""
+
+    is_granted: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineGauges:
+    """What the machine, or the container around us, has and does."""
+
+    cpu_percent: float
+    memory_total_bytes: int
+    memory_available_bytes: int
+    capacity: Demand
+    room: Demand
+
+
+class ResourceMonitor(Protocol):
+    """Knows what this machine can take."""
+
+    def capacity(self) -> Demand:
+        """The most that all jobs together may ever use."""
+
+    def room(self) -> Demand:
+        """What of it is free now."""
+
+    def can_run(self, demand: Demand) -> Admission: ...
+
+    def hold(self, demand: Demand, used: Callable[[], int] = ...) -> AbstractContextManager[None]:
+        """Take so much of the room until the block ends; `used` tells how much memory of it is in use by now."""
+
+    def gauges(self) -> MachineGauges: ...
+
+
+class JobHandler(Protocol):
+    """Does the jobs of one kind in the runner itself."""
+
+    async def run(
+        self, job: Job, report: Callable[[Progress], None], is_cancelled: Callable[[], bool]
+    ) -> Mapping[str, Any]:
+        """The job's result. Raises what went wrong."""
+
+
+class JobMeter(Protocol):
+    """Counts what becomes of jobs, for whoever watches the installation."""
+
+    def job_started(self, kind: JobKind, *, waited_seconds: float) -> None: ...
+
+    def job_ended(self, kind: JobKind, how: str, seconds: float) -> None: ...
+
+    def jobs_wait(self, waiting: Sequence[Waiting]) -> None: ...
+
+    def worker_restarted(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """Whether a part of the house can do its work, in words."""
+
+    is_ready: bool
+    detail: str
+
+
+class Housekeeping(Protocol):
+    """What is deleted when its time is over; each answers how much that was."""
+
+    async def forget_old_events(self) -> int: ...
+
+    async def forget_old_answers(self) -> int:
+        """Those kept for requests that might be sent again."""
+
+
+class Election(Protocol):
+    """Chooses one process among all that stand on the same database."""
+
+    async def is_won(self) -> bool:
+        """Whether this process is the chosen one now. The seat is free again as soon as the process is gone."""

@@ -15,6 +15,7 @@ from backend.domain.errors import AccountSuspended, DatabaseUnavailable
 
 ANON_TIMEOUT = "3s"
 USER_TIMEOUT = "8s"
+SERVICE_TIMEOUT = "30s"
 _ACQUIRE_SECONDS = 5.0
 _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 5.0
@@ -28,6 +29,13 @@ select set_config('role', $1, true),
        set_config('search_path', 'public, extensions', true),
        set_config('statement_timeout', $3, true),
        $4::uuid is null or private.user_is_active($4) as is_active
+"""
+
+_BECOME_SERVICE = """
+select set_config('role', 'service_role', true),
+       set_config('request.jwt.claims', '{"role": "service_role"}', true),
+       set_config('search_path', 'public, extensions', true),
+       set_config('statement_timeout', $1, true)
 """
 
 # RESET ALL does not reset the role. Nothing here sets one outside a transaction; this makes sure of it.
@@ -105,6 +113,13 @@ class Database:
         """
         return self._transaction(identity, readonly)
 
+    def acting_as_service(self) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """One transaction as the service, past row level security: for the runner's login alone, never for a request.
+
+        Raises DatabaseUnavailable when the connection is lost.
+        """
+        return self._service_transaction()
+
     async def check(self) -> None:
         """Raise DatabaseUnavailable unless the database answers."""
         async with self._connection() as connection:
@@ -130,6 +145,12 @@ class Database:
             except TimeoutError:
                 connection.terminate()  # else the rollback would wait for the same silence once more
                 raise
+
+    @asynccontextmanager
+    async def _service_transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        async with self._connection() as connection, connection.transaction():
+            await connection.execute(_BECOME_SERVICE, SERVICE_TIMEOUT)
+            yield connection
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:

@@ -6,8 +6,9 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from loguru import logger
@@ -15,12 +16,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.process_collector import ProcessCollector
 
+from backend.domain.jobs import Waiting
 from backend.infrastructure.redaction import redact, redacted
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
 DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+JOB_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 7200)
 LAG_PROBE_SECONDS = 0.5
 # Facts of the request at hand live under this name and are written as fields of their own.
 FACTS = "facts"
@@ -129,6 +132,27 @@ class Monitor:
             registry=self.registry,
         )
 
+        self._streams = Gauge("tidemark_streams", "Streams of events that are open.", registry=self.registry)
+        self._streams_closed = self._counter("streams_closed", "Streams that ended, by reason.", "why")
+        self._stream_lag = Histogram(
+            "tidemark_stream_lag_seconds",
+            "From an event to its being told to the streams of its user.",
+            buckets=DURATION_BUCKETS,
+            registry=self.registry,
+        )
+
+        self._jobs_running = Gauge("tidemark_jobs_running", "Jobs at work here.", ("kind",), registry=self.registry)
+        self._jobs_waiting = Gauge("tidemark_jobs_waiting", "Jobs that wait.", ("kind",), registry=self.registry)
+        self._oldest_wait = Gauge(
+            "tidemark_jobs_oldest_wait_seconds", "How long the oldest job waits.", ("kind",), registry=self.registry
+        )
+        self._job_waits = self._job_times("job_wait", "From the queue to the start.", "kind")
+        self._job_durations = self._job_times("job_duration", "From the start to the end.", "kind", "outcome")
+        self._workers_restarted = self._counter("worker_restarts", "Worker processes that were replaced.")
+
+    def _job_times(self, name: str, meaning: str, *labels: str) -> Histogram:
+        return Histogram(f"tidemark_{name}_seconds", meaning, labels, buckets=JOB_BUCKETS, registry=self.registry)
+
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"tidemark_{name}", meaning, labels, registry=self.registry)
 
@@ -152,6 +176,36 @@ class Monitor:
 
     def token_checked(self, outcome: str) -> None:
         self._tokens.labels(outcome).inc()
+
+    def stream_opened(self) -> None:
+        self._streams.inc()
+
+    def stream_closed(self, why: str) -> None:
+        self._streams.dec()
+        self._streams_closed.labels(why).inc()
+
+    def event_told(self, lag_seconds: float) -> None:
+        self._stream_lag.observe(max(0.0, lag_seconds))
+
+    def job_started(self, kind: str, *, waited_seconds: float) -> None:
+        self._jobs_running.labels(kind).inc()
+        self._job_waits.labels(kind).observe(max(0.0, waited_seconds))
+
+    def job_ended(self, kind: str, how: str, seconds: float) -> None:
+        self._jobs_running.labels(kind).dec()
+        self._job_durations.labels(kind, how).observe(seconds)
+
+    def jobs_wait(self, waiting: Sequence[Waiting]) -> None:
+        """What waits now; kinds that are not named wait no longer."""
+        now = datetime.now(UTC)
+        self._jobs_waiting.clear()
+        self._oldest_wait.clear()
+        for one in waiting:
+            self._jobs_waiting.labels(one.kind).set(one.count)
+            self._oldest_wait.labels(one.kind).set(max(0.0, (now - one.oldest_queued_at).total_seconds()))
+
+    def worker_restarted(self) -> None:
+        self._workers_restarted.inc()
 
     def pool_waited(self, seconds: float) -> None:
         self._pool_wait.observe(seconds)

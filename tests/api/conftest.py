@@ -14,14 +14,21 @@ import pytest
 
 from backend.api.app import create_app
 from backend.bootstrap import MIGRATIONS, House, Project
+from backend.data.storage.accounts import AccountStates
+from backend.data.storage.events import EventTable
+from backend.data.storage.housekeeping import HousekeepingTables
+from backend.data.storage.job_queue import JobQueueTable
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
+from backend.infrastructure.election import AdvisoryLockElection
+from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.supabase.auth_keys import AuthKeys
 from backend.infrastructure.supabase.signing_keys import LocalSigningKeys
 from backend.infrastructure.supabase.tokens import JwtVerifier
 from backend.settings import Settings
 from tests.cluster import FreshDatabase, cluster, database
+from tests.fake_jobs import FakeMachine
 
 __all__ = ["cluster", "database"]
 
@@ -106,7 +113,11 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     keys, clock = AuthKeys.generate(), SystemClock()
     project = Project(mode="embedded", url=ADDRESS, publishable_key=keys.publishable_key)
     pool = Database(database.dsn("app_api"), max_size=8)
+    worker = Database(database.dsn("app_worker"), max_size=4)
+    bus = PostgresEventBus(database.dsn("app_worker"))
     await pool.open()
+    await worker.open()
+    await bus.open()
     house = House(
         settings=Settings(_env_file=None, data_dir=MIGRATIONS.parent),
         address=ADDRESS,
@@ -114,6 +125,14 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         clock=clock,
         monitor=Monitor(),
         database=pool,
+        worker_database=worker,
+        queue=JobQueueTable(worker),
+        feed=EventTable(worker),
+        bus=bus,
+        resources=FakeMachine(),
+        account_watch=AccountStates(worker),
+        housekeeping=HousekeepingTables(worker),
+        election=AdvisoryLockElection(database.dsn("app_worker"), "tests"),
         verifier=JwtVerifier(issuer=project.issuer, keys=LocalSigningKeys(keys.jwks()), clock=clock),
         limiter=None,
         auth=None,
@@ -123,6 +142,8 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     try:
         yield Site(house=replace(house, **changes), keys=keys, database=database)
     finally:
+        await bus.close()
+        await worker.close()
         await pool.close()
 
 

@@ -80,4 +80,8 @@ def test_operation_ids_read_well_and_are_unique() -> None:
 
 def test_whatever_needs_a_token_says_so() -> None:
     for path, _, operation in operations():
-        assert ("401" in operation["responses"]) == bool(operation.get("security")) == path.startswith("/api/me")
+        assert (
+            ("401" in operation["responses"])
+            == bool(operation.get("security"))
+            == path.startswith(("/api/me", "/api/system"))
+        )

@@ -15,4 +15,16 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
         "path": "/api/me",
         "body_hash": "0" * 64,
     },
+    "tasks": lambda user_id: {
+        "id": user_id,
+        "user_id": user_id,
+        "kind": "backtest",
+        "payload": "{}",
+        "cores": 1,
+        "memory_bytes": 1,
+        "max_attempts": 1,
+        "wall_limit_seconds": 1,
+    },
+    # The row is there already: adding the task wrote it.
+    "task_events": lambda user_id: {"user_id": user_id, "id": 1, "type": "task_queued", "task": "{}"},
 }

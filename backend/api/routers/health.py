@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from backend.api.context import client_address
-from backend.api.dependencies import TheHouse
-from backend.api.documentation import problems, shows
+from backend.api.dependencies import Caller, TheHouse
+from backend.api.documentation import SIGNED_IN, problems, shows
 from backend.api.errors import NotReady, problem
 from backend.bootstrap import House
 from backend.domain.errors import NotAllowed, TidemarkError
@@ -49,10 +49,19 @@ class Ready(BaseModel):
     checks: list[Check]
 
 
+class Health(BaseModel):
+    """How the parts of the service are, also when some are not well."""
+
+    status: Literal["well", "unwell"]
+    version: str = VERSION
+    checks: list[Check]
+
+
 READY = Ready(
     checks=[
         Check(name="database", ok=True, detail="Answers."),
         Check(name="migrations", ok=True, detail="All are applied."),
+        Check(name="workers", ok=True, detail="2 of 2 worker processes answer."),
     ]
 )
 
@@ -79,11 +88,27 @@ async def read_liveness() -> Response:
 )
 async def read_readiness(request: Request, house: TheHouse) -> Response:
     """Each part that requests need, by name. 503 with the same list in `checks` when one is missing."""
-    checks = list(await asyncio.gather(_database(house), _migrations(request, house)))
+    checks = [*await asyncio.gather(_database(house), _migrations(request, house)), *_workers(request)]
     if all(check.ok for check in checks):
         return Response(Ready(checks=checks).model_dump_json(), media_type="application/json", headers=NO_STORE)
     missing = " ".join(f"{check.name}: {check.detail}" for check in checks if not check.ok)
     return problem(NotReady(missing), request.scope, more={"checks": [check.model_dump() for check in checks]})
+
+
+@router.get(
+    "/api/system/health",
+    operation_id="read_system_health",
+    summary="Read how the parts of the service are",
+    responses={
+        **shows(Health, Health(status="well", checks=READY.checks), "Each part by name."),
+        **problems("/api/system/health", *SIGNED_IN),
+    },
+)
+async def read_system_health(request: Request, house: TheHouse, _: Caller) -> Response:
+    """The checks of readiness for people to read: an answer, whether all is well or not."""
+    checks = [*await asyncio.gather(_database(house), _migrations(request, house)), *_workers(request)]
+    health = Health(status="well" if all(check.ok for check in checks) else "unwell", checks=checks)
+    return Response(health.model_dump_json(), media_type="application/json", headers=NO_STORE)
 
 
 @router.get(
@@ -136,6 +161,15 @@ async def _migrations(request: Request, house: House) -> Check:
         return Check(name="migrations", ok=False, detail=f"{len(pending)} wait to be applied: tidemark migrate.")
     state.migrations_checked_at = time.monotonic()
     return Check(name="migrations", ok=True, detail="All are applied.")
+
+
+def _workers(request: Request) -> list[Check]:
+    """Nothing to check where another process runs the jobs."""
+    ask = request.app.state.workers
+    if ask is None:
+        return []
+    found = ask()
+    return [Check(name="workers", ok=found.is_ready, detail=found.detail)]
 
 
 def _is_this_machine(request: Request, house: House) -> bool:

@@ -1,5 +1,6 @@
 """Profiles and sessions in Postgres. The connection acts as the user, so row level security narrows every row."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from backend.domain.pages import Page, Place
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from backend.infrastructure.database import Database
 
 
 class AccountTables:
@@ -71,6 +74,21 @@ class AccountTables:
 
     async def session_is_alive(self, session_id: UUID) -> bool:
         return bool(await self._connection.fetchval("select private.session_is_alive($1)", session_id))
+
+
+class AccountStates:
+    """An AccountWatch over the database, as the service."""
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+
+    async def suspended(self, user_ids: Collection[UUID]) -> frozenset[UUID]:
+        async with self._database.acting_as_service() as connection:
+            rows = await connection.fetch(
+                "select wanted from unnest($1::uuid[]) as wanted where not private.user_is_active(wanted)",
+                list(user_ids),
+            )
+        return frozenset(row["wanted"] for row in rows)
 
 
 def _profile(row: "asyncpg.Record") -> Profile:

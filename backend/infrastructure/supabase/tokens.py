@@ -74,7 +74,7 @@ class JwtVerifier:
         remembered = self._remembered.get(digest)
         if remembered is not None and remembered.key is key:
             return remembered.identity
-        identity = self._identity(self._claims(token, key))
+        identity = identity_of(self._claims(token, key), now=self._clock.now())
         self._remembered[digest] = _Verified(identity, key)
         return identity
 
@@ -118,25 +118,27 @@ class JwtVerifier:
             raise TokenRejected(_reason(problem)) from None
         return claims
 
-    def _identity(self, claims: dict[str, Any]) -> Identity:
-        if claims["role"] != ROLE:
-            raise TokenRejected("it does not belong to a user")
-        now = self._clock.now().timestamp()
-        expires_at = _timestamp(claims, "exp")
-        if expires_at <= now - LEEWAY_SECONDS:
-            raise TokenRejected("it has expired")
-        if any(_timestamp(claims, name) > now + LEEWAY_SECONDS for name in ("iat", "nbf") if name in claims):
-            raise TokenRejected("it is not valid yet")
-        email, app_metadata = claims.get("email"), claims.get("app_metadata")
-        return Identity(
-            user_id=_uuid(claims, "sub"),
-            email=email if isinstance(email, str) and email else None,
-            is_admin=isinstance(app_metadata, dict) and app_metadata.get("role") == "admin",
-            is_anonymous=claims.get("is_anonymous") is True,
-            session_id=_uuid(claims, "session_id") if claims.get("session_id") else None,
-            expires_at=datetime.fromtimestamp(expires_at, UTC),
-            claims=claims,
-        )
+
+def identity_of(claims: Mapping[str, Any], *, now: datetime) -> Identity:
+    """The caller whom these verified claims describe, unless they have expired or never described a user."""
+    if claims["role"] != ROLE:
+        raise TokenRejected("it does not belong to a user")
+    moment = now.timestamp()
+    expires_at = _timestamp(claims, "exp")
+    if expires_at <= moment - LEEWAY_SECONDS:
+        raise TokenRejected("it has expired")
+    if any(_timestamp(claims, name) > moment + LEEWAY_SECONDS for name in ("iat", "nbf") if name in claims):
+        raise TokenRejected("it is not valid yet")
+    email, app_metadata = claims.get("email"), claims.get("app_metadata")
+    return Identity(
+        user_id=_uuid(claims, "sub"),
+        email=email if isinstance(email, str) and email else None,
+        is_admin=isinstance(app_metadata, dict) and app_metadata.get("role") == "admin",
+        is_anonymous=claims.get("is_anonymous") is True,
+        session_id=_uuid(claims, "session_id") if claims.get("session_id") else None,
+        expires_at=datetime.fromtimestamp(expires_at, UTC),
+        claims=claims,
+    )
 
 
 def _header(token: str) -> dict[str, Any]:

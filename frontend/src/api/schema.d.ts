@@ -41,6 +41,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/system/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how the parts of the service are
+         * @description The checks of readiness for people to read: an answer, whether all is well or not.
+         */
+        get: operations["read_system_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -145,6 +165,148 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/system/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own tasks
+         * @description Every task of the caller, whatever its state; `state` and `kind` may be given more than once.
+         */
+        get: operations["list_my_tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read one of one's own tasks
+         * @description One task, also long after it ended.
+         */
+        get: operations["read_my_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/tasks/{task_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel one of one's own tasks
+         * @description A queued task is cancelled at once, a running one is asked to stop; one that has ended stays as it is.
+         */
+        post: operations["cancel_my_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/tasks/{task_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run one of one's own tasks again
+         * @description A new attempt of the same task; only a failed or cancelled one can have it.
+         */
+        post: operations["retry_my_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what the machine can give to tasks
+         * @description The limits of a container count where there are some.
+         */
+        get: operations["read_resources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/stream-ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a ticket for one stream
+         * @description For a client that can open an address but set no header: `/api/system/task-events?ticket=...`.
+         *
+         *     A ticket is spent by the first use, and it says nothing to anybody else; an access token never stands in an address.
+         */
+        post: operations["issue_stream_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/task-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what happens to one's tasks
+         * @description Server-sent events of the caller's tasks. Events have ids that count up by one; progress has none. `reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s.
+         */
+        get: operations["stream_task_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -218,10 +380,75 @@ export interface components {
          * @enum {string}
          */
         Density: "comfortable" | "compact" | "spacious";
+        /**
+         * Failure
+         * @description Why a task failed.
+         */
+        Failure: {
+            /** Code */
+            code: string;
+            /** Title */
+            title: string;
+            /**
+             * Detail
+             * @description The cause, with its numbers.
+             */
+            detail: string;
+            /**
+             * Remedy
+             * @description What to do about it.
+             */
+            remedy: string | null;
+            /**
+             * Log Tail
+             * @description The last lines that the task wrote.
+             */
+            log_tail: string | null;
+        };
+        /**
+         * Health
+         * @description How the parts of the service are, also when some are not well.
+         */
+        Health: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "well" | "unwell";
+            /**
+             * Version
+             * @default 0.1.0
+             */
+            version: string;
+            /** Checks */
+            checks: components["schemas"]["Check"][];
+        };
+        /**
+         * JobKind
+         * @description What a job does; each kind has rules in KINDS.
+         * @enum {string}
+         */
+        JobKind: "backtest" | "sweep" | "optimize" | "walk_forward" | "train" | "predict" | "fetch" | "import" | "export" | "guard" | "score" | "maintain";
+        /**
+         * JobState
+         * @description Where a job stands.
+         * @enum {string}
+         */
+        JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
         /** Page[Session] */
         Page_Session_: {
             /** Items */
             items: components["schemas"]["Session"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
+        /** Page[Task] */
+        Page_Task_: {
+            /** Items */
+            items: components["schemas"]["Task"][];
             /**
              * Next Cursor
              * @description Where the next page starts; null on the last one.
@@ -385,6 +612,24 @@ export interface components {
             checks: components["schemas"]["Check"][];
         };
         /**
+         * Resources
+         * @description What the machine, or the container around the server, has and does.
+         */
+        Resources: {
+            /** Cpu Percent */
+            cpu_percent: number;
+            /** Memory Total Bytes */
+            memory_total_bytes: number;
+            /** Memory Available Bytes */
+            memory_available_bytes: number;
+            /** @description The most that all tasks together may take. */
+            capacity: components["schemas"]["Share"];
+            /** @description What of it is free now. */
+            room: components["schemas"]["Share"];
+            /** Waiting */
+            waiting: components["schemas"]["Waiting"][];
+        };
+        /**
          * Session
          * @description One sign-in on one device.
          */
@@ -415,10 +660,178 @@ export interface components {
             is_current: boolean;
         };
         /**
+         * Share
+         * @description How much of the machine tasks may take together, and how much of that is free.
+         */
+        Share: {
+            /** Cores */
+            cores: number;
+            /** Memory Bytes */
+            memory_bytes: number;
+        };
+        /**
+         * StreamTicket
+         * @description Opens one stream, once.
+         */
+        StreamTicket: {
+            /** Ticket */
+            ticket: string;
+            /**
+             * Good Until
+             * Format: date-time
+             * @description At most a minute from now.
+             */
+            good_until: string;
+        };
+        /**
+         * Task
+         * @description One task as lists show it.
+         */
+        Task: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Priority */
+            priority: number;
+            /** Attempts */
+            attempts: number;
+            /** Max Attempts */
+            max_attempts: number;
+            /**
+             * Cores
+             * @description How many cores it takes while it runs.
+             */
+            cores: number;
+            /**
+             * Memory Bytes
+             * @description How much memory it takes while it runs.
+             */
+            memory_bytes: number;
+            /**
+             * Wall Limit Seconds
+             * @description It is stopped when it runs longer.
+             */
+            wall_limit_seconds: number;
+            /**
+             * Waits For
+             * @description Why a queued task cannot start at this moment; null when it can.
+             */
+            waits_for: string | null;
+            /** Cancel Requested At */
+            cancel_requested_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Queued At
+             * Format: date-time
+             */
+            queued_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            failure: components["schemas"]["Failure"] | null;
+            /**
+             * Is Partial
+             * @description The result is what there was when the task was stopped.
+             */
+            is_partial: boolean;
+        };
+        /**
+         * TaskInFull
+         * @description One task with what went in and what came out.
+         */
+        TaskInFull: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Priority */
+            priority: number;
+            /** Attempts */
+            attempts: number;
+            /** Max Attempts */
+            max_attempts: number;
+            /**
+             * Cores
+             * @description How many cores it takes while it runs.
+             */
+            cores: number;
+            /**
+             * Memory Bytes
+             * @description How much memory it takes while it runs.
+             */
+            memory_bytes: number;
+            /**
+             * Wall Limit Seconds
+             * @description It is stopped when it runs longer.
+             */
+            wall_limit_seconds: number;
+            /**
+             * Waits For
+             * @description Why a queued task cannot start at this moment; null when it can.
+             */
+            waits_for: string | null;
+            /** Cancel Requested At */
+            cancel_requested_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Queued At
+             * Format: date-time
+             */
+            queued_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            failure: components["schemas"]["Failure"] | null;
+            /**
+             * Is Partial
+             * @description The result is what there was when the task was stopped.
+             */
+            is_partial: boolean;
+            /** Payload */
+            payload: {
+                [key: string]: unknown;
+            };
+            /** Result */
+            result: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
          * Theme
          * @enum {string}
          */
         Theme: "system" | "light" | "dark";
+        /**
+         * Waiting
+         * @description How many tasks of a kind wait, whoever submitted them.
+         */
+        Waiting: {
+            kind: components["schemas"]["JobKind"];
+            /** Count */
+            count: number;
+            /**
+             * Oldest Queued At
+             * Format: date-time
+             */
+            oldest_queued_at: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -509,6 +922,11 @@ export interface operations {
                      *           "name": "migrations",
                      *           "ok": true,
                      *           "detail": "All are applied."
+                     *         },
+                     *         {
+                     *           "name": "workers",
+                     *           "ok": true,
+                     *           "detail": "2 of 2 worker processes answer."
                      *         }
                      *       ]
                      *     }
@@ -544,6 +962,103 @@ export interface operations {
                 };
             };
             /** @description Not ready yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_system_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each part by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "well",
+                     *       "version": "0.1.0",
+                     *       "checks": [
+                     *         {
+                     *           "name": "database",
+                     *           "ok": true,
+                     *           "detail": "Answers."
+                     *         },
+                     *         {
+                     *           "name": "migrations",
+                     *           "ok": true,
+                     *           "detail": "All are applied."
+                     *         },
+                     *         {
+                     *           "name": "workers",
+                     *           "ok": true,
+                     *           "detail": "2 of 2 worker processes answer."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1141,6 +1656,848 @@ export interface operations {
                 };
             };
             /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_my_tasks: {
+        parameters: {
+            query?: {
+                /** @description Only in these states. */
+                state?: components["schemas"]["JobState"][];
+                /** @description Only of these kinds. */
+                kind?: components["schemas"]["JobKind"][];
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *           "kind": "backtest",
+                     *           "state": "failed",
+                     *           "priority": 0,
+                     *           "attempts": 1,
+                     *           "max_attempts": 3,
+                     *           "cores": 1,
+                     *           "memory_bytes": 402653184,
+                     *           "wall_limit_seconds": 900,
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "queued_at": "2026-11-20T09:30:00Z",
+                     *           "started_at": "2026-11-20T09:30:00Z",
+                     *           "finished_at": "2026-11-20T09:30:00Z",
+                     *           "failure": {
+                     *             "code": "out_of_memory",
+                     *             "title": "The task needed more memory than it was given",
+                     *             "detail": "It used 402 MiB of 384 MiB.",
+                     *             "remedy": "Choose a shorter range, then run it again.",
+                     *             "log_tail": "reading 525,600 bars"
+                     *           },
+                     *           "is_partial": false
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_Task_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_my_task: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task, with what went in and what came out. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "backtest",
+                     *       "state": "failed",
+                     *       "priority": 0,
+                     *       "attempts": 1,
+                     *       "max_attempts": 3,
+                     *       "cores": 1,
+                     *       "memory_bytes": 402653184,
+                     *       "wall_limit_seconds": 900,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "queued_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "failure": {
+                     *         "code": "out_of_memory",
+                     *         "title": "The task needed more memory than it was given",
+                     *         "detail": "It used 402 MiB of 384 MiB.",
+                     *         "remedy": "Choose a shorter range, then run it again.",
+                     *         "log_tail": "reading 525,600 bars"
+                     *       },
+                     *       "is_partial": false,
+                     *       "payload": {
+                     *         "strategy": "sma_cross"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskInFull"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such task */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_my_task: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task as it is now. */
+            200: {
+                headers: {
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "backtest",
+                     *       "state": "failed",
+                     *       "priority": 0,
+                     *       "attempts": 1,
+                     *       "max_attempts": 3,
+                     *       "cores": 1,
+                     *       "memory_bytes": 402653184,
+                     *       "wall_limit_seconds": 900,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "queued_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "failure": {
+                     *         "code": "out_of_memory",
+                     *         "title": "The task needed more memory than it was given",
+                     *         "detail": "It used 402 MiB of 384 MiB.",
+                     *         "remedy": "Choose a shorter range, then run it again.",
+                     *         "log_tail": "reading 525,600 bars"
+                     *       },
+                     *       "is_partial": false,
+                     *       "payload": {
+                     *         "strategy": "sma_cross"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskInFull"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such task */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This Idempotency-Key is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_my_task: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Queued again. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "backtest",
+                     *       "state": "failed",
+                     *       "priority": 0,
+                     *       "attempts": 1,
+                     *       "max_attempts": 3,
+                     *       "cores": 1,
+                     *       "memory_bytes": 402653184,
+                     *       "wall_limit_seconds": 900,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "queued_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "failure": {
+                     *         "code": "out_of_memory",
+                     *         "title": "The task needed more memory than it was given",
+                     *         "detail": "It used 402 MiB of 384 MiB.",
+                     *         "remedy": "Choose a shorter range, then run it again.",
+                     *         "log_tail": "reading 525,600 bars"
+                     *       },
+                     *       "is_partial": false,
+                     *       "payload": {
+                     *         "strategy": "sma_cross"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TaskInFull"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such task */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task cannot be run again */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_resources: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The gauges at this moment. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cpu_percent": 12.5,
+                     *       "memory_total_bytes": 8589934592,
+                     *       "memory_available_bytes": 6442450944,
+                     *       "capacity": {
+                     *         "cores": 2,
+                     *         "memory_bytes": 6442450944
+                     *       },
+                     *       "room": {
+                     *         "cores": 1,
+                     *         "memory_bytes": 4294967296
+                     *       },
+                     *       "waiting": [
+                     *         {
+                     *           "kind": "backtest",
+                     *           "count": 3,
+                     *           "oldest_queued_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Resources"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issue_stream_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ticket. Nothing shows it again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ticket": "3hXv0yqfCkq9uYlmXW5m6Yw3s0mJr1m2S6cX8m0bq1E",
+                     *       "good_until": "2026-11-20T09:31:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StreamTicket"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stream_task_events: {
+        parameters: {
+            query?: {
+                /** @description The same, where no header can be set. */
+                last_event_id?: string;
+                /** @description A ticket in place of the access token. */
+                ticket?: string;
+            };
+            header?: {
+                /** @description The last event that arrived; those after it come first. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events from now on, or after the one named. It ends with the access token. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example retry: 1000
+                     *     id: 16
+                     *
+                     *     event: task_running
+                     *     id: 17
+                     *     data: {"type":"task_running","task":{"id":"0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a","kind":"sweep","state":"running"}}
+                     *
+                     *     event: task_progress
+                     *     data: {"type":"task_progress","task":{"id":"0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a","stage":"Sweeping","percent":40}}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
             429: {
                 headers: {
                     [name: string]: unknown;

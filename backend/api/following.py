@@ -1,0 +1,86 @@
+"""Following one user's events: what the client missed, then what comes, with no gap and nothing twice."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from backend.api.streams import End, Frame, Stream, Streams
+from backend.bootstrap import House
+from backend.domain.errors import AccountSuspended, DatabaseUnavailable
+from backend.domain.events import EventLog
+
+EVENTS_A_PAGE = 200
+
+
+class Following:
+    """The way of one client through the record and into the present. It holds no database connection in between."""
+
+    __slots__ = ("_house", "_is_behind", "_stream", "_streams", "began_anew", "place")
+
+    def __init__(self, house: House, streams: Streams, stream: Stream, *, after: int | None) -> None:
+        self._house = house
+        self._streams = streams
+        self._stream = stream
+        self._is_behind = False
+        # The client asked for events that are gone, or that never were.
+        self.began_anew = False
+        # The last event that the client has, once it has all that `begin` and `more` returned.
+        self.place = after
+
+    async def begin(self) -> Sequence[Frame]:
+        """The first page of what was missed, and how far the running jobs are."""
+        async with self._house.acting_as(self._stream.identity, readonly=True) as services:
+            log = await services.events.log(after=self.place, limit=EVENTS_A_PAGE)
+            running = await services.events.running()
+        self._streams.begin(self._stream.identity.user_id, log.last_id)
+        if self.place is None or not log.continues(self.place):
+            self.began_anew = self.place is not None
+            self.place = log.last_id
+            log = replace(log, events=())
+        return [*self._take_page(log), *self._streams.progress_of(self._stream.identity.user_id, running)]
+
+    async def more(self) -> Sequence[Frame | None]:
+        """What comes next (None is a sign of life); nothing only when the stream has ended."""
+        while True:
+            fresh = await self._catch_up() if self._is_behind else self._in_order(await self._stream.take())
+            if fresh or self._stream.end is not None:
+                return fresh
+
+    def _in_order(self, offered: Sequence[Frame | None]) -> Sequence[Frame | None]:
+        """Without what the client has already, and not past a gap: the table has what is missing."""
+        fresh: list[Frame | None] = []
+        for frame in offered:
+            if frame is None or frame.id is None:
+                fresh.append(frame)
+            elif frame.id > self._place + 1:
+                self._is_behind = True
+            elif frame.id == self._place + 1:
+                fresh.append(frame)
+                self.place = frame.id
+        if self._stream.has_missed:
+            self._is_behind, self._stream.has_missed = True, False
+        self._stream.is_catching_up = self._is_behind
+        return fresh
+
+    async def _catch_up(self) -> Sequence[Frame]:
+        try:
+            async with self._house.acting_as(self._stream.identity, readonly=True) as services:
+                log = await services.events.log(after=self._place, limit=EVENTS_A_PAGE)
+        except AccountSuspended:
+            self._stream.close(End.SUSPENDED)
+        except DatabaseUnavailable:
+            self._stream.close(End.UNAVAILABLE)
+        else:
+            return self._take_page(log)
+        return ()
+
+    def _take_page(self, log: EventLog) -> Sequence[Frame]:
+        frames = [Frame(event.type, event.task, id_=event.id, at=event.at) for event in log.events]
+        if frames and frames[-1].id is not None:
+            self.place = frames[-1].id
+        self._is_behind = self._place < log.last_id
+        self._stream.is_catching_up = self._is_behind
+        return frames
+
+    @property
+    def _place(self) -> int:
+        return self.place or 0

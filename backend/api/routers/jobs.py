@@ -1,0 +1,338 @@
+"""One's own tasks, and what the machine that runs them can give."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from backend.api.dependencies import Caller, Changing, Reading, TheHouse
+from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, invalid, problems, shows
+from backend.api.idempotency import IdempotencyKey, once
+from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
+from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.domain import jobs as domain
+from backend.domain.errors import (
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    InvalidCursor,
+    JobNotFound,
+    JobNotRetryable,
+    JobTooLarge,
+    QuotaReached,
+    RequestInProgress,
+)
+from backend.domain.ports import ResourceMonitor
+
+router = APIRouter(prefix="/api/system", tags=["Tasks"])
+
+TASKS = "tasks"
+_MOST_CHOICES = 20
+
+
+class Failure(BaseModel):
+    """Why a task failed."""
+
+    code: str
+    title: str
+    detail: str = Field(description="The cause, with its numbers.")
+    remedy: str | None = Field(description="What to do about it.")
+    log_tail: str | None = Field(description="The last lines that the task wrote.")
+
+
+class Task(BaseModel):
+    """One task as lists show it."""
+
+    id: UUID
+    kind: domain.JobKind
+    state: domain.JobState
+    priority: int
+    attempts: int
+    max_attempts: int
+    cores: int = Field(description="How many cores it takes while it runs.")
+    memory_bytes: int = Field(description="How much memory it takes while it runs.")
+    wall_limit_seconds: int = Field(description="It is stopped when it runs longer.")
+    waits_for: str | None = Field(description="Why a queued task cannot start at this moment; null when it can.")
+    cancel_requested_at: datetime | None
+    created_at: datetime
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    failure: Failure | None
+    is_partial: bool = Field(description="The result is what there was when the task was stopped.")
+
+
+class TaskInFull(Task):
+    """One task with what went in and what came out."""
+
+    payload: dict[str, Any]
+    result: dict[str, Any] | None
+
+
+class Share(BaseModel):
+    """How much of the machine tasks may take together, and how much of that is free."""
+
+    cores: int
+    memory_bytes: int
+
+
+class Waiting(BaseModel):
+    """How many tasks of a kind wait, whoever submitted them."""
+
+    kind: domain.JobKind
+    count: int
+    oldest_queued_at: datetime
+
+
+class Resources(BaseModel):
+    """What the machine, or the container around the server, has and does."""
+
+    cpu_percent: float
+    memory_total_bytes: int
+    memory_available_bytes: int
+    capacity: Share = Field(description="The most that all tasks together may take.")
+    room: Share = Field(description="What of it is free now.")
+    waiting: list[Waiting]
+
+
+_NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+_ID = UUID("0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a")
+_PATH = f"/api/system/tasks/{_ID}"
+TASK = Task(
+    id=_ID,
+    kind=domain.JobKind.BACKTEST,
+    state=domain.JobState.FAILED,
+    priority=0,
+    attempts=1,
+    max_attempts=3,
+    cores=1,
+    memory_bytes=402653184,
+    wall_limit_seconds=900,
+    waits_for=None,
+    cancel_requested_at=None,
+    created_at=_NOW,
+    queued_at=_NOW,
+    started_at=_NOW,
+    finished_at=_NOW,
+    failure=Failure(
+        code="out_of_memory",
+        title="The task needed more memory than it was given",
+        detail="It used 402 MiB of 384 MiB.",
+        remedy="Choose a shorter range, then run it again.",
+        log_tail="reading 525,600 bars",
+    ),
+    is_partial=False,
+)
+TASK_IN_FULL = TaskInFull(**TASK.model_dump(), payload={"strategy": "sma_cross"}, result=None)
+RESOURCES = Resources(
+    cpu_percent=12.5,
+    memory_total_bytes=8589934592,
+    memory_available_bytes=6442450944,
+    capacity=Share(cores=2, memory_bytes=6442450944),
+    room=Share(cores=1, memory_bytes=4294967296),
+    waiting=[Waiting(kind=domain.JobKind.BACKTEST, count=3, oldest_queued_at=_NOW)],
+)
+
+TaskId = Annotated[UUID, Path(description="The task's id.", examples=[str(_ID)])]
+_BAD_ID = invalid("/path/task_id", "Input should be a valid UUID.")
+
+
+@router.get(
+    "/tasks",
+    operation_id="list_my_tasks",
+    summary="List one's own tasks",
+    responses={
+        **shows(Page[Task], Page[Task](items=[TASK], next_cursor=None), "Newest first.", "ETag", "Link"),
+        **NOT_MODIFIED,
+        **problems(
+            "/api/system/tasks", *SIGNED_IN, InvalidCursor(), invalid("/query/limit", "Input should be at most 200.")
+        ),
+    },
+)
+async def list_my_tasks(
+    *,
+    request: Request,
+    house: TheHouse,
+    services: Reading,
+    state: Annotated[
+        list[domain.JobState],
+        Query(default_factory=list, max_length=_MOST_CHOICES, description="Only in these states."),
+    ],
+    kind: Annotated[
+        list[domain.JobKind], Query(default_factory=list, max_length=_MOST_CHOICES, description="Only of these kinds.")
+    ],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    _: IfNoneMatch = None,
+) -> Response:
+    """Every task of the caller, whatever its state; `state` and `kind` may be given more than once."""
+    found = await services.jobs.jobs(limit=limit, after=from_cursor(TASKS, cursor), states=state, kinds=kind)
+    following = to_cursor(TASKS, found.next) if found.next else None
+    page = Page[Task](
+        items=[Task(**_shown(job, house.resources)) for job in found.items],
+        next_cursor=following,
+    )
+    answer = tagged(request, page)
+    answer.headers.update(link_to_next(request.url.path, limit, following, state=state, kind=kind))
+    return answer
+
+
+@router.get(
+    "/tasks/{task_id}",
+    operation_id="read_my_task",
+    summary="Read one of one's own tasks",
+    responses={
+        **shows(TaskInFull, TASK_IN_FULL, "The task, with what went in and what came out.", "ETag"),
+        **NOT_MODIFIED,
+        **problems(_PATH, *SIGNED_IN, JobNotFound(_ID), _BAD_ID),
+    },
+)
+async def read_my_task(
+    request: Request, house: TheHouse, services: Reading, task_id: TaskId, _: IfNoneMatch = None
+) -> Response:
+    """One task, also long after it ended."""
+    return tagged(request, _in_full(await services.jobs.job(task_id), house.resources))
+
+
+@router.post(
+    "/tasks/{task_id}/cancel",
+    operation_id="cancel_my_task",
+    summary="Cancel one of one's own tasks",
+    responses={
+        **shows(TaskInFull, TASK_IN_FULL, "The task as it is now.", "Idempotency-Replayed"),
+        **problems(
+            f"{_PATH}/cancel",
+            *SIGNED_IN,
+            JobNotFound(_ID),
+            RequestInProgress(),
+            IdempotencyKeyInvalid(),
+            IdempotencyKeyReused(),
+            _BAD_ID,
+        ),
+    },
+)
+async def cancel_my_task(
+    *,
+    request: Request,
+    house: TheHouse,
+    caller: Caller,
+    services: Changing,
+    task_id: TaskId,
+    key: IdempotencyKey = None,
+) -> Response:
+    """A queued task is cancelled at once, a running one is asked to stop; one that has ended stays as it is."""
+
+    async def work() -> Response:
+        return _answer(_in_full(await services.jobs.cancel(task_id), house.resources))
+
+    return await once(request, key, caller, services.idempotency, work)
+
+
+@router.post(
+    "/tasks/{task_id}/retry",
+    operation_id="retry_my_task",
+    summary="Run one of one's own tasks again",
+    status_code=202,
+    responses={
+        **shows(TaskInFull, TASK_IN_FULL, "Queued again.", "Location", "Idempotency-Replayed", status=202),
+        **problems(
+            f"{_PATH}/retry",
+            *SIGNED_IN,
+            JobNotFound(_ID),
+            JobNotRetryable(_ID, "running"),
+            RequestInProgress(),
+            JobTooLarge(cores=4, memory_bytes=2**30, capacity_cores=2, capacity_memory_bytes=3 * 2**30),
+            IdempotencyKeyInvalid(),
+            IdempotencyKeyReused(),
+            _BAD_ID,
+            QuotaReached("waiting tasks", limit=1000, count=1000),
+        ),
+    },
+)
+async def retry_my_task(
+    *,
+    request: Request,
+    house: TheHouse,
+    caller: Caller,
+    services: Changing,
+    task_id: TaskId,
+    key: IdempotencyKey = None,
+) -> Response:
+    """A new attempt of the same task; only a failed or cancelled one can have it."""
+
+    async def work() -> Response:
+        job = await services.jobs.retry(task_id)
+        answer = _answer(_in_full(job, house.resources), status=202)
+        answer.headers["Location"] = f"/api/system/tasks/{job.id}"
+        return answer
+
+    return await once(request, key, caller, services.idempotency, work)
+
+
+@router.get(
+    "/resources",
+    operation_id="read_resources",
+    summary="Read what the machine can give to tasks",
+    responses={
+        **shows(Resources, RESOURCES, "The gauges at this moment.", "ETag"),
+        **NOT_MODIFIED,
+        **problems("/api/system/resources", *SIGNED_IN),
+    },
+)
+async def read_resources(request: Request, house: TheHouse, _: Caller, __: IfNoneMatch = None) -> Response:
+    """The limits of a container count where there are some."""
+    gauges = house.resources.gauges()
+    body = Resources(
+        cpu_percent=gauges.cpu_percent,
+        memory_total_bytes=gauges.memory_total_bytes,
+        memory_available_bytes=gauges.memory_available_bytes,
+        capacity=_share(gauges.capacity),
+        room=_share(gauges.room),
+        waiting=[Waiting(**vars(one)) for one in await house.queue.waiting()],
+    )
+    return tagged(request, body)
+
+
+def _share(demand: domain.Demand) -> Share:
+    return Share(cores=demand.cores, memory_bytes=demand.memory_bytes)
+
+
+def _in_full(job: domain.Job, machine: ResourceMonitor) -> TaskInFull:
+    return TaskInFull(
+        **_shown(job, machine), payload=dict(job.payload), result=None if job.result is None else dict(job.result)
+    )
+
+
+def _shown(job: domain.Job, machine: ResourceMonitor) -> dict[str, Any]:
+    failure = job.failure
+    return {
+        **{name: getattr(job, name) for name in _AS_THEY_ARE},
+        "cores": job.demand.cores,
+        "memory_bytes": job.demand.memory_bytes,
+        "waits_for": machine.can_run(job.demand).reason if job.state == domain.JobState.QUEUED else None,
+        "failure": None if failure is None else Failure(**vars(failure)),
+    }
+
+
+_AS_THEY_ARE: Sequence[str] = (
+    "id",
+    "kind",
+    "state",
+    "priority",
+    "attempts",
+    "max_attempts",
+    "wall_limit_seconds",
+    "cancel_requested_at",
+    "created_at",
+    "queued_at",
+    "started_at",
+    "finished_at",
+    "is_partial",
+)
+
+
+def _answer(task: TaskInFull, *, status: int = 200) -> Response:
+    return Response(task.model_dump_json(), status_code=status, media_type="application/json", headers=PRIVATE)

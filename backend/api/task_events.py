@@ -1,0 +1,149 @@
+"""GET /api/system/task-events as bare ASGI: thousands stay open at once, so each holds as little as it can."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from backend.api.context import context_of
+from backend.api.errors import MethodNotAllowed, problem
+from backend.api.following import Following
+from backend.api.streams import End, Frame, Stream, Streams
+from backend.api.wire import HANG_UP
+from backend.bootstrap import House
+from backend.domain.accounts import Identity
+from backend.domain.errors import InputError, InvalidInput, NotSignedIn, SignInNeeded, TidemarkError
+
+TASK_EVENTS_PATH = "/api/system/task-events"
+METHODS = "GET, HEAD"
+MEDIA_TYPE = "text/event-stream"
+RETRY_MILLISECONDS = 1000
+SIGN_OF_LIFE = b": \n\n"
+LARGEST_EVENT_ID = 2**63 - 1
+_HEADERS = (
+    (b"content-type", MEDIA_TYPE.encode()),
+    (b"cache-control", b"no-store, no-transform"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+class TaskEvents:
+    """The stream of a user's events by server-sent events: replay, then tail, for as long as the caller may listen."""
+
+    def __init__(self, house: House, streams: Streams) -> None:
+        self._house = house
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = context_of(scope)
+        context.route = TASK_EVENTS_PATH
+        if scope["method"] not in METHODS.split(", "):
+            error = MethodNotAllowed(f"{TASK_EVENTS_PATH} answers {METHODS}, not {scope['method']}.")
+            await problem(error, scope, headers={"Allow": METHODS})(scope, receive, send)
+            return
+        try:
+            identity = await self._caller(scope)
+            context.facts["user_id"] = str(identity.user_id)
+            after = _last_event_id(scope)
+            stream = self._streams.enter(identity)
+        except TidemarkError as error:
+            await problem(error, scope)(scope, receive, send)
+            return
+        context.facts["ended"] = End.LEFT
+        watcher = asyncio.create_task(_until_gone(receive, stream))
+        try:
+            await self._tell(stream, Following(self._house, self._streams, stream, after=after), scope, receive, send)
+        finally:
+            watcher.cancel()
+            self._streams.leave(stream, End.LEFT)
+            context.facts["ended"] = stream.end
+
+    async def _tell(self, stream: Stream, following: Following, scope: Scope, receive: Receive, send: Send) -> None:
+        asked_for = following.place
+        try:
+            missed = await following.begin()
+        except TidemarkError as error:
+            await problem(error, scope)(scope, receive, send)
+            return
+        stream.on_end = _hang_up_when_stuck(stream, scope)
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await stream.sending(send(_piece(_greeting(following, asked_for) + _encoded(missed))))
+        while frames := await following.more():
+            await stream.sending(send(_piece(_encoded(frames))))
+        if stream.end not in (End.LEFT, End.TOO_SLOW):
+            await send({"type": "http.response.body", "body": f": ended, {stream.end}\n\n".encode()})
+
+    async def _caller(self, scope: Scope) -> Identity:
+        """By the access token in its header, else by a ticket; a token in the address would end up in logs."""
+        scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+        ticket = _query(scope, "ticket")
+        if scheme.lower() == "bearer" and token.strip():
+            asked = self._house.verifier.verify(token.strip())
+        elif ticket:
+            asked = self._house.identity_of_ticket(ticket)
+        else:
+            raise NotSignedIn("Send an access token as 'Authorization: Bearer <token>', or open it with a ticket.")
+        try:
+            identity = await asked
+        except SignInNeeded:
+            self._house.monitor.token_checked("rejected")
+            raise
+        self._house.monitor.token_checked("accepted")
+        return identity
+
+
+def _greeting(following: Following, asked_for: int | None) -> bytes:
+    """From where the client would resume should nothing more arrive; or that what it has is of no use any more."""
+    place = following.place if asked_for is None or following.began_anew else asked_for
+    if following.began_anew:
+        return f'retry: {RETRY_MILLISECONDS}\nevent: reset\nid: {place}\ndata: {{"type":"reset"}}\n\n'.encode()
+    return f"retry: {RETRY_MILLISECONDS}\nid: {place}\n\n".encode()
+
+
+def _encoded(frames: Sequence[Frame | None]) -> bytes:
+    if len(frames) == 1:
+        return SIGN_OF_LIFE if frames[0] is None else frames[0].sse
+    return b"".join(SIGN_OF_LIFE if frame is None else frame.sse for frame in frames)
+
+
+def _piece(body: bytes) -> dict[str, object]:
+    return {"type": "http.response.body", "body": body, "more_body": True}
+
+
+async def _until_gone(receive: Receive, stream: Stream) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    stream.close(End.LEFT)
+
+
+def _hang_up_when_stuck(stream: Stream, scope: Scope) -> Callable[[], None]:
+    """What a client does not take can't be followed by a farewell."""
+    hang_up: Callable[[], None] | None = scope.get("extensions", {}).get(HANG_UP, {}).get("call")
+
+    def on_end() -> None:
+        if hang_up is not None and (stream.sending_since is not None or stream.end is End.TOO_SLOW):
+            hang_up()
+
+    return on_end
+
+
+def _last_event_id(scope: Scope) -> int | None:
+    for place, text in (
+        ("/header/Last-Event-ID", Headers(scope=scope).get("last-event-id")),
+        ("/query/last_event_id", _query(scope, "last_event_id")),
+    ):
+        if text:
+            if not (len(text) < 20 and text.isascii() and text.isdigit() and int(text) <= LARGEST_EVENT_ID):
+                raise InvalidInput([InputError(pointer=place, detail="Not the id of an event.")])
+            return int(text)
+    return None
+
+
+def _query(scope: Scope, name: str) -> str | None:
+    values = parse_qs(scope.get("query_string", b"").decode("latin-1")).get(name)
+    return values[0] if values else None

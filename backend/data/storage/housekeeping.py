@@ -1,0 +1,35 @@
+"""Rows whose time is over, deleted as the service."""
+
+from typing import TYPE_CHECKING
+
+from backend.domain.events import EVENTS_ARE_KEPT_FOR
+from backend.domain.ports import ANSWERS_ARE_KEPT_FOR
+
+if TYPE_CHECKING:
+    from backend.infrastructure.database import Database
+
+
+class HousekeepingTables:
+    """Housekeeping over the database."""
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+
+    async def forget_old_events(self) -> int:
+        async with self._database.acting_as_service() as connection:
+            done = await connection.execute(
+                "delete from public.task_events where at < now() - $1::interval", EVENTS_ARE_KEPT_FOR
+            )
+        return _count(done)
+
+    async def forget_old_answers(self) -> int:
+        async with self._database.acting_as_service() as connection:
+            done = await connection.execute(
+                "delete from public.idempotency_keys where created_at < now() - $1::interval", ANSWERS_ARE_KEPT_FOR
+            )
+        return _count(done)
+
+
+def _count(done: str) -> int:
+    """Postgres answers 'DELETE 5'."""
+    return int(done.rpartition(" ")[2])

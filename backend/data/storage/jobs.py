@@ -1,0 +1,131 @@
+"""A user's own jobs in Postgres. The connection acts as the user, so row level security narrows every row."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from backend.data.storage.events import event_of
+from backend.domain.events import EventLog
+from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobKind, JobState, NewJob
+from backend.domain.pages import Page, Place
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+class JobTable:
+    """A JobRepository on one connection, inside one transaction."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        self._connection = connection
+
+    async def counts(self) -> JobCounts:
+        row = await self._connection.fetchrow("select queued, running from private.lock_my_tasks()")
+        return JobCounts(queued=row["queued"], running=row["running"]) if row else JobCounts(queued=0, running=0)
+
+    async def submit(self, job: NewJob) -> Job:
+        rules = KINDS[job.kind]
+        row = await self._connection.fetchrow(
+            "select * from private.submit_my_task($1, $2, $3, $4, $5, $6, $7)",
+            job.kind,
+            json.dumps(dict(job.payload)),
+            job.demand.cores,
+            job.demand.memory_bytes,
+            job.priority,
+            rules.max_attempts,
+            rules.wall_limit_seconds,
+        )
+        return job_of(row)
+
+    async def job(self, job_id: UUID) -> Job | None:
+        row = await self._connection.fetchrow("select * from public.tasks where id = $1", job_id)
+        return None if row is None else job_of(row)
+
+    async def jobs(
+        self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
+    ) -> Page[Job]:
+        rows = await self._connection.fetch(
+            """
+            select * from public.tasks
+            where ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+              and (cardinality($4::text[]) = 0 or state = any($4))
+              and (cardinality($5::text[]) = 0 or kind = any($5))
+            order by created_at desc, id desc
+            limit $1
+            """,
+            limit + 1,
+            after and after.at,
+            after and after.id,
+            list(states),
+            list(kinds),
+        )
+        jobs = tuple(job_of(row) for row in rows[:limit])
+        there_is_more = len(rows) > limit
+        return Page(items=jobs, next=Place(at=jobs[-1].created_at, id=jobs[-1].id) if there_is_more else None)
+
+    async def request_cancel(self, job_id: UUID) -> Job | None:
+        await self._connection.execute("select private.cancel_my_task($1)", job_id)
+        return await self.job(job_id)
+
+    async def retry(self, job_id: UUID) -> Job | None:
+        job = await self.job(job_id)
+        if job is None or not await self._connection.fetchval(
+            "select private.retry_my_task($1, $2)", job_id, KINDS[job.kind].max_attempts
+        ):
+            return None
+        return await self.job(job_id)
+
+    async def event_log(self, *, after: int, limit: int) -> EventLog:
+        rows = await self._connection.fetch(
+            """
+            select ids.first_kept_id, ids.last_id, event.user_id, event.id, event.type, event.at, event.task
+            from private.my_event_ids() as ids
+            left join lateral (
+                select user_id, id, type, at, task from public.task_events where id > $1 order by id limit $2
+            ) as event on true
+            order by event.id
+            """,
+            after,
+            limit,
+        )
+        return EventLog(
+            events=tuple(event_of(row) for row in rows if row["id"] is not None),
+            first_kept_id=rows[0]["first_kept_id"],
+            last_id=rows[0]["last_id"],
+        )
+
+
+def job_of(row: "asyncpg.Record | None") -> Job:
+    """The job of a row of the table."""
+    if row is None:
+        raise LookupError("the statement returned no job")
+    return Job(
+        id=row["id"],
+        user_id=row["user_id"],
+        kind=JobKind(row["kind"]),
+        state=JobState(row["state"]),
+        payload=json.loads(row["payload"]),
+        demand=Demand(cores=row["cores"], memory_bytes=row["memory_bytes"]),
+        priority=row["priority"],
+        attempts=row["attempts"],
+        max_attempts=row["max_attempts"],
+        lease_epoch=row["lease_epoch"],
+        wall_limit_seconds=row["wall_limit_seconds"],
+        cancel_requested_at=row["cancel_requested_at"],
+        created_at=row["created_at"],
+        queued_at=row["queued_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        result=_object(row["result"]),
+        failure=_failure(_object(row["failure"])),
+        is_partial=row["is_partial"],
+    )
+
+
+def _object(text: str | None) -> Mapping[str, Any] | None:
+    return None if text is None else json.loads(text)
+
+
+def _failure(facts: Mapping[str, Any] | None) -> JobFailure | None:
+    return None if facts is None else JobFailure(**facts)

@@ -1,0 +1,259 @@
+"""Work that outlives a request: what a job is, the states it may take, and the rules of each kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from backend.domain.errors import JobTooLarge
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing more happens by itself; only a person's retry queues the job again."""
+        return self in (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
+
+    def can_become(self, other: "JobState") -> bool:
+        return other in _MOVES[self]
+
+
+_MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
+    {
+        JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+        # Back to the queue: a lost child, an expired lease, or the hand-back at shutdown.
+        JobState.RUNNING: frozenset({JobState.QUEUED, JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED}),
+        JobState.COMPLETED: frozenset(),
+        # Back to the queue: a person's retry.
+        JobState.FAILED: frozenset({JobState.QUEUED}),
+        JobState.CANCELLED: frozenset({JobState.QUEUED}),
+    }
+)
+
+
+class JobKind(StrEnum):
+    """What a job does; each kind has rules in KINDS."""
+
+    BACKTEST = "backtest"
+    SWEEP = "sweep"
+    OPTIMIZE = "optimize"
+    WALK_FORWARD = "walk_forward"
+    TRAIN = "train"
+    PREDICT = "predict"
+    FETCH = "fetch"
+    IMPORT = "import"
+    EXPORT = "export"
+    GUARD = "guard"
+    SCORE = "score"
+    MAINTAIN = "maintain"
+
+
+class Workplace(StrEnum):
+    """Where a kind of job is done."""
+
+    # A process of its own without database or secrets, which can be killed at any moment.
+    CHILD = "child"
+    # The runner itself, for what needs the network, a key or the database.
+    RUNNER = "runner"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """What a job needs of the machine while it runs, or what the machine has to give."""
+
+    cores: int
+    memory_bytes: int
+
+    def fits(self, room: "Demand") -> bool:
+        return self.cores <= room.cores and self.memory_bytes <= room.memory_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindRules:
+    """How the jobs of one kind are run."""
+
+    workplace: Workplace
+    wall_limit_seconds: int
+    max_attempts: int
+    demand: Demand
+
+
+_MIB = 1024 * 1024
+
+
+def _rules(workplace: Workplace, *, minutes: int, attempts: int, cores: int, mib: int) -> KindRules:
+    return KindRules(
+        workplace=workplace,
+        wall_limit_seconds=minutes * 60,
+        max_attempts=attempts,
+        demand=Demand(cores=cores, memory_bytes=mib * _MIB),
+    )
+
+
+KINDS: Mapping[JobKind, KindRules] = MappingProxyType(
+    {
+        JobKind.BACKTEST: _rules(Workplace.CHILD, minutes=15, attempts=3, cores=1, mib=384),
+        JobKind.SWEEP: _rules(Workplace.CHILD, minutes=60, attempts=3, cores=1, mib=512),
+        JobKind.OPTIMIZE: _rules(Workplace.CHILD, minutes=120, attempts=3, cores=1, mib=512),
+        JobKind.WALK_FORWARD: _rules(Workplace.CHILD, minutes=120, attempts=3, cores=1, mib=512),
+        JobKind.TRAIN: _rules(Workplace.CHILD, minutes=120, attempts=3, cores=1, mib=768),
+        JobKind.PREDICT: _rules(Workplace.CHILD, minutes=15, attempts=3, cores=1, mib=512),
+        JobKind.FETCH: _rules(Workplace.RUNNER, minutes=120, attempts=5, cores=1, mib=128),
+        JobKind.IMPORT: _rules(Workplace.CHILD, minutes=60, attempts=3, cores=1, mib=384),
+        JobKind.EXPORT: _rules(Workplace.CHILD, minutes=30, attempts=3, cores=1, mib=384),
+        JobKind.GUARD: _rules(Workplace.CHILD, minutes=60, attempts=3, cores=1, mib=512),
+        JobKind.SCORE: _rules(Workplace.CHILD, minutes=30, attempts=3, cores=1, mib=384),
+        JobKind.MAINTAIN: _rules(Workplace.RUNNER, minutes=10, attempts=3, cores=1, mib=64),
+    }
+)
+
+LEASE_SECONDS = 30
+HEARTBEAT_SECONDS = 5
+# A minute of waiting counts as much as one step of priority, so that nothing waits for ever.
+SECONDS_A_PRIORITY_STEP = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFailure:
+    """Why a job failed: the cause, the numbers, what to do about it, and the last lines that it wrote."""
+
+    code: str
+    title: str
+    detail: str
+    remedy: str | None = None
+    log_tail: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a running job is; never stored."""
+
+    stage: str
+    percent: float | None = None
+    message: str | None = None
+    eta_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One piece of work as the table has it. Without a user it is the installation's own housekeeping."""
+
+    id: UUID
+    user_id: UUID | None
+    kind: JobKind
+    state: JobState
+    payload: Mapping[str, Any] = field(repr=False)
+    demand: Demand
+    priority: int
+    attempts: int
+    max_attempts: int
+    lease_epoch: int
+    wall_limit_seconds: int
+    cancel_requested_at: datetime | None
+    created_at: datetime
+    queued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: Mapping[str, Any] | None = field(repr=False)
+    failure: JobFailure | None
+    is_partial: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """What a submit adds to the queue."""
+
+    kind: JobKind
+    payload: Mapping[str, Any] = field(repr=False)
+    demand: Demand
+    priority: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobCounts:
+    """How many jobs of a user wait and run."""
+
+    queued: int
+    running: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """How many jobs of a user may wait, and how many may run at once."""
+
+    queued: int
+    running: int
+
+
+DEFAULT_QUOTA = Quota(queued=1_000, running=16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to run a job until then. Another claim of it takes a higher epoch, and this one counts no more."""
+
+    job: Job
+    epoch: int
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renewal:
+    """What a heartbeat learned: until when each lease holds now, which others hold, and which jobs are to stop."""
+
+    until: Mapping[UUID, datetime]
+    lost: frozenset[UUID]
+    cancel_requested: frozenset[UUID]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended for good."""
+
+    state: JobState
+    result: Mapping[str, Any] | None = field(default=None, repr=False)
+    failure: JobFailure | None = None
+    is_partial: bool = False
+
+    @classmethod
+    def completed(cls, result: Mapping[str, Any]) -> "Outcome":
+        return cls(state=JobState.COMPLETED, result=result)
+
+    @classmethod
+    def failed(cls, failure: JobFailure) -> "Outcome":
+        return cls(state=JobState.FAILED, failure=failure)
+
+    @classmethod
+    def cancelled(cls, partial_result: Mapping[str, Any] | None = None) -> "Outcome":
+        return cls(state=JobState.CANCELLED, result=partial_result, is_partial=partial_result is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """How many jobs of a kind wait, and since when the oldest does."""
+
+    kind: JobKind
+    count: int
+    oldest_queued_at: datetime
+
+
+def require_possible(demand: Demand, capacity: Demand) -> None:
+    """Refuse what could never run here, with the numbers."""
+    if not demand.fits(capacity):
+        raise JobTooLarge(
+            cores=demand.cores,
+            memory_bytes=demand.memory_bytes,
+            capacity_cores=capacity.cores,
+            capacity_memory_bytes=capacity.memory_bytes,
+        )

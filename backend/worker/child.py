@@ -1,0 +1,388 @@
+"""One child process as its parent sees it: started, given a job, listened to, watched, and ended."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import psutil
+
+from backend.domain.jobs import JobFailure, Progress
+from backend.worker.process import LARGEST_FRAME_BYTES, frame, length_of
+
+# Asked to stop, told to stop, made to stop: gone within 5 s whatever it does.
+COOPERATION_SECONDS = 3.0
+TERMINATION_SECONDS = 1.0
+# Pings come every 2 s. One that leaves this many unanswered counts as gone, then is.
+UNANSWERED_IS_SILENT = 3
+UNANSWERED_IS_DEAD = 8
+LOG_TAIL_BYTES = 8 * 1024
+LOG_TAIL_LINES = 40
+_LOG_SECONDS = 0.5
+# All that a child inherits. No secret is among them, and a new one can't slip in.
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV")
+
+
+class How(StrEnum):
+    """How a job in a child came to its end."""
+
+    RETURNED = "returned"
+    RAISED = "raised"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    DIED = "died"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """The end of a job in a child, whatever became of the child."""
+
+    how: How
+    result: Mapping[str, Any] | None = field(default=None, repr=False)
+    failure: JobFailure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What a child is told to do, and what it may take."""
+
+    work: str  # "package.module:function"
+    payload: Mapping[str, Any] = field(repr=False)
+    cores: int
+    memory_bytes: int
+    wall_limit_seconds: float
+
+
+class Child:
+    """A process that waits for a job, does it, and waits for the next."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], connection: asyncio.StreamWriter, log: "LogTail", cpus: Sequence[int]
+    ) -> None:
+        """`cpus` are the processors that it may use, the first ones first."""
+        self._process = process
+        self._connection = connection
+        self._log = log
+        self._watched = psutil.Process(process.pid)
+        self._cpus = list(cpus)
+        self._ready = asyncio.Event()
+        self._buried = asyncio.Event()
+        self._unanswered = 0
+        self._was_signalled = False
+        self._job: RunningAssignment | None = None
+        self._hearing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(cls, cpus: Sequence[int] = ()) -> "Child":
+        """Start one on this thread, with whose end the kernel would end it, so it must be the main one."""
+        ours, theirs = socket.socketpair()
+        log_reads, log_writes = os.pipe()
+        log_end = os.fdopen(log_reads, "rb", 0)
+        try:
+            process = _launch(theirs.fileno(), log_writes)
+        except BaseException:
+            ours.close()
+            log_end.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(log_writes)
+        log = LogTail()
+        try:
+            await asyncio.get_running_loop().connect_read_pipe(lambda: log, log_end)
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
+        except BaseException:
+            process.kill()
+            process.wait()
+            log.close()
+            log_end.close()
+            ours.close()
+            raise
+        child = cls(process, writer, log, cpus)
+        child._hearing = asyncio.create_task(child._hear(reader))
+        return child
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._buried.is_set() and self._process.returncode is None
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it can take another job."""
+        return self._ready.is_set() and self.is_alive and not self._was_signalled
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answered one of the latest pings."""
+        return self.is_alive and self._unanswered < UNANSWERED_IS_SILENT
+
+    @property
+    def resident_bytes(self) -> int:
+        """What its job held in memory at the latest look; 0 between jobs."""
+        return self._job.resident_bytes if self._job is not None else 0
+
+    @property
+    def last_words(self) -> str:
+        return self._log.text()
+
+    async def ready(self) -> bool:
+        """Wait until it is warm; False when it died before."""
+        first = [asyncio.create_task(event.wait()) for event in (self._ready, self._buried)]
+        try:
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in first:
+                waiting.cancel()
+        return self.is_fit
+
+    async def gone(self) -> None:
+        await self._buried.wait()
+
+    async def run(self, assignment: Assignment, on_progress: Callable[[Progress], None]) -> Ending:
+        """Do one job to its end. Whatever the job does, this returns: with its result, or with why there is none."""
+        job = self._job = RunningAssignment(assignment, on_progress)
+        self._log.clear()
+        if not self.is_alive:
+            self._end_job(How.DIED, self._failure(How.DIED))
+        self._say(
+            {
+                "do": "run",
+                "work": assignment.work,
+                "payload": assignment.payload,
+                "threads": assignment.cores,
+                "cpus": self._cpus[: assignment.cores],
+            }
+        )
+        too_late = asyncio.get_running_loop().call_later(
+            assignment.wall_limit_seconds, self.end_job_soon, How.TIMED_OUT
+        )
+        try:
+            return await job.ended
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+        finally:
+            too_late.cancel()
+            job.leave_in_peace()
+            self._job = None
+
+    def end_job_soon(self, reason: How = How.CANCELLED) -> None:
+        """Ask the job to stop; after a while terminate, then kill."""
+        job = self._job
+        if job is None or job.ending_soon is not None:
+            return
+        job.reason = reason
+        self._say({"do": "cancel"})
+        job.ending_soon = asyncio.create_task(self._escalate())
+
+    def kill(self, reason: How = How.STOPPED) -> None:
+        """End the process at once, and with it the job that it does."""
+        if self._job is not None and self._job.reason is None:
+            self._job.reason = reason
+        self._signal(signal.SIGKILL)
+
+    def ping(self) -> None:
+        """Ask whether it is there; kill it when it has not answered for long."""
+        if self._unanswered >= UNANSWERED_IS_DEAD:
+            self.kill(How.DIED)
+        elif self._ready.is_set():
+            self._unanswered += 1
+            self._say({"do": "ping"})
+
+    def look_at_memory(self) -> None:
+        """Kill it when its job holds more memory than it was given."""
+        job = self._job
+        if job is None:
+            return
+        with contextlib.suppress(psutil.Error):
+            job.resident_bytes = self._watched.memory_info().rss
+            if job.resident_bytes > job.assignment.memory_bytes:
+                self.kill(How.OUT_OF_MEMORY)
+
+    async def _escalate(self) -> None:
+        await asyncio.sleep(COOPERATION_SECONDS)
+        self._signal(signal.SIGTERM)
+        await asyncio.sleep(TERMINATION_SECONDS)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        self._was_signalled = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def _say(self, message: Mapping[str, Any]) -> None:
+        if not self._connection.is_closing():
+            self._connection.write(frame(dict(message)))
+
+    async def _hear(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while True:
+                length = length_of(await reader.readexactly(4))
+                if length > LARGEST_FRAME_BYTES:
+                    break
+                self._heard(json.loads(await reader.readexactly(length)))
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            await self._bury()
+
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        match message["say"]:
+            case "ready":
+                self._ready.set()
+            case "pong":
+                self._unanswered = 0
+            case "progress" if self._job is not None:
+                self._job.on_progress(
+                    Progress(stage=message["stage"], percent=message["percent"], message=message["message"])
+                )
+            case "done":
+                self._returned(message["result"], is_partial=message["is_partial"])
+            case "raised" if self._job is not None:
+                reason = self._job.reason or How.RAISED
+                self._end_job(reason, self._failure(reason, message))
+
+    def _returned(self, result: Mapping[str, Any], *, is_partial: bool) -> None:
+        reason = self._job.reason if self._job is not None and is_partial else None
+        self._end_job(reason or How.RETURNED, self._failure(reason) if reason else None, result)
+
+    async def _bury(self) -> None:
+        """The line broke: see that the process is gone, take its last words, and tell what became of its job."""
+        self._signal(signal.SIGKILL)
+        await asyncio.to_thread(self._process.wait)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._log.ended.wait(), _LOG_SECONDS)
+        self._connection.close()
+        self._log.close()
+        self._buried.set()
+        if self._job is not None:
+            reason = self._job.reason or How.DIED
+            self._end_job(reason, self._failure(reason))
+
+    def _end_job(self, how: How, failure: JobFailure | None, result: Mapping[str, Any] | None = None) -> None:
+        if self._job is not None and not self._job.ended.done():
+            self._job.ended.set_result(Ending(how=how, failure=failure, result=result))
+
+    def _failure(self, how: How, raised: Mapping[str, Any] | None = None) -> JobFailure | None:
+        if self._job is None:
+            return None
+        assignment, tail = self._job.assignment, self._log.text() or None
+        match how:
+            case How.RAISED if raised is not None:
+                return JobFailure(code=raised["code"], title=raised["title"], detail=raised["detail"], log_tail=tail)
+            case How.OUT_OF_MEMORY:
+                return JobFailure(
+                    code="memory_limit_reached",
+                    title="The task needed more memory than it was given",
+                    detail=f"It held {_mib(self._job.resident_bytes)} of memory; {_mib(assignment.memory_bytes)} "
+                    "were set aside for it.",
+                    remedy="Choose a smaller input: fewer bars, fewer combinations or a longer timeframe.",
+                    log_tail=tail,
+                )
+            case How.TIMED_OUT:
+                return JobFailure(
+                    code="time_limit_reached",
+                    title="The task took too long",
+                    detail=f"It was not done after {assignment.wall_limit_seconds:,.0f} s, the limit for its kind.",
+                    remedy="Choose a smaller input, or split it into several tasks.",
+                    log_tail=tail,
+                )
+            case How.DIED:
+                return JobFailure(
+                    code="worker_died",
+                    title="The process that ran the task died",
+                    detail=self._cause_of_death(),
+                    remedy="Run it again. If it dies again, the last lines of its log say where.",
+                    log_tail=tail,
+                )
+        return None
+
+    def _cause_of_death(self) -> str:
+        code = self._process.returncode
+        if self._unanswered >= UNANSWERED_IS_DEAD:
+            return "It stopped answering and was ended."
+        if code is not None and code < 0:
+            held = f" It held {_mib(self.resident_bytes)} of memory." if code == -signal.SIGKILL else ""
+            return f"It was ended by signal {-code} ({signal.Signals(-code).name}).{held}"
+        return f"It ended by itself with exit code {code}."
+
+
+class RunningAssignment:
+    """The job that a child does now."""
+
+    def __init__(self, assignment: Assignment, on_progress: Callable[[Progress], None]) -> None:
+        self.assignment = assignment
+        self.on_progress = on_progress
+        self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self.ending_soon: asyncio.Task[None] | None = None
+        self.reason: How | None = None
+        self.resident_bytes = 0
+
+    def leave_in_peace(self) -> None:
+        if self.ending_soon is not None:
+            self.ending_soon.cancel()
+
+
+class LogTail(asyncio.Protocol):
+    """The last of what a child prints."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self._bytes = b""
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes = (self._bytes + data)[-LOG_TAIL_BYTES:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()
+
+    def clear(self) -> None:
+        self._bytes = b""
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def text(self) -> str:
+        lines = self._bytes.decode(errors="replace").replace("\x00", "").splitlines()
+        return "\n".join(lines[-LOG_TAIL_LINES:])
+
+
+def _launch(line: int, log: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+        [sys.executable, "-P", "-m", "backend.worker.process", str(line), str(os.getpid())],
+        pass_fds=(line,),
+        env=child_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C is for the parent, which ends its children in order
+    )
+
+
+def child_environment() -> dict[str, str]:
+    """Where to find Python's modules and the ways of the place; nothing else of ours."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUNBUFFERED": "1"}
+
+
+def _mib(count: int) -> str:
+    return f"{count / 1024**2:,.0f} MiB"

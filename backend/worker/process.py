@@ -1,0 +1,229 @@
+"""The child that computes: a process of its own that does one job at a time and knows nothing but the job.
+
+It has no database, no secrets and no framework, and can be killed at any moment. It speaks frames of JSON with its
+parent over one socket. A second thread answers the parent's pings, so native code must let go of the interpreter
+while it computes (numba: `nogil=True`), or the child looks dead.
+
+    python -m backend.worker.process <descriptor of the socket> <parent's pid>
+"""
+
+import contextlib
+import ctypes
+import faulthandler
+import importlib
+import json
+import os
+import queue
+import resource
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+LARGEST_FRAME_BYTES = 64 * 1024 * 1024
+# The server must answer while jobs compute, and when memory runs out it is a job that the kernel should end.
+NICENESS = 5
+OOM_SCORE = 800
+SECONDS_BETWEEN_REPORTS = 0.1
+THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+Message = dict[str, Any]
+Report = Callable[..., None]
+Work = Callable[[Any, Report, Callable[[], bool]], Any]
+
+_LENGTH = struct.Struct(">I")
+
+
+def frame(message: Message) -> bytes:
+    """One message as it travels: its length, then JSON. Refuses NaN, which is no JSON and no result."""
+    body = json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
+    if len(body) > LARGEST_FRAME_BYTES:
+        raise ValueError(f"{len(body):,} bytes are more than the {LARGEST_FRAME_BYTES:,} that a job may hand over")
+    return _LENGTH.pack(len(body)) + body
+
+
+def length_of(head: bytes) -> int:
+    """How many bytes of JSON follow the first four."""
+    (length,) = _LENGTH.unpack(head)
+    return int(length)
+
+
+def main(descriptor: int, parent: int) -> None:
+    _tie_to(parent)
+    _step_back()
+    faulthandler.enable()
+    line = Line(socket.socket(fileno=descriptor))
+    ear = Ear(line)
+    threading.Thread(target=ear.listen, name="ear", daemon=True).start()
+    line.say({"say": "ready"})
+    while True:
+        ear.next_job().do()
+
+
+class Line:
+    """The socket to the parent. When it breaks the parent is gone, and so is the child."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def say(self, message: Message) -> None:
+        self.send(frame(message))
+
+    def send(self, data: bytes) -> None:
+        with self._lock:
+            try:
+                self._connection.sendall(data)
+            except OSError:
+                os._exit(0)
+
+    def hear(self) -> Message:
+        message: Message = json.loads(self._read(length_of(self._read(_LENGTH.size))))
+        return message
+
+    def _read(self, count: int) -> bytes:
+        parts = bytearray()
+        while len(parts) < count:
+            try:
+                part = self._connection.recv(count - len(parts))
+            except OSError:
+                part = b""
+            if not part:
+                os._exit(0)
+            parts += part
+        return bytes(parts)
+
+
+class Ear:
+    """Listens to the parent while the main thread computes."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._jobs: queue.SimpleQueue[RunningJob] = queue.SimpleQueue()
+        self._latest: RunningJob | None = None
+
+    def next_job(self) -> "RunningJob":
+        return self._jobs.get()
+
+    def listen(self) -> None:
+        while True:
+            message = self._line.hear()
+            match message["do"]:
+                case "run":
+                    self._latest = RunningJob(message, self._line)
+                    self._jobs.put(self._latest)
+                case "cancel":
+                    if self._latest is not None:
+                        self._latest.cancelled.set()
+                case "ping":
+                    if self._latest is not None:
+                        self._latest.tell_what_is_left()
+                    self._line.say({"say": "pong"})
+
+
+class RunningJob:
+    """One job from its message to its last word."""
+
+    def __init__(self, message: Message, line: Line) -> None:
+        self._message = message
+        self._line = line
+        self._lock = threading.Lock()
+        self._untold: Message | None = None
+        self._told_at = float("-inf")
+        self._stage: str | None = None
+        self._knows_of_cancel = False
+        self._is_over = False
+        self.cancelled = threading.Event()
+
+    def do(self) -> None:
+        try:
+            _limit_threads(self._message["threads"], self._message["cpus"])
+            result = _find(self._message["work"])(self._message["payload"], self.report, self.is_cancelled)
+            if not isinstance(result, dict):
+                raise TypeError(f"{self._message['work']} returned a {type(result).__name__}, where a dict was due")
+            last_word = frame({"say": "done", "result": result, "is_partial": self._knows_of_cancel})
+        except BaseException as error:  # noqa: BLE001 - whatever a job raises, also SystemExit, is told to the parent
+            traceback.print_exc()
+            last_word = frame({"say": "raised", **_described(error)})
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with self._lock:
+            self._is_over = True
+        self._line.send(last_word)
+
+    def is_cancelled(self) -> bool:
+        """What a job asks between its steps. Once it was told yes, what it returns is partial."""
+        self._knows_of_cancel = self._knows_of_cancel or self.cancelled.is_set()
+        return self._knows_of_cancel
+
+    def report(self, stage: str, percent: float | None = None, message: str = "") -> None:
+        """Say how far the job is. As cheap as a job in a tight loop needs it: most reports replace one another."""
+        with self._lock:
+            self._untold = {"say": "progress", "stage": stage, "percent": percent, "message": message}
+            if stage == self._stage and time.monotonic() - self._told_at < SECONDS_BETWEEN_REPORTS:
+                return
+            self._tell()
+
+    def tell_what_is_left(self) -> None:
+        with self._lock:
+            if self._untold is not None and not self._is_over:
+                self._tell()
+
+    def _tell(self) -> None:
+        if self._untold is not None:
+            self._stage, self._told_at = self._untold["stage"], time.monotonic()
+            self._line.say(self._untold)
+            self._untold = None
+
+
+def _find(path: str) -> Work:
+    module, _, name = path.partition(":")
+    work: Work = getattr(importlib.import_module(module), name)
+    return work
+
+
+def _described(error: BaseException) -> Message:
+    """Errors of the domain speak for themselves; anything else is told by its name."""
+    code, title, detail = (getattr(error, name, None) for name in ("code", "title", "detail"))
+    if isinstance(code, str) and isinstance(title, str) and isinstance(detail, str):
+        return {"code": code, "title": title, "detail": detail}
+    reason = traceback.format_exception_only(type(error), error)[-1].strip()
+    if isinstance(error, MemoryError):
+        return {"code": "out_of_memory", "title": "The job ran out of memory", "detail": reason}
+    return {"code": "unexpected_error", "title": "The job failed", "detail": reason}
+
+
+def _limit_threads(threads: int, cpus: list[int]) -> None:
+    """Libraries that are loaded by the job read these names; the affinity holds for all of them."""
+    os.environ.update(dict.fromkeys(THREAD_SETTINGS, str(threads)))
+    if cpus and sys.platform == "linux":
+        # From outside a machine may take a processor away at any time.
+        with contextlib.suppress(OSError):
+            for thread in os.listdir("/proc/self/task"):
+                os.sched_setaffinity(int(thread), cpus)
+
+
+def _tie_to(parent: int) -> None:
+    """Die with the parent: by the kernel on Linux, elsewhere when the socket breaks."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the parent was gone before the start")
+
+
+def _step_back() -> None:
+    os.nice(NICENESS)
+    # A dump of a job's memory would be large and somebody's.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write(str(OOM_SCORE))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

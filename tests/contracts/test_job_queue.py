@@ -1,0 +1,249 @@
+"""The contract of JobQueue, kept by the fake and by the table in a real Postgres."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from backend.domain.events import EventType
+from backend.domain.jobs import KINDS, Demand, JobKind, JobState, Lease, NewJob, Outcome
+from tests.cluster import FreshDatabase
+from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
+from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, open_tables
+
+MAINTAIN = NewJob(kind=JobKind.MAINTAIN, payload={}, demand=SMALL)
+
+
+async def claimed(sides: Sides) -> Lease:
+    job = await sides.mine.submit(BACKTEST)
+    lease = await sides.queue.claim(job.id, "runner", ROOM)
+    assert lease is not None
+    return lease
+
+
+class JobQueueContract:
+    """What holds for every JobQueue: override `open`."""
+
+    @abstractmethod
+    def open(self) -> AbstractAsyncContextManager[Sides]: ...
+
+    @pytest.fixture
+    async def sides(self) -> AsyncIterator[Sides]:
+        async with self.open() as sides:
+            yield sides
+
+    async def test_claim_takes_a_waiting_job_once(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        lease = await sides.queue.claim(job.id, "one", ROOM)
+        assert lease is not None
+        assert (lease.job.id, lease.job.state, lease.job.payload) == (job.id, JobState.RUNNING, BACKTEST.payload)
+        assert (lease.epoch, lease.job.attempts) == (1, 1)
+        assert lease.job.started_at is not None
+        assert (lease.until - lease.job.started_at).total_seconds() == 30
+        assert await sides.queue.claim(job.id, "two", ROOM) is None
+        assert await sides.queue.claim(None, "two", ROOM) is None
+
+    async def test_nothing_waits_nothing_is_claimed(self, sides: Sides) -> None:
+        assert await sides.queue.claim(None, "runner", ROOM) is None
+        assert await sides.queue.claim(uuid4(), "runner", ROOM) is None
+
+    @pytest.mark.parametrize(
+        "room", [Demand(cores=0, memory_bytes=1024**3), Demand(cores=1, memory_bytes=SMALL.memory_bytes - 1)]
+    )
+    async def test_job_that_does_not_fit_waits(self, sides: Sides, room: Demand) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        assert await sides.queue.claim(job.id, "runner", room) is None
+        assert await sides.queue.claim(None, "runner", room) is None
+        assert await sides.queue.claim(None, "runner", SMALL) is not None
+
+    async def test_smaller_job_of_the_same_user_passes_one_that_does_not_fit(self, sides: Sides) -> None:
+        await sides.mine.submit(replace(BACKTEST, demand=Demand(cores=8, memory_bytes=1)))
+        small = await sides.mine.submit(BACKTEST)
+        lease = await sides.queue.claim(None, "runner", ROOM)
+        assert lease is not None
+        assert lease.job.id == small.id
+
+    async def test_user_with_fewest_running_comes_first(self, sides: Sides) -> None:
+        flood = [await sides.mine.submit(BACKTEST) for _ in range(4)]
+        lone = await sides.others.submit(BACKTEST)
+        order = []
+        for _ in range(5):
+            lease = await sides.queue.claim(None, "runner", ROOM)
+            assert lease is not None
+            order.append(lease.job.id)
+        assert order == [flood[0].id, lone.id, flood[1].id, flood[2].id, flood[3].id]
+
+    async def test_priority_comes_before_age_within_a_minute_a_step(self, sides: Sides) -> None:
+        usual = await sides.mine.submit(BACKTEST)
+        urgent = await sides.mine.submit(replace(BACKTEST, priority=3))
+        low = await sides.mine.submit(replace(BACKTEST, priority=-3))
+        order = []
+        for _ in range(3):
+            lease = await sides.queue.claim(None, "runner", ROOM)
+            assert lease is not None
+            order.append(lease.job.id)
+        assert order == [urgent.id, usual.id, low.id]
+
+    async def test_user_runs_no_more_than_the_quota_at_once(self, sides: Sides) -> None:
+        for _ in range(20):
+            await sides.mine.submit(BACKTEST)
+        leases = [await sides.queue.claim(None, "runner", ROOM) for _ in range(20)]
+        assert sum(lease is not None for lease in leases) == 16
+
+    async def test_finished_job_has_its_result(self, sides: Sides) -> None:
+        lease = await claimed(sides)
+        assert await sides.queue.finish(lease, Outcome.completed({"sharpe": 1.25}))
+        job = await sides.mine.job(lease.job.id)
+        assert job is not None
+        assert (job.state, job.result, job.is_partial) == (JobState.COMPLETED, {"sharpe": 1.25}, False)
+        assert job.finished_at is not None
+        assert [event.type for event in (await sides.mine.event_log(after=2, limit=9)).events] == [
+            EventType.TASK_COMPLETED
+        ]
+
+    async def test_cancelled_job_keeps_what_it_had(self, sides: Sides) -> None:
+        lease = await claimed(sides)
+        assert await sides.queue.finish(lease, Outcome.cancelled({"folds": 2}))
+        job = await sides.mine.job(lease.job.id)
+        assert job is not None
+        assert (job.state, job.result, job.is_partial) == (JobState.CANCELLED, {"folds": 2}, True)
+
+    async def test_job_is_finished_once(self, sides: Sides) -> None:
+        lease = await claimed(sides)
+        assert await sides.queue.finish(lease, Outcome.completed({"run": 1}))
+        assert not await sides.queue.finish(lease, Outcome.completed({"run": 2}))
+        assert not await sides.queue.hand_back(lease)
+        assert await sides.queue.lose(lease, BROKEN) is None
+        job = await sides.mine.job(lease.job.id)
+        assert job is not None
+        assert (job.state, job.result) == (JobState.COMPLETED, {"run": 1})
+        assert (await sides.mine.event_log(after=0, limit=9)).last_id == 3
+
+    async def test_late_finish_of_a_lost_lease_changes_nothing(self, sides: Sides) -> None:
+        late = await claimed(sides)
+        assert await sides.queue.lose(late, BROKEN) == JobState.QUEUED
+        assert not await sides.queue.finish(late, Outcome.completed({"run": "late"}))
+        present = await sides.queue.claim(late.job.id, "another", ROOM)
+        assert present is not None
+        assert (present.epoch, present.job.attempts) == (2, 2)
+        for write in (
+            sides.queue.finish(late, Outcome.completed({"run": "late"})),
+            sides.queue.hand_back(late),
+            sides.queue.lose(late, BROKEN),
+        ):
+            assert not await write
+        assert await sides.queue.finish(present, Outcome.completed({"run": "present"}))
+        job = await sides.mine.job(late.job.id)
+        assert job is not None
+        assert job.result == {"run": "present"}
+
+    async def test_lost_job_fails_when_its_attempts_are_spent(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        states = []
+        for _ in range(KINDS[JobKind.BACKTEST].max_attempts):
+            lease = await sides.queue.claim(job.id, "runner", ROOM)
+            assert lease is not None
+            states.append(await sides.queue.lose(lease, BROKEN))
+        assert states == [JobState.QUEUED, JobState.QUEUED, JobState.FAILED]
+        failed = await sides.mine.job(job.id)
+        assert failed is not None
+        assert (failed.state, failed.failure, failed.attempts) == (JobState.FAILED, BROKEN, 3)
+
+    async def test_lost_job_that_was_to_stop_is_cancelled(self, sides: Sides) -> None:
+        lease = await claimed(sides)
+        await sides.mine.request_cancel(lease.job.id)
+        assert await sides.queue.lose(lease, BROKEN) == JobState.CANCELLED
+        job = await sides.mine.job(lease.job.id)
+        assert job is not None
+        assert (job.state, job.failure) == (JobState.CANCELLED, None)
+
+    async def test_job_handed_back_keeps_its_attempt_and_its_turn(self, sides: Sides) -> None:
+        lease = await claimed(sides)
+        await sides.mine.submit(BACKTEST)
+        assert await sides.queue.hand_back(lease)
+        again = await sides.queue.claim(None, "runner", ROOM)
+        assert again is not None
+        assert (again.job.id, again.job.attempts, again.epoch) == (lease.job.id, 1, 2)
+
+    async def test_job_to_stop_is_not_handed_back(self, sides: Sides) -> None:
+        lease = await claimed(sides)
+        await sides.mine.request_cancel(lease.job.id)
+        assert await sides.queue.hand_back(lease)
+        job = await sides.mine.job(lease.job.id)
+        assert job is not None
+        assert job.state == JobState.CANCELLED
+
+    async def test_renewal_tells_what_was_lost_and_what_is_to_stop(self, sides: Sides) -> None:
+        kept, lost, unwanted = [await claimed(sides) for _ in range(3)]
+        await sides.queue.lose(lost, BROKEN)
+        await sides.mine.request_cancel(unwanted.job.id)
+        renewal = await sides.queue.renew([kept, lost, unwanted])
+        assert renewal.lost == {lost.job.id}
+        assert renewal.cancel_requested == {unwanted.job.id}
+        assert set(renewal.until) == {kept.job.id, unwanted.job.id}
+        assert renewal.until[kept.job.id] >= kept.until
+
+    async def test_nothing_to_renew(self, sides: Sides) -> None:
+        renewal = await sides.queue.renew([])
+        assert (renewal.until, renewal.lost, renewal.cancel_requested) == ({}, frozenset(), frozenset())
+
+    async def test_lease_that_holds_is_not_reaped(self, sides: Sides) -> None:
+        lease = await claimed(sides)
+        assert await sides.queue.reap() == 0
+        assert await sides.queue.finish(lease, Outcome.completed({}))
+
+    async def test_waiting_jobs_are_counted_by_kind(self, sides: Sides) -> None:
+        assert list(await sides.queue.waiting()) == []
+        first = await sides.mine.submit(BACKTEST)
+        await sides.others.submit(BACKTEST)
+        await sides.mine.submit(replace(BACKTEST, kind=JobKind.SWEEP))
+        found = {one.kind: one for one in await sides.queue.waiting()}
+        assert {kind: one.count for kind, one in found.items()} == {JobKind.BACKTEST: 2, JobKind.SWEEP: 1}
+        assert found[JobKind.BACKTEST].oldest_queued_at == first.queued_at
+
+    async def test_housekeeping_is_added_once_and_is_nobodys(self, sides: Sides) -> None:
+        job = await sides.queue.add(MAINTAIN)
+        assert (job.user_id, job.kind, job.state) == (None, JobKind.MAINTAIN, JobState.QUEUED)
+        assert await sides.queue.add(MAINTAIN) == job
+        assert await sides.mine.job(job.id) is None
+        lease = await sides.queue.claim(None, "runner", ROOM)
+        assert lease is not None
+        assert lease.job.id == job.id
+        assert (await sides.queue.add(MAINTAIN)).id == job.id
+        assert await sides.queue.finish(lease, Outcome.completed({"events": 3}))
+        assert (await sides.queue.add(MAINTAIN)).id != job.id
+
+
+class TestFakeJobQueue(JobQueueContract):
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Sides]:
+        tasks = FakeTasks()
+        yield Sides(
+            mine=FakeJobs(uuid4(), tasks),
+            others=FakeJobs(uuid4(), tasks),
+            queue=FakeJobQueue(tasks),
+            feed=FakeEventFeed(tasks),
+        )
+
+    async def test_expired_lease_is_reaped(self) -> None:
+        tasks = FakeTasks()
+        queue, mine = FakeJobQueue(tasks), FakeJobs(uuid4(), tasks)
+        job = await mine.submit(BACKTEST)
+        await queue.claim(job.id, "runner", ROOM)
+        tasks.clock.advance(seconds=31)
+        assert await queue.reap() == 1
+        assert tasks.jobs[job.id].state == JobState.QUEUED
+
+
+class TestJobQueueTable(JobQueueContract):
+    @pytest.fixture(autouse=True)
+    def _on(self, database: FreshDatabase) -> None:
+        self.fresh = database
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Sides]:
+        async with open_tables(self.fresh) as tables:
+            yield await tables.sides()

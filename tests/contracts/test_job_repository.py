@@ -1,0 +1,174 @@
+"""The contract of JobRepository, kept by the fake and by the table in a real Postgres."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import UUID, uuid4
+
+import pytest
+
+from backend.domain.events import EventType
+from backend.domain.jobs import KINDS, JobCounts, JobKind, JobState, NewJob, Outcome
+from tests.cluster import FreshDatabase
+from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
+from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, open_tables
+
+
+class JobRepositoryContract:
+    """What holds for every JobRepository: override `open`."""
+
+    @abstractmethod
+    def open(self) -> AbstractAsyncContextManager[Sides]: ...
+
+    @pytest.fixture
+    async def sides(self) -> AsyncIterator[Sides]:
+        async with self.open() as sides:
+            yield sides
+
+    async def test_submitted_job_waits(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        assert (job.kind, job.state, job.payload, job.demand) == (
+            JobKind.BACKTEST,
+            JobState.QUEUED,
+            BACKTEST.payload,
+            SMALL,
+        )
+        assert (job.attempts, job.max_attempts, job.lease_epoch) == (0, KINDS[JobKind.BACKTEST].max_attempts, 0)
+        assert (job.result, job.failure, job.is_partial) == (None, None, False)
+        assert job.created_at.tzinfo is not None
+        assert await sides.mine.job(job.id) == job
+
+    async def test_jobs_of_others_are_not_there(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        assert await sides.others.job(job.id) is None
+        assert (await sides.others.jobs(limit=10, after=None)).items == ()
+        assert await sides.others.request_cancel(job.id) is None
+        assert await sides.others.retry(job.id) is None
+        assert await sides.mine.job(job.id) == job
+        assert (await sides.others.event_log(after=0, limit=10)).events == ()
+        assert await sides.others.counts() == JobCounts(queued=0, running=0)
+
+    async def test_counts_what_waits_and_runs(self, sides: Sides) -> None:
+        assert await sides.mine.counts() == JobCounts(queued=0, running=0)
+        first = await sides.mine.submit(BACKTEST)
+        for _ in range(2):
+            await sides.mine.submit(BACKTEST)
+        await sides.failed()
+        await sides.queue.claim(first.id, "runner", ROOM)
+        assert await sides.mine.counts() == JobCounts(queued=2, running=1)
+
+    async def test_pages_hold_every_job_once_newest_first(self, sides: Sides) -> None:
+        submitted = [(await sides.mine.submit(BACKTEST)).id for _ in range(5)]
+        seen: list[UUID] = []
+        page = await sides.mine.jobs(limit=2, after=None)
+        seen += [job.id for job in page.items]
+        while page.next:
+            page = await sides.mine.jobs(limit=2, after=page.next)
+            seen += [job.id for job in page.items]
+        assert seen == submitted[::-1]
+
+    async def test_list_is_narrowed_by_state_and_kind(self, sides: Sides) -> None:
+        sweep = await sides.mine.submit(NewJob(kind=JobKind.SWEEP, payload={}, demand=SMALL))
+        failed = await sides.failed()
+
+        async def found(states: list[JobState], kinds: list[JobKind]) -> list[UUID]:
+            return [job.id for job in (await sides.mine.jobs(limit=9, after=None, states=states, kinds=kinds)).items]
+
+        assert await found([JobState.FAILED], []) == [failed.id]
+        assert await found([], [JobKind.SWEEP, JobKind.TRAIN]) == [sweep.id]
+        assert await found([JobState.FAILED, JobState.QUEUED], []) == [failed.id, sweep.id]
+        assert await found([JobState.FAILED], [JobKind.SWEEP]) == []
+
+    async def test_waiting_job_is_cancelled_at_once(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        cancelled = await sides.mine.request_cancel(job.id)
+        assert cancelled is not None
+        assert (cancelled.state, cancelled.attempts) == (JobState.CANCELLED, 0)
+        assert cancelled.finished_at is not None
+        assert await sides.queue.claim(None, "runner", ROOM) is None
+
+    async def test_running_job_is_asked_to_stop_once(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        await sides.queue.claim(job.id, "runner", ROOM)
+        asked = await sides.mine.request_cancel(job.id)
+        assert asked is not None
+        assert (asked.state, asked.finished_at) == (JobState.RUNNING, None)
+        assert asked.cancel_requested_at is not None
+        assert await sides.mine.request_cancel(job.id) == asked
+        assert (await sides.mine.event_log(after=2, limit=9)).last_id == 3
+
+    async def test_ended_job_cannot_be_cancelled(self, sides: Sides) -> None:
+        job = await sides.failed()
+        before = await sides.mine.job(job.id)
+        assert await sides.mine.request_cancel(job.id) == before
+        assert before is not None
+        assert (before.state, before.failure, before.cancel_requested_at) == (JobState.FAILED, BROKEN, None)
+
+    async def test_unknown_job_can_be_neither_cancelled_nor_retried(self, sides: Sides) -> None:
+        assert await sides.mine.request_cancel(uuid4()) is None
+        assert await sides.mine.retry(uuid4()) is None
+
+    async def test_retry_is_a_new_attempt_of_the_same_job(self, sides: Sides) -> None:
+        job = await sides.failed()
+        retried = await sides.mine.retry(job.id)
+        assert retried is not None
+        assert (retried.id, retried.state, retried.attempts) == (job.id, JobState.QUEUED, 1)
+        assert (retried.failure, retried.finished_at, retried.started_at) == (None, None, None)
+        assert retried.max_attempts == 1 + KINDS[JobKind.BACKTEST].max_attempts
+        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        assert lease is not None
+        assert (lease.job.attempts, lease.epoch) == (2, 2)
+
+    async def test_cancelled_job_can_be_retried_and_others_cannot(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        assert await sides.mine.retry(job.id) is None
+        await sides.mine.request_cancel(job.id)
+        retried = await sides.mine.retry(job.id)
+        assert retried is not None
+        assert (retried.state, retried.cancel_requested_at) == (JobState.QUEUED, None)
+        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        assert lease is not None
+        assert await sides.mine.retry(job.id) is None
+        await sides.queue.finish(lease, Outcome.completed({}))
+        assert await sides.mine.retry(job.id) is None
+
+    async def test_log_tells_each_change_in_order(self, sides: Sides) -> None:
+        empty = await sides.mine.event_log(after=0, limit=10)
+        assert (empty.events, empty.first_kept_id, empty.last_id) == ((), 1, 0)
+        assert (empty.continues(0), empty.continues(1)) == (True, False)
+        job = await sides.failed()
+        log = await sides.mine.event_log(after=0, limit=10)
+        assert [event.type for event in log.events] == [
+            EventType.TASK_QUEUED,
+            EventType.TASK_RUNNING,
+            EventType.TASK_FAILED,
+        ]
+        assert [event.id for event in log.events] == [1, 2, 3]
+        assert {event.task["id"] for event in log.events} == {str(job.id)}
+        assert (log.first_kept_id, log.last_id) == (1, 3)
+        assert [event.id for event in (await sides.mine.event_log(after=1, limit=1)).events] == [2]
+        rest = await sides.mine.event_log(after=3, limit=10)
+        assert (rest.events, rest.last_id) == ((), 3)
+
+
+class TestFakeJobs(JobRepositoryContract):
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Sides]:
+        tasks = FakeTasks()
+        yield Sides(
+            mine=FakeJobs(uuid4(), tasks),
+            others=FakeJobs(uuid4(), tasks),
+            queue=FakeJobQueue(tasks),
+            feed=FakeEventFeed(tasks),
+        )
+
+
+class TestJobTable(JobRepositoryContract):
+    @pytest.fixture(autouse=True)
+    def _on(self, database: FreshDatabase) -> None:
+        self.fresh = database
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Sides]:
+        async with open_tables(self.fresh) as tables:
+            yield await tables.sides()

@@ -1,0 +1,327 @@
+"""In-memory twins of the queue. They share one table and, like Postgres, let each user see their own rows alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from backend.domain.events import EventLog, EventType, FeedPlace, TaskEvent
+from backend.domain.jobs import (
+    DEFAULT_QUOTA,
+    KINDS,
+    LEASE_SECONDS,
+    SECONDS_A_PRIORITY_STEP,
+    Demand,
+    Job,
+    JobCounts,
+    JobFailure,
+    JobKind,
+    JobState,
+    Lease,
+    NewJob,
+    Outcome,
+    Renewal,
+    Waiting,
+)
+from backend.domain.pages import Page, Place
+from backend.domain.ports import Admission, MachineGauges
+from tests.fakes import FakeClock
+
+LOST = JobFailure(code="runner_lost", title="Gone", detail="Nothing was heard of it.")
+
+
+@dataclass
+class FakeTasks:
+    """The table that both sides work on, with its events."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    jobs: dict[UUID, Job] = field(default_factory=dict)
+    leases: dict[UUID, datetime] = field(default_factory=dict)
+    events: list[TaskEvent] = field(default_factory=list)
+
+    def add(self, user_id: UUID | None, new: NewJob) -> Job:
+        # Two rows of one instant would have no order.
+        self.clock.advance(microseconds=1)
+        now = self.clock.now()
+        job = Job(
+            id=uuid4(),
+            user_id=user_id,
+            kind=new.kind,
+            state=JobState.QUEUED,
+            payload=dict(new.payload),
+            demand=new.demand,
+            priority=new.priority,
+            attempts=0,
+            max_attempts=KINDS[new.kind].max_attempts,
+            lease_epoch=0,
+            wall_limit_seconds=KINDS[new.kind].wall_limit_seconds,
+            cancel_requested_at=None,
+            created_at=now,
+            queued_at=now,
+            started_at=None,
+            finished_at=None,
+            result=None,
+            failure=None,
+            is_partial=False,
+        )
+        self.jobs[job.id] = job
+        self._tell(job)
+        return job
+
+    def change(self, job: Job, **changes: Any) -> Job:
+        state = changes.get("state", job.state)
+        assert state == job.state or job.state.can_become(state), f"{job.state} cannot become {state}"
+        self.jobs[job.id] = changed = replace(job, **changes)
+        if changed.state != JobState.RUNNING:
+            self.leases.pop(job.id, None)
+        if (changed.state, changed.cancel_requested_at) != (job.state, job.cancel_requested_at):
+            self._tell(changed)
+        return changed
+
+    def end(self, job: Job, state: JobState, **changes: Any) -> Job:
+        return self.change(job, state=state, finished_at=self.clock.now(), **changes)
+
+    def in_state(self, state: JobState) -> list[Job]:
+        return [job for job in self.jobs.values() if job.state == state]
+
+    def events_of(self, user_id: UUID) -> list[TaskEvent]:
+        return [event for event in self.events if event.user_id == user_id]
+
+    def _tell(self, job: Job) -> None:
+        if job.user_id is None:
+            return
+        self.events.append(
+            TaskEvent(
+                id=len(self.events_of(job.user_id)) + 1,
+                user_id=job.user_id,
+                type=EventType(f"task_{job.state}"),
+                at=self.clock.now(),
+                task={"id": str(job.id), "kind": str(job.kind), "state": str(job.state)},
+            )
+        )
+
+
+class FakeJobs:
+    """A JobRepository."""
+
+    def __init__(self, user_id: UUID, tasks: FakeTasks | None = None) -> None:
+        self._user_id = user_id
+        self._tasks = tasks or FakeTasks()
+
+    async def counts(self) -> JobCounts:
+        states = [job.state for job in self._mine()]
+        return JobCounts(queued=states.count(JobState.QUEUED), running=states.count(JobState.RUNNING))
+
+    async def submit(self, job: NewJob) -> Job:
+        return self._tasks.add(self._user_id, job)
+
+    async def job(self, job_id: UUID) -> Job | None:
+        return next((job for job in self._mine() if job.id == job_id), None)
+
+    async def jobs(
+        self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
+    ) -> Page[Job]:
+        found = [
+            job
+            for job in sorted(self._mine(), key=lambda job: (job.created_at, job.id), reverse=True)
+            if (after is None or (job.created_at, job.id) < (after.at, after.id))
+            and (not states or job.state in states)
+            and (not kinds or job.kind in kinds)
+        ]
+        items = tuple(found[:limit])
+        return Page(items=items, next=Place(at=items[-1].created_at, id=items[-1].id) if len(found) > limit else None)
+
+    async def request_cancel(self, job_id: UUID) -> Job | None:
+        job = await self.job(job_id)
+        if job is None or job.state.is_final or job.cancel_requested_at is not None:
+            return job
+        now = self._tasks.clock.now()
+        if job.state == JobState.QUEUED:
+            return self._tasks.end(job, JobState.CANCELLED, cancel_requested_at=now)
+        return self._tasks.change(job, cancel_requested_at=now)
+
+    async def retry(self, job_id: UUID) -> Job | None:
+        job = await self.job(job_id)
+        if job is None or job.state not in (JobState.FAILED, JobState.CANCELLED):
+            return None
+        return self._tasks.change(
+            job,
+            state=JobState.QUEUED,
+            queued_at=self._tasks.clock.now(),
+            max_attempts=job.attempts + KINDS[job.kind].max_attempts,
+            started_at=None,
+            finished_at=None,
+            cancel_requested_at=None,
+            result=None,
+            failure=None,
+            is_partial=False,
+        )
+
+    async def event_log(self, *, after: int, limit: int) -> EventLog:
+        events = self._tasks.events_of(self._user_id)
+        return EventLog(
+            events=tuple(event for event in events if event.id > after)[:limit],
+            first_kept_id=1,
+            last_id=len(events),
+        )
+
+    def _mine(self) -> list[Job]:
+        return [job for job in self._tasks.jobs.values() if job.user_id == self._user_id]
+
+
+class FakeJobQueue:
+    """A JobQueue."""
+
+    def __init__(self, tasks: FakeTasks, *, most_running_per_user: int = DEFAULT_QUOTA.running) -> None:
+        self._tasks = tasks
+        self._most_running_per_user = most_running_per_user
+
+    async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:
+        fitting = [
+            job
+            for job in self._tasks.in_state(JobState.QUEUED)
+            if job_id in (None, job.id)
+            and job.demand.fits(room)
+            and self._running_of(job.user_id) < self._most_running_per_user
+        ]
+        if not fitting:
+            return None
+        job = min(fitting, key=lambda job: (self._running_of(job.user_id), _turn(job), job.id))
+        until = self._tasks.clock.now() + timedelta(seconds=LEASE_SECONDS)
+        self._tasks.leases[job.id] = until
+        claimed = self._tasks.change(
+            job,
+            state=JobState.RUNNING,
+            attempts=job.attempts + 1,
+            lease_epoch=job.lease_epoch + 1,
+            started_at=self._tasks.clock.now(),
+        )
+        return Lease(job=claimed, epoch=claimed.lease_epoch, until=until)
+
+    async def renew(self, leases: Sequence[Lease]) -> Renewal:
+        held = [job for lease in leases if (job := self._held(lease))]
+        until = self._tasks.clock.now() + timedelta(seconds=LEASE_SECONDS)
+        self._tasks.leases.update({job.id: until for job in held})
+        return Renewal(
+            until={job.id: until for job in held},
+            lost=frozenset(lease.job.id for lease in leases) - {job.id for job in held},
+            cancel_requested=frozenset(job.id for job in held if job.cancel_requested_at is not None),
+        )
+
+    async def finish(self, lease: Lease, outcome: Outcome) -> bool:
+        job = self._held(lease)
+        if job is None:
+            return False
+        self._tasks.end(
+            job, outcome.state, result=outcome.result, failure=outcome.failure, is_partial=outcome.is_partial
+        )
+        return True
+
+    async def hand_back(self, lease: Lease) -> bool:
+        job = self._held(lease)
+        if job is None:
+            return False
+        if job.cancel_requested_at is not None:
+            self._tasks.end(job, JobState.CANCELLED, attempts=job.attempts - 1)
+        else:
+            self._tasks.change(job, state=JobState.QUEUED, attempts=job.attempts - 1)
+        return True
+
+    async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
+        job = self._held(lease)
+        return None if job is None else self._give_up(job, failure)
+
+    async def reap(self) -> int:
+        now = self._tasks.clock.now()
+        expired = [self._tasks.jobs[job_id] for job_id, until in self._tasks.leases.items() if until < now]
+        for job in expired:
+            self._give_up(job, LOST)
+        return len(expired)
+
+    async def waiting(self) -> Sequence[Waiting]:
+        queued = self._tasks.in_state(JobState.QUEUED)
+        return [
+            Waiting(
+                kind=kind,
+                count=sum(job.kind == kind for job in queued),
+                oldest_queued_at=min(job.queued_at for job in queued if job.kind == kind),
+            )
+            for kind in {job.kind for job in queued}
+        ]
+
+    async def add(self, job: NewJob) -> Job:
+        for known in self._tasks.jobs.values():
+            if known.user_id is None and known.kind == job.kind and not known.state.is_final:
+                return known
+        return self._tasks.add(None, job)
+
+    def _running_of(self, user_id: UUID | None) -> int:
+        return sum(job.user_id == user_id for job in self._tasks.in_state(JobState.RUNNING))
+
+    def _held(self, lease: Lease) -> Job | None:
+        job = self._tasks.jobs.get(lease.job.id)
+        is_held = job is not None and job.state == JobState.RUNNING and job.lease_epoch == lease.epoch
+        return job if is_held else None
+
+    def _give_up(self, job: Job, failure: JobFailure) -> JobState:
+        if job.cancel_requested_at is not None:
+            return self._tasks.end(job, JobState.CANCELLED).state
+        if job.attempts >= job.max_attempts:
+            return self._tasks.end(job, JobState.FAILED, failure=failure).state
+        return self._tasks.change(job, state=JobState.QUEUED, queued_at=self._tasks.clock.now()).state
+
+
+class FakeEventFeed:
+    """An EventFeed; every change is a transaction of its own."""
+
+    def __init__(self, tasks: FakeTasks) -> None:
+        self._tasks = tasks
+
+    async def of_users(self, after: Mapping[UUID, int], *, limit: int) -> Sequence[TaskEvent]:
+        return [
+            event
+            for user_id in sorted(after)
+            for event in [one for one in self._tasks.events_of(user_id) if one.id > after[user_id]][:limit]
+        ]
+
+    async def since(self, place: FeedPlace | None, *, limit: int) -> tuple[Sequence[TaskEvent], FeedPlace]:
+        nobody = UUID(int=0)
+        if place is None:
+            return [], FeedPlace(transaction=len(self._tasks.events), user_id=nobody, event_id=0)
+        events = self._tasks.events[place.transaction :][:limit]
+        return events, FeedPlace(transaction=place.transaction + len(events), user_id=nobody, event_id=0)
+
+
+class FakeMachine:
+    """A ResourceMonitor of a machine that does nothing else."""
+
+    def __init__(self, *, cores: int = 4, memory_bytes: int = 4 * 1024**3) -> None:
+        self._all = Demand(cores=cores, memory_bytes=memory_bytes)
+
+    def capacity(self) -> Demand:
+        return self._all
+
+    def room(self) -> Demand:
+        return self._all
+
+    def can_run(self, demand: Demand) -> Admission:
+        fits = demand.fits(self._all)
+        return Admission(is_granted=fits, reason=None if fits else "The machine is smaller than that.")
+
+    def hold(self, demand: Demand, used: Callable[[], int] = lambda: 0) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def gauges(self) -> MachineGauges:
+        return MachineGauges(
+            cpu_percent=12.5,
+            memory_total_bytes=2 * self._all.memory_bytes,
+            memory_available_bytes=self._all.memory_bytes,
+            capacity=self._all,
+            room=self._all,
+        )
+
+
+def _turn(job: Job) -> datetime:
+    return job.queued_at - timedelta(seconds=SECONDS_A_PRIORITY_STEP * job.priority)

@@ -1,0 +1,84 @@
+"""A runner in a process of its own, for tests that kill it; it can kill itself at a named step of its first job.
+
+python -m tests.integration.runner_process <app_worker's dsn> <app_api's dsn> [claimed|computed|written]
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from backend.data.storage.job_queue import JobQueueTable
+from backend.domain.jobs import Demand, Lease, Outcome, Renewal
+from backend.infrastructure.database import Database
+from backend.infrastructure.event_bus import PostgresEventBus
+from backend.infrastructure.monitoring import Monitor
+from backend.infrastructure.resource_manager import Memory, ResourceManager
+from backend.worker.children import Children
+from backend.worker.runner import Runner
+from backend.worker.running import Workshop
+from tests.integration.works import WORKS
+
+GIB = 1024**3
+
+
+class Deadly(JobQueueTable):
+    """A queue whose runner dies at a step."""
+
+    def __init__(self, database: Database, step: str) -> None:
+        super().__init__(database)
+        self._step = step
+
+    async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:
+        lease = await super().claim(job_id, runner_id, room)
+        if lease is not None:
+            print("claimed", lease.job.id, flush=True)  # noqa: T201 - the test reads it
+            self._die_at("claimed")
+        return lease
+
+    async def finish(self, lease: Lease, outcome: Outcome) -> bool:
+        self._die_at("computed")
+        is_written = await super().finish(lease, outcome)
+        print("written" if is_written else "refused", lease.job.id, flush=True)  # noqa: T201 - the test reads it
+        self._die_at("written")
+        return is_written
+
+    async def renew(self, leases: Sequence[Lease]) -> Renewal:
+        renewal = await super().renew(leases)
+        for job_id in renewal.lost:
+            print("lost", job_id, flush=True)  # noqa: T201 - the test reads it
+        return renewal
+
+    def _die_at(self, step: str) -> None:
+        if step == self._step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def main(worker_dsn: str, api_dsn: str, step: str = "") -> None:
+    database, bus = Database(worker_dsn), PostgresEventBus(api_dsn)
+    await database.open()
+    await bus.open()
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    runner = Runner(
+        queue=Deadly(database, step),
+        bus=bus,
+        resources=ResourceManager(cores=2, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB)),
+        workshop=Workshop(children=Children(2), works=WORKS, handlers={}),
+        meter=Monitor(),
+        heartbeat_seconds=0.3,
+    )
+    await runner.open()
+    print("open", flush=True)  # noqa: T201 - the test reads it
+    await stop.wait()
+    await runner.close()
+    await bus.close()
+    await database.close()
+
+
+if __name__ == "__main__":
+    arguments: list[Any] = sys.argv[1:]
+    asyncio.run(main(*arguments))

@@ -1,0 +1,366 @@
+"""The runner over a real Postgres and real children, in this process: jobs, faults, cancel, shutdown."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psutil
+import pytest
+
+from backend.data.storage.housekeeping import HousekeepingTables
+from backend.domain.events import PROGRESS_CHANNEL
+from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome
+from backend.domain.ports import JobHandler, JobRepository
+from backend.infrastructure.event_bus import PostgresEventBus
+from backend.infrastructure.monitoring import Monitor
+from backend.infrastructure.resource_manager import Memory, ResourceManager
+from backend.worker.children import Children
+from backend.worker.handlers import Maintain
+from backend.worker.runner import Runner
+from backend.worker.running import Workshop
+from tests.cluster import FreshDatabase
+from tests.integration.test_children import until
+from tests.integration.works import WORKS
+from tests.job_tables import Tables, open_tables
+
+GIB = 1024**3
+MIB = 1024**2
+SMALL = Demand(cores=1, memory_bytes=128 * MIB)
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """A queue, its bus, and runners over them."""
+
+    tables: Tables
+    bus: PostgresEventBus
+    mine: JobRepository
+    me: UUID
+
+    @asynccontextmanager
+    async def runner(
+        self, *, cores: int = 2, handlers: Mapping[JobKind, JobHandler] | None = None, **settings: float
+    ) -> AsyncIterator[Runner]:
+        runner = Runner(
+            queue=self.tables.queue,
+            bus=self.bus,
+            resources=ResourceManager(cores=cores, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB)),
+            workshop=Workshop(children=Children(cores), works=WORKS, handlers=handlers or {}),
+            meter=Monitor(),
+            **settings,
+        )
+        await runner.open()
+        try:
+            yield runner
+        finally:
+            await runner.close()
+
+    async def submit(self, kind: JobKind = JobKind.BACKTEST, demand: Demand = SMALL, **payload: Any) -> Job:
+        return await self.mine.submit(NewJob(kind=kind, payload=payload, demand=demand))
+
+    async def job(self, job: Job) -> Job:
+        found = await self.mine.job(job.id)
+        assert found is not None
+        return found
+
+    async def becomes(self, job: Job, state: JobState, *, seconds: float = 20) -> Job:
+        deadline = time.monotonic() + seconds
+        while (found := await self.job(job)).state != state:
+            assert time.monotonic() < deadline, f"{found.state}, not {state}: {found.failure}"
+            await asyncio.sleep(0.02)
+        return found
+
+    async def events_of(self, job: Job) -> list[str]:
+        log = await self.mine.event_log(after=0, limit=1000)
+        return [event.type.removeprefix("task_") for event in log.events if event.task["id"] == str(job.id)]
+
+    async def kept_answers(self) -> list[str]:
+        async with self.tables.worker.acting_as_service() as connection:
+            return [row["key"] for row in await connection.fetch("select key from public.idempotency_keys")]
+
+    async def expire_leases(self) -> None:
+        await self.tables.execute(
+            "update public.tasks set leased_until = now() - interval '1 s' where state = 'running'"
+        )
+
+
+@pytest.fixture
+async def house(database: FreshDatabase) -> AsyncIterator[House]:
+    async with open_tables(database) as tables:
+        bus = PostgresEventBus(database.dsn("app_api"))
+        await bus.open()
+        me = await database.add_user()
+        try:
+            yield House(tables=tables, bus=bus, mine=tables.of(me), me=me)
+        finally:
+            await bus.close()
+
+
+async def test_a_submitted_job_is_run_once_with_its_result_and_events(house: House) -> None:
+    async with house.runner():
+        job = await house.submit(JobKind.PREDICT, symbol="BTC/USDT")
+        done = await house.becomes(job, JobState.COMPLETED)
+        assert done.result is not None
+        assert done.result["symbol"] == "BTC/USDT"
+        assert (done.attempts, done.lease_epoch, done.is_partial) == (1, 1, False)
+        assert await house.events_of(job) == ["queued", "running", "completed"]
+
+
+async def test_jobs_that_waited_before_the_runner_came_are_run(house: House) -> None:
+    jobs = [await house.submit(JobKind.PREDICT, number=number) for number in range(20)]
+    async with house.runner():
+        for job in jobs:
+            done = await house.becomes(job, JobState.COMPLETED)
+            assert done.attempts == 1
+
+
+async def test_no_more_jobs_run_at_once_than_there_are_cores(house: House) -> None:
+    for _ in range(6):
+        await house.submit(steps=4, pause=0.05)
+    async with house.runner(cores=2) as runner:
+        most = 0
+        while (counts := await house.mine.counts()).queued or counts.running:
+            most = max(most, sum(running._child is not None for running in runner._running.values()))
+            await asyncio.sleep(0.02)
+        assert most == 2
+
+
+async def test_a_killed_child_means_a_second_attempt_and_one_result(house: House) -> None:
+    async with house.runner() as runner:
+        other = await house.submit(steps=30, pause=0.05)
+        job = await house.submit(steps=30, pause=0.05)
+        await house.becomes(job, JobState.RUNNING)
+        os.kill(await pid_of(runner, job), signal.SIGKILL)
+        done = await house.becomes(job, JobState.COMPLETED)
+        assert done.result == {"counted": 30}
+        assert done.attempts == 2
+        assert await house.events_of(job) == ["queued", "running", "queued", "running", "completed"]
+        assert (await house.becomes(other, JobState.COMPLETED)).attempts == 1
+
+
+async def test_a_job_that_always_kills_its_child_fails_after_its_attempts(house: House) -> None:
+    async with house.runner():
+        job = await house.submit(JobKind.GUARD, how="SIGSEGV")
+        failed = await house.becomes(job, JobState.FAILED)
+        assert failed.attempts == failed.max_attempts == 3
+        assert failed.failure is not None
+        assert "SIGSEGV" in failed.failure.detail
+        assert "the last line before the end" in str(failed.failure.log_tail)
+
+
+async def test_a_job_that_allocates_without_end_fails_alone_with_its_numbers(house: House) -> None:
+    async with house.runner():
+        other = await house.submit(steps=20, pause=0.05)
+        hog = await house.submit(JobKind.SWEEP)
+        failed = await house.becomes(hog, JobState.FAILED)
+        assert failed.failure is not None
+        assert failed.failure.code == "memory_limit_reached"
+        assert "128 MiB were set aside" in failed.failure.detail
+        assert failed.attempts == 1
+        assert (await house.becomes(other, JobState.COMPLETED)).attempts == 1
+
+
+async def test_an_error_in_a_job_is_final(house: House) -> None:
+    async with house.runner():
+        failed = await house.becomes(await house.submit(JobKind.EXPORT, divisor=0), JobState.FAILED)
+        assert failed.failure is not None
+        assert failed.failure.detail == "ZeroDivisionError: division by zero"
+        assert failed.attempts == 1
+
+
+async def test_a_result_that_the_database_refuses_fails_the_job(house: House) -> None:
+    async with house.runner():
+        failed = await house.becomes(await house.submit(JobKind.SCORE), JobState.FAILED)
+        assert failed.failure is not None
+        assert failed.failure.code == "result_not_storable"
+
+
+async def test_a_kind_that_nothing_here_does_fails_with_words(house: House) -> None:
+    async with house.runner():
+        failed = await house.becomes(await house.submit(JobKind.TRAIN), JobState.FAILED)
+        assert failed.failure is not None
+        assert failed.failure.code == "kind_not_available"
+
+
+async def test_a_cancelled_job_keeps_what_it_had(house: House) -> None:
+    async with house.runner():
+        job = await house.submit(steps=1000, pause=0.02)
+        await house.becomes(job, JobState.RUNNING)
+        await asyncio.sleep(0.2)
+        await house.mine.request_cancel(job.id)
+        cancelled = await house.becomes(job, JobState.CANCELLED, seconds=1)
+        assert cancelled.is_partial
+        assert cancelled.result is not None
+        assert cancelled.result["counted"] > 0
+
+
+async def test_a_job_that_ignores_its_cancel_is_gone_within_five_seconds(house: House) -> None:
+    async with house.runner() as runner:
+        job = await house.submit(JobKind.OPTIMIZE)
+        await house.becomes(job, JobState.RUNNING)
+        pid = await pid_of(runner, job)
+        await asyncio.sleep(0.2)
+        await house.mine.request_cancel(job.id)
+        cancelled = await house.becomes(job, JobState.CANCELLED, seconds=5)
+        assert cancelled.result is None
+        assert not psutil.pid_exists(pid)
+        await house.becomes(await house.submit(JobKind.PREDICT), JobState.COMPLETED)
+
+
+async def test_a_cancel_that_no_hint_told_of_is_heard_with_the_heartbeat(house: House) -> None:
+    async with house.runner(heartbeat_seconds=0.2):
+        job = await house.submit(steps=1000, pause=0.02)
+        await house.becomes(job, JobState.RUNNING)
+        await house.bus.close()
+        await house.mine.request_cancel(job.id)
+        await house.becomes(job, JobState.CANCELLED, seconds=3)
+
+
+async def test_jobs_are_found_without_any_hint(house: House) -> None:
+    async with house.runner():
+        await house.bus.close()
+        await house.becomes(await house.submit(JobKind.PREDICT), JobState.COMPLETED, seconds=5)
+
+
+async def test_a_long_job_keeps_its_lease(house: House) -> None:
+    async with house.runner(heartbeat_seconds=0.2):
+        job = await house.submit(steps=40, pause=0.05)
+        await house.becomes(job, JobState.RUNNING)
+        for _ in range(3):
+            await house.tables.execute("update public.tasks set leased_until = now() + interval '0.5 s'")
+            await asyncio.sleep(0.4)
+        assert (await house.becomes(job, JobState.COMPLETED)).attempts == 1
+
+
+async def test_a_silent_child_gets_no_lease_and_the_job_runs_elsewhere(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.worker.children.PING_SECONDS", 0.05)
+    async with house.runner(heartbeat_seconds=0.2) as runner:
+        job = await house.submit(steps=20, pause=0.05)
+        await house.becomes(job, JobState.RUNNING)
+        os.kill(await pid_of(runner, job), signal.SIGSTOP)
+        done = await house.becomes(job, JobState.COMPLETED)
+        assert done.attempts == 2
+        assert (await house.events_of(job)).count("completed") == 1
+
+
+async def test_what_is_written_under_a_lost_lease_changes_nothing(house: House) -> None:
+    async with house.runner(heartbeat_seconds=0.2) as runner:
+        job = await house.submit(steps=200, pause=0.05)
+        await house.becomes(job, JobState.RUNNING)
+        old: Lease = runner._running[job.id].lease
+        await house.expire_leases()
+        await house.tables.queue.reap()
+        second = await house.tables.queue.claim(job.id, "another runner", Demand(cores=9, memory_bytes=GIB))
+        # Either this runner or the other has it by now, under a higher epoch.
+        assert not await house.tables.queue.finish(old, Outcome.completed({"counted": -1}))
+        await until(lambda: job.id not in runner._running or runner._running[job.id].lease.epoch > old.epoch)
+        if second is not None:
+            assert await house.tables.queue.finish(second, Outcome.completed({"counted": 7}))
+            assert (await house.becomes(job, JobState.COMPLETED)).result == {"counted": 7}
+
+
+async def test_at_shutdown_short_jobs_finish_and_long_ones_go_back(house: House) -> None:
+    async with house.runner(grace_seconds=2.0):
+        short, long = await house.submit(steps=20, pause=0.05), await house.submit(steps=1000, pause=0.05)
+        waiting = await house.submit(JobKind.PREDICT)
+        await house.becomes(short, JobState.RUNNING)
+        await house.becomes(long, JobState.RUNNING)
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
+    assert (await house.job(short)).state == JobState.COMPLETED
+    back = await house.job(long)
+    assert (back.state, back.attempts) == (JobState.QUEUED, 0)
+    assert (await house.job(waiting)).state == JobState.QUEUED
+    assert not any("backend.worker.process" in child.cmdline() for child in psutil.Process().children())
+
+
+async def test_progress_is_told_over_the_bus_with_the_time_to_go(house: House) -> None:
+    heard: list[dict[str, Any]] = []
+
+    async def listen() -> None:
+        async for message in house.bus.subscribe(PROGRESS_CHANNEL):
+            if message.payload is not None:
+                heard.append(json.loads(message.payload))
+
+    listening = asyncio.create_task(listen())
+    async with house.runner():
+        job = await house.submit(steps=40, pause=0.05)
+        await house.becomes(job, JobState.COMPLETED)
+    listening.cancel()
+    assert 5 <= len(heard) <= 12
+    last = heard[-1]
+    assert (last["user_id"], last["task"]["id"]) == (str(house.me), str(job.id))
+    assert last["task"]["stage"] == "counting"
+    assert last["task"]["percent"] > 50
+    assert 0 < last["task"]["eta_seconds"] < 2
+
+
+async def test_a_flood_of_one_user_delays_another_by_one_job_at_most(house: House) -> None:
+    flood = [await house.submit(steps=4, pause=0.05) for _ in range(30)]
+    other = house.tables.of(await house.tables.fresh.add_user())
+    async with house.runner(cores=1):
+        await asyncio.sleep(0.5)
+        job = await other.submit(NewJob(kind=JobKind.PREDICT, payload={}, demand=SMALL))
+        await until_async(lambda: ended(other, job), seconds=3)
+    states = [(await house.job(one)).state for one in flood]
+    assert states.count(JobState.QUEUED) > 10
+
+
+async def test_two_runners_run_each_job_once(house: House) -> None:
+    jobs = [await house.submit(JobKind.PREDICT) for _ in range(40)]
+    async with house.runner(), house.runner():
+        for job in jobs:
+            assert (await house.becomes(job, JobState.COMPLETED)).attempts == 1
+            assert await house.events_of(job) == ["queued", "running", "completed"]
+
+
+async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House) -> None:
+    async with house.runner(handlers={JobKind.MAINTAIN: Maintain(HousekeepingTables(house.tables.worker))}):
+        done = await house.becomes(await house.submit(JobKind.PREDICT), JobState.COMPLETED)
+        await house.tables.execute(
+            "update public.task_events set at = now() - interval '7 days 1 minute' where type = 'task_queued'"
+        )
+        for key, hours in (("old", 25), ("young", 23)):
+            await house.tables.execute(
+                "insert into public.idempotency_keys (user_id, key, method, path, body_hash, created_at)"
+                " values ($1, $2, 'POST', '/', '', now() - make_interval(hours => $3))",
+                house.me,
+                key,
+                hours,
+            )
+        job = await house.tables.queue.add(NewJob(kind=JobKind.MAINTAIN, payload={}, demand=SMALL))
+
+        async def is_done() -> bool:
+            return await house.tables.queue.add(NewJob(kind=JobKind.MAINTAIN, payload={}, demand=SMALL)) != job
+
+        await until_async(is_done)
+        assert await house.events_of(done) == ["running", "completed"]
+        assert await house.kept_answers() == ["young"]
+
+
+async def pid_of(runner: Runner, job: Job) -> int:
+    await until(lambda: job.id in runner._running and runner._running[job.id]._child is not None)
+    child = runner._running[job.id]._child
+    assert child is not None
+    return child.pid
+
+
+async def ended(jobs: JobRepository, job: Job) -> bool:
+    found = await jobs.job(job.id)
+    return found is not None and found.state.is_final
+
+
+async def until_async(holds: Callable[[], Any], *, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not await holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.02)

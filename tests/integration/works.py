@@ -1,0 +1,107 @@
+"""Jobs that tests give to child processes: well behaved ones, and every kind of bad one."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from backend.domain.jobs import JobKind
+
+# Each kind stands for a way to behave.
+WORKS = {
+    JobKind.BACKTEST: "tests.integration.works:count",
+    JobKind.SWEEP: "tests.integration.works:allocate",
+    JobKind.OPTIMIZE: "tests.integration.works:ignore_everything",
+    JobKind.GUARD: "tests.integration.works:crash",
+    JobKind.PREDICT: "tests.integration.works:echo",
+    JobKind.EXPORT: "tests.integration.works:raise_error",
+    JobKind.SCORE: "tests.integration.works:return_nul",
+}
+
+Report = Callable[..., None]
+IsCancelled = Callable[[], bool]
+
+
+def echo(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    return {**payload, "pid": os.getpid()}
+
+
+def look_around(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    return {
+        "environment": dict(os.environ),
+        "cpus": len(os.sched_getaffinity(0)),
+        "niceness": os.nice(0),
+        "modules": sorted(name for name in sys.modules if name.split(".")[0] in ("asyncpg", "fastapi", "loguru")),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+    }
+
+
+def count(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """Count to a number, with a pause at each step, and leave a mark in a file at each start."""
+    if "marks" in payload:
+        with Path(payload["marks"]).open("a") as marks:
+            marks.write(f"{payload.get('name', 'job')} {os.getpid()}\n")
+    steps, pause = payload.get("steps", 10), payload.get("pause", 0.05)
+    for step in range(steps):
+        report("counting", 100 * step / steps, f"step {step}")
+        time.sleep(pause)
+        if is_cancelled():
+            return {"counted": step}
+    return {"counted": steps}
+
+
+def report_much(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    end = time.monotonic() + payload["seconds"]
+    number = 0
+    while time.monotonic() < end:
+        number += 1
+        report("hurrying", 50.0, f"report {number}")
+    return {"reports": number}
+
+
+def allocate(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    held: list[bytes] = []
+    while True:
+        print(f"holding {len(held) * 16} MiB", flush=True)  # noqa: T201 - what is caught of it is tested
+        held.append(b"\x01" * (16 * 1024 * 1024))
+        time.sleep(payload.get("pause", 0.005))
+
+
+def ignore_everything(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """Deaf to the flag and to SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    report("ignoring")
+    while True:
+        time.sleep(0.05)
+
+
+def raise_error(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    print("about to divide", flush=True)  # noqa: T201 - what is caught of it is tested
+    return {"never": 1 / payload["divisor"]}
+
+
+def crash(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    print("the last line before the end", flush=True)  # noqa: T201 - what is caught of it is tested
+    match payload["how"]:
+        case "exit":
+            os._exit(7)
+        case "sys.exit":
+            sys.exit("enough")
+        case "segfault":
+            ctypes.string_at(0)
+        case name:
+            os.kill(os.getpid(), getattr(signal, name))
+    return {}
+
+
+def return_nan(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    return {"sharpe": float("nan")}
+
+
+def return_nul(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """Good JSON that Postgres does not store."""
+    return {"text": "\x00"}

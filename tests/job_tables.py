@@ -1,0 +1,117 @@
+"""The queue over a real Postgres, as its users and its runners see it: every call is a transaction of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+from uuid import UUID
+
+import asyncpg
+
+from backend.data.storage.events import EventTable
+from backend.data.storage.job_queue import JobQueueTable
+from backend.data.storage.jobs import JobTable
+from backend.domain.accounts import Identity
+from backend.domain.jobs import Demand, Job, JobFailure, JobKind, NewJob, Outcome
+from backend.domain.ports import EventFeed, JobQueue, JobRepository
+from backend.infrastructure.database import Database
+from tests.cluster import FreshDatabase
+from tests.fakes import START
+
+SMALL = Demand(cores=1, memory_bytes=64 * 1024**2)
+ROOM = Demand(cores=4, memory_bytes=1024**3)
+BROKEN = JobFailure(code="broken", title="It broke", detail="By 3 of 5.", remedy="Mend it.", log_tail="crack")
+BACKTEST = NewJob(kind=JobKind.BACKTEST, payload={"fast": 20, "symbols": ["BTC/USDT"]}, demand=SMALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """One queue: as its owner sees it, as somebody else does, and as the runner does."""
+
+    mine: JobRepository
+    others: JobRepository
+    queue: JobQueue
+    feed: EventFeed
+
+    async def failed(self) -> Job:
+        job = await self.mine.submit(BACKTEST)
+        lease = await self.queue.claim(job.id, "runner", ROOM)
+        assert lease is not None
+        assert await self.queue.finish(lease, Outcome.failed(BROKEN))
+        return job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """The logins of a fresh database, with nothing in the queue."""
+
+    fresh: FreshDatabase
+    api: Database
+    worker: Database
+
+    @property
+    def queue(self) -> JobQueueTable:
+        return JobQueueTable(self.worker)
+
+    @property
+    def feed(self) -> EventTable:
+        return EventTable(self.worker)
+
+    async def person(self) -> JobRepository:
+        return self.of(await self.fresh.add_user())
+
+    def of(self, user_id: UUID) -> JobRepository:
+        return cast(JobRepository, _Committing(self.api, identity(user_id)))
+
+    async def sides(self) -> Sides:
+        return Sides(mine=await self.person(), others=await self.person(), queue=self.queue, feed=self.feed)
+
+    async def execute(self, statement: str, *arguments: object) -> None:
+        connection = await asyncpg.connect(self.fresh.dsn("postgres"))
+        try:
+            await connection.execute(statement, *arguments)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def open_tables(fresh: FreshDatabase) -> AsyncIterator[Tables]:
+    api = Database(fresh.dsn("app_api"), min_size=1, max_size=8)
+    worker = Database(fresh.dsn("app_worker"), min_size=1, max_size=8)
+    await api.open()
+    await worker.open()
+    tables = Tables(fresh=fresh, api=api, worker=worker)
+    try:
+        await tables.execute("truncate public.tasks, public.task_events, private.task_event_counters")
+        yield tables
+    finally:
+        await api.close()
+        await worker.close()
+
+
+def identity(user_id: UUID) -> Identity:
+    return Identity(
+        user_id=user_id,
+        email=None,
+        is_admin=False,
+        is_anonymous=False,
+        session_id=None,
+        expires_at=START + timedelta(hours=1),
+        claims={"sub": str(user_id), "role": "authenticated"},
+    )
+
+
+class _Committing:
+    """A JobRepository as requests use it, one after the other."""
+
+    def __init__(self, database: Database, who: Identity) -> None:
+        self._database = database
+        self._who = who
+
+    def __getattr__(self, name: str) -> object:
+        async def call(*arguments: object, **named: object) -> object:
+            async with self._database.acting_as(self._who) as connection:
+                return await getattr(JobTable(connection), name)(*arguments, **named)
+
+        return call
