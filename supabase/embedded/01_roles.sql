@@ -33,6 +33,8 @@ grant anon, authenticated, service_role to supabase_storage_admin;
 grant authenticator to postgres with admin option;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres with admin option;
 grant pg_read_all_data to supabase_read_only_user;
+-- The platform allows it too: what `supabase db dump --data-only` writes begins with it.
+grant set on parameter session_replication_role to postgres;
 
 alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';

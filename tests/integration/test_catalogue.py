@@ -234,6 +234,15 @@ async def test_the_project_is_one_of_2026(catalogue: asyncpg.Connection) -> None
     await transaction.rollback()
 
 
+async def test_a_dump_of_data_can_be_loaded_without_firing_triggers(catalogue: asyncpg.Connection) -> None:
+    async with catalogue.transaction():
+        await catalogue.execute("set local session_replication_role = replica")
+        await catalogue.execute("insert into auth.users (id, email) values (gen_random_uuid(), 'dump@example.com')")
+        copied = "select count(*) from public.profiles join auth.users on id = user_id where email = 'dump@example.com'"
+        assert await catalogue.fetchval(copied) == 0
+        await catalogue.execute("delete from auth.users where email = 'dump@example.com'")
+
+
 async def test_postgres_is_no_superuser_and_may_not_create_in_auth(catalogue: asyncpg.Connection) -> None:
     assert await catalogue.fetchval("select current_user") == "postgres"
     assert not await catalogue.fetchval("select rolsuper from pg_roles where rolname = 'postgres'")
