@@ -45,7 +45,7 @@ _CLAIM_THIS = """
 """
 
 # One queue per user, found by jumping from user to user along the index; a long queue costs what a short one does.
-# Of each, as many jobs are looked at as claims may go on at once without one of them finding nothing.
+# As many jobs are looked at as claims may go on at once without one of them finding nothing.
 _CLAIM_NEXT = """
     with recursive users as (
         (select queue from public.tasks where state = 'queued' order by queue limit 1)
@@ -65,6 +65,7 @@ _CLAIM_NEXT = """
             order by turn, id limit 32
         ) as head
         where users.queue is not null and busy.running < $5
+        order by busy.running, head.turn, head.id limit 64
     ),
     chosen as (
         select tasks.id from candidates join public.tasks on tasks.id = candidates.id
