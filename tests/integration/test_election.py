@@ -3,7 +3,6 @@
 import asyncio
 
 import asyncpg
-import pytest
 
 from backend.domain.errors import DatabaseUnavailable
 from backend.infrastructure.election import AdvisoryLockElection
