@@ -52,7 +52,7 @@ class Tables:
 
     @property
     def queue(self) -> JobQueueTable:
-        return JobQueueTable(self.worker)
+        return JobQueueTable(self.worker, capacity=lambda: ROOM)
 
     @property
     def feed(self) -> EventTable:

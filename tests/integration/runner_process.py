@@ -29,7 +29,7 @@ class Deadly(JobQueueTable):
     """A queue whose runner dies at a step."""
 
     def __init__(self, database: Database, step: str) -> None:
-        super().__init__(database)
+        super().__init__(database, capacity=lambda: Demand(cores=4, memory_bytes=8 * GIB))
         self._step = step
 
     async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:

@@ -203,6 +203,45 @@ async def test_priority_ages(tables: Tables) -> None:
     assert order == [more_urgent.id, old.id, urgent.id]
 
 
+async def test_large_job_is_passed_for_a_minute_and_then_room_is_kept_for_it(tables: Tables) -> None:
+    mine, others = await tables.person(), await tables.person()
+    large = await mine.submit(replace(BACKTEST, demand=ROOM))
+    half = Demand(cores=2, memory_bytes=ROOM.memory_bytes // 2)
+    for _ in range(2):
+        await others.submit(BACKTEST)
+    passing = await tables.queue.claim(None, "runner", half)
+    assert passing is not None
+    await tables.execute("update public.tasks set queued_at = now() - interval '61 s' where id = $1", large.id)
+    assert await tables.queue.claim(None, "runner", half) is None
+    assert await tables.queue.finish(passing, Outcome.completed({}))
+    lease = await tables.queue.claim(None, "runner", ROOM)
+    assert lease is not None
+    assert lease.job.id == large.id
+    assert await tables.queue.claim(None, "runner", half) is not None
+
+
+async def test_no_room_is_kept_for_what_this_machine_cannot_hold(tables: Tables) -> None:
+    mine = await tables.person()
+    huge = await mine.submit(replace(BACKTEST, demand=Demand(cores=64, memory_bytes=1)))
+    await tables.execute("update public.tasks set queued_at = now() - interval '61 s' where id = $1", huge.id)
+    small = await mine.submit(BACKTEST)
+    lease = await tables.queue.claim(None, "runner", ROOM)
+    assert lease is not None
+    assert lease.job.id == small.id
+
+
+async def test_large_jobs_of_one_user_keep_no_room_from_who_runs_less(tables: Tables) -> None:
+    greedy = await tables.person()
+    running = await greedy.submit(BACKTEST)
+    assert await tables.queue.claim(running.id, "runner", ROOM) is not None
+    large = await greedy.submit(replace(BACKTEST, demand=ROOM))
+    await tables.execute("update public.tasks set queued_at = now() - interval '61 s' where id = $1", large.id)
+    lone = await (await tables.person()).submit(BACKTEST)
+    lease = await tables.queue.claim(None, "runner", Demand(cores=2, memory_bytes=ROOM.memory_bytes // 2))
+    assert lease is not None
+    assert lease.job.id == lone.id
+
+
 async def test_many_submits_at_once_stay_within_the_quota(tables: Tables) -> None:
     who = identity(await tables.fresh.add_user())
 
