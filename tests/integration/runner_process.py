@@ -59,14 +59,15 @@ class Deadly(JobQueueTable):
 
 async def main(worker_dsn: str, api_dsn: str, step: str = "") -> None:
     database, bus = Database(worker_dsn), PostgresEventBus(api_dsn)
+    machine = ResourceManager(cores=2, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB))
     await database.open()
     await bus.open()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     runner = Runner(
-        queue=Deadly(database, step),
+        queue=Deadly(database, machine, step),
         bus=bus,
-        resources=ResourceManager(cores=2, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB)),
+        resources=machine,
         workshop=Workshop(children=Children(2), works=WORKS, handlers={}),
         meter=Monitor(),
         heartbeat_seconds=0.3,
