@@ -175,7 +175,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.infrastructure.supabase.tokens import JwtVerifier
 
     async with AsyncExitStack() as stack:
-        clock, monitor = SystemClock(), Monitor()
+        clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
@@ -192,8 +192,8 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             worker_database=worker_database,
             bus=await _event_bus(ground, stack),
             feed=EventTable(worker_database),
-            queue=JobQueueTable(worker_database),
-            resources=ResourceManager(),
+            queue=JobQueueTable(worker_database, capacity=resources.capacity),
+            resources=resources,
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),
             account_watch=AccountStates(worker_database),

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from backend.domain.accounts import Identity, Preferences, Profile, ProfileChange, Session
@@ -229,3 +230,31 @@ class _FakeSubscription:
 
     async def __anext__(self) -> BusMessage:
         return await self._messages.get()
+
+
+class FakeStreamTickets:
+    """StreamTickets of one user, as the claims of the user's token would buy them."""
+
+    def __init__(self, claims: Mapping[str, Any], clock: FakeClock) -> None:
+        self._claims = claims
+        self._clock = clock
+        self._tickets: dict[bytes, datetime] = {}
+
+    async def issue(self, digest: bytes) -> datetime:
+        token_ends = datetime.fromtimestamp(self._claims["exp"], UTC)
+        self._tickets[digest] = min(self._clock.now() + timedelta(seconds=60), token_ends)
+        return self._tickets[digest]
+
+    async def redeem(self, digest: bytes) -> Mapping[str, Any] | None:
+        good_until = self._tickets.pop(digest, None)
+        return self._claims if good_until is not None and good_until > self._clock.now() else None
+
+
+class FakeAccountWatch:
+    """An AccountWatch that knows whom it was told of."""
+
+    def __init__(self, *suspended: UUID) -> None:
+        self.known_suspended = set(suspended)
+
+    async def suspended(self, user_ids: Collection[UUID]) -> frozenset[UUID]:
+        return frozenset(self.known_suspended.intersection(user_ids))

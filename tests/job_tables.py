@@ -52,7 +52,7 @@ class Tables:
 
     @property
     def queue(self) -> JobQueueTable:
-        return JobQueueTable(self.worker)
+        return JobQueueTable(self.worker, capacity=lambda: ROOM)
 
     @property
     def feed(self) -> EventTable:
@@ -66,6 +66,15 @@ class Tables:
 
     async def sides(self) -> Sides:
         return Sides(mine=await self.person(), others=await self.person(), queue=self.queue, feed=self.feed)
+
+    async def flood(self, user_id: UUID, count: int) -> None:
+        """So many jobs of one user, which need next to nothing."""
+        await self.execute(
+            "insert into public.tasks (user_id, kind, payload, cores, memory_bytes, max_attempts, wall_limit_seconds)"
+            " select $1, 'backtest', '{}', 1, 1, 3, 60 from generate_series(1, $2)",
+            user_id,
+            count,
+        )
 
     async def execute(self, statement: str, *arguments: object) -> None:
         connection = await asyncpg.connect(self.fresh.dsn("postgres"))

@@ -51,7 +51,7 @@ def create_app(house: House, *, web_app: Path = WEB_APP, workers: Callable[[], R
     return Doors(
         auth=None if house.auth is None else guarded(_Mounted(house.auth)),
         api=guarded(_api_door(house, workers)),
-        task_events=guarded(_limited(TaskEvents(house, streams), house)),
+        task_events=TaskEvents(house, streams, lambda beginning: guarded(_limited(beginning, house))),
         web=guarded(WebApp(web_app, policy=policy)),
         streams=streams,
     )

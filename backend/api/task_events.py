@@ -1,11 +1,14 @@
 """GET /api/system/task-events as bare ASGI: thousands stay open at once, so each holds as little as it can."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from loguru import logger
 from starlette.datastructures import Headers
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.api.context import context_of
 from backend.api.errors import MethodNotAllowed, problem
@@ -17,7 +20,7 @@ from backend.domain.accounts import Identity
 from backend.domain.errors import InputError, InvalidInput, NotSignedIn, SignInNeeded, TidemarkError
 
 TASK_EVENTS_PATH = "/api/system/task-events"
-METHODS = "GET, HEAD"
+METHODS = ("GET", "HEAD")
 MEDIA_TYPE = "text/event-stream"
 RETRY_MILLISECONDS = 1000
 SIGN_OF_LIFE = b": \n\n"
@@ -27,21 +30,43 @@ _HEADERS = (
     (b"cache-control", b"no-store, no-transform"),
     (b"x-accel-buffering", b"no"),
 )
+_BEGUN = "tidemark.begun_stream"
+
+
+class _Begun(NamedTuple):
+    stream: Stream
+    following: Following
 
 
 class TaskEvents:
-    """The stream of a user's events by server-sent events: replay, then tail, for as long as the caller may listen."""
+    """The stream of a user's events by server-sent events: replay, then tail, for as long as the caller may listen.
 
-    def __init__(self, house: House, streams: Streams) -> None:
+    Its beginning passes all the wrappers of the API; then they are done, and only the client and its place are kept.
+    """
+
+    def __init__(self, house: House, streams: Streams, guarded: Callable[[ASGIApp], ASGIApp]) -> None:
         self._house = house
         self._streams = streams
+        self._beginning = guarded(self._begin)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._beginning(scope, receive, send)
+        except BaseException:
+            if _BEGUN in scope:
+                self._streams.leave(scope[_BEGUN].stream, End.LEFT)
+            raise
+        if _BEGUN in scope:
+            # They were read, and would stay in memory as long as the stream.
+            scope["headers"].clear()
+            await self._go_on(scope.pop(_BEGUN), context_of(scope).facts, receive, send)
+
+    async def _begin(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
         context.route = TASK_EVENTS_PATH
-        if scope["method"] not in METHODS.split(", "):
-            error = MethodNotAllowed(f"{TASK_EVENTS_PATH} answers {METHODS}, not {scope['method']}.")
-            await problem(error, scope, headers={"Allow": METHODS})(scope, receive, send)
+        if scope["method"] not in METHODS:
+            error = MethodNotAllowed(f"{TASK_EVENTS_PATH} answers {', '.join(METHODS)}, not {scope['method']}.")
+            await problem(error, scope, headers={"Allow": ", ".join(METHODS)})(scope, receive, send)
             return
         try:
             identity = await self._caller(scope)
@@ -51,32 +76,41 @@ class TaskEvents:
         except TidemarkError as error:
             await problem(error, scope)(scope, receive, send)
             return
-        context.facts["ended"] = End.LEFT
-        watcher = asyncio.create_task(_until_gone(receive, stream))
         try:
-            await self._tell(stream, Following(self._house, self._streams, stream, after=after), scope, receive, send)
+            await self._greet(stream, after, scope, receive, send)
         finally:
-            watcher.cancel()
-            self._streams.leave(stream, End.LEFT)
-            context.facts["ended"] = stream.end
+            if _BEGUN not in scope:
+                self._streams.leave(stream, End.LEFT)
 
-    async def _tell(self, stream: Stream, following: Following, scope: Scope, receive: Receive, send: Send) -> None:
-        asked_for = following.place
+    async def _greet(self, stream: Stream, after: int | None, scope: Scope, receive: Receive, send: Send) -> None:
+        following = Following(self._house, self._streams, stream, after=after)
         try:
             missed = await following.begin()
         except TidemarkError as error:
             await problem(error, scope)(scope, receive, send)
             return
-        stream.on_end = _hang_up_when_stuck(stream, scope)
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         if scope["method"] == "HEAD":
             await send({"type": "http.response.body", "body": b""})
             return
-        await stream.sending(send(_piece(_greeting(following, asked_for) + _encoded(missed))))
-        while frames := await following.more():
-            await stream.sending(send(_piece(_encoded(frames))))
-        if stream.end not in (End.LEFT, End.TOO_SLOW):
-            await send({"type": "http.response.body", "body": f": ended, {stream.end}\n\n".encode()})
+        stream.on_end = _hang_up_when_stuck(stream, scope)
+        await stream.sending(send(_piece(_greeting(following, after) + _encoded(missed))))
+        scope[_BEGUN] = _Begun(stream, following)
+
+    async def _go_on(self, begun: "_Begun", facts: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        stream, following = begun
+        began = time.monotonic()
+        watcher = asyncio.create_task(_until_gone(receive, stream))
+        try:
+            while frames := await following.more():
+                await stream.sending(send(_piece(_encoded(frames))))
+            if stream.end not in (End.LEFT, End.TOO_SLOW):
+                await send({"type": "http.response.body", "body": f": ended, {stream.end}\n\n".encode()})
+        finally:
+            watcher.cancel()
+            self._streams.leave(stream, End.LEFT)
+            seconds = round(time.monotonic() - began, 1)
+            logger.bind(**facts, ended=stream.end, seconds=seconds).info("A stream of events ended")
 
     async def _caller(self, scope: Scope) -> Identity:
         """By the access token in its header, else by a ticket; a token in the address would end up in logs."""

@@ -122,6 +122,8 @@ LEASE_SECONDS = 30
 HEARTBEAT_SECONDS = 5
 # A minute of waiting counts as much as one step of priority, so that nothing waits for ever.
 SECONDS_A_PRIORITY_STEP = 60
+# So long smaller jobs may pass one that waits for more room than there is.
+PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -305,6 +305,9 @@ class JobMeter(Protocol):
 
     def job_ended(self, kind: JobKind, how: str, seconds: float) -> None: ...
 
+    def eta_missed(self, kind: JobKind, share: float | None) -> None:
+        """By what share of their length jobs of this kind miss what is foreseen of them; None before two of them."""
+
     def jobs_wait(self, waiting: Sequence[Waiting]) -> None: ...
 
     def worker_restarted(self) -> None: ...

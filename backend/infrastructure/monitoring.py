@@ -148,6 +148,12 @@ class Monitor:
         )
         self._job_waits = self._job_times("job_wait", "From the queue to the start.", "kind")
         self._job_durations = self._job_times("job_duration", "From the start to the end.", "kind", "outcome")
+        self._eta_error = Gauge(
+            "tidemark_job_eta_error_ratio",
+            "By what share of their length jobs missed the time that was foreseen, as a median.",
+            ("kind",),
+            registry=self.registry,
+        )
         self._workers_restarted = self._counter("worker_restarts", "Worker processes that were replaced.")
 
     def _job_times(self, name: str, meaning: str, *labels: str) -> Histogram:
@@ -194,6 +200,10 @@ class Monitor:
     def job_ended(self, kind: str, how: str, seconds: float) -> None:
         self._jobs_running.labels(kind).dec()
         self._job_durations.labels(kind, how).observe(seconds)
+
+    def eta_missed(self, kind: str, share: float | None) -> None:
+        if share is not None:
+            self._eta_error.labels(kind).set(share)
 
     def jobs_wait(self, waiting: Sequence[Waiting]) -> None:
         """What waits now; kinds that are not named wait no longer."""

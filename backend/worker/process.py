@@ -12,6 +12,7 @@ import ctypes
 import faulthandler
 import importlib
 import json
+import math
 import os
 import queue
 import resource
@@ -165,8 +166,13 @@ class RunningJob:
     def report(self, stage: str, percent: float | None = None, message: str = "") -> None:
         """Say how far the job is. As cheap as a job in a tight loop needs it: most reports replace one another."""
         with self._lock:
-            self._untold = {"say": "progress", "stage": stage, "percent": percent, "message": message}
-            if stage == self._stage and time.monotonic() - self._told_at < SECONDS_BETWEEN_REPORTS:
+            self._untold = {
+                "say": "progress",
+                "stage": str(stage),
+                "percent": float(percent) if percent is not None and math.isfinite(percent) else None,
+                "message": str(message),
+            }
+            if self._untold["stage"] == self._stage and time.monotonic() - self._told_at < SECONDS_BETWEEN_REPORTS:
                 return
             self._tell()
 

@@ -74,10 +74,8 @@ class Telling:
             self._teller = asyncio.create_task(self._tell())
 
     def stop(self) -> None:
-        """The job is over, so its progress is no news any more."""
+        """The job is over, so its progress is no news any more. What is on its way to the bus is let through."""
         self._untold = None
-        if self._teller is not None:
-            self._teller.cancel()
 
     async def _tell(self) -> None:
         while self._untold is not None:

@@ -198,6 +198,7 @@ class Runner:
                 self._meter.job_ended(kind, state, seconds)
                 if verdict.failure is None and not verdict.is_partial:
                     self.durations.completed(kind, seconds)
+                    self._meter.eta_missed(kind, self.durations.error(kind))
             case JobFailure():
                 self._meter.job_ended(kind, "lost", seconds)
             case Return():
@@ -279,12 +280,16 @@ async def open_runner(house: "House") -> AsyncIterator[Runner]:
 
 
 async def _for_ever(step: Callable[[], Awaitable[None]], *, until: Callable[[], bool] = lambda: False) -> None:
-    """One step after the other, whatever goes wrong in one of them."""
+    """One step after the other, whatever goes wrong. A trouble is told when it comes, not while it lasts."""
+    is_well = True
     while not until():
         try:
             await step()
+            is_well = True
         except TidemarkError as error:
-            logger.warning("The runner waits: {}", error.detail)
+            if is_well:
+                logger.warning("The runner waits: {}", error.detail)
+            is_well = False
             await asyncio.sleep(_PAUSE_SECONDS)
         except Exception:  # noqa: BLE001 - one bad step must not end the runner; it is logged and tried again
             logger.exception("The runner met an error that nobody expected")

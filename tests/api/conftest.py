@@ -114,6 +114,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     project = Project(mode="embedded", url=ADDRESS, publishable_key=keys.publishable_key)
     pool = Database(database.dsn("app_api"), max_size=8)
     worker = Database(database.dsn("app_worker"), max_size=4)
+    machine = FakeMachine()
     bus = PostgresEventBus(database.dsn("app_worker"))
     await pool.open()
     await worker.open()
@@ -126,10 +127,10 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         monitor=Monitor(),
         database=pool,
         worker_database=worker,
-        queue=JobQueueTable(worker),
+        queue=JobQueueTable(worker, capacity=machine.capacity),
         feed=EventTable(worker),
         bus=bus,
-        resources=FakeMachine(),
+        resources=machine,
         account_watch=AccountStates(worker),
         housekeeping=HousekeepingTables(worker),
         election=AdvisoryLockElection(database.dsn("app_worker"), "tests"),

@@ -29,7 +29,7 @@ class Deadly(JobQueueTable):
     """A queue whose runner dies at a step."""
 
     def __init__(self, database: Database, step: str) -> None:
-        super().__init__(database)
+        super().__init__(database, capacity=lambda: Demand(cores=4, memory_bytes=8 * GIB))
         self._step = step
 
     async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:
@@ -59,14 +59,15 @@ class Deadly(JobQueueTable):
 
 async def main(worker_dsn: str, api_dsn: str, step: str = "") -> None:
     database, bus = Database(worker_dsn), PostgresEventBus(api_dsn)
+    machine = ResourceManager(cores=2, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB))
     await database.open()
     await bus.open()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     runner = Runner(
-        queue=Deadly(database, step),
+        queue=Deadly(database, machine, step),
         bus=bus,
-        resources=ResourceManager(cores=2, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB)),
+        resources=machine,
         workshop=Workshop(children=Children(2), works=WORKS, handlers={}),
         meter=Monitor(),
         heartbeat_seconds=0.3,

@@ -4,7 +4,7 @@ Each write for a run names the epoch of its claim, so whoever lost the lease cha
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from backend.domain.jobs import (
     DEFAULT_QUOTA,
     KINDS,
     LEASE_SECONDS,
+    PATIENCE_SECONDS,
     Demand,
     Job,
     JobFailure,
@@ -45,7 +46,8 @@ _CLAIM_THIS = """
 """
 
 # One queue per user, found by jumping from user to user along the index; a long queue costs what a short one does.
-# Of each, as many jobs are looked at as claims may go on at once without one of them finding nothing.
+# As many jobs are looked at as claims may go on at once without one of them finding nothing.
+# Small jobs pass a large one for a while only: then the room that comes free is kept for it, or it would never start.
 _CLAIM_NEXT = """
     with recursive users as (
         (select queue from public.tasks where state = 'queued' order by queue limit 1)
@@ -54,22 +56,27 @@ _CLAIM_NEXT = """
         from users where users.queue is not null
     ),
     candidates as (
-        select head.id, busy.running, head.turn
+        select head.id, head.fits, row_number() over turns as place,
+               bool_or(not head.fits and head.queued_at < now() - make_interval(secs => $8)) over turns as is_kept_back
         from users
         cross join lateral (
             select count(*) as running from public.tasks where queue = users.queue and state = 'running'
         ) as busy
         cross join lateral (
-            select id, turn from public.tasks
-            where queue = users.queue and state = 'queued' and cores <= $3 and memory_bytes <= $4
+            select id, turn, queued_at, cores <= $3 and memory_bytes <= $4 as fits from public.tasks
+            where queue = users.queue and state = 'queued' and cores <= $6 and memory_bytes <= $7
             order by turn, id limit 32
         ) as head
         where users.queue is not null and busy.running < $5
+        window turns as (order by busy.running, head.turn, head.id rows unbounded preceding)
+    ),
+    first_few as (
+        select id, place from candidates where fits and not is_kept_back order by place limit 64
     ),
     chosen as (
-        select tasks.id from candidates join public.tasks on tasks.id = candidates.id
+        select tasks.id from first_few join public.tasks on tasks.id = first_few.id
         where tasks.state = 'queued'
-        order by candidates.running, candidates.turn, candidates.id
+        order by first_few.place
         limit 1
         for update of tasks skip locked
     )
@@ -97,15 +104,32 @@ _GIVE_UP = """
 class JobQueueTable:
     """A JobQueue over the database, as the service."""
 
-    def __init__(self, database: "Database", *, most_running_per_user: int = DEFAULT_QUOTA.running) -> None:
+    def __init__(
+        self,
+        database: "Database",
+        *,
+        capacity: Callable[[], Demand],
+        most_running_per_user: int = DEFAULT_QUOTA.running,
+    ) -> None:
+        """`capacity` is what this machine can give at most: no room is kept for jobs that are larger."""
         self._database = database
+        self._capacity = capacity
         self._most_running_per_user = most_running_per_user
 
     async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:
         limits = (room.cores, room.memory_bytes, self._most_running_per_user)
         async with self._database.acting_as_service() as connection:
             if job_id is None:
-                row = await connection.fetchrow(_CLAIM_NEXT, runner_id, LEASE_SECONDS, *limits)
+                largest = self._capacity()
+                row = await connection.fetchrow(
+                    _CLAIM_NEXT,
+                    runner_id,
+                    LEASE_SECONDS,
+                    *limits,
+                    largest.cores,
+                    largest.memory_bytes,
+                    PATIENCE_SECONDS,
+                )
             else:
                 row = await connection.fetchrow(_CLAIM_THIS, job_id, runner_id, LEASE_SECONDS, *limits)
         return None if row is None else Lease(job=job_of(row), epoch=row["lease_epoch"], until=row["leased_until"])

@@ -1,0 +1,84 @@
+"""The contract of EventFeed, kept by the fake and by the table in a real Postgres."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import uuid4
+
+import pytest
+
+from backend.domain.events import TaskEvent
+from tests.cluster import FreshDatabase
+from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
+from tests.job_tables import BACKTEST, Sides, open_tables
+
+
+def ids(events: Sequence[TaskEvent]) -> list[int]:
+    return [event.id for event in events]
+
+
+class EventFeedContract:
+    """What holds for every EventFeed: override `open`."""
+
+    @abstractmethod
+    def open(self) -> AbstractAsyncContextManager[Sides]: ...
+
+    @pytest.fixture
+    async def sides(self) -> AsyncIterator[Sides]:
+        async with self.open() as sides:
+            yield sides
+
+    async def test_users_are_told_what_they_lack(self, sides: Sides) -> None:
+        mine, others = (await sides.mine.submit(BACKTEST)).user_id, (await sides.others.submit(BACKTEST)).user_id
+        assert mine is not None
+        assert others is not None
+        await sides.mine.submit(BACKTEST)
+        assert ids(await sides.feed.of_users({mine: 0}, limit=9)) == [1, 2]
+        assert ids(await sides.feed.of_users({mine: 1}, limit=9)) == [2]
+        assert ids(await sides.feed.of_users({mine: 2}, limit=9)) == []
+        assert ids(await sides.feed.of_users({mine: 0, others: 0}, limit=1)) == [1, 1]
+        assert await sides.feed.of_users({}, limit=9) == []
+        assert await sides.feed.of_users({uuid4(): 0}, limit=9) == []
+
+    async def test_everybody_is_read_from_now_on(self, sides: Sides) -> None:
+        await sides.mine.submit(BACKTEST)
+        events, place = await sides.feed.since(None, limit=9)
+        assert events == []
+        first, second = await sides.others.submit(BACKTEST), await sides.mine.submit(BACKTEST)
+        events, place = await sides.feed.since(place, limit=9)
+        assert [event.task["id"] for event in events] == [str(first.id), str(second.id)]
+        assert await sides.feed.since(place, limit=9) == ([], place)
+
+    async def test_everybody_is_read_a_few_at_a_time(self, sides: Sides) -> None:
+        _, place = await sides.feed.since(None, limit=9)
+        for _ in range(5):
+            await sides.mine.submit(BACKTEST)
+        seen: list[int] = []
+        for expected in (2, 2, 1, 0):
+            events, place = await sides.feed.since(place, limit=2)
+            assert len(events) == expected
+            seen += ids(events)
+        assert seen == [1, 2, 3, 4, 5]
+
+
+class TestFakeEventFeed(EventFeedContract):
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Sides]:
+        tasks = FakeTasks()
+        yield Sides(
+            mine=FakeJobs(uuid4(), tasks),
+            others=FakeJobs(uuid4(), tasks),
+            queue=FakeJobQueue(tasks),
+            feed=FakeEventFeed(tasks),
+        )
+
+
+class TestEventTable(EventFeedContract):
+    @pytest.fixture(autouse=True)
+    def _on(self, database: FreshDatabase) -> None:
+        self.fresh = database
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Sides]:
+        async with open_tables(self.fresh) as tables:
+            yield await tables.sides()

@@ -1,0 +1,79 @@
+"""The runner inside a real `tidemark serve`: it says that it is there, does the housekeeping, and leaves nothing."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import asyncpg
+import httpx
+import psutil
+import pytest
+
+from tests.serving import Running, data_folder, serving
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    with data_folder() as folder, serving(folder) as running:
+        yield running
+
+
+def test_it_is_ready_for_jobs_and_does_the_housekeeping(running: Running) -> None:
+    checks = {check["name"]: check for check in httpx.get(f"{running.url}/readyz").json()["checks"]}
+    assert checks["workers"]["ok"]
+    assert "worker processes answer" in checks["workers"]["detail"]
+    wait_for(lambda: housekeeping(running) == ["completed"])
+    assert 'tidemark_job_duration_seconds_count{kind="maintain",outcome="completed"} 1.0' in metrics(running)
+
+
+def test_a_killed_worker_is_replaced_and_counted(running: Running) -> None:
+    victim = workers(running)[0]
+    victim.kill()
+    wait_for(lambda: "tidemark_worker_restarts_total 1.0" in metrics(running))
+    wait_for(lambda: httpx.get(f"{running.url}/readyz").status_code == 200)
+
+
+def test_no_worker_outlives_a_killed_server(running: Running) -> None:
+    left = workers(running)
+    assert left
+    running.process.kill()
+    assert psutil.wait_procs(left, timeout=5)[1] == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_no_worker_outlives_a_stopped_server(running: Running, number: signal.Signals, code: int) -> None:
+    left = workers(running)
+    began = time.monotonic()
+    assert running.stop(number) == code
+    assert time.monotonic() - began < 10
+    assert psutil.wait_procs(left, timeout=1)[1] == []
+
+
+def workers(running: Running) -> list[psutil.Process]:
+    children = psutil.Process(running.process.pid).children()
+    return [child for child in children if "backend.worker.process" in child.cmdline()]
+
+
+def metrics(running: Running) -> str:
+    return httpx.get(f"{running.url}/metrics").text
+
+
+def housekeeping(running: Running) -> list[str]:
+    async def ask() -> list[str]:
+        connection = await asyncpg.connect(running.status["DB_URL"])
+        try:
+            # Row level security is forced, and the owner of the table is nobody's user.
+            await connection.execute("set role service_role")
+            return [row["state"] for row in await connection.fetch("select state from public.tasks")]
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def wait_for(holds: Callable[[], bool], *, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)

@@ -1,0 +1,103 @@
+"""What a person can do with their own jobs."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from backend.domain.errors import JobNotFound, JobNotRetryable, JobTooLarge, QuotaReached
+from backend.domain.jobs import KINDS, Demand, JobKind, JobState, Outcome, Quota
+from backend.services.jobs import Jobs
+from tests.fake_jobs import FakeJobQueue, FakeJobs, FakeMachine, FakeTasks
+
+ADA = uuid4()
+ROOM = Demand(cores=4, memory_bytes=4 * 1024**3)
+
+
+def jobs(tasks: FakeTasks, *, user_id: UUID = ADA, queued: int = 3, machine: FakeMachine | None = None) -> Jobs:
+    return Jobs(FakeJobs(user_id, tasks), machine or FakeMachine(), quota=Quota(queued=queued, running=2))
+
+
+async def test_job_demands_what_its_kind_does_unless_more_is_known() -> None:
+    mine = jobs(FakeTasks())
+    assert (await mine.submit(JobKind.TRAIN, {})).demand == KINDS[JobKind.TRAIN].demand
+    larger = Demand(cores=2, memory_bytes=2 * 1024**3)
+    assert (await mine.submit(JobKind.TRAIN, {}, demand=larger)).demand == larger
+
+
+async def test_job_larger_than_the_machine_is_refused_with_the_numbers() -> None:
+    tasks = FakeTasks()
+    mine = jobs(tasks, machine=FakeMachine(cores=2, memory_bytes=1024**3))
+    with pytest.raises(JobTooLarge) as refused:
+        await mine.submit(JobKind.TRAIN, {}, demand=Demand(cores=8, memory_bytes=3 * 1024**3))
+    assert "8 cores and 3,072 MiB" in refused.value.detail
+    assert "2 cores and 1,024 MiB" in refused.value.detail
+    assert tasks.jobs == {}
+
+
+async def test_quota_counts_what_waits_and_not_what_runs() -> None:
+    tasks = FakeTasks()
+    mine = jobs(tasks)
+    for _ in range(3):
+        await mine.submit(JobKind.BACKTEST, {})
+    with pytest.raises(QuotaReached) as refused:
+        await mine.submit(JobKind.BACKTEST, {})
+    assert (refused.value.limit, refused.value.count) == (3, 3)
+    await FakeJobQueue(tasks).claim(None, "runner", ROOM)
+    await mine.submit(JobKind.BACKTEST, {})
+
+
+async def test_quota_of_one_is_not_spent_by_another() -> None:
+    tasks = FakeTasks()
+    for _ in range(3):
+        await jobs(tasks, user_id=uuid4(), queued=1).submit(JobKind.BACKTEST, {})
+    assert len(tasks.jobs) == 3
+
+
+async def test_failed_job_is_run_again() -> None:
+    tasks = FakeTasks()
+    mine = jobs(tasks)
+    job = await mine.submit(JobKind.BACKTEST, {})
+    await mine.cancel(job.id)
+    retried = await mine.retry(job.id)
+    assert (retried.id, retried.state) == (job.id, JobState.QUEUED)
+
+
+async def test_retry_counts_towards_the_quota() -> None:
+    mine = jobs(FakeTasks(), queued=1)
+    first = await mine.submit(JobKind.BACKTEST, {})
+    await mine.cancel(first.id)
+    await mine.submit(JobKind.BACKTEST, {})
+    with pytest.raises(QuotaReached):
+        await mine.retry(first.id)
+    assert (await mine.job(first.id)).state == JobState.CANCELLED
+
+
+async def test_retry_on_a_smaller_machine_is_refused() -> None:
+    tasks = FakeTasks()
+    job = await jobs(tasks).submit(JobKind.BACKTEST, {})
+    await jobs(tasks).cancel(job.id)
+    with pytest.raises(JobTooLarge):
+        await jobs(tasks, machine=FakeMachine(memory_bytes=1024)).retry(job.id)
+
+
+async def test_what_has_not_failed_is_not_run_again_even_when_the_quota_is_full() -> None:
+    tasks = FakeTasks()
+    mine = jobs(tasks, queued=1)
+    job = await mine.submit(JobKind.BACKTEST, {})
+    with pytest.raises(JobNotRetryable, match="is queued"):
+        await mine.retry(job.id)
+    lease = await FakeJobQueue(tasks).claim(job.id, "runner", ROOM)
+    assert lease is not None
+    await FakeJobQueue(tasks).finish(lease, Outcome.completed({}))
+    with pytest.raises(JobNotRetryable, match="is completed"):
+        await mine.retry(job.id)
+
+
+async def test_job_of_another_is_not_there() -> None:
+    tasks = FakeTasks()
+    job = await jobs(tasks, user_id=uuid4()).submit(JobKind.BACKTEST, {})
+    mine = jobs(tasks)
+    for ask in (mine.job, mine.cancel, mine.retry):
+        with pytest.raises(JobNotFound):
+            await ask(job.id)
+    assert (await mine.jobs(limit=10)).items == ()
