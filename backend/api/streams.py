@@ -86,11 +86,14 @@ class Stream:
         self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, frame: Frame | None) -> None:
-        """None is the sign of life. Whoever lets too much wait is dropped, and resumes where it was."""
+        """None is the sign of life. What fits no more is left to the table, unless it is the client who takes nothing.
+
+        Such a client is dropped, and resumes where it was.
+        """
         if len(self._frames) < MOST_WAITING_FRAMES:
             self._frames.append(frame)
             self._wake()
-        elif self.is_catching_up:
+        elif self.is_catching_up or self.sending_since is None:
             self.has_missed = True
         else:
             self.close(End.TOO_SLOW)

@@ -9,13 +9,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import psutil
+from loguru import logger
 
 from backend.domain.jobs import JobFailure, Progress
+from backend.worker.endings import Assignment, Ending, How, failure_of
 from backend.worker.process import LARGEST_FRAME_BYTES, frame, length_of
 
 # Asked to stop, told to stop, made to stop: gone within 5 s whatever it does.
@@ -29,38 +29,6 @@ LOG_TAIL_LINES = 40
 _LOG_SECONDS = 0.5
 # All that a child inherits. No secret is among them, and a new one can't slip in.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV")
-
-
-class How(StrEnum):
-    """How a job in a child came to its end."""
-
-    RETURNED = "returned"
-    RAISED = "raised"
-    CANCELLED = "cancelled"
-    TIMED_OUT = "timed out"
-    OUT_OF_MEMORY = "out of memory"
-    DIED = "died"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """The end of a job in a child, whatever became of the child."""
-
-    how: How
-    result: Mapping[str, Any] | None = field(default=None, repr=False)
-    failure: JobFailure | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Assignment:
-    """What a child is told to do, and what it may take."""
-
-    work: str  # "package.module:function"
-    payload: Mapping[str, Any] = field(repr=False)
-    cores: int
-    memory_bytes: int
-    wall_limit_seconds: float
 
 
 class Child:
@@ -236,7 +204,9 @@ class Child:
                     break
                 self._heard(json.loads(await reader.readexactly(length)))
         except (asyncio.IncompleteReadError, OSError):
-            pass
+            pass  # it is gone
+        except (ValueError, KeyError, TypeError) as error:
+            logger.error("A worker process says what nobody understands, so it is ended: {!r}", error)
         finally:
             await self._bury()
 
@@ -280,45 +250,15 @@ class Child:
     def _failure(self, how: How, raised: Mapping[str, Any] | None = None) -> JobFailure | None:
         if self._job is None:
             return None
-        assignment, tail = self._job.assignment, self._log.text() or None
-        match how:
-            case How.RAISED if raised is not None:
-                return JobFailure(code=raised["code"], title=raised["title"], detail=raised["detail"], log_tail=tail)
-            case How.OUT_OF_MEMORY:
-                return JobFailure(
-                    code="memory_limit_reached",
-                    title="The task needed more memory than it was given",
-                    detail=f"It held {_mib(self._job.resident_bytes)} of memory; {_mib(assignment.memory_bytes)} "
-                    "were set aside for it.",
-                    remedy="Choose a smaller input: fewer bars, fewer combinations or a longer timeframe.",
-                    log_tail=tail,
-                )
-            case How.TIMED_OUT:
-                return JobFailure(
-                    code="time_limit_reached",
-                    title="The task took too long",
-                    detail=f"It was not done after {assignment.wall_limit_seconds:,.0f} s, the limit for its kind.",
-                    remedy="Choose a smaller input, or split it into several tasks.",
-                    log_tail=tail,
-                )
-            case How.DIED:
-                return JobFailure(
-                    code="worker_died",
-                    title="The process that ran the task died",
-                    detail=self._cause_of_death(),
-                    remedy="Run it again. If it dies again, the last lines of its log say where.",
-                    log_tail=tail,
-                )
-        return None
-
-    def _cause_of_death(self) -> str:
-        code = self._process.returncode
-        if self._unanswered >= UNANSWERED_IS_DEAD:
-            return "It stopped answering and was ended."
-        if code is not None and code < 0:
-            held = f" It held {_mib(self.resident_bytes)} of memory." if code == -signal.SIGKILL else ""
-            return f"It was ended by signal {-code} ({signal.Signals(-code).name}).{held}"
-        return f"It ended by itself with exit code {code}."
+        return failure_of(
+            how,
+            self._job.assignment,
+            held_bytes=self._job.resident_bytes,
+            exit_code=self._process.returncode,
+            was_silent=self._unanswered >= UNANSWERED_IS_DEAD,
+            raised=raised,
+            log_tail=self._log.text() or None,
+        )
 
 
 class RunningAssignment:
@@ -382,7 +322,3 @@ def child_environment() -> dict[str, str]:
     """Where to find Python's modules and the ways of the place; nothing else of ours."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**inherited, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUNBUFFERED": "1"}
-
-
-def _mib(count: int) -> str:
-    return f"{count / 1024**2:,.0f} MiB"

@@ -10,8 +10,9 @@ from loguru import logger
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.jobs import KINDS, JobFailure, JobKind, Lease, Outcome, Progress, Workplace
 from backend.domain.ports import JobHandler
-from backend.worker.child import COOPERATION_SECONDS, Assignment, Child, Ending, How
+from backend.worker.child import COOPERATION_SECONDS, Child
 from backend.worker.children import Children
+from backend.worker.endings import Assignment, Ending, How
 
 
 class Return(Enum):

@@ -65,7 +65,7 @@ async def main(worker_dsn: str, api_dsn: str, step: str = "") -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     runner = Runner(
-        queue=Deadly(database, machine, step),
+        queue=Deadly(database, step),
         bus=bus,
         resources=machine,
         workshop=Workshop(children=Children(2), works=WORKS, handlers={}),

@@ -15,8 +15,9 @@ import pytest
 
 from backend.domain.jobs import JobFailure, Progress
 from backend.worker import child as child_module
-from backend.worker.child import Assignment, Child, Ending, How
+from backend.worker.child import Child
 from backend.worker.children import Children
+from backend.worker.endings import Assignment, Ending, How
 
 MIB = 1024**2
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -114,6 +115,8 @@ async def test_nan_is_no_result(children: Children) -> None:
         ("segfault", "signal 11 (SIGSEGV)"),
         ("SIGABRT", "signal 6 (SIGABRT)"),
         ("exit", "exit code 7"),
+        ("SIGRTMAX", "signal 64 ("),
+        ("garble", "signal 9 (SIGKILL)"),
     ],
 )
 async def test_a_child_that_dies_takes_its_own_job_only_and_is_replaced(

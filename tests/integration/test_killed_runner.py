@@ -46,7 +46,14 @@ class RunnerProcess:
         )
         self._lines: SimpleQueue[str] = SimpleQueue()
         Thread(target=self._read, daemon=True).start()
-        assert self.line() == "open"
+        self.wait_for_the_start()
+
+    def wait_for_the_start(self) -> None:
+        try:
+            assert self.line() == "open"
+        except (AssertionError, Empty):
+            self.end()
+            raise
 
     def line(self, *, seconds: float = 20) -> str:
         return self._lines.get(timeout=seconds).strip()

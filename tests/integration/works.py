@@ -1,5 +1,6 @@
 """Jobs that tests give to child processes: well behaved ones, and every kind of bad one."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -91,6 +92,12 @@ def crash(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) ->
             os._exit(7)
         case "sys.exit":
             sys.exit("enough")
+        case "garble":
+            # Whatever is written to the line that is no frame.
+            for descriptor in range(3, 100):
+                with contextlib.suppress(OSError):
+                    os.write(descriptor, b"\x00\x00\x00\x02{]")
+            time.sleep(60)
         case "segfault":
             ctypes.string_at(0)
         case name:
