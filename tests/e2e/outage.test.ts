@@ -25,6 +25,7 @@ it('shows a banner within 3 s, keeps the page, and resumes without a click', { t
   const { page, close } = await visit(browser, { url: instance.url })
   const email = await signUp(page)
   await page.getByText('All are applied.').waitFor()
+  await page.getByText(email).first().waitFor()
   const banner = page.getByText('Tidemark does not answer.')
 
   await instance.kill()
