@@ -1,5 +1,6 @@
 """In-memory twins of the queue. They share one table and, like Postgres, let each user see their own rows alone."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from backend.domain.events import EventLog, EventType, FeedPlace, TaskEvent
+from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     DEFAULT_QUOTA,
     KINDS,
@@ -17,6 +19,7 @@ from backend.domain.jobs import (
     Job,
     JobCounts,
     JobFailure,
+    JobInBrief,
     JobKind,
     JobState,
     Lease,
@@ -24,6 +27,7 @@ from backend.domain.jobs import (
     Outcome,
     Quota,
     Renewal,
+    RunningNow,
     Waiting,
 )
 from backend.domain.pages import Page, Place
@@ -54,6 +58,7 @@ class FakeTasks:
             state=JobState.QUEUED,
             payload=dict(new.payload),
             demand=new.demand,
+            work_units=new.work_units,
             priority=new.priority,
             attempts=0,
             max_attempts=KINDS[new.kind].max_attempts,
@@ -66,6 +71,7 @@ class FakeTasks:
             finished_at=None,
             result=None,
             failure=None,
+            log_tail=None,
             is_partial=False,
         )
         self.jobs[job.id] = job
@@ -128,7 +134,7 @@ class FakeJobs:
 
     async def jobs(
         self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
-    ) -> Page[Job]:
+    ) -> Page[JobInBrief]:
         found = [
             job
             for job in sorted(self._mine(), key=lambda job: (job.created_at, job.id), reverse=True)
@@ -162,6 +168,7 @@ class FakeJobs:
             cancel_requested_at=None,
             result=None,
             failure=None,
+            log_tail=None,
             is_partial=False,
         )
 
@@ -221,7 +228,12 @@ class FakeJobQueue:
         if job is None:
             return False
         self._tasks.end(
-            job, outcome.state, result=outcome.result, failure=outcome.failure, is_partial=outcome.is_partial
+            job,
+            outcome.state,
+            result=outcome.result,
+            failure=outcome.failure,
+            log_tail=outcome.log_tail,
+            is_partial=outcome.is_partial,
         )
         return True
 
@@ -277,6 +289,32 @@ class FakeJobQueue:
         if job.attempts >= job.max_attempts:
             return self._tasks.end(job, JobState.FAILED, failure=failure).state
         return self._tasks.change(job, state=JobState.QUEUED, queued_at=self._tasks.clock.now()).state
+
+
+class FakeJobRecords:
+    """A JobRecords."""
+
+    def __init__(self, tasks: FakeTasks) -> None:
+        self._tasks = tasks
+
+    async def completed(self, *, since: datetime | None, most: int) -> Sequence[CompletedRun]:
+        runs = [
+            CompletedRun(
+                job_id=job.id,
+                kind=job.kind,
+                work_units=job.work_units,
+                seconds=(job.finished_at - job.started_at).total_seconds(),
+                ended_at=job.finished_at,
+            )
+            for job in self._tasks.in_state(JobState.COMPLETED)
+            if job.started_at and job.finished_at and not job.is_partial and (since is None or job.finished_at > since)
+        ]
+        latest = sorted(runs, key=lambda run: run.ended_at)
+        return [run for kind in JobKind for run in [one for one in latest if one.kind == kind][-most:]]
+
+    async def running(self) -> Sequence[RunningNow]:
+        kinds = Counter(job.kind for job in self._tasks.in_state(JobState.RUNNING))
+        return [RunningNow(kind=kind, count=count) for kind, count in sorted(kinds.items())]
 
 
 class FakeEventFeed:

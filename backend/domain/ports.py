@@ -12,11 +12,13 @@ from uuid import UUID
 
 from backend.domain.accounts import Account, Identity, Profile, ProfileChange, Session
 from backend.domain.events import BusMessage, EventLog, FeedPlace, TaskEvent
+from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     Demand,
     Job,
     JobCounts,
     JobFailure,
+    JobInBrief,
     JobKind,
     JobState,
     Lease,
@@ -174,7 +176,7 @@ class JobRepository(Protocol):
 
     async def jobs(
         self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
-    ) -> Page[Job]:
+    ) -> Page[JobInBrief]:
         """Newest first; empty states or kinds mean all."""
 
     async def request_cancel(self, job_id: UUID) -> Job | None:
@@ -217,6 +219,9 @@ class JobQueue(Protocol):
 
 class JobRecords(Protocol):
     """What the jobs of all users together tell about jobs, without saying whose they are."""
+
+    async def completed(self, *, since: datetime | None, most: int) -> Sequence[CompletedRun]:
+        """The latest completed jobs of each kind that ended after that moment, at most so many each."""
 
     async def running(self) -> Sequence[RunningNow]: ...
 

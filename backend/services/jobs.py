@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from backend.domain.errors import JobNotFound, JobNotRetryable, QuotaReached
-from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobKind, JobState, NewJob, require_possible
+from backend.domain.job_data import require_storable
+from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobInBrief, JobKind, JobState, NewJob, require_possible
 from backend.domain.pages import Page, Place
 from backend.domain.ports import JobRepository, ResourceMonitor
 
@@ -18,13 +19,26 @@ class Jobs:
         self._machine = machine
 
     async def submit(
-        self, kind: JobKind, payload: Mapping[str, Any], *, demand: Demand | None = None, priority: int = 0
+        self,
+        kind: JobKind,
+        payload: Mapping[str, Any],
+        *,
+        demand: Demand | None = None,
+        work_units: float | None = None,
+        priority: int = 0,
     ) -> Job:
-        """Add a job to the queue; `demand` is estimated from the size of its input, else the one of its kind."""
+        """Add a job to the queue. `demand` is estimated from the size of its input, else the one of its kind.
+
+        `work_units` says how much work it is, in a measure of its kind that its time grows with: bars, rows,
+        bars x combinations. With it, how long the job takes is foreseen better than by its kind alone.
+        """
         wanted = demand or KINDS[kind].demand
+        require_storable(payload)
         require_possible(wanted, self._machine.capacity())
         await self._require_room_in_queue()
-        return await self._repository.submit(NewJob(kind=kind, payload=payload, demand=wanted, priority=priority))
+        return await self._repository.submit(
+            NewJob(kind=kind, payload=payload, demand=wanted, work_units=work_units, priority=priority)
+        )
 
     async def job(self, job_id: UUID) -> Job:
         job = await self._repository.job(job_id)
@@ -39,7 +53,7 @@ class Jobs:
         after: Place | None = None,
         states: Sequence[JobState] = (),
         kinds: Sequence[JobKind] = (),
-    ) -> Page[Job]:
+    ) -> Page[JobInBrief]:
         return await self._repository.jobs(limit=limit, after=after, states=states, kinds=kinds)
 
     async def counts(self) -> JobCounts:

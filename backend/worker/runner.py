@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,11 +13,12 @@ from loguru import logger
 
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
+from backend.domain.forecast import Forecasts
 from backend.domain.jobs import HEARTBEAT_SECONDS, JobFailure, Lease, Outcome
 from backend.domain.ports import EventBus, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.worker.children import Children
 from backend.worker.handlers import WORKS, handlers_of
-from backend.worker.progress import Durations, Telling
+from backend.worker.progress import Telling
 from backend.worker.running import Return, Running, Verdict, Workshop
 
 if TYPE_CHECKING:
@@ -45,11 +44,13 @@ class Runner:
         resources: ResourceMonitor,
         workshop: Workshop,
         meter: JobMeter,
+        forecasts: Forecasts | None = None,
+        runner_id: str | None = None,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self.durations = Durations()
+        self.id = runner_id or uuid4().hex
+        self.forecasts = forecasts or Forecasts()
         self._queue = queue
         self._bus = bus
         self._resources = resources
@@ -163,7 +164,7 @@ class Runner:
 
     async def _run(self, running: Running, taken: contextlib.ExitStack) -> None:
         job, began = running.lease.job, time.monotonic()
-        telling = Telling(job, self._bus, self.durations, time.monotonic)
+        telling = Telling(job, self._bus, self.forecasts, time.monotonic)
         try:
             with taken:
                 verdict = await self._do(running, telling)
@@ -196,9 +197,6 @@ class Runner:
         match verdict:
             case Outcome(state=state):
                 self._meter.job_ended(kind, state, seconds)
-                if verdict.failure is None and not verdict.is_partial:
-                    self.durations.completed(kind, seconds)
-                    self._meter.eta_missed(kind, self.durations.error(kind))
             case JobFailure():
                 self._meter.job_ended(kind, "lost", seconds)
             case Return():
@@ -271,6 +269,8 @@ async def open_runner(house: "House") -> AsyncIterator[Runner]:
         resources=house.resources,
         workshop=Workshop(children=children, works=WORKS, handlers=handlers_of(house)),
         meter=house.monitor,
+        forecasts=house.foresight.forecasts,
+        runner_id=house.runner_id,
     )
     await runner.open()
     try:

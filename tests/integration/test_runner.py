@@ -46,7 +46,7 @@ class House:
 
     @asynccontextmanager
     async def runner(
-        self, *, cores: int = 2, handlers: Mapping[JobKind, JobHandler] | None = None, **settings: float
+        self, *, cores: int = 2, handlers: Mapping[JobKind, JobHandler] | None = None, **settings: Any
     ) -> AsyncIterator[Runner]:
         runner = Runner(
             queue=self.tables.queue,

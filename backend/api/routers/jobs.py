@@ -293,7 +293,7 @@ async def retry_my_task(
 _Told = Mapping[UUID, Mapping[str, Any]]
 
 
-def _told(request: Request, caller: Identity, jobs: Sequence[domain.Job]) -> _Told:
+def _told(request: Request, caller: Identity, jobs: Sequence[domain.JobInBrief]) -> _Told:
     """What was heard last of those that run, in their present attempt."""
     attempts = {job.id: job.attempts for job in jobs if job.state == domain.JobState.RUNNING}
     streams: Streams = request.app.state.streams
@@ -306,11 +306,16 @@ def _in_full(job: domain.Job, machine: ResourceMonitor, told: _Told) -> TaskInFu
         **_shown(job, machine, told),
         payload=dict(job.payload),
         result=None if job.result is None else dict(job.result),
-        log_tail=told[job.id].get("log_tail") if job.id in told else job.failure and job.failure.log_tail,
+        log_tail=told[job.id].get("log_tail") if job.id in told else _log_tail(job),
     )
 
 
-def _shown(job: domain.Job, machine: ResourceMonitor, told: _Told) -> dict[str, Any]:
+def _log_tail(job: domain.Job) -> str | None:
+    """What is written with the end, else with the failure of a process that was lost."""
+    return job.log_tail if job.log_tail is not None or job.failure is None else job.failure.log_tail
+
+
+def _shown(job: domain.JobInBrief, machine: ResourceMonitor, told: _Told) -> dict[str, Any]:
     failure, progress = job.failure, told.get(job.id)
     return {
         **{name: getattr(job, name) for name in _AS_THEY_ARE},

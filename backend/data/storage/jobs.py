@@ -7,7 +7,7 @@ from uuid import UUID
 
 from backend.data.storage.events import event_of
 from backend.domain.events import EventLog
-from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobKind, JobState, NewJob, Quota
+from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobInBrief, JobKind, JobState, NewJob, Quota
 from backend.domain.pages import Page, Place
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class JobTable:
     async def submit(self, job: NewJob) -> Job:
         rules = KINDS[job.kind]
         row = await self._connection.fetchrow(
-            "select * from private.submit_my_task($1, $2, $3, $4, $5, $6, $7)",
+            "select * from private.submit_my_task($1, $2, $3, $4, $5, $6, $7, $8)",
             job.kind,
             json.dumps(dict(job.payload)),
             job.demand.cores,
@@ -42,6 +42,7 @@ class JobTable:
             job.priority,
             rules.max_attempts,
             rules.wall_limit_seconds,
+            job.work_units,
         )
         return job_of(row)
 
@@ -51,10 +52,13 @@ class JobTable:
 
     async def jobs(
         self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
-    ) -> Page[Job]:
+    ) -> Page[JobInBrief]:
         rows = await self._connection.fetch(
             """
-            select * from public.tasks
+            select id, user_id, kind, state, cores, memory_bytes, work_units, priority, attempts, max_attempts,
+                   lease_epoch, wall_limit_seconds, cancel_requested_at, created_at, queued_at, started_at, finished_at,
+                   failure, is_partial
+            from public.tasks
             where ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
               and (cardinality($4::text[]) = 0 or state = any($4))
               and (cardinality($5::text[]) = 0 or kind = any($5))
@@ -67,7 +71,7 @@ class JobTable:
             list(states),
             list(kinds),
         )
-        jobs = tuple(job_of(row) for row in rows[:limit])
+        jobs = tuple(JobInBrief(**_brief(row)) for row in rows[:limit])
         there_is_more = len(rows) > limit
         return Page(items=jobs, next=Place(at=jobs[-1].created_at, id=jobs[-1].id) if there_is_more else None)
 
@@ -108,26 +112,36 @@ def job_of(row: "asyncpg.Record | None") -> Job:
     if row is None:
         raise LookupError("the statement returned no job")
     return Job(
-        id=row["id"],
-        user_id=row["user_id"],
-        kind=JobKind(row["kind"]),
-        state=JobState(row["state"]),
-        payload=json.loads(row["payload"]),
-        demand=Demand(cores=row["cores"], memory_bytes=row["memory_bytes"]),
-        priority=row["priority"],
-        attempts=row["attempts"],
-        max_attempts=row["max_attempts"],
-        lease_epoch=row["lease_epoch"],
-        wall_limit_seconds=row["wall_limit_seconds"],
-        cancel_requested_at=row["cancel_requested_at"],
-        created_at=row["created_at"],
-        queued_at=row["queued_at"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
-        result=_object(row["result"]),
-        failure=_failure(_object(row["failure"])),
-        is_partial=row["is_partial"],
+        **_brief(row), payload=json.loads(row["payload"]), result=_object(row["result"]), log_tail=row["log_tail"]
     )
+
+
+def _brief(row: "asyncpg.Record") -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in _AS_THEY_ARE},
+        "kind": JobKind(row["kind"]),
+        "state": JobState(row["state"]),
+        "demand": Demand(cores=row["cores"], memory_bytes=row["memory_bytes"]),
+        "failure": _failure(_object(row["failure"])),
+    }
+
+
+_AS_THEY_ARE = (
+    "id",
+    "user_id",
+    "work_units",
+    "priority",
+    "attempts",
+    "max_attempts",
+    "lease_epoch",
+    "wall_limit_seconds",
+    "cancel_requested_at",
+    "created_at",
+    "queued_at",
+    "started_at",
+    "finished_at",
+    "is_partial",
+)
 
 
 def _object(text: str | None) -> Mapping[str, Any] | None:
