@@ -11,7 +11,7 @@ from backend.domain.events import EventType
 from backend.domain.jobs import KINDS, JobCounts, JobKind, JobState, NewJob, Outcome
 from tests.cluster import FreshDatabase
 from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
-from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, open_tables
+from tests.job_tables import BACKTEST, BROKEN, SMALL, Sides, claim, open_tables
 
 
 class JobRepositoryContract:
@@ -54,7 +54,7 @@ class JobRepositoryContract:
         for _ in range(2):
             await sides.mine.submit(BACKTEST)
         await sides.failed()
-        await sides.queue.claim(first.id, "runner", ROOM)
+        await claim(sides.queue, first)
         assert await sides.mine.counts() == JobCounts(queued=2, running=1)
 
     async def test_pages_hold_every_job_once_newest_first(self, sides: Sides) -> None:
@@ -85,11 +85,11 @@ class JobRepositoryContract:
         assert cancelled is not None
         assert (cancelled.state, cancelled.attempts) == (JobState.CANCELLED, 0)
         assert cancelled.finished_at is not None
-        assert await sides.queue.claim(None, "runner", ROOM) is None
+        assert await claim(sides.queue) is None
 
     async def test_running_job_is_asked_to_stop_once(self, sides: Sides) -> None:
         job = await sides.mine.submit(BACKTEST)
-        await sides.queue.claim(job.id, "runner", ROOM)
+        await claim(sides.queue, job)
         asked = await sides.mine.request_cancel(job.id)
         assert asked is not None
         assert (asked.state, asked.finished_at) == (JobState.RUNNING, None)
@@ -115,7 +115,7 @@ class JobRepositoryContract:
         assert (retried.id, retried.state, retried.attempts) == (job.id, JobState.QUEUED, 1)
         assert (retried.failure, retried.finished_at, retried.started_at) == (None, None, None)
         assert retried.max_attempts == 1 + KINDS[JobKind.BACKTEST].max_attempts
-        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        lease = await claim(sides.queue, job)
         assert lease is not None
         assert (lease.job.attempts, lease.epoch) == (2, 2)
 
@@ -126,10 +126,10 @@ class JobRepositoryContract:
         retried = await sides.mine.retry(job.id)
         assert retried is not None
         assert (retried.state, retried.cancel_requested_at) == (JobState.QUEUED, None)
-        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        lease = await claim(sides.queue, job)
         assert lease is not None
         assert await sides.mine.retry(job.id) is None
-        await sides.queue.finish(lease, Outcome.completed({}))
+        await sides.queue.finish([(lease, Outcome.completed({}))])
         assert await sides.mine.retry(job.id) is None
 
     async def test_log_tells_each_change_in_order(self, sides: Sides) -> None:

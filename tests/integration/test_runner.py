@@ -28,7 +28,7 @@ from backend.worker.running import Workshop
 from tests.cluster import FreshDatabase
 from tests.integration.test_children import until
 from tests.integration.works import WORKS
-from tests.job_tables import Tables, open_tables
+from tests.job_tables import Tables, claim, open_tables
 
 GIB = 1024**3
 MIB = 1024**2
@@ -259,12 +259,12 @@ async def test_what_is_written_under_a_lost_lease_changes_nothing(house: House) 
         old: Lease = runner._running[job.id].lease
         await house.expire_leases()
         await house.tables.queue.reap()
-        second = await house.tables.queue.claim(job.id, "another runner", Demand(cores=9, memory_bytes=GIB))
+        second = await claim(house.tables.queue, job, runner_id="another runner")
         # Either this runner or the other has it by now, under a higher epoch.
-        assert not await house.tables.queue.finish(old, Outcome.completed({"counted": -1}))
+        assert not await house.tables.queue.finish([(old, Outcome.completed({"counted": -1}))])
         await until(lambda: job.id not in runner._running or runner._running[job.id].lease.epoch > old.epoch)
         if second is not None:
-            assert await house.tables.queue.finish(second, Outcome.completed({"counted": 7}))
+            assert await house.tables.queue.finish([(second, Outcome.completed({"counted": 7}))])
             assert (await house.becomes(job, JobState.COMPLETED)).result == {"counted": 7}
 
 
