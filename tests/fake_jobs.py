@@ -1,7 +1,7 @@
 """In-memory twins of the queue. They share one table and, like Postgres, let each user see their own rows alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -47,6 +47,7 @@ class FakeTasks:
     clock: FakeClock = field(default_factory=FakeClock)
     jobs: dict[UUID, Job] = field(default_factory=dict)
     leases: dict[UUID, datetime] = field(default_factory=dict)
+    runners: dict[UUID, str] = field(default_factory=dict)
     events: list[TaskEvent] = field(default_factory=list)
     quotas: dict[UUID, Quota] = field(default_factory=dict)
 
@@ -222,7 +223,7 @@ class FakeJobQueue:
                 # What is leased ahead passes nothing that waits for room.
                 ahead = NOTHING_AHEAD
                 continue
-            leases.append(self._lease(job))
+            leases.append(self._lease(job, runner_id))
         return leases
 
     def _in_turn(self, job_ids: Sequence[UUID] | None) -> Iterator[Job]:
@@ -239,9 +240,10 @@ class FakeJobQueue:
             left.remove(job)
             yield job
 
-    def _lease(self, job: Job) -> Lease:
+    def _lease(self, job: Job, runner_id: str) -> Lease:
         until = self._tasks.clock.now() + timedelta(seconds=LEASE_SECONDS)
         self._tasks.leases[job.id] = until
+        self._tasks.runners[job.id] = runner_id
         claimed = self._tasks.change(
             job,
             state=JobState.RUNNING,
@@ -277,11 +279,18 @@ class FakeJobQueue:
     async def hand_back(self, leases: Sequence[Lease]) -> frozenset[UUID]:
         held = [job for lease in leases if (job := self._held(lease))]
         for job in held:
-            if job.cancel_requested_at is not None:
-                self._tasks.end(job, JobState.CANCELLED, attempts=job.attempts - 1)
-            else:
-                self._tasks.change(job, state=JobState.QUEUED, attempts=job.attempts - 1)
+            self._return(job)
         return frozenset(job.id for job in held)
+
+    async def recall(self, runner_id: str, known: Collection[UUID]) -> int:
+        strays = [
+            job
+            for job in self._tasks.in_state(JobState.RUNNING)
+            if self._tasks.runners.get(job.id) == runner_id and job.id not in known
+        ]
+        for job in strays:
+            self._return(job)
+        return len(strays)
 
     async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
         job = self._held(lease)
@@ -310,6 +319,12 @@ class FakeJobQueue:
             if known.user_id is None and known.kind == job.kind and not known.state.is_final:
                 return known
         return self._tasks.add(None, job)
+
+    def _return(self, job: Job) -> None:
+        if job.cancel_requested_at is not None:
+            self._tasks.end(job, JobState.CANCELLED, attempts=job.attempts - 1)
+        else:
+            self._tasks.change(job, state=JobState.QUEUED, attempts=job.attempts - 1)
 
     def _quota_of(self, user_id: UUID | None) -> Quota:
         return self._tasks.quotas.get(user_id, DEFAULT_QUOTA) if user_id is not None else DEFAULT_QUOTA
