@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from backend.domain.events import Standing
 from backend.domain.jobs import Job, JobState
 
 MOST_ROOMS = 200
+REMEMBERED_WORDS = 1_000
 # Only these have a result to tell of.
 _WITH_RESULT = (JobState.COMPLETED, JobState.CANCELLED)
 
@@ -69,7 +71,7 @@ class Watching:
         """The latest word alone, and that once, though older ones are still on their way."""
         latest = next(iter(self._streams.progress_of(self._user_id, [room.id])), heard)
         if latest is not None and room.takes_progress(latest):
-            await self._tell(*messages.progress(self._user_id, latest.task))
+            await self._say(_progress_in_words(self._user_id, latest))
 
     async def _look(self, backtest_id: UUID) -> Standing:
         """Another's backtest, one that never was, and a task of another kind are all the same to who asks."""
@@ -96,6 +98,12 @@ class Watching:
 
     async def _tell(self, event: str, data: Mapping[str, Any]) -> None:
         await self._say(told(event, data))
+
+
+@lru_cache(REMEMBERED_WORDS)
+def _progress_in_words(user_id: UUID, frame: Frame) -> str:
+    """Made once for all sockets of the user."""
+    return told(*messages.progress(user_id, frame.task))
 
 
 class _Room:
