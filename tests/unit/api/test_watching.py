@@ -199,15 +199,19 @@ async def test_progress_counts_only_while_the_same_attempt_runs(booth: Booth) ->
     ]
 
 
-async def test_result_of_one_that_runs_again_by_now_is_not_made_up(booth: Booth) -> None:
+async def test_result_of_a_later_run_is_not_taken_for_that_of_an_earlier(booth: Booth) -> None:
     job = running(booth)
     await booth.watching.subscribe(job.id)
-    ended = booth.becomes(job, JobState.CANCELLED, result={"total_return": 1})
-    again = booth.becomes(job, JobState.QUEUED, result=None, finished_at=None)
-    await booth.watching.tell([ended, again])
-    _, data = booth.told[2]
-    assert (data["status"], data["resultId"]) == ("cancelled", None)
-    assert booth.events() == ["subscribed", "started", "complete", "queued"]
+    frames = [
+        booth.becomes(job, JobState.CANCELLED, result={"total_return": 1}),
+        booth.becomes(job, JobState.QUEUED, result=None, finished_at=None),
+        booth.becomes(job, JobState.RUNNING, attempts=2),
+        booth.becomes(job, JobState.COMPLETED, result={"total_return": 2}),
+    ]
+    await booth.watching.tell(frames)
+    ends = [(data["status"], data["resultId"]) for event, data in booth.told if event == "complete"]
+    assert ends == [("cancelled", None), ("completed", str(job.id))]
+    assert booth.events() == ["subscribed", "started", "complete", "queued", "started", "complete"]
 
 
 async def test_tasks_of_other_kinds_and_of_nobody_are_no_backtests(booth: Booth) -> None:
