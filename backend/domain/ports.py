@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from backend.domain.accounts import Account, Identity, Profile, ProfileChange, Session
-from backend.domain.events import BusMessage, EventLog, FeedPlace, TaskEvent
+from backend.domain.events import BusMessage, EventLog, FeedPlace, Standing, TaskEvent
 from backend.domain.jobs import (
     Demand,
     Job,
@@ -138,6 +138,10 @@ class Meter(Protocol):
 
     def stream_closed(self, why: str) -> None: ...
 
+    def socket_opened(self) -> None: ...
+
+    def socket_closed(self, why: str) -> None: ...
+
     def event_told(self, lag_seconds: float) -> None: ...
 
     def exposition(self) -> tuple[bytes, str]: ...
@@ -183,6 +187,9 @@ class JobRepository(Protocol):
         """Queue a failed or cancelled job for a new attempt; None when there is no such job in such a state."""
 
     async def event_log(self, *, after: int, limit: int) -> EventLog: ...
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        """The job and the user's last event, both of one moment; None when there is no such job."""
 
 
 class JobQueue(Protocol):

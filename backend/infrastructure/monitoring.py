@@ -132,8 +132,12 @@ class Monitor:
             registry=self.registry,
         )
 
-        self._streams = Gauge("tidemark_streams", "Streams of events that are open.", registry=self.registry)
+        self._streams = Gauge(
+            "tidemark_streams", "Streams of events that are open, those of sockets included.", registry=self.registry
+        )
         self._streams_closed = self._counter("streams_closed", "Streams that ended, by reason.", "why")
+        self._sockets = Gauge("tidemark_sockets", "WebSockets that are open.", registry=self.registry)
+        self._sockets_closed = self._counter("sockets_closed", "WebSockets that ended, by reason.", "why")
         self._stream_lag = Histogram(
             "tidemark_stream_lag_seconds",
             "From an event to its being told to the streams of its user.",
@@ -189,6 +193,13 @@ class Monitor:
     def stream_closed(self, why: str) -> None:
         self._streams.dec()
         self._streams_closed.labels(why).inc()
+
+    def socket_opened(self) -> None:
+        self._sockets.inc()
+
+    def socket_closed(self, why: str) -> None:
+        self._sockets.dec()
+        self._sockets_closed.labels(why).inc()
 
     def event_told(self, lag_seconds: float) -> None:
         self._stream_lag.observe(max(0.0, lag_seconds))
