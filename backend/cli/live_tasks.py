@@ -22,6 +22,7 @@ FRAMES_A_SECOND = 8
 BAR_WIDTH = 24
 # Left free for the prompt, the notes and the line that counts the rest.
 SPARE_LINES = 4
+LOG_LINES = 5
 
 
 class LiveTasks:
@@ -33,6 +34,7 @@ class LiveTasks:
         self._progress: dict[str, tuple[dict[str, Any], float]] = {}
         self._note: str | None = None
         self._console = terminal.console()
+        self._nothing = Spinner("dots", Text("Nothing waits or runs. Ctrl-C ends this.", style="dim"))
         self._live = Live(
             console=self._console, get_renderable=self._draw, refresh_per_second=FRAMES_A_SECOND, transient=True
         )
@@ -84,7 +86,9 @@ class LiveTasks:
         if left_out > 0:
             parts.append(Text(f"and {left_out} more", style="dim"))
         if not self._tasks:
-            parts = [Spinner("dots", Text("Nothing waits or runs. Ctrl-C ends this.", style="dim"))]
+            parts = [self._nothing]
+        elif len(self._tasks) == 1:
+            parts += [Text(f"  {line}", style="dim", overflow="ellipsis", no_wrap=True) for line in self._log_tail()]
         if self._note:
             parts.append(Text(self._note, style="yellow"))
         return Group(*parts)
@@ -105,6 +109,11 @@ class LiveTasks:
                 Text(task_words.took(task, datetime.now(UTC)), justify="right"),
                 Text(terminal.clean(_words(task, told, time.monotonic() - at)), overflow="ellipsis", no_wrap=True),
             )
+
+    def _log_tail(self) -> list[str]:
+        """What the only task that is shown wrote last."""
+        told, _ = self._progress.get(next(iter(self._tasks)), ({}, 0.0))
+        return [terminal.clean(line) for line in str(told.get("log_tail") or "").splitlines()[-LOG_LINES:]]
 
     def _most_rows(self) -> int:
         return max(self._console.height - SPARE_LINES, 1)

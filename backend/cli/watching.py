@@ -61,8 +61,10 @@ def follow_all(there: Remote, *, as_json: bool) -> None:
 
 
 def _as_told(task: dict[str, Any]) -> Told:
-    """A task that was read, as its latest event would tell it."""
-    brief = {name: value for name, value in task.items() if name not in ("payload", "result")}
+    """A task that was read, as its latest event would tell it: without what went in and what came out."""
+    brief = {name: value for name, value in task.items() if name not in ("payload", "result", "log_tail")}
+    if task["failure"] is not None:
+        brief["failure"] = {name: value for name, value in task["failure"].items() if name != "log_tail"}
     return Told(type=f"task_{task['state']}", task=brief)
 
 
