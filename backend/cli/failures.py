@@ -6,6 +6,8 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from backend.version import VERSION
+
 if TYPE_CHECKING:
     import httpx
 
@@ -108,6 +110,16 @@ def not_tidemark(server: str) -> CommandFailed:
         f"{server} is not a Tidemark",
         "Something answers there, but not as Tidemark does. Check the address.",
         exit_code=ExitCode.CREDENTIALS,
+    )
+
+
+def not_understood(server: str, problem: Exception) -> CommandFailed:
+    """A Tidemark's answer that lacks what we read in it, or has it in another form."""
+    return CommandFailed(
+        "answer_not_understood",
+        f"This command does not understand what {server} answered",
+        f"Its version is {VERSION}; the server's may be another. TIDEMARK_LOG_LEVEL=debug shows where it stopped: "
+        f"{type(problem).__name__}: {problem}",
     )
 
 

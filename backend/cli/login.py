@@ -35,7 +35,7 @@ def login(
     address = remote.chosen_server(server)
     with remote.open_client() as client:
         auth = _auth(client, address)
-        _warn_of_plain_http(auth.url)
+        warn_of_plain_http(auth.url)
         session = auth.sign_in(email or _ask("Email"), _password(from_stdin=password_stdin))
         _require_no_second_factor(session, auth)
         with locked():
@@ -71,6 +71,14 @@ def logout() -> None:
     _mention_given_token()
 
 
+def warn_of_plain_http(url: str) -> None:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        print(f"{url} is not encrypted: whoever stands on the way there can read your password.", file=sys.stderr)
+
+
 def _require_somebody_to_ask(email: str | None, *, from_stdin: bool) -> None:
     if from_stdin and email is None:
         raise typer.BadParameter("With --password-stdin the input holds the password, so say who you are with --email.")
@@ -89,14 +97,6 @@ def _auth(client: "httpx.Client", address: str) -> "SupabaseAuth":
     if address.startswith("https:") and not url.startswith("https:"):
         raise not_tidemark(address)
     return SupabaseAuth(client, url, config["publishable_key"])
-
-
-def _warn_of_plain_http(url: str) -> None:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        print(f"{url} is not encrypted: whoever stands on the way there can read your password.", file=sys.stderr)
 
 
 def _password(*, from_stdin: bool) -> str:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import typer
 
 from backend.cli.credentials import Credentials, Login, credentials_for, read_login
-from backend.cli.failures import CommandFailed, ExitCode, not_tidemark, refused, unreachable
+from backend.cli.failures import CommandFailed, ExitCode, not_tidemark, not_understood, refused, unreachable
 from backend.cli.supabase_auth import SupabaseAuth
 from backend.version import VERSION
 
@@ -122,7 +122,13 @@ def remote(option: str | None) -> Iterator[Remote]:
     """The server that the option, the environment, the login or this machine names, as the caller."""
     server = chosen_server(option)
     with open_client() as client:
-        yield Remote(server, client, credentials_for(server, lambda login: auth_of(client, login)))
+        there = Remote(server, client, credentials_for(server, lambda login: auth_of(client, login)))
+        try:
+            yield there
+        except (LookupError, TypeError, ValueError, AttributeError) as problem:
+            if os.environ.get("TIDEMARK_LOG_LEVEL") == "debug":
+                raise
+            raise not_understood(server, problem) from problem
 
 
 @contextlib.contextmanager

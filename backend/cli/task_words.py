@@ -153,7 +153,7 @@ def _waiting(task: Task) -> str:
     """Why it waits, and for how long by what is known."""
     reason, seconds = task.get("waits_for"), task.get("waits_seconds")
     about = "" if seconds is None else f"about {write.duration(_rounded(seconds))} to wait"
-    return ". ".join(part for part in (str(reason or "").rstrip("."), about) if part)
+    return f"{str(reason).rstrip('.')} ({about})" if reason and about else str(reason or about)
 
 
 def _rounded(seconds: float) -> float:

@@ -1,7 +1,6 @@
 """`tidemark tasks ...`: one's own tasks on a server: listed, read, followed, cancelled and run again."""
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,14 +47,10 @@ def list_tasks(
             found: dict[str, Any] = {"items": [task for page in pages for task in page["items"]], "next_cursor": None}
         else:
             found = there.read(PATH, {**filters, "limit": limit})
-    if as_json:
-        _print_json(found)
-        return
-    _print_table(found["items"])
-    if not found["items"]:
-        print("No task is like that." if state or kind else "There are no tasks yet.", file=sys.stderr)
-    elif found["next_cursor"] is not None:
-        print(f"These are the newest {len(found['items'])}. --all lists the rest too.", file=sys.stderr)
+        if as_json:
+            _print_json(found)
+        else:
+            _print_list(found, is_narrowed=bool(state or kind))
 
 
 @app.command("show")
@@ -65,10 +60,10 @@ def show(task_id: TaskId, as_json: AsJson = False, server: Server = None) -> Non
 
     with remote(server) as there:
         task = there.read(f"{PATH}/{_whole_id(there, task_id)}")
-    if as_json:
-        _print_json(task)
-    else:
-        _print_page(task)
+        if as_json:
+            _print_json(task)
+        else:
+            _print_page(task)
 
 
 @app.command("watch")
@@ -170,6 +165,18 @@ def _cancelled(task: dict[str, Any]) -> str:
             return f"Task {short(task)} is asked to stop. Follow it: tidemark tasks watch {short(task)}"
 
 
+def _print_list(found: dict[str, Any], *, is_narrowed: bool) -> None:
+    from backend.cli.terminal import say
+
+    tasks = found["items"]
+    if not tasks:
+        say("No task is like that." if is_narrowed else "There are no tasks yet.")
+        return
+    _print_table(tasks)
+    if found["next_cursor"] is not None:
+        say(f"These are the newest {len(tasks)}. --all lists the rest too.")
+
+
 def _print_table(tasks: "Sequence[dict[str, Any]]") -> None:
     from datetime import UTC, datetime
 
@@ -178,8 +185,7 @@ def _print_table(tasks: "Sequence[dict[str, Any]]") -> None:
     now, is_plain = datetime.now(UTC), terminal.is_plain()
     rows = [task_words.row(task, now, is_plain=is_plain) for task in tasks]
     if is_plain:
-        if rows:
-            terminal.print_columns(task_words.COLUMNS, rows)
+        terminal.print_columns(task_words.COLUMNS, rows)
         return
     from rich.table import Table
 
@@ -188,8 +194,7 @@ def _print_table(tasks: "Sequence[dict[str, Any]]") -> None:
         table.add_column(name, overflow="fold" if name == "detail" else "ellipsis", no_wrap=name != "detail")
     for task, cells in zip(tasks, rows, strict=True):
         table.add_row(*cells, style=task_words.STATE_STYLES.get(task["state"], ""))
-    if rows:
-        terminal.console().print(table)
+    terminal.console().print(table)
 
 
 def _print_page(task: dict[str, Any]) -> None:

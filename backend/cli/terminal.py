@@ -24,7 +24,10 @@ def console() -> "Console":
 
 def clean(text: str) -> str:
     """What a task or a server wrote, without what would command the terminal."""
-    return "".join(each if each.isprintable() or each == "\n" else f"\\x{ord(each):02x}" for each in text)
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text.expandtabs(4)
+    )
 
 
 def print_columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,6 +1,7 @@
 """What commands against a server make of its answers: a server that says what a test wants, over a real socket."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ import pytest
 from backend.cli import remote as cli
 from backend.cli import task_events
 from backend.cli.failures import CommandFailed, ExitCode
+from backend.cli.login import warn_of_plain_http
 from backend.cli.remote import Remote
 from backend.cli.supabase_auth import SupabaseAuth
 from backend.cli.task_events import TaskEvents
 from tests.integration.scripted_server import Answer, own_certificate, page, said, scripted
+from tests.serving import tidemark
 
 TASKS = "/api/system/tasks"
 
@@ -138,12 +141,42 @@ SECOND_FACTOR = {
 }
 
 
-def test_a_second_factor_is_seen_when_the_project_tells_of_one() -> None:
-    answer: Answer = (200, {}, json.dumps(SECOND_FACTOR).encode())
-    with scripted(answer) as (url, _), cli.open_client() as client:
-        session = SupabaseAuth(client, url, "sb_publishable_x").sign_in("ada@example.com", "secret")
-    assert session.has_second_factor
-    assert "'a'" not in repr(session)
+def config(supabase_url: str = "") -> Answer:
+    return 200, {}, json.dumps({"supabase_url": supabase_url, "publishable_key": "sb_publishable_x"}).encode()
+
+
+def log_in(url: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    options = ("--server", url, "--email", "ada@example.com", "--password-stdin")
+    return tidemark("login", *options, data_dir=None, stdin="secret\n", **settings)
+
+
+def test_an_account_with_a_second_factor_is_told_so_and_left_signed_out(tmp_path: Path) -> None:
+    session: Answer = (200, {}, json.dumps(SECOND_FACTOR).encode())
+    with scripted(config(), session, (204, {}, b"")) as (url, script):
+        refused = log_in(url, XDG_CONFIG_HOME=str(tmp_path))
+    assert (refused.returncode, "(code: second_factor_needed)" in refused.stderr) == (3, True)
+    assert [path.partition("?")[0] for _, path, _ in script.asked] == [
+        "/api/config",
+        "/auth/v1/token",
+        "/auth/v1/logout",
+    ]
+    assert script.asked[2][2]["Authorization"] == "Bearer a"
+    assert not list(tmp_path.rglob("login.json"))
+
+
+def test_a_password_does_not_leave_a_safe_line_for_a_plain_one(tmp_path: Path) -> None:
+    certificate, tls = own_certificate(tmp_path)
+    with scripted(page()) as (plain, asked), scripted(config(plain), tls=tls) as (url, _):
+        refused = log_in(url, SSL_CERT_FILE=str(certificate))
+    assert (refused.returncode, "(code: not_tidemark)" in refused.stderr, asked.asked) == (3, True, [])
+
+
+def test_a_plain_line_to_another_machine_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    for url in ("http://127.0.0.1:8000", "http://[::1]:8000", "https://tidemark.example.com"):
+        warn_of_plain_http(url)
+    assert capsys.readouterr().err == ""
+    warn_of_plain_http("http://tidemark.example.com")
+    assert "is not encrypted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -223,3 +256,12 @@ def test_a_server_that_stays_away_is_given_up_in_the_end(monkeypatch: pytest.Mon
         with pytest.raises(CommandFailed, match="not well"):
             told_by(there, 2, [], patience_seconds=0.2)
         assert len(script.asked) > 3
+
+
+def test_an_answer_that_lacks_what_is_read_in_it_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(page({"id": "x"})) as (url, _):
+        with pytest.raises(CommandFailed, match="KeyError: 'state'"), cli.remote(url) as there:
+            there.read(TASKS)["items"][0]["state"]
+        monkeypatch.setenv("TIDEMARK_LOG_LEVEL", "debug")
+        with pytest.raises(KeyError), cli.remote(url) as there:
+            there.read(TASKS)["items"][0]["state"]
