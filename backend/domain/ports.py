@@ -319,6 +319,9 @@ class JobMeter(Protocol):
 
     def worker_restarted(self) -> None: ...
 
+    def leases_expired(self, count: int) -> None:
+        """So many jobs were taken back from runners that went silent."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Readiness:

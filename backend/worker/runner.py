@@ -15,7 +15,7 @@ from loguru import logger
 
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
-from backend.domain.jobs import HEARTBEAT_SECONDS, JobFailure, Lease, Outcome
+from backend.domain.jobs import HEARTBEAT_SECONDS, Job, JobFailure, Lease, Outcome
 from backend.domain.ports import EventBus, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.worker.children import Children
 from backend.worker.handlers import WORKS, handlers_of
@@ -193,6 +193,7 @@ class Runner:
 
     def _remember(self, running: Running, verdict: Verdict, seconds: float) -> None:
         kind = running.lease.job.kind
+        _log_failure(running.lease.job, verdict)
         match verdict:
             case Outcome(state=state):
                 self._meter.job_ended(kind, state, seconds)
@@ -244,7 +245,7 @@ class Runner:
                 if self._running.get(job_id) is held[job_id]:
                     logger.warning("A lease was lost, so its job is stopped here")
                     held[job_id].lose()
-        await self._queue.reap()
+        self._meter.leases_expired(await self._queue.reap())
         self._meter.jobs_wait(await self._queue.waiting())
         self._last_beat = time.monotonic()
 
@@ -261,10 +262,19 @@ NOT_STORABLE = JobFailure(
 )
 
 
+def _log_failure(job: Job, verdict: Verdict) -> None:
+    """For the operator, whose the job is not: what it met, nothing of what it worked on."""
+    failure = verdict if isinstance(verdict, JobFailure) else verdict.failure if isinstance(verdict, Outcome) else None
+    if failure is not None:
+        facts = {"task_id": str(job.id), "user_id": job.user_id and str(job.user_id), "code": failure.code}
+        logger.bind(**facts, attempt=job.attempts).warning("A task of the kind {} failed: {}", job.kind, failure.title)
+
+
 @asynccontextmanager
 async def open_runner(house: "House") -> AsyncIterator[Runner]:
     """The runner of a serving process, from the first job to the last word."""
     children = Children(house.resources.capacity().cores, on_restart=house.monitor.worker_restarted)
+    house.monitor.watch_workers(lambda: children.count, lambda: children.fit)
     runner = Runner(
         queue=house.queue,
         bus=house.bus,

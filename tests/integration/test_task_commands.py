@@ -1,5 +1,6 @@
 """`tidemark tasks list|show|cancel|retry` against a running server whose jobs do something."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,6 +106,15 @@ def test_a_failed_task_is_shown_with_its_cause_its_log_and_the_way_on(trader: Tr
         "1 core, 64.0 MiB of memory, at most 1 min",
     ):
         assert part in page
+
+
+def test_the_operator_reads_that_a_task_failed_and_nothing_of_what_it_worked_on(trader: Trader) -> None:
+    [broken] = trader.has(("export", {"divisor": 0, "note": "canary-4711"}))
+    trader.waits_for(broken, "failed")
+    log = trader.running.log.read_text()
+    [line] = [json.loads(line) for line in log.splitlines() if broken in line and '"code"' in line]
+    assert (line["level"], line["code"], line["user_id"]) == ("warning", "unexpected_error", trader.id)
+    assert "canary-4711" not in log
 
 
 def test_a_running_task_is_shown_with_how_far_it_is(trader: Trader) -> None:
