@@ -137,7 +137,7 @@ class House:
                 accounts=Accounts(identity, AccountTables(connection)),
                 events=Events(JobTable(connection)),
                 idempotency=IdempotencyTable(connection),
-                jobs=Jobs(JobTable(connection), self.resources),
+                jobs=Jobs(JobTable(connection), self.resources, self.foresight.forecasts, runner_id=self.runner_id),
                 tickets=TicketTable(connection),
             )
 

@@ -30,6 +30,7 @@ from backend.domain.jobs import (
     Waiting,
 )
 from backend.domain.pages import Page, Place
+from backend.domain.queue_play import QueueAround
 
 
 class Clock(Protocol):
@@ -184,6 +185,9 @@ class JobRepository(Protocol):
 
     async def retry(self, job_id: UUID) -> Job | None:
         """Queue a failed or cancelled job for a new attempt; None when there is no such job in such a state."""
+
+    async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
+        """What the user's waiting jobs stand among: those that are next, these, and what runs, there or elsewhere."""
 
     async def event_log(self, *, after: int, limit: int) -> EventLog: ...
 
