@@ -221,6 +221,7 @@ class FakeJobs:
             demand=alike[0].demand,
             work_units=fmean(known) if known else None,
             turn_seconds=max(self._tasks.seconds_since(_turn(job)) for job in alike),
+            last_turn_seconds=min(self._tasks.seconds_since(_turn(job)) for job in alike),
             waited_seconds=max(self._tasks.seconds_since(job.queued_at) for job in alike),
             count=len(alike),
             job_id=job_id,

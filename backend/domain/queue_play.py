@@ -27,8 +27,9 @@ class WaitingJobs:
     kind: JobKind
     demand: Demand
     work_units: float | None
-    # Since the first one's turn, where a step of priority counts as a minute; and since it waits.
+    # Since the turn of the first and of the last, where a step of priority counts as a minute; since the first waits.
     turn_seconds: float
+    last_turn_seconds: float
     waited_seconds: float
     count: int = 1
     # There are more behind them than were looked at.
@@ -79,13 +80,30 @@ class Start:
 
 
 @dataclass
+class _Alike:
+    """Jobs that are alike, as they are taken one by one."""
+
+    jobs: WaitingJobs
+    taken: int = 0
+
+    @property
+    def turn_seconds(self) -> float:
+        """Of the next one, as if their turns came evenly."""
+        first, last = self.jobs.turn_seconds, self.jobs.last_turn_seconds
+        return first + (last - first) * self.taken / max(self.jobs.count - 1, 1)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.taken >= self.jobs.count and not self.jobs.is_cut
+
+
+@dataclass
 class _Queue:
     """One user's queue and how much of it runs, as the play goes on."""
 
     owner: int
     most_running: int
-    waiting: list[WaitingJobs] = field(default_factory=list)
-    left: list[float] = field(default_factory=list)
+    waiting: list[_Alike] = field(default_factory=list)
     running: int = 0
 
     @property
@@ -93,22 +111,23 @@ class _Queue:
         """Whose turn it is: who has the fewest running, then who has been waiting longest."""
         return self.running, -self.waiting[0].turn_seconds, self.owner
 
-    def next(self, room: Demand, now: float) -> int | None:
-        """Which of its jobs fits; None when none does. Raises _KeptBack when room is kept for one that does not."""
-        for index, jobs in enumerate(self.waiting[:_LOOKS_AT]):
-            if jobs.demand.fits(room):
-                return index
-            if jobs.waited_seconds + now > PATIENCE_SECONDS:
+    def next(self, room: Demand, now: float) -> _Alike | None:
+        """Those of which one fits; None when none does. Raises _KeptBack when room is kept for one that does not."""
+        for alike in self.waiting[:_LOOKS_AT]:
+            if alike.jobs.demand.fits(room):
+                return alike
+            if alike.jobs.waited_seconds + now > PATIENCE_SECONDS:
                 raise _KeptBack
         return None
 
-    def take(self, index: int) -> WaitingJobs:
-        jobs = self.waiting[index]
-        self.left[index] -= 1
-        if self.left[index] <= 0:
-            del self.waiting[index], self.left[index]
+    def take(self, alike: _Alike) -> WaitingJobs:
+        alike.taken += 1
+        if alike.is_empty:
+            self.waiting.remove(alike)
+        if self.owner != ME:
+            self.waiting.sort(key=lambda one: -one.turn_seconds)
         self.running += 1
-        return jobs
+        return alike.jobs
 
 
 class _KeptBack(Exception):
@@ -151,8 +170,7 @@ class Play:
 
     def _add(self, jobs: WaitingJobs, most_running: Mapping[int, int]) -> None:
         queue = self._queues.setdefault(jobs.owner, _Queue(jobs.owner, most_running.get(jobs.owner, 1)))
-        queue.waiting.append(jobs)
-        queue.left.append(math.inf if jobs.is_cut else jobs.count)
+        queue.waiting.append(_Alike(jobs))
 
     def _is_running(self, job: BusyJob) -> None:
         if job.owner in self._queues:
@@ -181,9 +199,9 @@ class Play:
                 queue = self._queues[owner]
                 if not queue.waiting or queue.rank != rank or queue.running >= queue.most_running:
                     continue
-                index = queue.next(Demand(cores=self._cores, memory_bytes=self._memory), self._now)
-                if index is not None:
-                    self._start(queue, index)
+                alike = queue.next(Demand(cores=self._cores, memory_bytes=self._memory), self._now)
+                if alike is not None:
+                    self._start(queue, alike)
                     return True
                 passed.append((rank, owner))
         except _KeptBack:
@@ -193,8 +211,8 @@ class Play:
                 heapq.heappush(self._ranks, one)
         return False
 
-    def _start(self, queue: _Queue, index: int) -> None:
-        jobs = queue.take(index)
+    def _start(self, queue: _Queue, alike: _Alike) -> None:
+        jobs = queue.take(alike)
         if jobs.job_id is not None:
             self.starts[jobs.job_id] = Start(seconds=self._now, ahead=self.ahead, ahead_of_mine=self._ahead_of_mine)
             self._ahead_of_mine += 1

@@ -77,25 +77,26 @@ class _Words:
 
     def _seconds(self, jobs: WaitingJobs, start: Start | None) -> tuple[float | None, str]:
         """About how long; else why that is not known."""
-        if not all(job.is_here for job in self._around.running):
-            return None, _unknown("other servers take tasks too, and how much room they have is not known here")
-        if self._around.is_cut:
-            return None, _unknown("too many people wait")
+        if why := self._unknown(start):
+            return None, f"How long is not known: {why}."
         if start is not None:
             return start.seconds, ""
+        pace = 0.0 if self._last is None else self._last.seconds / (self._last.ahead_of_mine + 1)
+        return pace * (_ahead_of_mine(jobs, None) + 1), ""
+
+    def _unknown(self, start: Start | None) -> str | None:
+        if not all(job.is_here for job in self._around.running):
+            return "other servers take tasks too, and how much room they have is not known here"
+        if self._around.is_cut:
+            return "too many people wait"
+        if start is not None:
+            return None
         if not self._play.ran_dry:
-            if self._last is None:
-                return None, _unknown("too much is ahead of it")
-            return self._last.seconds * (_ahead_of_mine(jobs, None) + 1) / (self._last.ahead_of_mine + 1), ""
+            return None if self._last else "too much is ahead of it"
         if self._play.unknown_kinds:
-            kind = self._play.unknown_kinds[0].replace("_", " ")
-            return None, _unknown(f"no task of the kind {kind} has been completed yet")
-        return None, _unknown("nothing runs here that would make room")
+            return f"no task of the kind {self._play.unknown_kinds[0].replace('_', ' ')} has been completed yet"
+        return "nothing runs here that would make room"
 
 
 def _ahead_of_mine(jobs: WaitingJobs, start: Start | None) -> int:
     return start.ahead_of_mine if start is not None else (jobs.place or 1) - 1
-
-
-def _unknown(why: str) -> str:
-    return f"How long is not known: {why}."

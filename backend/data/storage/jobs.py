@@ -162,6 +162,7 @@ def _waiting(row: "asyncpg.Record") -> WaitingJobs:
         demand=Demand(cores=row["cores"], memory_bytes=row["memory_bytes"]),
         work_units=row["work_units"],
         turn_seconds=row["seconds"],
+        last_turn_seconds=row["last_seconds"],
         waited_seconds=row["waited_seconds"],
         count=row["jobs"],
         is_cut=row["is_cut"],

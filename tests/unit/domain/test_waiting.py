@@ -28,11 +28,12 @@ MINE = WaitingJobs(
     demand=ONE,
     work_units=None,
     turn_seconds=5.0,
+    last_turn_seconds=5.0,
     waited_seconds=5.0,
     job_id=UUID(int=1),
     place=1,
 )
-THEIRS = replace(MINE, owner=1, job_id=None, place=None, turn_seconds=50.0, waited_seconds=50.0)
+THEIRS = replace(MINE, owner=1, job_id=None, place=None, turn_seconds=50.0, last_turn_seconds=50.0, waited_seconds=50.0)
 BUSY = BusyJob(owner=-1, is_here=True, kind=JobKind.BACKTEST, demand=ONE, work_units=None, elapsed=0.0)
 
 
