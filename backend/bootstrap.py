@@ -6,11 +6,14 @@ Each adapter is imported inside the function that picks it, so that a command pa
 import asyncio
 import contextlib
 import hashlib
+import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -34,6 +37,7 @@ from backend.domain.ports import (
 )
 from backend.services.accounts import Accounts
 from backend.services.events import Events
+from backend.services.foresight import Foresight
 from backend.services.jobs import Jobs
 from backend.settings import REPOSITORY, Settings, given_names, read_settings, unknown_names
 
@@ -107,6 +111,9 @@ class House:
     feed: EventFeed
     queue: JobQueue
     records: JobRecords
+    foresight: Foresight
+    # Under which this process takes jobs.
+    runner_id: str
     resources: ResourceMonitor
     housekeeping: Housekeeping
     election: Election
@@ -130,7 +137,7 @@ class House:
                 accounts=Accounts(identity, AccountTables(connection)),
                 events=Events(JobTable(connection)),
                 idempotency=IdempotencyTable(connection),
-                jobs=Jobs(JobTable(connection), self.resources),
+                jobs=Jobs(JobTable(connection), self.resources, self.foresight.forecasts, runner_id=self.runner_id),
                 tickets=TicketTable(connection),
             )
 
@@ -186,6 +193,10 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         database = await _database(ground, monitor, stack)
         worker_database = await _worker_database(ground, stack)
         stack.enter_context(_running(monitor.watch_event_loop()))
+        records = JobRecordTable(worker_database)
+        foresight = Foresight(records, monitor)
+        await foresight.look()
+        stack.enter_context(_running(foresight.keep_looking()))
         yield House(
             settings=settings,
             address=settings.public_url or address,
@@ -197,7 +208,9 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             bus=await _event_bus(ground, monitor, stack),
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database, capacity=resources.capacity),
-            records=JobRecordTable(worker_database),
+            records=records,
+            foresight=foresight,
+            runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
             resources=resources,
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),

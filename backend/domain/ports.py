@@ -12,11 +12,13 @@ from uuid import UUID
 
 from backend.domain.accounts import Account, Identity, Profile, ProfileChange, Session
 from backend.domain.events import BusMessage, EventLog, FeedPlace, TaskEvent
+from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     Demand,
     Job,
     JobCounts,
     JobFailure,
+    JobInBrief,
     JobKind,
     JobState,
     Lease,
@@ -28,6 +30,7 @@ from backend.domain.jobs import (
     Waiting,
 )
 from backend.domain.pages import Page, Place
+from backend.domain.queue_play import QueueAround
 
 
 class Clock(Protocol):
@@ -174,7 +177,7 @@ class JobRepository(Protocol):
 
     async def jobs(
         self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
-    ) -> Page[Job]:
+    ) -> Page[JobInBrief]:
         """Newest first; empty states or kinds mean all."""
 
     async def request_cancel(self, job_id: UUID) -> Job | None:
@@ -182,6 +185,9 @@ class JobRepository(Protocol):
 
     async def retry(self, job_id: UUID) -> Job | None:
         """Queue a failed or cancelled job for a new attempt; None when there is no such job in such a state."""
+
+    async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
+        """What the user's waiting jobs stand among: those that are next, these, and what runs, there or elsewhere."""
 
     async def event_log(self, *, after: int, limit: int) -> EventLog: ...
 
@@ -217,6 +223,9 @@ class JobQueue(Protocol):
 
 class JobRecords(Protocol):
     """What the jobs of all users together tell about jobs, without saying whose they are."""
+
+    async def completed(self, *, since: datetime | None, most: int) -> Sequence[CompletedRun]:
+        """The latest completed jobs of each kind that ended after that moment, at most so many each."""
 
     async def running(self) -> Sequence[RunningNow]: ...
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,12 +13,13 @@ from loguru import logger
 
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
-from backend.domain.jobs import HEARTBEAT_SECONDS, Job, JobFailure, Lease, Outcome
+from backend.domain.forecast import Forecasts
+from backend.domain.jobs import HEARTBEAT_SECONDS, JobFailure, Lease, Outcome
 from backend.domain.ports import EventBus, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.worker.children import Children
 from backend.worker.handlers import WORKS, handlers_of
-from backend.worker.progress import Durations, Telling
-from backend.worker.running import Return, Running, Verdict, Workshop
+from backend.worker.progress import Telling
+from backend.worker.running import Return, Running, Verdict, Workshop, log_failure
 
 if TYPE_CHECKING:
     from backend.bootstrap import House
@@ -45,11 +44,13 @@ class Runner:
         resources: ResourceMonitor,
         workshop: Workshop,
         meter: JobMeter,
+        forecasts: Forecasts | None = None,
+        runner_id: str | None = None,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self.durations = Durations()
+        self.id = runner_id or uuid4().hex
+        self.forecasts = forecasts or Forecasts()
         self._queue = queue
         self._bus = bus
         self._resources = resources
@@ -163,7 +164,7 @@ class Runner:
 
     async def _run(self, running: Running, taken: contextlib.ExitStack) -> None:
         job, began = running.lease.job, time.monotonic()
-        telling = Telling(job, self._bus, self.durations, time.monotonic)
+        telling = Telling(job, self._bus, self.forecasts, time.monotonic)
         try:
             with taken:
                 verdict = await self._do(running, telling)
@@ -193,13 +194,10 @@ class Runner:
 
     def _remember(self, running: Running, verdict: Verdict, seconds: float) -> None:
         kind = running.lease.job.kind
-        _log_failure(running.lease.job, verdict)
+        log_failure(running.lease.job, verdict)
         match verdict:
             case Outcome(state=state):
                 self._meter.job_ended(kind, state, seconds)
-                if verdict.failure is None and not verdict.is_partial:
-                    self.durations.completed(kind, seconds)
-                    self._meter.eta_missed(kind, self.durations.error(kind))
             case JobFailure():
                 self._meter.job_ended(kind, "lost", seconds)
             case Return():
@@ -262,14 +260,6 @@ NOT_STORABLE = JobFailure(
 )
 
 
-def _log_failure(job: Job, verdict: Verdict) -> None:
-    """For the operator, whose the job is not: what it met, nothing of what it worked on."""
-    failure = verdict if isinstance(verdict, JobFailure) else verdict.failure if isinstance(verdict, Outcome) else None
-    if failure is not None:
-        facts = {"task_id": str(job.id), "user_id": job.user_id and str(job.user_id), "code": failure.code}
-        logger.bind(**facts, attempt=job.attempts).warning("A task of the kind {} failed: {}", job.kind, failure.title)
-
-
 @asynccontextmanager
 async def open_runner(house: "House") -> AsyncIterator[Runner]:
     """The runner of a serving process, from the first job to the last word."""
@@ -281,6 +271,8 @@ async def open_runner(house: "House") -> AsyncIterator[Runner]:
         resources=house.resources,
         workshop=Workshop(children=children, works=WORKS, handlers=handlers_of(house)),
         meter=house.monitor,
+        forecasts=house.foresight.forecasts,
+        runner_id=house.runner_id,
     )
     await runner.open()
     try:

@@ -51,7 +51,7 @@ class House:
         cores: int = 2,
         handlers: Mapping[JobKind, JobHandler] | None = None,
         meter: Monitor | None = None,
-        **settings: float,
+        **settings: Any,
     ) -> AsyncIterator[Runner]:
         runner = Runner(
             queue=self.tables.queue,

@@ -22,7 +22,8 @@ def document(example: Any, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("task", "detail"),
     [
-        (document(QUEUED), "Waits for a core: it needs 1, and 0 of 2 are free (about 45 s to wait)"),
+        (document(QUEUED, waits_for="Waits for a core.", waits_seconds=45.0), "Waits for a core (about 45 s to wait)"),
+        (document(QUEUED, waits_for="Waits for a core.", waits_seconds=None), "Waits for a core."),
         (document(QUEUED, waits_for=None, waits_seconds=None), ""),
         (document(QUEUED, waits_for=None, waits_seconds=0.4), "about 400 ms to wait"),
         (document(RUNNING), "40%, Sweeping, 22 s to go: 4,000 of 10,000"),
