@@ -1,7 +1,5 @@
 """Why a command against a server failed, in words: the cause, the code that the API gives it, and the next step."""
 
-import socket
-import ssl
 from enum import IntEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -58,6 +56,9 @@ class CommandFailed(Exception):
 
 def unreachable(server: str, problem: "httpx.HTTPError") -> CommandFailed:
     """No answer came: the way there is broken, or nobody is at its end."""
+    import socket
+    import ssl
+
     import httpx
 
     causes = tuple(_causes(problem))
