@@ -26,6 +26,7 @@ from backend.domain.ports import (
     Housekeeping,
     IdempotencyRepository,
     JobQueue,
+    JobRecords,
     RateLimiter,
     ResourceMonitor,
     StreamTickets,
@@ -105,6 +106,7 @@ class House:
     bus: EventBus
     feed: EventFeed
     queue: JobQueue
+    records: JobRecords
     resources: ResourceMonitor
     housekeeping: Housekeeping
     election: Election
@@ -168,6 +170,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.data.storage.events import EventTable
     from backend.data.storage.housekeeping import HousekeepingTables
     from backend.data.storage.job_queue import JobQueueTable
+    from backend.data.storage.job_records import JobRecordTable
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.rate_limits import MemoryRateLimiter
@@ -193,6 +196,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             bus=await _event_bus(ground, stack),
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database, capacity=resources.capacity),
+            records=JobRecordTable(worker_database),
             resources=resources,
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),

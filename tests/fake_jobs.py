@@ -22,6 +22,7 @@ from backend.domain.jobs import (
     Lease,
     NewJob,
     Outcome,
+    Quota,
     Renewal,
     Waiting,
 )
@@ -40,6 +41,7 @@ class FakeTasks:
     jobs: dict[UUID, Job] = field(default_factory=dict)
     leases: dict[UUID, datetime] = field(default_factory=dict)
     events: list[TaskEvent] = field(default_factory=list)
+    quotas: dict[UUID, Quota] = field(default_factory=dict)
 
     def add(self, user_id: UUID | None, new: NewJob) -> Job:
         # Two rows of one instant would have no order.
@@ -110,9 +112,13 @@ class FakeJobs:
         self._user_id = user_id
         self._tasks = tasks or FakeTasks()
 
-    async def counts(self) -> JobCounts:
+    async def counts(self, *, lock: bool = True) -> JobCounts:
         states = [job.state for job in self._mine()]
-        return JobCounts(queued=states.count(JobState.QUEUED), running=states.count(JobState.RUNNING))
+        return JobCounts(
+            queued=states.count(JobState.QUEUED),
+            running=states.count(JobState.RUNNING),
+            quota=self._tasks.quotas.get(self._user_id, DEFAULT_QUOTA),
+        )
 
     async def submit(self, job: NewJob) -> Job:
         return self._tasks.add(self._user_id, job)

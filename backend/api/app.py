@@ -16,7 +16,7 @@ from backend.api.documentation import tidy
 from backend.api.edge import Edge
 from backend.api.errors import answer_errors
 from backend.api.limits import BodyLimit, RateLimits
-from backend.api.routers import accounts, config, events, health, jobs, problems
+from backend.api.routers import accounts, config, events, health, jobs, problems, resources
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
 from backend.api.streams import Streams
 from backend.api.task_events import TASK_EVENTS_PATH, TaskEvents
@@ -50,7 +50,7 @@ def create_app(house: House, *, web_app: Path = WEB_APP, workers: Callable[[], R
     policy = web_policy([project.url] if project.mode == "supabase" else [])
     return Doors(
         auth=None if house.auth is None else guarded(_Mounted(house.auth)),
-        api=guarded(_api_door(house, workers)),
+        api=guarded(_api_door(house, workers, streams)),
         task_events=TaskEvents(house, streams, lambda beginning: guarded(_limited(beginning, house))),
         web=guarded(WebApp(web_app, policy=policy)),
         streams=streams,
@@ -69,7 +69,7 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    features = (health, config, accounts, jobs, events, problems)
+    features = (health, config, accounts, jobs, resources, events, problems)
     for feature in features:
         app.include_router(feature.router)
     answer_errors(
@@ -87,10 +87,11 @@ def describe_api() -> FastAPI:
     return app
 
 
-def _api_door(house: House, workers: Callable[[], Readiness] | None) -> ASGIApp:
+def _api_door(house: House, workers: Callable[[], Readiness] | None, streams: Streams) -> ASGIApp:
     api = describe_api()
     api.state.house = house
     api.state.workers = workers
+    api.state.streams = streams
     door: ASGIApp = BodyLimit(_Routed(api))
     return _limited(GZipMiddleware(door, minimum_size=SMALLEST_WORTH_COMPRESSING), house)
 

@@ -183,22 +183,25 @@ class NewJob:
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobCounts:
-    """How many jobs of a user wait and run."""
+class Quota:
+    """How many jobs of a user may wait, and how many may run at once, by the user's plan."""
 
     queued: int
     running: int
+    plan: str = "standard"
+
+
+# Of who has no other plan. The table of plans has it too, and an operator may change it there.
+DEFAULT_QUOTA = Quota(queued=1_000, running=16)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quota:
-    """How many jobs of a user may wait, and how many may run at once."""
+class JobCounts:
+    """How many jobs of a user wait and run, and how many may."""
 
     queued: int
     running: int
-
-
-DEFAULT_QUOTA = Quota(queued=1_000, running=16)
+    quota: Quota = DEFAULT_QUOTA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +242,14 @@ class Outcome:
     @classmethod
     def cancelled(cls, partial_result: Mapping[str, Any] | None = None) -> "Outcome":
         return cls(state=JobState.CANCELLED, result=partial_result, is_partial=partial_result is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningNow:
+    """How many jobs of a kind run."""
+
+    kind: JobKind
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from backend.domain.jobs import (
     Outcome,
     Progress,
     Renewal,
+    RunningNow,
     Waiting,
 )
 from backend.domain.pages import Page, Place
@@ -163,8 +164,8 @@ class AccountAdmin(Protocol):
 class JobRepository(Protocol):
     """A user's own jobs, already narrowed by the database to those of the acting user."""
 
-    async def counts(self) -> JobCounts:
-        """How many wait and run. Until this transaction ends nobody else adds to them."""
+    async def counts(self, *, lock: bool = True) -> JobCounts:
+        """How many wait and run, and may. Under the lock nobody else adds to them until this transaction ends."""
 
     async def submit(self, job: NewJob) -> Job:
         """Add a job to the queue, with its event. The queue hears of it when this transaction commits."""
@@ -212,6 +213,12 @@ class JobQueue(Protocol):
 
     async def add(self, job: NewJob) -> Job:
         """Add a job of the installation's own, unless one of its kind waits or runs already; then that one."""
+
+
+class JobRecords(Protocol):
+    """What the jobs of all users together tell about jobs, without saying whose they are."""
+
+    async def running(self) -> Sequence[RunningNow]: ...
 
 
 class EventFeed(Protocol):

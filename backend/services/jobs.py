@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from backend.domain.errors import JobNotFound, JobNotRetryable, QuotaReached
-from backend.domain.jobs import DEFAULT_QUOTA, KINDS, Demand, Job, JobKind, JobState, NewJob, Quota, require_possible
+from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobKind, JobState, NewJob, require_possible
 from backend.domain.pages import Page, Place
 from backend.domain.ports import JobRepository, ResourceMonitor
 
@@ -13,10 +13,9 @@ from backend.domain.ports import JobRepository, ResourceMonitor
 class Jobs:
     """The jobs of the one who is acting."""
 
-    def __init__(self, repository: JobRepository, machine: ResourceMonitor, *, quota: Quota = DEFAULT_QUOTA) -> None:
+    def __init__(self, repository: JobRepository, machine: ResourceMonitor) -> None:
         self._repository = repository
         self._machine = machine
-        self._quota = quota
 
     async def submit(
         self, kind: JobKind, payload: Mapping[str, Any], *, demand: Demand | None = None, priority: int = 0
@@ -43,6 +42,10 @@ class Jobs:
     ) -> Page[Job]:
         return await self._repository.jobs(limit=limit, after=after, states=states, kinds=kinds)
 
+    async def counts(self) -> JobCounts:
+        """How many wait and run, and how many may by the plan."""
+        return await self._repository.counts(lock=False)
+
     async def cancel(self, job_id: UUID) -> Job:
         """What waits is cancelled at once, what runs is asked to stop; what has ended stays as it is."""
         job = await self._repository.request_cancel(job_id)
@@ -64,5 +67,5 @@ class Jobs:
     async def _require_room_in_queue(self) -> None:
         """Counted under a lock until the transaction ends, so that many submits at once cannot pass the quota."""
         counts = await self._repository.counts()
-        if counts.queued >= self._quota.queued:
-            raise QuotaReached("waiting tasks", limit=self._quota.queued, count=counts.queued)
+        if counts.queued >= counts.quota.queued:
+            raise QuotaReached("waiting tasks", limit=counts.quota.queued, count=counts.queued)

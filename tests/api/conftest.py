@@ -18,6 +18,7 @@ from backend.data.storage.accounts import AccountStates
 from backend.data.storage.events import EventTable
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
+from backend.data.storage.job_records import JobRecordTable
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
 from backend.infrastructure.election import AdvisoryLockElection
@@ -128,6 +129,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         database=pool,
         worker_database=worker,
         queue=JobQueueTable(worker, capacity=machine.capacity),
+        records=JobRecordTable(worker),
         feed=EventTable(worker),
         bus=bus,
         resources=machine,

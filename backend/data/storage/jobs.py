@@ -7,11 +7,15 @@ from uuid import UUID
 
 from backend.data.storage.events import event_of
 from backend.domain.events import EventLog
-from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobKind, JobState, NewJob
+from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobKind, JobState, NewJob, Quota
 from backend.domain.pages import Page, Place
 
 if TYPE_CHECKING:
     import asyncpg
+
+
+_COUNT = "select * from private.count_my_tasks()"
+_LOCK_AND_COUNT = "select * from private.lock_my_tasks()"
 
 
 class JobTable:
@@ -20,9 +24,12 @@ class JobTable:
     def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         self._connection = connection
 
-    async def counts(self) -> JobCounts:
-        row = await self._connection.fetchrow("select queued, running from private.lock_my_tasks()")
-        return JobCounts(queued=row["queued"], running=row["running"]) if row else JobCounts(queued=0, running=0)
+    async def counts(self, *, lock: bool = True) -> JobCounts:
+        row = await self._connection.fetchrow(_LOCK_AND_COUNT if lock else _COUNT)
+        if row is None:
+            raise LookupError("the statement counted nothing")
+        quota = Quota(queued=row["most_queued"], running=row["most_running"], plan=row["plan"])
+        return JobCounts(queued=row["queued"], running=row["running"], quota=quota)
 
     async def submit(self, job: NewJob) -> Job:
         rules = KINDS[job.kind]

@@ -14,7 +14,8 @@ ROOM = Demand(cores=4, memory_bytes=4 * 1024**3)
 
 
 def jobs(tasks: FakeTasks, *, user_id: UUID = ADA, queued: int = 3, machine: FakeMachine | None = None) -> Jobs:
-    return Jobs(FakeJobs(user_id, tasks), machine or FakeMachine(), quota=Quota(queued=queued, running=2))
+    tasks.quotas[user_id] = Quota(queued=queued, running=2, plan="small")
+    return Jobs(FakeJobs(user_id, tasks), machine or FakeMachine())
 
 
 async def test_job_demands_what_its_kind_does_unless_more_is_known() -> None:
