@@ -67,7 +67,7 @@ export class EventStream {
     try {
       const response = await open(this.place(), cut.signal)
       if (response.body === null || !isStream(response)) return refusal(response)
-      await this.read(response.body, silence)
+      await this.read(response.body.getReader(), silence, cut.signal)
     } finally {
       stop()
       unwatch()
@@ -76,10 +76,10 @@ export class EventStream {
     }
   }
 
-  private async read(body: ReadableStream<Uint8Array>, silence: Silence) {
+  private async read(source: ReadableStreamDefaultReader<Uint8Array>, silence: Silence, signal: AbortSignal) {
     const reader = new MessageReader()
     const began = Date.now()
-    const source = body.getReader()
+    signal.addEventListener('abort', () => { source.cancel().catch(() => undefined) })
     try {
       for (let piece = await source.read(); !piece.done; piece = await source.read()) {
         silence.broken()
