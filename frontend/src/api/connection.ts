@@ -48,7 +48,7 @@ export function checkNow(): Promise<void> {
 
 async function ask() {
   clearTimeout(timer)
-  connection.checking = true
+  Object.assign(connection, { checking: true, nextAttemptAt: null })
   const alive = await answers()
   connection.checking = false
   if (alive) recovered()
