@@ -12,7 +12,7 @@ export const kindNames: Record<TaskKind, string> = {
   fetch: 'Data fetch',
   import: 'Import',
   export: 'Export',
-  guard: 'Overfitting check',
+  guard: 'Guard',
   score: 'Scoring',
   maintain: 'Housekeeping',
 }

@@ -4,18 +4,21 @@ import { kindNames, stateNames } from '@/shared/taskNames'
 import type { TableColumn } from '@/shared/table'
 
 export const columns: TableColumn<Task>[] = [
-  { id: 'kind', header: 'Task', value: ({ kind }) => kind, kind: 'choice', width: 184, fixed: true, unfiltered: true },
-  { id: 'state', header: 'State', value: ({ state }) => state, kind: 'choice', width: 120, unfiltered: true },
-  { id: 'progress', header: 'Progress', value: outcome, width: 264, unsortable: true, unfiltered: true },
-  { id: 'attempts', header: 'Attempts', value: ({ attempts }) => attempts, kind: 'number', width: 96 },
+  { id: 'kind', header: 'Task', value: ({ kind }) => kind, kind: 'choice', width: 176, fixed: true, unfiltered: true },
+  { id: 'state', header: 'State', value: ({ state }) => state, kind: 'choice', width: 116, unfiltered: true },
+  { id: 'progress', header: 'Progress', value: outcome, width: 208, unsortable: true, unfiltered: true },
+  { id: 'attempts', header: 'Attempt', value: ({ attempts }) => attempts, kind: 'number', width: 88 },
   { id: 'took', header: 'Took', value: took, kind: 'number', width: 104, unfiltered: true },
-  { id: 'created_at', header: 'Created', value: (task) => task.created_at, kind: 'time', width: 112 },
-  { id: 'finished_at', header: 'Finished', value: (task) => task.finished_at, kind: 'time', width: 112, optional: true },
+  { id: 'created_at', header: 'Created', value: (task) => task.created_at, kind: 'time', width: 96 },
+  { id: 'finished_at', header: 'Finished', value: (task) => task.finished_at, kind: 'time', width: 96, optional: true },
   { id: 'priority', header: 'Priority', value: ({ priority }) => priority, kind: 'number', width: 96, optional: true },
   { id: 'cores', header: 'Cores', value: ({ cores }) => cores, kind: 'number', width: 88, optional: true },
   { id: 'memory_bytes', header: 'Memory', value: (task) => task.memory_bytes, kind: 'number', width: 104, optional: true, unfiltered: true },
   { id: 'id', header: 'Id', value: ({ id }) => id, width: 304, optional: true },
 ]
+
+/** On a phone the state has to be seen beside the name. */
+export const narrowColumns = columns.map((column) => (column.id === 'kind' ? { ...column, width: 116 } : column))
 
 /** Every kind that a user can have. */
 export const kindOptions = Object.entries(kindNames)

@@ -1,6 +1,6 @@
 /** Whole seconds until the next attempt; 0 while it is made. */
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
-import { useNow } from '@/shared/composables/useNow'
+import { useNow } from './useNow'
 
 export function useCountdown(until: MaybeRefOrGetter<Date | null>) {
   const now = useNow(500)
