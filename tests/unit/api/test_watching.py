@@ -18,6 +18,7 @@ from backend.bootstrap import House
 from backend.domain.accounts import Identity
 from backend.domain.errors import BacktestNotFound
 from backend.domain.events import PROGRESS_CHANNEL
+from backend.domain.forecast import Forecasts
 from backend.domain.jobs import Demand, Job, JobKind, JobState, NewJob
 from backend.services.events import Events
 from backend.services.jobs import Jobs
@@ -55,7 +56,7 @@ class Booth:
     @asynccontextmanager
     async def acting_as(self, who: Identity, *, readonly: bool) -> AsyncIterator[SimpleNamespace]:
         jobs = FakeJobs(who.user_id, self.tasks)
-        yield SimpleNamespace(events=Events(jobs), jobs=Jobs(jobs, FakeMachine()))
+        yield SimpleNamespace(events=Events(jobs), jobs=Jobs(jobs, FakeMachine(), Forecasts(), runner_id="here"))
         await self.may_answer.wait()
 
     async def _say(self, text: str) -> None:
