@@ -187,6 +187,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
 
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
+        monitor.watch_machine(resources.gauges)
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
@@ -205,7 +206,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             monitor=monitor,
             database=database,
             worker_database=worker_database,
-            bus=await _event_bus(ground, stack),
+            bus=await _event_bus(ground, monitor, stack),
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database, capacity=resources.capacity),
             records=records,
@@ -312,12 +313,13 @@ async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "Database":
     return database
 
 
-async def _event_bus(ground: Ground, stack: AsyncExitStack) -> EventBus:
+async def _event_bus(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -> EventBus:
     from backend.infrastructure.event_bus import PostgresEventBus
 
     bus = PostgresEventBus(ground.direct_dsn)
     await bus.open()
     stack.push_async_callback(bus.close)
+    monitor.watch_bus(lambda: bus.is_connected)
     return bus
 
 

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 from uuid import UUID, uuid4
 
-from backend.domain.events import EventLog, EventType, FeedPlace, TaskEvent
+from backend.domain.events import EventLog, EventType, FeedPlace, Standing, TaskEvent
 from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     DEFAULT_QUOTA,
@@ -235,6 +235,10 @@ class FakeJobs:
             first_kept_id=1,
             last_id=len(events),
         )
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        job = await self.job(job_id)
+        return None if job is None else Standing(job=job, last_id=len(self._tasks.events_of(self._user_id)))
 
     def _mine(self) -> list[Job]:
         return [job for job in self._tasks.jobs.values() if job.user_id == self._user_id]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from backend.domain.accounts import Account, Identity, Profile, ProfileChange, Session
-from backend.domain.events import BusMessage, EventLog, FeedPlace, TaskEvent
+from backend.domain.events import BusMessage, EventLog, FeedPlace, Standing, TaskEvent
 from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     Demand,
@@ -142,6 +142,10 @@ class Meter(Protocol):
 
     def stream_closed(self, why: str) -> None: ...
 
+    def socket_opened(self) -> None: ...
+
+    def socket_closed(self, why: str) -> None: ...
+
     def event_told(self, lag_seconds: float) -> None: ...
 
     def exposition(self) -> tuple[bytes, str]: ...
@@ -192,6 +196,9 @@ class JobRepository(Protocol):
         """What the user's waiting jobs stand among: those that are next, these, and what runs, there or elsewhere."""
 
     async def event_log(self, *, after: int, limit: int) -> EventLog: ...
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        """The job and the user's last event, both of one moment; None when there is no such job."""
 
 
 class JobQueue(Protocol):
@@ -329,6 +336,9 @@ class JobMeter(Protocol):
     def jobs_wait(self, waiting: Sequence[Waiting]) -> None: ...
 
     def worker_restarted(self) -> None: ...
+
+    def leases_expired(self, count: int) -> None:
+        """So many jobs were taken back from runners that went silent."""
 
 
 @dataclass(frozen=True, kw_only=True)

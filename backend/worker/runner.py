@@ -19,7 +19,7 @@ from backend.domain.ports import EventBus, JobMeter, JobQueue, Readiness, Resour
 from backend.worker.children import Children
 from backend.worker.handlers import WORKS, handlers_of
 from backend.worker.progress import Telling
-from backend.worker.running import Return, Running, Verdict, Workshop
+from backend.worker.running import Return, Running, Verdict, Workshop, log_failure
 
 if TYPE_CHECKING:
     from backend.bootstrap import House
@@ -194,6 +194,7 @@ class Runner:
 
     def _remember(self, running: Running, verdict: Verdict, seconds: float) -> None:
         kind = running.lease.job.kind
+        log_failure(running.lease.job, verdict)
         match verdict:
             case Outcome(state=state):
                 self._meter.job_ended(kind, state, seconds)
@@ -242,7 +243,7 @@ class Runner:
                 if self._running.get(job_id) is held[job_id]:
                     logger.warning("A lease was lost, so its job is stopped here")
                     held[job_id].lose()
-        await self._queue.reap()
+        self._meter.leases_expired(await self._queue.reap())
         self._meter.jobs_wait(await self._queue.waiting())
         self._last_beat = time.monotonic()
 
@@ -263,6 +264,7 @@ NOT_STORABLE = JobFailure(
 async def open_runner(house: "House") -> AsyncIterator[Runner]:
     """The runner of a serving process, from the first job to the last word."""
     children = Children(house.resources.capacity().cores, on_restart=house.monitor.worker_restarted)
+    house.monitor.watch_workers(lambda: children.count, lambda: children.fit)
     runner = Runner(
         queue=house.queue,
         bus=house.bus,

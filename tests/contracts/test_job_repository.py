@@ -215,6 +215,22 @@ class JobRepositoryContract:
         rest = await sides.mine.event_log(after=3, limit=10)
         assert (rest.events, rest.last_id) == ((), 3)
 
+    async def test_standing_is_of_the_moment_of_the_last_event(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        await sides.mine.submit(BACKTEST)
+        standing = await sides.mine.standing(job.id)
+        assert standing is not None
+        assert (standing.job, standing.last_id) == (job, 2)
+        await sides.queue.claim(job.id, "runner", ROOM)
+        standing = await sides.mine.standing(job.id)
+        assert standing is not None
+        assert (standing.job.state, standing.last_id) == (JobState.RUNNING, 3)
+
+    async def test_standing_of_anothers_job_is_as_unknown_as_that_of_none(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        assert await sides.others.standing(job.id) is None
+        assert await sides.mine.standing(uuid4()) is None
+
 
 class TestFakeJobs(JobRepositoryContract):
     @asynccontextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backend.data.storage.events import event_of
-from backend.domain.events import EventLog
+from backend.domain.events import EventLog, Standing
 from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobInBrief, JobKind, JobState, NewJob, Quota
 from backend.domain.pages import Page, Place
 from backend.domain.queue_play import MOST_USERS_AROUND, BusyJob, QueueAround, WaitingJobs
@@ -116,6 +116,13 @@ class JobTable:
             first_kept_id=rows[0]["first_kept_id"],
             last_id=rows[0]["last_id"],
         )
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        row = await self._connection.fetchrow(
+            "select task.*, ids.last_id from public.tasks as task, private.my_event_ids() as ids where task.id = $1",
+            job_id,
+        )
+        return None if row is None else Standing(job=job_of(row), last_id=row["last_id"])
 
 
 def job_of(row: "asyncpg.Record | None") -> Job:
