@@ -9,7 +9,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,6 +44,7 @@ from backend.settings import REPOSITORY, Settings, given_names, read_settings, u
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from backend.domain.jobs import Plan
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.supabase.auth_keys import AuthKeys
@@ -418,6 +419,13 @@ def open_auth_admin(settings: Settings, url: str | None) -> AccountAdmin:
     if url is not None:
         return AuthAdmin(url, _auth_keys(settings).secret_key)
     return AuthAdmin(settings.supabase_url or "", _secret(settings.supabase_secret_key))
+
+
+async def read_plans(settings: Settings) -> "Sequence[Plan]":
+    """The plans in the database, which must answer: the hosted one, or the embedded one of a running instance."""
+    from backend.data.storage.plans import read_plans
+
+    return await read_plans(describe_project(settings, "")["DB_URL"])
 
 
 async def examine_project(settings: Settings) -> "list[Check]":

@@ -412,8 +412,10 @@ class FakeMachine:
         return self._all
 
     def can_run(self, demand: Demand) -> Admission:
-        fits = demand.fits(self._all)
-        return Admission(is_granted=fits, reason=None if fits else "The machine is smaller than that.")
+        if not demand.fits(self._all):
+            return Admission(is_granted=False, reason="The machine is smaller than that.")
+        has_core = demand.cores <= self.room().cores
+        return Admission(is_granted=has_core, reason=None if has_core else "A machine without a free core.")
 
     def hold(self, demand: Demand, used: Callable[[], int] = lambda: 0) -> AbstractContextManager[None]:
         return nullcontext()

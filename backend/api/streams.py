@@ -257,7 +257,7 @@ class Streams:
         self._progress[key] = heard
         if known is None or "log_tail" in heard.task or "log_tail" not in known.task:
             return heard
-        if known.task["attempt"] == heard.task["attempt"]:
+        if known.task.get("attempt") == heard.task.get("attempt"):
             self._progress[key] = Frame(heard.type, {**heard.task, "log_tail": known.task["log_tail"]})
         return heard
 

@@ -164,6 +164,8 @@ class AccountAdmin(Protocol):
 
     def set_admin(self, email: str, is_admin: bool) -> Account: ...
 
+    def set_plan(self, email: str, plan: str) -> Account: ...
+
     def suspend(self, email: str, *, hours: int) -> Account:
         """No hours end a suspension."""
 

@@ -134,6 +134,31 @@ class JobRepositoryContract:
         await sides.queue.finish(lease, Outcome.completed({}))
         assert await sides.mine.retry(job.id) is None
 
+    async def test_log_and_result_are_kept_with_the_end_and_not_listed(self, sides: Sides) -> None:
+        job = await sides.mine.submit(replace(BACKTEST, work_units=12.5))
+        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        assert lease is not None
+        assert lease.job.work_units == 12.5
+        assert await sides.queue.finish(lease, Outcome.completed({"sharpe": 1.5}, "reading\ndone €"))
+        done = await sides.mine.job(job.id)
+        assert done is not None
+        assert (done.result, done.log_tail, done.work_units) == ({"sharpe": 1.5}, "reading\ndone €", 12.5)
+        (listed,) = (await sides.mine.jobs(limit=9, after=None)).items
+        assert (listed.id, listed.state, listed.work_units) == (job.id, JobState.COMPLETED, 12.5)
+
+    async def test_retry_leaves_no_log_behind(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        assert lease is not None
+        await sides.mine.request_cancel(job.id)
+        assert await sides.queue.finish(lease, Outcome.cancelled({"half": 1}, "half of it"))
+        stopped = await sides.mine.job(job.id)
+        assert stopped is not None
+        assert (stopped.log_tail, stopped.is_partial) == ("half of it", True)
+        retried = await sides.mine.retry(job.id)
+        assert retried is not None
+        assert (retried.log_tail, retried.result, retried.is_partial) == (None, None, False)
+
     async def test_waiting_jobs_are_told_with_their_place_and_how_much_work_they_are(self, sides: Sides) -> None:
         later = await sides.mine.submit(replace(BACKTEST, work_units=250.0))
         sooner = await sides.mine.submit(NewJob(kind=JobKind.SWEEP, payload={}, demand=ROOM, priority=1))

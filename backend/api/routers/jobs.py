@@ -301,7 +301,7 @@ async def _known(request: Request, caller: Identity, services: Services, jobs: S
     streams: Streams = request.app.state.streams
     told = {UUID(frame.task["id"]): frame.task for frame in streams.progress_of(caller.user_id, tuple(attempts))}
     return _Known(
-        told={job_id: task for job_id, task in told.items() if task["attempt"] == attempts[job_id]},
+        told={job_id: task for job_id, task in told.items() if task.get("attempt") == attempts[job_id]},
         waits=await services.jobs.waits(jobs),
     )
 
