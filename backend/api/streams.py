@@ -3,18 +3,19 @@
 import asyncio
 import json
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from cachetools import LRUCache
 from loguru import logger
 
 from backend.api.errors import NotReady
+from backend.api.wire import chunk
 from backend.domain.accounts import Identity
 from backend.domain.errors import DatabaseUnavailable, QuotaReached
 from backend.domain.events import EVENT_CHANNEL, PROGRESS_CHANNEL, EventType, TaskEvent
@@ -41,6 +42,8 @@ class End(StrEnum):
     SUSPENDED = "suspended"
     TOO_SLOW = "too_slow"
     UNAVAILABLE = "unavailable"
+    # What comes next for this client is gone from the table; beginning again, it is told so.
+    OUTDATED = "outdated"
     STOPPING = "stopping"
 
 
@@ -56,6 +59,16 @@ class Frame:
         data = json.dumps({"type": self.type, "task": self.task}, separators=(",", ":"))
         return f"event: {self.type}\n{id_line}data: {data}\n\n".encode()
 
+    @cached_property
+    def sse_chunk(self) -> bytes:
+        return chunk(self.sse)
+
+
+class Ear(Protocol):
+    """A client who is in step and takes what it is told at once."""
+
+    def hear(self, frame: Frame | None) -> None: ...
+
 
 class Stream:
     """What waits for one client, who may leave, be too slow, or be told to go."""
@@ -63,6 +76,7 @@ class Stream:
     __slots__ = (
         "_frames",
         "_waiter",
+        "ear",
         "end",
         "has_missed",
         "identity",
@@ -75,14 +89,16 @@ class Stream:
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
         self.end: End | None = None
-        # Called when the stream ends while a send may be stuck.
+        # Called when the stream ends.
         self.on_end: Callable[[], None] | None = None
+        # While there is one, nothing waits.
+        self.ear: Ear | None = None
         # While it reads from the table, what fits no more is left there.
         self.is_catching_up = True
         self.has_missed = False
         self.quiet_since = time.monotonic()
         self.sending_since: float | None = None
-        self._frames: deque[Frame | None] = deque()
+        self._frames: list[Frame | None] = []
         self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, frame: Frame | None) -> None:
@@ -90,7 +106,12 @@ class Stream:
 
         Such a client is dropped, and resumes where it was.
         """
-        if len(self._frames) < MOST_WAITING_FRAMES:
+        if self.ear is not None:
+            self.quiet_since = time.monotonic()
+            self.ear.hear(frame)
+        elif self.end is not None:
+            return
+        elif len(self._frames) < MOST_WAITING_FRAMES:
             self._frames.append(frame)
             self._wake()
         elif self.is_catching_up or self.sending_since is None:
@@ -106,11 +127,14 @@ class Stream:
                 await self._waiter
             finally:
                 self._waiter = None
-        if self.end is not None:
-            return ()
+        return self.take_now()
+
+    def take_now(self) -> Sequence[Frame | None]:
+        """What waits at this moment."""
         frames = tuple(self._frames)
         self._frames.clear()
-        self.quiet_since = time.monotonic()
+        if frames:
+            self.quiet_since = time.monotonic()
         return frames
 
     async def sending(self, send: Awaitable[None]) -> None:
@@ -123,6 +147,7 @@ class Stream:
         if self.end is not None:
             return
         self.end = end
+        self.ear = None
         self._frames.clear()
         self._wake()
         if self.on_end is not None:
