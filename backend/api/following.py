@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from backend.api.streams import End, Frame, Stream, Streams
+from backend.api.stream import End, Frame, Stream
+from backend.api.streams import Streams
 from backend.bootstrap import House
 from backend.domain.errors import AccountSuspended, DatabaseUnavailable
 from backend.domain.events import EventLog

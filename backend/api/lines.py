@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from loguru import logger
 
 from backend.api.following import Following
-from backend.api.streams import End, Frame, Stream, Streams
+from backend.api.stream import End, Frame, Stream
+from backend.api.streams import Streams
 from backend.api.wire import Line, chunk
 
 SIGN_OF_LIFE = b": \n\n"
@@ -96,8 +97,13 @@ class EventLine(Line):
                 self._go_on()
 
     def _tell(self, frames: Sequence[Frame | None]) -> None:
-        if frames:
-            self.write(encoded(frames))
+        if not frames:
+            return
+        if self.is_chunked:
+            chunks = (_SIGN_OF_LIFE_CHUNK if frame is None else frame.sse_chunk for frame in frames)
+            self.transport.write(b"".join(chunks))
+        else:
+            self.transport.write(encoded(frames))
 
     def _end(self) -> None:
         """What a client does not take can't be followed by a farewell."""

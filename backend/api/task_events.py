@@ -11,7 +11,8 @@ from backend.api.context import context_of
 from backend.api.errors import MethodNotAllowed, problem
 from backend.api.following import Following
 from backend.api.lines import EventLine, encoded
-from backend.api.streams import End, Stream, Streams
+from backend.api.stream import End, Stream
+from backend.api.streams import Streams
 from backend.api.wire import HAND_OVER, HANG_UP
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
