@@ -28,7 +28,8 @@ TELLINGS_A_TURN = 256
 STREAMS_A_TURN = 250
 USERS_A_TURN = 1_000
 SWEEP_SECONDS = 1.0
-SUSPENSION_SECONDS = 3.0
+# One who comes in the middle of a round is looked at in the next: 5 s are promised.
+SUSPENSION_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15.0
 # A reader who takes nothing for so long is gone, whatever its connection says.
 STALLED_SECONDS = 20.0
