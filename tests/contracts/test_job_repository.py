@@ -177,7 +177,7 @@ class JobRepositoryContract:
         for work in (100.0, 300.0, None):
             await sides.others.submit(replace(BACKTEST, work_units=work, payload={"secret": "of others"}))
         sweep = await sides.others.submit(NewJob(kind=JobKind.SWEEP, payload={}, demand=SMALL, work_units=5.0))
-        (lease,) = await sides.queue.claim("there", ROOM, job_ids=[sweep.id])
+        assert await sides.queue.claim("there", ROOM, job_ids=[sweep.id])
         around = await sides.mine.queue_around([mine.id, sweep.id], runner_id="here")
         (others,) = (jobs for jobs in around.waiting if jobs.owner != ME)
         assert (others.count, others.work_units, others.is_cut) == (3, 200.0, False)
