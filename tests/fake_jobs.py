@@ -292,7 +292,10 @@ class FakeJobQueue:
             allowed = [job for job in left if self._running_of(job.user_id) < self._quota_of(job.user_id).running]
             if not allowed:
                 return
-            job = min(allowed, key=lambda job: (self._running_of(job.user_id), _turn(job), job.id))
+            if job_ids is None:
+                job = min(allowed, key=lambda job: (self._running_of(job.user_id), _turn(job), job.id))
+            else:
+                job = min(allowed, key=lambda job: job_ids.index(job.id))
             left.remove(job)
             yield job
 

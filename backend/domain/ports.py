@@ -214,7 +214,7 @@ class JobQueue(Protocol):
     async def claim(
         self, runner_id: str, room: Demand, *, job_ids: Sequence[UUID] | None = None, ahead: Ahead = ...
     ) -> Sequence[Lease]:
-        """Lease the next jobs that fit the room together, the next one first; of these alone, when ids are given.
+        """Lease the next jobs that fit the room together, the next one first; when ids are given, these in their order.
 
         Next is the user with the fewest running jobs, then the priority, which ages. Each job that is leased counts as
         running for the one after it. Fewer than possible may come when others claim at the same time; nothing comes

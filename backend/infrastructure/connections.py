@@ -36,7 +36,7 @@ Preparing = Callable[[Any], Coroutine[Any, Any, None]]
 
 
 class Connections:
-    """A pool of connections of one login. `begin` prepares each once, `reset` before it is lent again."""
+    """A pool of connections of one login. `begin` prepares each once, `clean` whenever it is lent."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class Connections:
         *,
         min_size: int,
         max_size: int,
-        reset: Preparing,
         begin: Preparing | None = None,
+        clean: Preparing | None = None,
         statement_cache: bool = True,
         command_seconds: float = COMMAND_SECONDS,
         on_wait: Callable[[float], None] = lambda seconds: None,
@@ -53,8 +53,8 @@ class Connections:
         self._dsn = dsn
         self._min_size = min_size
         self._max_size = max_size
-        self._reset = reset
         self._begin = begin
+        self._clean = clean
         self._statement_cache = statement_cache
         self._command_seconds = command_seconds
         self._on_wait = on_wait
@@ -71,7 +71,9 @@ class Connections:
                 max_inactive_connection_lifetime=300.0,
                 statement_cache_size=100 if self._statement_cache else 0,
                 init=self._begin,
-                reset=self._reset,
+                setup=self._clean,
+                # Whoever gives one back need not wait until it is clean; who gets it next does.
+                reset=_nothing,
             )
         except (*_UNAVAILABLE, OSError, TimeoutError) as error:
             raise DatabaseUnavailable() from error
@@ -125,7 +127,7 @@ class Connections:
                 raise
             raise DatabaseUnavailable() from error
         finally:
-            # A connection that can't be reset is thrown away by the pool; what was committed is committed.
+            # A broken connection is thrown away by the pool; what was committed is committed.
             with contextlib.suppress(asyncpg.PostgresError, *_BROKEN):
                 await pool.release(connection)
 
@@ -139,6 +141,10 @@ class Connections:
             raise DatabaseUnavailable() from error
         finally:
             self._on_wait(time.perf_counter() - asked_at)
+
+
+async def _nothing(connection: asyncpg.Connection) -> None:
+    pass
 
 
 def _is_lost(connection: Any) -> bool:

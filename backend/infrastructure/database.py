@@ -26,7 +26,7 @@ select set_config('role', $1, true),
 """
 
 # RESET ALL does not reset the role. Nothing here sets one outside a transaction; this makes sure of it.
-_RESET = "reset role; close all; unlisten *; reset all;"
+_CLEAN = "reset role; close all; unlisten *; reset all;"
 
 
 def nothing() -> None:
@@ -54,7 +54,8 @@ class Database(Connections):
             dsn,
             min_size=min_size,
             max_size=max_size,
-            reset=_reset if statement_cache else _keep,
+            # Behind a transaction pooler the session is not ours to clean, and nothing of ours outlives a transaction.
+            clean=_clean if statement_cache else None,
             statement_cache=statement_cache,
             command_seconds=command_seconds,
             on_wait=on_wait,
@@ -108,9 +109,5 @@ def _who(identity: Identity | None) -> tuple[str, str, str, object]:
     return "authenticated", json.dumps(claims), USER_TIMEOUT, identity.user_id
 
 
-async def _reset(connection: asyncpg.Connection) -> None:
-    await connection.execute(_RESET)
-
-
-async def _keep(connection: asyncpg.Connection) -> None:
-    """Behind a transaction pooler the session is not ours to reset, and nothing of ours outlives a transaction."""
+async def _clean(connection: asyncpg.Connection) -> None:
+    await connection.execute(_CLEAN)

@@ -32,9 +32,7 @@ class ServiceDatabase(Connections):
     def __init__(
         self, dsn: str, *, min_size: int = 2, max_size: int = 8, command_seconds: float = COMMAND_SECONDS
     ) -> None:
-        super().__init__(
-            dsn, min_size=min_size, max_size=max_size, begin=_begin, reset=_keep, command_seconds=command_seconds
-        )
+        super().__init__(dsn, min_size=min_size, max_size=max_size, begin=_begin, command_seconds=command_seconds)
 
     async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         async with self._connection() as connection:
@@ -62,7 +60,3 @@ class ServiceDatabase(Connections):
 
 async def _begin(connection: asyncpg.Connection) -> None:
     await connection.execute(_BECOME_SERVICE, SERVICE_TIMEOUT)
-
-
-async def _keep(connection: asyncpg.Connection) -> None:
-    """Nothing of one statement is left for the next, so nothing has to be taken back."""

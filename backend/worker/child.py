@@ -186,7 +186,8 @@ class Child:
         if job is None:
             return
         with contextlib.suppress(psutil.Error):
-            job.resident_bytes = self._watched.memory_info().rss
+            # One that was just killed holds nothing any more; what it held before is what matters.
+            job.resident_bytes = self._watched.memory_info().rss or job.resident_bytes
             if job.resident_bytes > job.assignment.memory_bytes:
                 self.kill(How.OUT_OF_MEMORY)
 

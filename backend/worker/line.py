@@ -13,9 +13,11 @@ from backend.worker.running import Running
 # A kind is brief while its latest jobs took no more than this on average.
 BRIEF_SECONDS = 0.005
 LATEST_JOBS = 20
+# So much work, and so many jobs, may wait for each place.
+AHEAD_SECONDS = 0.01
+AHEAD_JOBS = 8
 # A place that has been at one job for so long gets nothing ahead.
 BUSY_SECONDS = 0.05
-AHEAD_OF_A_PLACE = 8
 # What waits longer goes back to the queue, for whoever can do it.
 LONGEST_WAIT_SECONDS = 0.25
 
@@ -71,13 +73,11 @@ class Pace:
 
     def ahead(self, places: int, waiting: int) -> Ahead:
         """What may be leased before there is room for it, where so many wait already. Seldom, and then many at once."""
-        kinds = frozenset(
-            kind
-            for kind, seconds in self._seconds.items()
-            if len(seconds) == LATEST_JOBS and sum(seconds) <= LATEST_JOBS * BRIEF_SECONDS
-        )
-        busy_since = self._clock() - BUSY_SECONDS
-        most = AHEAD_OF_A_PLACE * (places - sum(began < busy_since for began in self._begun.values()))
-        if not kinds or most <= 0 or waiting > most // 2:
+        means = {kind: sum(taken) / LATEST_JOBS for kind, taken in self._seconds.items() if len(taken) == LATEST_JOBS}
+        brief = {kind: mean for kind, mean in means.items() if mean <= BRIEF_SECONDS}
+        if not brief:
             return NOTHING_AHEAD
-        return Ahead(count=most - waiting, kinds=kinds)
+        busy_since = self._clock() - BUSY_SECONDS
+        lively = places - sum(began < busy_since for began in self._begun.values())
+        most = lively * min(AHEAD_JOBS, int(AHEAD_SECONDS / max(*brief.values(), 1e-6)))
+        return Ahead(count=most - waiting, kinds=frozenset(brief)) if waiting <= most // 2 else NOTHING_AHEAD

@@ -70,8 +70,8 @@ class Runner:
         self._pace = Pace()
         self._books = Books(queue, self._written)
         self._hearsay = Hearsay()
-        # True while we know of nothing that waits, so that what we hear of may be claimed without asking whose turn
-        # it is.
+        # True while we know of nothing that waits: then there is nothing to ask for but what we hear of, and no need to
+        # ask whose turn it is.
         self._nothing_waits = False
         self._wake = asyncio.Event()
         self._pulse = asyncio.Event()
@@ -84,7 +84,7 @@ class Runner:
 
     async def open(self) -> None:
         children = self._workshop.children
-        children.on_idle = self._go_on
+        children.on_idle = self._has_idle_child
         await children.open()
         if self._hints is not None:
             self._stop_listening = self._hints.listen(self._told_here)
@@ -144,15 +144,19 @@ class Runner:
             self._wake.set()
 
     async def _take_what_waits(self) -> None:
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(POLL_SECONDS):
                 await self._wake.wait()
+        except TimeoutError:
+            self._nothing_waits = False
         self._wake.clear()
         while not self._is_closing and await self._take():
             pass
 
     async def _take(self) -> bool:
         """Claim as many jobs as there is room for; False when there is nothing more to do for now."""
+        if self._nothing_waits and not self._hearsay:
+            return False
         room = self._room()
         ahead = self._pace.ahead(self._workshop.children.count, len(self._line))
         if room.cores < 1 and ahead.count < 1:
@@ -164,6 +168,7 @@ class Runner:
             self._accept(lease)
         self._go_on()
         if wanted is not None:
+            self._nothing_waits = len(leases) == len(wanted)
             return bool(self._hearsay)
         if not leases:
             self._nothing_waits = was_idle
@@ -200,6 +205,10 @@ class Runner:
         else:
             running.end(Outcome.failed(_not_available(job.kind)))
 
+    def _has_idle_child(self) -> None:
+        self._go_on()
+        self._wake.set()
+
     def _go_on(self) -> None:
         """Give what waits here to children, as far as there are some and the machine has room."""
         children = self._workshop.children
@@ -212,7 +221,6 @@ class Runner:
                 self._send(running, child)
         if self._line and self._tidying is None:
             self._tidying = asyncio.get_running_loop().call_later(LONGEST_WAIT_SECONDS, self._tidy)
-        self._wake.set()
 
     def _send(self, running: Running, child: Child) -> None:
         job = running.lease.job

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from backend.domain.events import EventType
-from backend.domain.jobs import KINDS, Demand, JobKind, JobState, Lease, NewJob, Outcome
+from backend.domain.jobs import KINDS, Ahead, Demand, JobKind, JobState, Lease, NewJob, Outcome
 from tests.cluster import FreshDatabase
 from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
 from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, claim, open_tables
@@ -92,6 +92,90 @@ class JobQueueContract:
             await sides.mine.submit(BACKTEST)
         leases = [await claim(sides.queue) for _ in range(20)]
         assert sum(lease is not None for lease in leases) == 16
+
+    async def test_one_claim_takes_what_one_after_the_other_would(self, sides: Sides) -> None:
+        flood = [await sides.mine.submit(BACKTEST) for _ in range(4)]
+        lone = await sides.others.submit(BACKTEST)
+        leases = await sides.queue.claim("runner", ROOM)
+        assert [lease.job.id for lease in leases] == [flood[0].id, lone.id, flood[1].id, flood[2].id]
+        assert {lease.epoch for lease in leases} == {1}
+
+    async def test_one_claim_takes_no_more_than_fits_together(self, sides: Sides) -> None:
+        half = Demand(cores=1, memory_bytes=ROOM.memory_bytes // 2)
+        for _ in range(3):
+            await sides.mine.submit(replace(BACKTEST, demand=half))
+        assert len(await sides.queue.claim("runner", ROOM)) == 2
+        assert len(await sides.queue.claim("runner", Demand(cores=4, memory_bytes=half.memory_bytes - 1))) == 0
+        assert len(await sides.queue.claim("runner", ROOM)) == 1
+
+    async def test_one_claim_keeps_to_the_quota_of_each_user(self, sides: Sides) -> None:
+        for _ in range(20):
+            await sides.mine.submit(BACKTEST)
+        lone = await sides.others.submit(BACKTEST)
+        leases = await sides.queue.claim("runner", Demand(cores=64, memory_bytes=64 * SMALL.memory_bytes))
+        assert len(leases) == 17
+        assert lone.id in {lease.job.id for lease in leases}
+
+    async def test_of_given_jobs_those_that_wait_are_claimed_in_the_given_order(self, sides: Sides) -> None:
+        first, second, third = [await sides.mine.submit(BACKTEST) for _ in range(3)]
+        assert await claim(sides.queue, second)
+        leases = await sides.queue.claim("runner", ROOM, job_ids=[third.id, second.id, uuid4(), first.id])
+        assert [lease.job.id for lease in leases] == [third.id, first.id]
+
+    async def test_given_jobs_keep_to_the_room_and_the_quota(self, sides: Sides) -> None:
+        jobs = [await sides.mine.submit(BACKTEST) for _ in range(20)]
+        ids = [job.id for job in jobs]
+        assert len(await sides.queue.claim("runner", Demand(cores=3, memory_bytes=ROOM.memory_bytes), job_ids=ids)) == 3
+        rest = Demand(cores=64, memory_bytes=64 * SMALL.memory_bytes)
+        assert len(await sides.queue.claim("runner", rest, job_ids=ids)) == 13
+        assert await sides.queue.claim("runner", rest, job_ids=ids[-1:]) == []
+
+    async def test_brief_jobs_may_be_leased_ahead_of_the_room(self, sides: Sides) -> None:
+        for _ in range(6):
+            await sides.mine.submit(BACKTEST)
+        one = Demand(cores=1, memory_bytes=ROOM.memory_bytes)
+        ahead = Ahead(count=2, kinds=frozenset({JobKind.BACKTEST}))
+        assert len(await sides.queue.claim("runner", one, ahead=ahead)) == 3
+        full = Demand(cores=0, memory_bytes=0)
+        assert len(await sides.queue.claim("runner", full, ahead=ahead)) == 2
+        assert await sides.queue.claim("runner", full, ahead=replace(ahead, kinds=frozenset({JobKind.SWEEP}))) == []
+        assert await sides.queue.claim("runner", full) == []
+
+    async def test_what_is_leased_ahead_passes_nothing_that_waits_for_room(self, sides: Sides) -> None:
+        await sides.mine.submit(replace(BACKTEST, kind=JobKind.SWEEP))
+        for _ in range(3):
+            await sides.mine.submit(BACKTEST)
+        ahead = Ahead(count=8, kinds=frozenset({JobKind.BACKTEST}))
+        assert await sides.queue.claim("runner", Demand(cores=0, memory_bytes=0), ahead=ahead) == []
+        one = Demand(cores=1, memory_bytes=ROOM.memory_bytes)
+        kinds = [lease.job.kind for lease in await sides.queue.claim("runner", one, ahead=ahead)]
+        assert kinds == [JobKind.SWEEP, *[JobKind.BACKTEST] * 3]
+
+    async def test_many_are_finished_together_but_for_those_that_were_lost(self, sides: Sides) -> None:
+        jobs = [await sides.mine.submit(BACKTEST) for _ in range(4)]
+        leases = await sides.queue.claim("runner", ROOM)
+        await sides.queue.lose(leases[1], BROKEN)
+        endings = [(lease, Outcome.completed({"number": number})) for number, lease in enumerate(leases)]
+        written = await sides.queue.finish(endings)
+        assert written == {job.id for job in jobs} - {leases[1].job.id}
+        found = [await sides.mine.job(lease.job.id) for lease in leases]
+        assert [job and job.result for job in found] == [{"number": 0}, None, {"number": 2}, {"number": 3}]
+        assert await sides.queue.finish(endings) == frozenset()
+
+    async def test_nothing_to_finish_and_nothing_to_hand_back(self, sides: Sides) -> None:
+        assert await sides.queue.finish([]) == frozenset()
+        assert await sides.queue.hand_back([]) == frozenset()
+
+    async def test_many_are_handed_back_together_but_for_those_that_were_lost(self, sides: Sides) -> None:
+        for _ in range(3):
+            await sides.mine.submit(BACKTEST)
+        leases = await sides.queue.claim("runner", ROOM)
+        assert await sides.queue.finish([(leases[0], Outcome.completed({}))])
+        assert await sides.queue.hand_back(leases) == {lease.job.id for lease in leases[1:]}
+        again = await sides.queue.claim("runner", ROOM)
+        assert [(lease.job.id, lease.job.attempts, lease.epoch) for lease in again] == [
+            (lease.job.id, 1, 2) for lease in leases[1:]
+        ]
 
     async def test_finished_job_has_its_result(self, sides: Sides) -> None:
         lease = await claimed(sides)

@@ -205,7 +205,7 @@ async def test_large_job_is_passed_for_a_minute_and_then_room_is_kept_for_it(tab
     await tables.execute("update public.tasks set queued_at = now() - interval '61 s' where id = $1", large.id)
     assert await claim(tables.queue, room=half) is None
     assert await tables.queue.finish([(passing, Outcome.completed({}))])
-    lease = await claim(tables.queue)
+    lease = await claim(tables.queue, room=ROOM)
     assert lease is not None
     assert lease.job.id == large.id
     assert await claim(tables.queue, room=half) is not None

@@ -11,9 +11,14 @@ if TYPE_CHECKING:
 
     from backend.infrastructure.service_database import ServiceDatabase
 
+_LEASED = """
+        state = 'running', runner_id = $1, lease_epoch = lease_epoch + 1, attempts = attempts + 1,
+        leased_until = now() + make_interval(secs => $2), started_at = now()
+"""
+
 # In the order of their places, until the first for which there is no room left, or none ahead of the room: one claim
 # for each would take the same.
-_TAKE = """
+_TAKE = f"""
     taken as (
         select id, place from (
             select id, place, bool_and(has_room or may_be_ahead) over turns as is_next,
@@ -28,12 +33,26 @@ _TAKE = """
         ) as judged
         where is_next and ahead <= $6
     )
-    update public.tasks set
-        state = 'running', runner_id = $1, lease_epoch = lease_epoch + 1, attempts = attempts + 1,
-        leased_until = now() + make_interval(secs => $2), started_at = now()
+    update public.tasks set {_LEASED}
     from taken where tasks.id = taken.id
     returning tasks.*, taken.place
-"""
+"""  # noqa: S608 - put together from constants
+
+# A single job, which is what waits on a machine that has room: the same, only quicker.
+_CLAIM_THIS = f"""
+    update public.tasks set {_LEASED}
+    where id = (
+        select id from public.tasks
+        cross join lateral (
+            select count(*) as running from public.tasks as other
+            where other.queue = tasks.queue and other.state = 'running'
+        ) as busy
+        where id = $6 and state = 'queued' and (cores <= $3 and memory_bytes <= $4 or kind = any($5))
+          and (running = 0 or running < private.most_running_tasks(queue))
+        for update of tasks skip locked
+    )
+    returning *, 1 as place
+"""  # noqa: S608 - put together from constants
 
 _CLAIM_THESE = f"""
     with wanted as (
@@ -115,7 +134,9 @@ async def claim_these(
     database: "ServiceDatabase", runner_id: str, room: Demand, ahead: Ahead, *, job_ids: Sequence[UUID]
 ) -> "list[asyncpg.Record]":
     """Rows of those among these jobs that wait, in the order given, as far as there is room."""
-    return await _claim(database, _CLAIM_THESE, runner_id, room, ahead, list(job_ids))
+    if len(job_ids) == 1:
+        return await _claim(database, _CLAIM_THIS, runner_id, room, ahead, job_ids[0])
+    return await _claim(database, _CLAIM_THESE, runner_id, room, ahead, ahead.count, list(job_ids))
 
 
 async def claim_next(
@@ -123,7 +144,15 @@ async def claim_next(
 ) -> "list[asyncpg.Record]":
     """Rows of the next jobs. No room is kept for any that is larger than the largest."""
     return await _claim(
-        database, _CLAIM_NEXT, runner_id, room, ahead, PATIENCE_SECONDS, largest.cores, largest.memory_bytes
+        database,
+        _CLAIM_NEXT,
+        runner_id,
+        room,
+        ahead,
+        ahead.count,
+        PATIENCE_SECONDS,
+        largest.cores,
+        largest.memory_bytes,
     )
 
 
@@ -137,7 +166,6 @@ async def _claim(
         room.cores,
         room.memory_bytes,
         list(ahead.kinds) if ahead.count else [],
-        ahead.count,
         *arguments,
     )
     return sorted(rows, key=lambda row: int(row["place"]))
