@@ -9,7 +9,7 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -45,6 +45,7 @@ from backend.settings import REPOSITORY, Settings, given_names, read_settings, u
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from backend.domain.jobs import Plan
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.service_database import ServiceDatabase
@@ -143,7 +144,7 @@ class House:
                 accounts=Accounts(identity, AccountTables(connection)),
                 events=Events(jobs),
                 idempotency=IdempotencyTable(connection),
-                jobs=Jobs(jobs, self.resources),
+                jobs=Jobs(jobs, self.resources, self.foresight.forecasts, runner_id=self.runner_id),
                 tickets=TicketTable(connection),
             )
 
@@ -193,6 +194,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
 
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
+        monitor.watch_machine(resources.gauges)
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
@@ -211,7 +213,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             monitor=monitor,
             database=database,
             worker_database=worker_database,
-            bus=await _event_bus(ground, stack),
+            bus=await _event_bus(ground, monitor, stack),
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database, capacity=resources.capacity),
             hints=LocalJobHints(),
@@ -320,12 +322,13 @@ async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "ServiceDat
     return database
 
 
-async def _event_bus(ground: Ground, stack: AsyncExitStack) -> EventBus:
+async def _event_bus(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -> EventBus:
     from backend.infrastructure.event_bus import PostgresEventBus
 
     bus = PostgresEventBus(ground.direct_dsn)
     await bus.open()
     stack.push_async_callback(bus.close)
+    monitor.watch_bus(lambda: bus.is_connected)
     return bus
 
 
@@ -425,6 +428,13 @@ def open_auth_admin(settings: Settings, url: str | None) -> AccountAdmin:
     if url is not None:
         return AuthAdmin(url, _auth_keys(settings).secret_key)
     return AuthAdmin(settings.supabase_url or "", _secret(settings.supabase_secret_key))
+
+
+async def read_plans(settings: Settings) -> "Sequence[Plan]":
+    """The plans in the database, which must answer: the hosted one, or the embedded one of a running instance."""
+    from backend.data.storage.plans import read_plans
+
+    return await read_plans(describe_project(settings, "")["DB_URL"])
 
 
 async def examine_project(settings: Settings) -> "list[Check]":

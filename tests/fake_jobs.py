@@ -1,15 +1,17 @@
 """In-memory twins of the queue. They share one table and, like Postgres, let each user see their own rows alone."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import groupby
+from statistics import fmean
 from typing import Any
 from uuid import UUID, uuid4
 
 from backend.domain.errors import QuotaReached
-from backend.domain.events import EventLog, EventType, FeedPlace, TaskEvent
+from backend.domain.events import EventLog, EventType, FeedPlace, Standing, TaskEvent
 from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     DEFAULT_QUOTA,
@@ -35,6 +37,7 @@ from backend.domain.jobs import (
 )
 from backend.domain.pages import Page, Place
 from backend.domain.ports import Admission, MachineGauges
+from backend.domain.queue_play import ME, BusyJob, QueueAround, WaitingJobs
 from tests.fakes import FakeClock
 
 LOST = JobFailure(code="runner_lost", title="Gone", detail="Nothing was heard of it.")
@@ -47,9 +50,9 @@ class FakeTasks:
     clock: FakeClock = field(default_factory=FakeClock)
     jobs: dict[UUID, Job] = field(default_factory=dict)
     leases: dict[UUID, datetime] = field(default_factory=dict)
-    runners: dict[UUID, str] = field(default_factory=dict)
     events: list[TaskEvent] = field(default_factory=list)
     quotas: dict[UUID, Quota] = field(default_factory=dict)
+    runners: dict[UUID, str] = field(default_factory=dict)
 
     def add(self, user_id: UUID | None, new: NewJob) -> Job:
         # Two rows of one instant would have no order.
@@ -100,6 +103,9 @@ class FakeTasks:
 
     def events_of(self, user_id: UUID) -> list[TaskEvent]:
         return [event for event in self.events if event.user_id == user_id]
+
+    def seconds_since(self, moment: datetime) -> float:
+        return (self.clock.now() - moment).total_seconds()
 
     def _tell(self, job: Job) -> None:
         if job.user_id is None:
@@ -178,6 +184,55 @@ class FakeJobs:
             is_partial=False,
         )
 
+    async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
+        waiting = sorted(self._tasks.in_state(JobState.QUEUED), key=lambda job: (_turn(job), job.id))
+        strangers = sorted({job.user_id for job in waiting if job.user_id != self._user_id}, key=str)
+        owners = {self._user_id: ME, **{user_id: number for number, user_id in enumerate(strangers, 1)}}
+        mine = [job for job in waiting if job.user_id == self._user_id]
+        return QueueAround(
+            waiting=[
+                *(self._waiting([job], ME, job_id=job.id, place=place) for place, job in enumerate(mine, 1)),
+                *(
+                    self._waiting(list(alike), owners[user_id])
+                    for user_id in strangers
+                    for alike in _alike(job for job in waiting if job.user_id == user_id)
+                ),
+            ],
+            running=[
+                BusyJob(
+                    owner=owners.get(job.user_id, -1),
+                    is_here=self._tasks.runners[job.id] == runner_id,
+                    kind=job.kind,
+                    demand=job.demand,
+                    work_units=job.work_units,
+                    elapsed=self._tasks.seconds_since(job.started_at or job.queued_at),
+                )
+                for job in self._tasks.in_state(JobState.RUNNING)
+            ],
+            most_running={
+                owner: self._tasks.quotas.get(user_id or self._user_id, DEFAULT_QUOTA).running
+                for user_id, owner in owners.items()
+                if any(job.user_id == user_id for job in waiting)
+            },
+        )
+
+    def _waiting(
+        self, alike: Sequence[Job], owner: int, *, job_id: UUID | None = None, place: int | None = None
+    ) -> WaitingJobs:
+        known = [job.work_units for job in alike if job.work_units is not None]
+        return WaitingJobs(
+            owner=owner,
+            kind=alike[0].kind,
+            demand=alike[0].demand,
+            work_units=fmean(known) if known else None,
+            turn_seconds=max(self._tasks.seconds_since(_turn(job)) for job in alike),
+            last_turn_seconds=min(self._tasks.seconds_since(_turn(job)) for job in alike),
+            waited_seconds=max(self._tasks.seconds_since(job.queued_at) for job in alike),
+            count=len(alike),
+            job_id=job_id,
+            place=place,
+        )
+
     async def event_log(self, *, after: int, limit: int) -> EventLog:
         events = self._tasks.events_of(self._user_id)
         return EventLog(
@@ -185,6 +240,10 @@ class FakeJobs:
             first_kept_id=1,
             last_id=len(events),
         )
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        job = await self.job(job_id)
+        return None if job is None else Standing(job=job, last_id=len(self._tasks.events_of(self._user_id)))
 
     async def _require_room(self) -> None:
         counts = await self.counts()
@@ -405,8 +464,10 @@ class FakeMachine:
         return self._all
 
     def can_run(self, demand: Demand) -> Admission:
-        fits = demand.fits(self._all)
-        return Admission(is_granted=fits, reason=None if fits else "The machine is smaller than that.")
+        if not demand.fits(self._all):
+            return Admission(is_granted=False, reason="The machine is smaller than that.")
+        has_core = demand.cores <= self.room().cores
+        return Admission(is_granted=has_core, reason=None if has_core else "A machine without a free core.")
 
     def hold(self, demand: Demand, used: Callable[[], int] = lambda: 0) -> AbstractContextManager[None]:
         return nullcontext()
@@ -419,6 +480,13 @@ class FakeMachine:
             capacity=self._all,
             room=self._all,
         )
+
+
+def _alike(jobs: Iterable[Job]) -> Iterable[Iterable[Job]]:
+    def kind_and_demand(job: Job) -> tuple[str, int, int]:
+        return job.kind, job.demand.cores, job.demand.memory_bytes
+
+    return (list(alike) for _, alike in groupby(sorted(jobs, key=kind_and_demand), kind_and_demand))
 
 
 def _turn(job: Job) -> datetime:

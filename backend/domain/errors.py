@@ -3,7 +3,7 @@
     TidemarkError
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
     ├── NotAllowed                AccountSuspended
-    ├── NotFound                  SessionNotFound  JobNotFound
+    ├── NotFound                  SessionNotFound  JobNotFound  BacktestNotFound
     ├── Conflict                  RequestInProgress  JobNotRetryable
     ├── VersionConflict
     ├── VersionRequired
@@ -114,6 +114,16 @@ class JobNotFound(NotFound):
 
     def __init__(self, job_id: object) -> None:
         super().__init__(f"You have no task {job_id}.")
+
+
+class BacktestNotFound(NotFound):
+    """The caller has no backtest of that id."""
+
+    code = "backtest_not_found"
+    title = "No such backtest"
+
+    def __init__(self, backtest_id: object) -> None:
+        super().__init__(f"You have no backtest {backtest_id}.")
 
 
 class Conflict(TidemarkError):

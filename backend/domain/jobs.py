@@ -213,6 +213,14 @@ DEFAULT_QUOTA = Quota(queued=1_000, running=16)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A plan as an operator sees it: what it allows, and how many accounts have it."""
+
+    quota: Quota
+    accounts: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobCounts:
     """How many jobs of a user wait and run, and how many may."""
 

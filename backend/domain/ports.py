@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from backend.domain.accounts import Account, Identity, Profile, ProfileChange, Session
-from backend.domain.events import BusMessage, EventLog, FeedPlace, TaskEvent
+from backend.domain.events import BusMessage, EventLog, FeedPlace, Standing, TaskEvent
 from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     Ahead,
@@ -31,6 +31,7 @@ from backend.domain.jobs import (
     Waiting,
 )
 from backend.domain.pages import Page, Place
+from backend.domain.queue_play import QueueAround
 
 
 class Clock(Protocol):
@@ -142,6 +143,10 @@ class Meter(Protocol):
 
     def stream_closed(self, why: str) -> None: ...
 
+    def socket_opened(self) -> None: ...
+
+    def socket_closed(self, why: str) -> None: ...
+
     def event_told(self, lag_seconds: float) -> None: ...
 
     def exposition(self) -> tuple[bytes, str]: ...
@@ -159,6 +164,8 @@ class AccountAdmin(Protocol):
         """Signs the account out everywhere."""
 
     def set_admin(self, email: str, is_admin: bool) -> Account: ...
+
+    def set_plan(self, email: str, plan: str) -> Account: ...
 
     def suspend(self, email: str, *, hours: int) -> Account:
         """No hours end a suspension."""
@@ -192,7 +199,13 @@ class JobRepository(Protocol):
         Raises QuotaReached when as many of the user's jobs wait as may.
         """
 
+    async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
+        """What the user's waiting jobs stand among: those that are next, these, and what runs, there or elsewhere."""
+
     async def event_log(self, *, after: int, limit: int) -> EventLog: ...
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        """The job and the user's last event, both of one moment; None when there is no such job."""
 
 
 class JobQueue(Protocol):
@@ -347,6 +360,9 @@ class JobMeter(Protocol):
     def jobs_wait(self, waiting: Sequence[Waiting]) -> None: ...
 
     def worker_restarted(self) -> None: ...
+
+    def leases_expired(self, count: int) -> None:
+        """So many jobs were taken back from runners that went silent."""
 
 
 @dataclass(frozen=True, kw_only=True)

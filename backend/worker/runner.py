@@ -22,7 +22,7 @@ from backend.worker.handlers import WORKS, handlers_of
 from backend.worker.hearsay import Hearsay
 from backend.worker.line import LONGEST_WAIT_SECONDS, Line, Pace
 from backend.worker.progress import Telling
-from backend.worker.running import Return, Running, Verdict, Workshop
+from backend.worker.running import Return, Running, Verdict, Workshop, log_failure
 
 if TYPE_CHECKING:
     from backend.bootstrap import House
@@ -259,6 +259,7 @@ class Runner:
 
     def _ended(self, running: Running, verdict: Verdict) -> None:
         kind = running.lease.job.kind
+        log_failure(running.lease.job, verdict)
         self._line.remove(running)
         seconds = self._pace.ends(running, has_worked=isinstance(verdict, Outcome))
         match verdict:
@@ -296,7 +297,7 @@ class Runner:
                 if self._running.get(job_id) is held[job_id] and not held[job_id].is_over:
                     logger.warning("A lease was lost, so its job is stopped here")
                     held[job_id].lose()
-        await self._queue.reap()
+        self._meter.leases_expired(await self._queue.reap())
         self._meter.jobs_wait(await self._queue.waiting())
         self._last_beat = time.monotonic()
 
@@ -329,6 +330,7 @@ def _not_run(error: Exception) -> JobFailure:
 async def open_runner(house: "House") -> AsyncIterator[Runner]:
     """The runner of a serving process, from the first job to the last word."""
     children = Children(house.resources.capacity().cores, on_restart=house.monitor.worker_restarted)
+    house.monitor.watch_workers(lambda: children.count, lambda: children.fit)
     runner = Runner(
         queue=house.queue,
         bus=house.bus,

@@ -10,7 +10,7 @@ from loguru import logger
 
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.job_data import LARGEST_RESULT_BYTES, size_of
-from backend.domain.jobs import KINDS, JobFailure, JobKind, Lease, Outcome, Progress, Workplace
+from backend.domain.jobs import KINDS, Job, JobFailure, JobKind, Lease, Outcome, Progress, Workplace
 from backend.domain.ports import JobHandler
 from backend.worker.child import COOPERATION_SECONDS, Child
 from backend.worker.children import Children
@@ -175,3 +175,11 @@ class Running:
         if (size := size_of(result)) > LARGEST_RESULT_BYTES:
             return Outcome.failed(result_too_large(size))
         return Outcome.cancelled(result or None) if self._is_cancelled else Outcome.completed(result)
+
+
+def log_failure(job: Job, verdict: Verdict) -> None:
+    """For the operator, whose the job is not: what it met, nothing of what it worked on."""
+    failure = verdict if isinstance(verdict, JobFailure) else verdict.failure if isinstance(verdict, Outcome) else None
+    if failure is not None:
+        facts = {"task_id": str(job.id), "user_id": job.user_id and str(job.user_id), "code": failure.code}
+        logger.bind(**facts, attempt=job.attempts).warning("A task of the kind {} failed: {}", job.kind, failure.title)

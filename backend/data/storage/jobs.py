@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backend.data.storage.events import event_of
-from backend.domain.events import EventLog
+from backend.domain.events import EventLog, Standing
 from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobInBrief, JobKind, JobState, NewJob, Quota
 from backend.domain.pages import Page, Place
+from backend.domain.queue_play import MOST_USERS_AROUND, BusyJob, QueueAround, WaitingJobs
 from backend.infrastructure.database import refusals_told
 
 if TYPE_CHECKING:
@@ -96,6 +97,16 @@ class JobTable:
         self._queued.append(job_id)
         return await self.job(job_id)
 
+    async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
+        rows = await self._connection.fetch("select * from private.queue_around_me($1, $2)", list(job_ids), runner_id)
+        waiting = [row for row in rows if not row["is_running"]]
+        return QueueAround(
+            waiting=[_waiting(row) for row in waiting],
+            running=[_busy(row) for row in rows if row["is_running"]],
+            most_running={row["owner"]: row["most_running"] for row in waiting},
+            is_cut=any(row["owner"] > MOST_USERS_AROUND for row in waiting),
+        )
+
     async def event_log(self, *, after: int, limit: int) -> EventLog:
         rows = await self._connection.fetch(
             """
@@ -114,6 +125,13 @@ class JobTable:
             first_kept_id=rows[0]["first_kept_id"],
             last_id=rows[0]["last_id"],
         )
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        row = await self._connection.fetchrow(
+            "select task.*, ids.last_id from public.tasks as task, private.my_event_ids() as ids where task.id = $1",
+            job_id,
+        )
+        return None if row is None else Standing(job=job_of(row), last_id=row["last_id"])
 
 
 def job_of(row: "asyncpg.Record | None") -> Job:
@@ -151,6 +169,33 @@ _AS_THEY_ARE = (
     "finished_at",
     "is_partial",
 )
+
+
+def _waiting(row: "asyncpg.Record") -> WaitingJobs:
+    return WaitingJobs(
+        owner=row["owner"],
+        kind=JobKind(row["kind"]),
+        demand=Demand(cores=row["cores"], memory_bytes=row["memory_bytes"]),
+        work_units=row["work_units"],
+        turn_seconds=row["seconds"],
+        last_turn_seconds=row["last_seconds"],
+        waited_seconds=row["waited_seconds"],
+        count=row["jobs"],
+        is_cut=row["is_cut"],
+        job_id=row["job_id"],
+        place=row["place"],
+    )
+
+
+def _busy(row: "asyncpg.Record") -> BusyJob:
+    return BusyJob(
+        owner=row["owner"],
+        is_here=row["is_here"],
+        kind=JobKind(row["kind"]),
+        demand=Demand(cores=row["cores"], memory_bytes=row["memory_bytes"]),
+        work_units=row["work_units"],
+        elapsed=max(row["seconds"], 0.0),
+    )
 
 
 def _object(text: str | None) -> Mapping[str, Any] | None:
