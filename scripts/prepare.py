@@ -28,7 +28,10 @@ NODE_AT_LEAST = (20, 19)
 NPM_FOLDERS = {
     "run": ("frontend", "supabase/embedded"),
     "test": ("frontend", "supabase/embedded", "tests/integration/auth/js"),
+    "bench": ("frontend", "supabase/embedded"),
 }
+# Each contains what those before it need.
+PYTHON_PURPOSES = ("run", "test", "bench")
 WEB_SOURCES = ("frontend/src", "frontend/public", "frontend/build")
 
 
@@ -183,16 +186,15 @@ class Setup:
 
     def python(self) -> None:
         lock = LOCKS / f"{self.purpose}.txt"
-        # What the tests need contains what a run needs.
-        wanted = {purpose: fingerprint(LOCKS / f"{purpose}.txt", extra=venv_identity()) for purpose in ("run", "test")}
-        accepted = (self.purpose, "test")
+        wanted = {name: fingerprint(LOCKS / f"{name}.txt", extra=venv_identity()) for name in PYTHON_PURPOSES}
+        accepted = PYTHON_PURPOSES[PYTHON_PURPOSES.index(self.purpose) :]
         if (
             any(stamped(f"python-{purpose}", wanted[purpose]) for purpose in accepted)
             and (VENV / "bin/tidemark").exists()
         ):
             return
         with self.progress.step("Python packages"):
-            forget("python-run", "python-test")
+            forget(*(f"python-{name}" for name in PYTHON_PURPOSES))
             if not stamped("venv", venv_identity()) or not (VENV / "bin" / "python").exists():
                 forget("venv", "node")
                 self.commands.run(sys.executable, "-m", "venv", "--clear", VENV, log="python")

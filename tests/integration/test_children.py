@@ -1,6 +1,7 @@
 """Warm children in real processes: what they may see, how jobs end in them, and how they end themselves."""
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from backend.domain.job_data import LARGEST_RESULT_BYTES
 from backend.domain.jobs import JobFailure, Progress
 from backend.worker import child as child_module
 from backend.worker.child import Child
@@ -226,6 +228,47 @@ async def test_progress_is_told_seldom_and_the_latest_is_not_lost(children: Chil
     assert ending.result["reports"] > 1000
     assert 5 <= len(told) <= 25
     assert told[0].stage == "hurrying"
+
+
+async def test_lines_are_told_while_they_are_printed_and_kept_at_the_end(children: Children) -> None:
+    told: list[Progress] = []
+    lines = [f"epoch {number}\n" for number in range(10)]
+    ending = await do(children, assignment("print_lines", lines=lines, pause=0.1), told)
+    assert ending.log_tail == "\n".join(f"epoch {number}" for number in range(10))
+    logs = [str(progress.log_tail) for progress in told]
+    assert 3 <= len(logs) <= 7
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(logs))
+
+
+async def test_last_line_before_the_end_is_never_missing(children: Children) -> None:
+    for number in range(50):
+        ending = await do(children, assignment("print_lines", lines=["first\n", f"the end of {number}\n"]))
+        assert ending.log_tail == f"first\nthe end of {number}"
+
+
+async def test_log_of_one_job_is_not_that_of_the_next(children: Children) -> None:
+    async with children.lend() as child:
+        assert (await child.run(assignment("print_lines", lines=["mine\n"]), ignore)).log_tail == "mine"
+        assert (await child.run(assignment("echo"), ignore)).log_tail is None
+
+
+async def test_log_is_bounded_and_readable_whatever_is_printed(children: Children) -> None:
+    noise = ["\x00\x1b[31mred\x1b[0m\n", "10 %\r20 %\r30 %\n", "\xff\xfe\n", "x" * 300_000 + "\n", "last\n"]
+    ending = await do(children, assignment("print_lines", lines=noise, raw=True))
+    assert ending.log_tail == "last"
+    ending = await do(children, assignment("print_lines", lines=noise[:3], raw=True))
+    assert ending.log_tail == "red\n30 %\n\ufffd\ufffd"
+    many = await do(children, assignment("print_lines", lines=[f"line {number}\n" for number in range(5000)]))
+    assert str(many.log_tail).splitlines() == [f"line {number}" for number in range(4960, 5000)]
+
+
+async def test_result_that_is_too_large_is_refused_with_the_numbers(children: Children) -> None:
+    most = await do(children, assignment("return_much", mib=512, bytes=LARGEST_RESULT_BYTES - 100))
+    assert most.how == How.RETURNED
+    failure = failure_of(await do(children, assignment("return_much", mib=512, bytes=LARGEST_RESULT_BYTES + 2000)))
+    assert failure.code == "result_too_large"
+    assert "at most 16,777,216 are kept" in failure.detail
+    assert (await do(children, assignment("echo"))).how == How.RETURNED
 
 
 def test_a_child_dies_with_its_parent() -> None:

@@ -268,7 +268,7 @@ async def test_tables_cannot_be_emptied_or_altered(
 
 
 @pytest.mark.parametrize("kind", STRANGERS)
-async def test_the_tables_of_auth_and_the_record_of_migrations_are_closed(
+async def test_the_tables_of_auth_our_private_ones_and_the_record_of_migrations_are_closed(
     api: asyncpg.Connection, people: People, kind: str
 ) -> None:
     for table in (
@@ -277,6 +277,9 @@ async def test_the_tables_of_auth_and_the_record_of_migrations_are_closed(
         "auth.refresh_tokens",
         "auth.one_time_tokens",
         "mailbox.messages",
+        "private.plans",
+        "private.stream_tickets",
+        "private.task_event_counters",
         "supabase_migrations.schema_migrations",
         "embedded.files",
         "pg_catalog.pg_authid",

@@ -10,6 +10,7 @@ import pytest
 
 from backend.data.storage.jobs import JobTable
 from backend.domain.errors import QuotaReached
+from backend.domain.forecast import Forecasts
 from backend.domain.jobs import Demand, JobKind, JobState, Lease, NewJob, Outcome
 from backend.services.jobs import Jobs
 from tests.cluster import FreshDatabase
@@ -237,7 +238,7 @@ async def test_many_submits_at_once_stay_within_the_quota(tables: Tables) -> Non
 
     async def submit() -> None:
         async with tables.api.acting_as(who) as connection:
-            await Jobs(JobTable(connection), FakeMachine()).submit(JobKind.BACKTEST, {})
+            await Jobs(JobTable(connection), FakeMachine(), Forecasts(), runner_id="here").submit(JobKind.BACKTEST, {})
 
     answers = await asyncio.gather(*(submit() for _ in range(20)), return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, QuotaReached)]

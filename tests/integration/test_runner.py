@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +17,15 @@ import psutil
 import pytest
 
 from backend.data.storage.housekeeping import HousekeepingTables
+from backend.data.storage.job_records import JobRecordTable
 from backend.domain.events import PROGRESS_CHANNEL
-from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome
+from backend.domain.job_data import LARGEST_RESULT_BYTES
+from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome, Progress
 from backend.domain.ports import JobHandler, JobRepository
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.resource_manager import Memory, ResourceManager
+from backend.services.foresight import Foresight
 from backend.worker.children import Children
 from backend.worker.handlers import Maintain
 from backend.worker.runner import Runner
@@ -46,14 +51,19 @@ class House:
 
     @asynccontextmanager
     async def runner(
-        self, *, cores: int = 2, handlers: Mapping[JobKind, JobHandler] | None = None, **settings: float
+        self,
+        *,
+        cores: int = 2,
+        handlers: Mapping[JobKind, JobHandler] | None = None,
+        meter: Monitor | None = None,
+        **settings: Any,
     ) -> AsyncIterator[Runner]:
         runner = Runner(
             queue=self.tables.queue,
             bus=self.bus,
             resources=ResourceManager(cores=cores, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB)),
             workshop=Workshop(children=Children(cores), works=WORKS, handlers=handlers or {}),
-            meter=Monitor(),
+            meter=meter or Monitor(),
             **settings,
         )
         await runner.open()
@@ -252,6 +262,15 @@ async def test_a_silent_child_gets_no_lease_and_the_job_runs_elsewhere(
         assert (await house.events_of(job)).count("completed") == 1
 
 
+async def test_a_job_that_another_runner_left_behind_is_taken_back_and_counted(house: House) -> None:
+    job, meter = await house.submit(JobKind.PREDICT), Monitor()
+    assert await house.tables.queue.claim(job.id, "a runner that vanished", Demand(cores=9, memory_bytes=GIB))
+    await house.expire_leases()
+    async with house.runner(heartbeat_seconds=0.2, meter=meter):
+        assert (await house.becomes(job, JobState.COMPLETED)).attempts == 2
+    assert "tidemark_job_leases_expired_total 1.0" in meter.exposition()[0].decode()
+
+
 async def test_what_is_written_under_a_lost_lease_changes_nothing(house: House) -> None:
     async with house.runner(heartbeat_seconds=0.2) as runner:
         job = await house.submit(steps=200, pause=0.05)
@@ -302,6 +321,116 @@ async def test_progress_is_told_over_the_bus_with_the_time_to_go(house: House) -
     assert last["task"]["stage"] == "counting"
     assert last["task"]["percent"] > 50
     assert 0 < last["task"]["eta_seconds"] < 2
+
+
+async def test_what_a_job_printed_is_told_and_kept(house: House) -> None:
+    heard: list[dict[str, Any]] = []
+
+    async def listen() -> None:
+        async for message in house.bus.subscribe(PROGRESS_CHANNEL):
+            if message.payload is not None:
+                heard.append(json.loads(message.payload)["task"])
+
+    listening = asyncio.create_task(listen())
+    async with house.runner():
+        job = await house.submit(JobKind.IMPORT, lines=["reading\n", "\x07writing €\n", "done\n"], pause=0.3)
+        done = await house.becomes(job, JobState.COMPLETED)
+        cancelled = await house.submit(JobKind.IMPORT, lines=["begun\n"] * 100, pause=0.1)
+        await until(lambda: any(task["id"] == str(cancelled.id) and task.get("log_tail") for task in heard))
+        await house.mine.request_cancel(cancelled.id)
+        stopped = await house.becomes(cancelled, JobState.CANCELLED)
+    listening.cancel()
+    assert done.log_tail == "reading\nwriting €\ndone"
+    told = [task["log_tail"] for task in heard if task["id"] == str(job.id) and "log_tail" in task]
+    assert told[0] == "reading"
+    assert "reading\nwriting €" in told
+    assert str(stopped.log_tail).startswith("begun")
+
+
+async def test_retry_begins_with_an_empty_log(house: House) -> None:
+    async with house.runner():
+        job = await house.submit(JobKind.IMPORT, lines=["begun\n"] * 100, pause=0.05)
+        await house.becomes(job, JobState.RUNNING)
+        await asyncio.sleep(0.3)
+        await house.mine.request_cancel(job.id)
+        assert (await house.becomes(job, JobState.CANCELLED)).log_tail
+    retried = await house.mine.retry(job.id)
+    assert retried is not None
+    assert retried.log_tail is None
+
+
+async def test_results_that_are_too_large_fail_their_jobs_with_the_numbers(house: House) -> None:
+    class Chatty:
+        async def run(
+            self, job: Job, report: Callable[[Progress], None], is_cancelled: Callable[[], bool]
+        ) -> Mapping[str, Any]:
+            return {"rows": "1" * (LARGEST_RESULT_BYTES + 1)}
+
+    async with house.runner(handlers={JobKind.FETCH: Chatty()}):
+        in_child = await house.submit(
+            JobKind.TRAIN, Demand(cores=1, memory_bytes=512 * MIB), bytes=LARGEST_RESULT_BYTES + 2000
+        )
+        for job in (in_child, await house.submit(JobKind.FETCH)):
+            failure = (await house.becomes(job, JobState.FAILED)).failure
+            assert failure is not None
+            assert failure.code == "result_too_large"
+            assert "at most 16,777,216 are kept" in failure.detail
+
+
+async def test_forecasts_survive_a_restart_and_follow_what_others_run(house: House) -> None:
+    records = JobRecordTable(house.tables.worker)
+    async with house.runner():
+        for steps in (10, 30, 50):
+            job = await house.mine.submit(sized(steps))
+            await house.becomes(job, JobState.COMPLETED)
+    before, meter = Foresight(records, Monitor()), Monitor()
+    await before.look()
+    after = Foresight(records, meter)
+    await after.look()
+    assert after.history() == before.history()
+    (history,) = after.history()
+    assert (history.kind, history.jobs) == (JobKind.BACKTEST, 3)
+    assert after.forecasts.expected(JobKind.BACKTEST, 100.0) == pytest.approx(100 * PAUSE, rel=0.5)
+    async with house.runner():
+        await house.becomes(await house.mine.submit(sized(8)), JobState.COMPLETED)
+    await after.look()
+    assert after.history()[0].jobs == 4
+    await after.look()
+    assert after.history()[0].jobs == 4
+    assert b'tidemark_job_eta_error_ratio{kind="backtest"}' in meter.exposition()[0]
+
+
+async def test_after_twenty_jobs_their_time_is_foreseen_within_thirty_percent(house: House) -> None:
+    """Real jobs in real children, whose sizes differ by ten times."""
+    chance = random.Random(7)
+    foresight = Foresight(JobRecordTable(house.tables.worker), Monitor())
+    missed: list[float] = []
+    async with house.runner():
+        for number in range(32):
+            steps = round(3 * 10 ** chance.random())
+            expected = foresight.forecasts.expected(JobKind.BACKTEST, float(steps))
+            job = await house.mine.submit(sized(steps))
+            done = await house.becomes(job, JobState.COMPLETED)
+            assert done.started_at is not None
+            assert done.finished_at is not None
+            took = (done.finished_at - done.started_at).total_seconds()
+            if number >= 20:
+                assert expected is not None
+                missed.append(abs(expected - took) / took)
+            await foresight.look()
+    assert median(missed) <= 0.30, missed
+    error = foresight.forecasts.error(JobKind.BACKTEST)
+    assert error is not None
+    assert error <= 0.30
+
+
+PAUSE = 0.02
+
+
+def sized(steps: int) -> NewJob:
+    return NewJob(
+        kind=JobKind.BACKTEST, payload={"steps": steps, "pause": PAUSE}, demand=SMALL, work_units=float(steps)
+    )
 
 
 async def test_a_flood_of_one_user_delays_another_by_one_job_at_most(house: House) -> None:

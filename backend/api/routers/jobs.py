@@ -1,6 +1,7 @@
 """One's own tasks: what they are, how far, why and how long they wait, and what they wrote."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,12 +10,13 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from backend.api.dependencies import Caller, Changing, Reading, TheHouse
+from backend.api.dependencies import Caller, Changing, Reading
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, invalid, problems, shows
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
 from backend.api.streams import Streams
 from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.bootstrap import Services
 from backend.domain import jobs as domain
 from backend.domain.accounts import Identity
 from backend.domain.errors import (
@@ -27,7 +29,7 @@ from backend.domain.errors import (
     QuotaReached,
     RequestInProgress,
 )
-from backend.domain.ports import ResourceMonitor
+from backend.domain.waiting import Wait
 
 router = APIRouter(prefix="/api/system", tags=["Tasks"])
 
@@ -132,7 +134,7 @@ QUEUED = TASK.model_copy(
     update={
         "state": domain.JobState.QUEUED,
         "attempts": 0,
-        "waits_for": "Waits for a core: it needs 1, and 0 of 2 are free.",
+        "waits_for": "Waits for a core: it needs 1, and 0 of 2 are free. 3 tasks are ahead of it, 1 of them yours.",
         "waits_seconds": 45.0,
         "started_at": None,
         "finished_at": None,
@@ -163,7 +165,6 @@ _BAD_ID = invalid("/path/task_id", "Input should be a valid UUID.")
 async def list_my_tasks(
     *,
     request: Request,
-    house: TheHouse,
     caller: Caller,
     services: Reading,
     state: Annotated[
@@ -180,9 +181,9 @@ async def list_my_tasks(
     """Every task of the caller, whatever its state; `state` and `kind` may be given more than once."""
     found = await services.jobs.jobs(limit=limit, after=from_cursor(TASKS, cursor), states=state, kinds=kind)
     following = to_cursor(TASKS, found.next) if found.next else None
-    told = _told(request, caller, found.items)
+    known = await _known(request, caller, services, found.items)
     page = Page[Task](
-        items=[Task(**_shown(job, house.resources, told)) for job in found.items],
+        items=[Task(**_shown(job, known)) for job in found.items],
         next_cursor=following,
     )
     answer = tagged(request, page)
@@ -203,7 +204,6 @@ async def list_my_tasks(
 async def read_my_task(
     *,
     request: Request,
-    house: TheHouse,
     caller: Caller,
     services: Reading,
     task_id: TaskId,
@@ -211,7 +211,7 @@ async def read_my_task(
 ) -> Response:
     """One task, also long after it ended."""
     job = await services.jobs.job(task_id)
-    return tagged(request, _in_full(job, house.resources, _told(request, caller, [job])))
+    return tagged(request, _in_full(job, await _known(request, caller, services, [job])))
 
 
 @router.post(
@@ -234,7 +234,6 @@ async def read_my_task(
 async def cancel_my_task(
     *,
     request: Request,
-    house: TheHouse,
     caller: Caller,
     services: Changing,
     task_id: TaskId,
@@ -244,7 +243,7 @@ async def cancel_my_task(
 
     async def work() -> Response:
         job = await services.jobs.cancel(task_id)
-        return _answer(_in_full(job, house.resources, _told(request, caller, [job])))
+        return _answer(_in_full(job, await _known(request, caller, services, [job])))
 
     return await once(request, key, caller, services.idempotency, work)
 
@@ -273,7 +272,6 @@ async def cancel_my_task(
 async def retry_my_task(
     *,
     request: Request,
-    house: TheHouse,
     caller: Caller,
     services: Changing,
     task_id: TaskId,
@@ -283,44 +281,61 @@ async def retry_my_task(
 
     async def work() -> Response:
         job = await services.jobs.retry(task_id)
-        answer = _answer(_in_full(job, house.resources, {}), status=202)
+        answer = _answer(_in_full(job, await _known(request, caller, services, [job])), status=202)
         answer.headers["Location"] = f"/api/system/tasks/{job.id}"
         return answer
 
     return await once(request, key, caller, services.idempotency, work)
 
 
-_Told = Mapping[UUID, Mapping[str, Any]]
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What no row says: what running tasks told last, in their present attempt, and why the others wait."""
+
+    told: Mapping[UUID, Mapping[str, Any]]
+    waits: Mapping[UUID, Wait]
 
 
-def _told(request: Request, caller: Identity, jobs: Sequence[domain.Job]) -> _Told:
-    """What was heard last of those that run, in their present attempt."""
+async def _known(request: Request, caller: Identity, services: Services, jobs: Sequence[domain.JobInBrief]) -> _Known:
     attempts = {job.id: job.attempts for job in jobs if job.state == domain.JobState.RUNNING}
     streams: Streams = request.app.state.streams
     told = {UUID(frame.task["id"]): frame.task for frame in streams.progress_of(caller.user_id, tuple(attempts))}
-    return {job_id: task for job_id, task in told.items() if task["attempt"] == attempts[job_id]}
-
-
-def _in_full(job: domain.Job, machine: ResourceMonitor, told: _Told) -> TaskInFull:
-    return TaskInFull(
-        **_shown(job, machine, told),
-        payload=dict(job.payload),
-        result=None if job.result is None else dict(job.result),
-        log_tail=told[job.id].get("log_tail") if job.id in told else job.failure and job.failure.log_tail,
+    return _Known(
+        told={job_id: task for job_id, task in told.items() if task.get("attempt") == attempts[job_id]},
+        waits=await services.jobs.waits(jobs),
     )
 
 
-def _shown(job: domain.Job, machine: ResourceMonitor, told: _Told) -> dict[str, Any]:
-    failure, progress = job.failure, told.get(job.id)
+def _in_full(job: domain.Job, known: _Known) -> TaskInFull:
+    return TaskInFull(
+        **_shown(job, known),
+        payload=dict(job.payload),
+        result=None if job.result is None else dict(job.result),
+        log_tail=known.told[job.id].get("log_tail") if job.id in known.told else _log_tail(job),
+    )
+
+
+def _log_tail(job: domain.Job) -> str | None:
+    """A failed run's stands with its failure."""
+    return job.log_tail if job.log_tail is not None or job.failure is None else job.failure.log_tail
+
+
+def _shown(job: domain.JobInBrief, known: _Known) -> dict[str, Any]:
+    failure, progress, wait = job.failure, known.told.get(job.id), known.waits.get(job.id)
     return {
         **{name: getattr(job, name) for name in _AS_THEY_ARE},
         "cores": job.demand.cores,
         "memory_bytes": job.demand.memory_bytes,
-        "waits_for": machine.can_run(job.demand).reason if job.state == domain.JobState.QUEUED else None,
-        "waits_seconds": None,
+        "waits_for": wait and wait.reason,
+        "waits_seconds": None if wait is None or wait.seconds is None else _about(wait.seconds),
         "progress": None if progress is None else Progress(**{name: progress[name] for name in Progress.model_fields}),
         "failure": None if failure is None else Failure(**vars(failure)),
     }
+
+
+def _about(seconds: float) -> float:
+    """Two figures and no fractions: more would only flicker."""
+    return float(f"{seconds:.2g}") if seconds >= 10 else float(round(seconds))
 
 
 _AS_THEY_ARE: Sequence[str] = (

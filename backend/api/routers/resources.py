@@ -112,7 +112,7 @@ async def read_resources(request: Request, house: TheHouse, services: Reading, _
         room=_share(gauges.room),
         waiting=[Waiting(**vars(one)) for one in await house.queue.waiting()],
         running=[Running(**vars(one)) for one in await house.records.running()],
-        history=[],
+        history=[History(**vars(one)) for one in house.foresight.history()],
         quota=_quota(counts),
     )
     return tagged(request, body)

@@ -1823,7 +1823,7 @@ export interface operations {
                      *           "cores": 1,
                      *           "memory_bytes": 402653184,
                      *           "wall_limit_seconds": 900,
-                     *           "waits_for": "Waits for a core: it needs 1, and 0 of 2 are free.",
+                     *           "waits_for": "Waits for a core: it needs 1, and 0 of 2 are free. 3 tasks are ahead of it, 1 of them yours.",
                      *           "waits_seconds": 45,
                      *           "created_at": "2026-11-20T09:30:00Z",
                      *           "queued_at": "2026-11-20T09:30:00Z",
