@@ -22,7 +22,7 @@ WORKS = {
     JobKind.EXPORT: "tests.integration.works:raise_error",
     JobKind.SCORE: "tests.integration.works:return_nul",
     JobKind.IMPORT: "tests.integration.works:print_lines",
-    JobKind.TRAIN: "tests.integration.works:return_much",
+    JobKind.WALK_FORWARD: "tests.integration.works:return_much",
 }
 
 Report = Callable[..., None]
