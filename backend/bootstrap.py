@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
@@ -28,6 +28,7 @@ from backend.domain.ports import (
     EventFeed,
     Housekeeping,
     IdempotencyRepository,
+    JobHints,
     JobQueue,
     JobRecords,
     RateLimiter,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from backend.domain.jobs import Plan
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
+    from backend.infrastructure.service_database import ServiceDatabase
     from backend.infrastructure.supabase.auth_keys import AuthKeys
     from backend.infrastructure.supabase.auth_server import AuthServer
     from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
@@ -106,11 +108,12 @@ class House:
     clock: Clock
     monitor: "Monitor"
     database: "Database"
-    # The runner's login, which can become the service, for what concerns no single user.
-    worker_database: "Database"
+    # The service, for what concerns no single user.
+    worker_database: "ServiceDatabase"
     bus: EventBus
     feed: EventFeed
     queue: JobQueue
+    hints: JobHints
     records: JobRecords
     foresight: Foresight
     # Under which this process takes jobs.
@@ -133,12 +136,15 @@ class House:
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.tickets import TicketTable
 
-        async with self.database.acting_as(identity, readonly=readonly) as connection:
+        queued: list[UUID] = []
+        acting = self.database.acting_as(identity, readonly=readonly, after_commit=lambda: self.hints.tell(queued))
+        async with acting as connection:
+            jobs = JobTable(connection, queued)
             yield Services(
                 accounts=Accounts(identity, AccountTables(connection)),
-                events=Events(JobTable(connection)),
+                events=Events(jobs),
                 idempotency=IdempotencyTable(connection),
-                jobs=Jobs(JobTable(connection), self.resources, self.foresight.forecasts, runner_id=self.runner_id),
+                jobs=Jobs(jobs, self.resources, self.foresight.forecasts, runner_id=self.runner_id),
                 tickets=TicketTable(connection),
             )
 
@@ -180,6 +186,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.data.storage.job_queue import JobQueueTable
     from backend.data.storage.job_records import JobRecordTable
     from backend.infrastructure.clock import SystemClock
+    from backend.infrastructure.job_hints import LocalJobHints
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.rate_limits import MemoryRateLimiter
     from backend.infrastructure.resource_manager import ResourceManager
@@ -209,6 +216,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             bus=await _event_bus(ground, monitor, stack),
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database, capacity=resources.capacity),
+            hints=LocalJobHints(),
             records=records,
             foresight=foresight,
             runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
@@ -236,8 +244,9 @@ class Ground:
     project: Project
     owner_dsn: str  # as `postgres`, for migrations
     api_dsn: str  # as `app_api`, which is nobody until it becomes a user
-    worker_dsn: str  # as `app_worker`, which can become the service
-    direct_dsn: str  # as `app_api`, to Postgres itself: a pooler passes no notifications on, and keeps no lock
+    # To Postgres itself, not through a pooler:
+    worker_dsn: str  # as `app_worker`, which becomes the service for as long as a session lasts
+    direct_dsn: str  # as `app_api`, for notifications and locks
     login_passwords: dict[str, str]
     through_pooler: bool = False
     keys: "AuthKeys | None" = None
@@ -278,7 +287,7 @@ async def _hosted(settings: Settings, address: str, stack: AsyncExitStack, say: 
         ),
         owner_dsn=owner,
         api_dsn=login_dsn(served, "app_api", passwords["app_api"]),
-        worker_dsn=login_dsn(served, "app_worker", passwords["app_worker"]),
+        worker_dsn=login_dsn(owner, "app_worker", passwords["app_worker"]),
         direct_dsn=login_dsn(owner, "app_api", passwords["app_api"]),
         login_passwords=passwords,
         through_pooler=settings.database_pooler_url is not None,
@@ -304,10 +313,10 @@ async def _database(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -
     return database
 
 
-async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "Database":
-    from backend.infrastructure.database import Database
+async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "ServiceDatabase":
+    from backend.infrastructure.service_database import ServiceDatabase
 
-    database = Database(ground.worker_dsn, max_size=8, statement_cache=not ground.through_pooler)
+    database = ServiceDatabase(ground.worker_dsn)
     await database.open()
     stack.push_async_callback(database.close)
     return database

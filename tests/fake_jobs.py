@@ -1,7 +1,7 @@
 """In-memory twins of the queue. They share one table and, like Postgres, let each user see their own rows alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,13 +10,16 @@ from statistics import fmean
 from typing import Any
 from uuid import UUID, uuid4
 
+from backend.domain.errors import QuotaReached
 from backend.domain.events import EventLog, EventType, FeedPlace, Standing, TaskEvent
 from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     DEFAULT_QUOTA,
     KINDS,
     LEASE_SECONDS,
+    NOTHING_AHEAD,
     SECONDS_A_PRIORITY_STEP,
+    Ahead,
     Demand,
     Job,
     JobCounts,
@@ -125,7 +128,7 @@ class FakeJobs:
         self._user_id = user_id
         self._tasks = tasks or FakeTasks()
 
-    async def counts(self, *, lock: bool = True) -> JobCounts:
+    async def counts(self) -> JobCounts:
         states = [job.state for job in self._mine()]
         return JobCounts(
             queued=states.count(JobState.QUEUED),
@@ -134,6 +137,7 @@ class FakeJobs:
         )
 
     async def submit(self, job: NewJob) -> Job:
+        await self._require_room()
         return self._tasks.add(self._user_id, job)
 
     async def job(self, job_id: UUID) -> Job | None:
@@ -165,6 +169,7 @@ class FakeJobs:
         job = await self.job(job_id)
         if job is None or job.state not in (JobState.FAILED, JobState.CANCELLED):
             return None
+        await self._require_room()
         return self._tasks.change(
             job,
             state=JobState.QUEUED,
@@ -240,6 +245,11 @@ class FakeJobs:
         job = await self.job(job_id)
         return None if job is None else Standing(job=job, last_id=len(self._tasks.events_of(self._user_id)))
 
+    async def _require_room(self) -> None:
+        counts = await self.counts()
+        if counts.queued >= counts.quota.queued:
+            raise QuotaReached("waiting tasks", limit=counts.quota.queued, count=counts.queued)
+
     def _mine(self) -> list[Job]:
         return [job for job in self._tasks.jobs.values() if job.user_id == self._user_id]
 
@@ -247,21 +257,49 @@ class FakeJobs:
 class FakeJobQueue:
     """A JobQueue."""
 
-    def __init__(self, tasks: FakeTasks, *, most_running_per_user: int = DEFAULT_QUOTA.running) -> None:
+    def __init__(self, tasks: FakeTasks) -> None:
         self._tasks = tasks
-        self._most_running_per_user = most_running_per_user
 
-    async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:
-        fitting = [
-            job
-            for job in self._tasks.in_state(JobState.QUEUED)
-            if job_id in (None, job.id)
-            and job.demand.fits(room)
-            and self._running_of(job.user_id) < self._most_running_per_user
-        ]
-        if not fitting:
-            return None
-        job = min(fitting, key=lambda job: (self._running_of(job.user_id), _turn(job), job.id))
+    async def claim(
+        self,
+        runner_id: str,
+        room: Demand,
+        *,
+        job_ids: Sequence[UUID] | None = None,
+        ahead: Ahead = NOTHING_AHEAD,
+    ) -> Sequence[Lease]:
+        """One after the other, as one claim for each would take them."""
+        leases: list[Lease] = []
+        for job in self._in_turn(job_ids):
+            fits = job.demand.fits(room)
+            if fits:
+                room = Demand(
+                    cores=room.cores - job.demand.cores, memory_bytes=room.memory_bytes - job.demand.memory_bytes
+                )
+            elif job.kind in ahead.kinds and ahead.count > 0:
+                ahead = replace(ahead, count=ahead.count - 1)
+            else:
+                # What is leased ahead passes nothing that waits for room.
+                ahead = NOTHING_AHEAD
+                continue
+            leases.append(self._lease(job, runner_id))
+        return leases
+
+    def _in_turn(self, job_ids: Sequence[UUID] | None) -> Iterator[Job]:
+        """Whose turn it is by what is running at each step; each waiting job once."""
+        left = [job for job in self._tasks.in_state(JobState.QUEUED) if job_ids is None or job.id in job_ids]
+        while True:
+            allowed = [job for job in left if self._running_of(job.user_id) < self._quota_of(job.user_id).running]
+            if not allowed:
+                return
+            if job_ids is None:
+                job = min(allowed, key=lambda job: (self._running_of(job.user_id), _turn(job), job.id))
+            else:
+                job = min(allowed, key=lambda job: job_ids.index(job.id))
+            left.remove(job)
+            yield job
+
+    def _lease(self, job: Job, runner_id: str) -> Lease:
         until = self._tasks.clock.now() + timedelta(seconds=LEASE_SECONDS)
         self._tasks.leases[job.id] = until
         self._tasks.runners[job.id] = runner_id
@@ -284,29 +322,27 @@ class FakeJobQueue:
             cancel_requested=frozenset(job.id for job in held if job.cancel_requested_at is not None),
         )
 
-    async def finish(self, lease: Lease, outcome: Outcome) -> bool:
-        job = self._held(lease)
-        if job is None:
-            return False
-        self._tasks.end(
-            job,
-            outcome.state,
-            result=outcome.result,
-            failure=outcome.failure,
-            log_tail=outcome.log_tail,
-            is_partial=outcome.is_partial,
-        )
-        return True
+    async def finish(self, endings: Sequence[tuple[Lease, Outcome]]) -> frozenset[UUID]:
+        held = [(job, outcome) for lease, outcome in endings if (job := self._held(lease))]
+        for job, outcome in held:
+            self._tasks.end(
+                job,
+                outcome.state,
+                result=outcome.result,
+                failure=outcome.failure,
+                log_tail=outcome.log_tail,
+                is_partial=outcome.is_partial,
+            )
+        return frozenset(job.id for job, _ in held)
 
-    async def hand_back(self, lease: Lease) -> bool:
-        job = self._held(lease)
-        if job is None:
-            return False
-        if job.cancel_requested_at is not None:
-            self._tasks.end(job, JobState.CANCELLED, attempts=job.attempts - 1)
-        else:
-            self._tasks.change(job, state=JobState.QUEUED, attempts=job.attempts - 1)
-        return True
+    async def hand_back(self, leases: Sequence[Lease]) -> frozenset[UUID]:
+        held = [job for lease in leases if (job := self._held(lease))]
+        for job in held:
+            if job.cancel_requested_at is not None:
+                self._tasks.end(job, JobState.CANCELLED, attempts=job.attempts - 1)
+            else:
+                self._tasks.change(job, state=JobState.QUEUED, attempts=job.attempts - 1)
+        return frozenset(job.id for job in held)
 
     async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
         job = self._held(lease)
@@ -335,6 +371,9 @@ class FakeJobQueue:
             if known.user_id is None and known.kind == job.kind and not known.state.is_final:
                 return known
         return self._tasks.add(None, job)
+
+    def _quota_of(self, user_id: UUID | None) -> Quota:
+        return self._tasks.quotas.get(user_id, DEFAULT_QUOTA) if user_id is not None else DEFAULT_QUOTA
 
     def _running_of(self, user_id: UUID | None) -> int:
         return sum(job.user_id == user_id for job in self._tasks.in_state(JobState.RUNNING))

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from backend.api.streams import End, Frame, Stream, Streams
+from backend.api.stream import End, Frame, Stream
+from backend.api.streams import Streams
 from backend.bootstrap import House
 from backend.domain.errors import AccountSuspended, DatabaseUnavailable
 from backend.domain.events import EventLog
@@ -14,13 +15,14 @@ EVENTS_A_PAGE = 200
 class Following:
     """The way of one client through the record and into the present. It holds no database connection in between."""
 
-    __slots__ = ("_house", "_is_behind", "_stream", "_streams", "began_anew", "place")
+    __slots__ = ("_house", "_stream", "_streams", "began_anew", "is_behind", "place")
 
     def __init__(self, house: House, streams: Streams, stream: Stream, *, after: int | None) -> None:
         self._house = house
         self._streams = streams
         self._stream = stream
-        self._is_behind = False
+        # There is more for the client in the table.
+        self.is_behind = False
         # The client asked for events that are gone, or that never were.
         self.began_anew = False
         # The last event that the client has, once it has all that `begin` and `more` returned.
@@ -41,27 +43,26 @@ class Following:
     async def more(self) -> Sequence[Frame | None]:
         """What comes next (None is a sign of life); nothing only when the stream has ended."""
         while True:
-            fresh = await self._catch_up() if self._is_behind else self._in_order(await self._stream.take())
+            fresh = await self.catch_up() if self.is_behind else self._in_order(await self._stream.take())
             if fresh or self._stream.end is not None:
                 return fresh
 
-    def _in_order(self, offered: Sequence[Frame | None]) -> Sequence[Frame | None]:
-        """Without what the client has already, and not past a gap: the table has what is missing."""
-        fresh: list[Frame | None] = []
-        for frame in offered:
-            if frame is None or frame.id is None:
-                fresh.append(frame)
-            elif frame.id > self._place + 1:
-                self._is_behind = True
-            elif frame.id == self._place + 1:
-                fresh.append(frame)
-                self.place = frame.id
-        if self._stream.has_missed:
-            self._is_behind, self._stream.has_missed = True, False
-        self._stream.is_catching_up = self._is_behind
-        return fresh
+    def waiting(self) -> Sequence[Frame | None]:
+        """What waits for the client at this moment, for who asks no more than that."""
+        return self._in_order(self._stream.take_now())
 
-    async def _catch_up(self) -> Sequence[Frame]:
+    def advance(self, frame: Frame) -> bool:
+        """Go past this frame, if it is the client's turn to hear it; past no gap, since the table has what is there."""
+        if frame.id is None:
+            return True
+        if frame.id != self._place + 1:
+            self.is_behind = self.is_behind or frame.id > self._place
+            return False
+        self.place = frame.id
+        return True
+
+    async def catch_up(self) -> Sequence[Frame]:
+        """The next page of the table, for who is behind; none when the stream had to end."""
         try:
             async with self._house.acting_as(self._stream.identity, readonly=True) as services:
                 log = await services.events.log(after=self._place, limit=EVENTS_A_PAGE)
@@ -70,15 +71,25 @@ class Following:
         except DatabaseUnavailable:
             self._stream.close(End.UNAVAILABLE)
         else:
-            return self._take_page(log)
+            if log.continues(self._place):
+                return self._take_page(log)
+            self._stream.close(End.OUTDATED)
         return ()
+
+    def _in_order(self, offered: Sequence[Frame | None]) -> Sequence[Frame | None]:
+        """Without what the client has already."""
+        fresh = [frame for frame in offered if frame is None or self.advance(frame)]
+        if self._stream.has_missed:
+            self.is_behind, self._stream.has_missed = True, False
+        self._stream.is_catching_up = self.is_behind
+        return fresh
 
     def _take_page(self, log: EventLog) -> Sequence[Frame]:
         frames = [Frame(event.type, event.task, id_=event.id, at=event.at) for event in log.events]
         if frames and frames[-1].id is not None:
             self.place = frames[-1].id
-        self._is_behind = self._place < log.last_id
-        self._stream.is_catching_up = self._is_behind
+        self.is_behind = self._place < log.last_id
+        self._stream.is_catching_up = self.is_behind
         return frames
 
     @property

@@ -3,143 +3,52 @@
 import asyncio
 import json
 import time
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
-from enum import StrEnum
-from functools import cached_property
-from typing import Any
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 from uuid import UUID
 
-from cachetools import LRUCache
 from loguru import logger
 
 from backend.api.errors import NotReady
+from backend.api.stream import MOST_WAITING_FRAMES, End, Frame, Stream
 from backend.domain.accounts import Identity
 from backend.domain.errors import DatabaseUnavailable, QuotaReached
 from backend.domain.events import EVENT_CHANNEL, PROGRESS_CHANNEL, EventType, TaskEvent
 from backend.domain.ports import AccountWatch, Clock, EventBus, EventFeed, Meter
 
-MOST_WAITING_FRAMES = 64
+__all__ = ["MOST_WAITING_FRAMES", "End", "Frame", "Stream", "Streams"]
+
 MOST_STREAMS_OF_A_USER = 64
 USERS_A_READ = 500
 EVENTS_A_READ = 64
+# After so many the process looks at what else there is to do.
+TELLINGS_A_TURN = 256
+STREAMS_A_TURN = 250
+USERS_A_TURN = 1_000
 SWEEP_SECONDS = 1.0
-SUSPENSION_SECONDS = 3.0
+# One who comes in the middle of a round is looked at in the next: 5 s are promised.
+SUSPENSION_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15.0
 # A reader who takes nothing for so long is gone, whatever its connection says.
 STALLED_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
 REMEMBERED_PROGRESS = 10_000
-
-
-class End(StrEnum):
-    """Why a stream ended."""
-
-    LEFT = "left"
-    EXPIRED = "expired"
-    SUSPENDED = "suspended"
-    TOO_SLOW = "too_slow"
-    UNAVAILABLE = "unavailable"
-    STOPPING = "stopping"
-
-
-class Frame:
-    """One thing to tell, with its encodings made when first needed and shared by all streams."""
-
-    def __init__(self, type_: str, task: Mapping[str, Any], *, id_: int | None = None, at: datetime | None = None):
-        self.type, self.task, self.id, self.at = type_, task, id_, at
-
-    @cached_property
-    def sse(self) -> bytes:
-        id_line = "" if self.id is None else f"id: {self.id}\n"
-        data = json.dumps({"type": self.type, "task": self.task}, separators=(",", ":"))
-        return f"event: {self.type}\n{id_line}data: {data}\n\n".encode()
-
-
-class Stream:
-    """What waits for one client, who may leave, be too slow, or be told to go."""
-
-    __slots__ = (
-        "_frames",
-        "_waiter",
-        "end",
-        "has_missed",
-        "identity",
-        "is_catching_up",
-        "on_end",
-        "quiet_since",
-        "sending_since",
-    )
-
-    def __init__(self, identity: Identity) -> None:
-        self.identity = identity
-        self.end: End | None = None
-        # Called when the stream ends while a send may be stuck.
-        self.on_end: Callable[[], None] | None = None
-        # While it reads from the table, what fits no more is left there.
-        self.is_catching_up = True
-        self.has_missed = False
-        self.quiet_since = time.monotonic()
-        self.sending_since: float | None = None
-        self._frames: deque[Frame | None] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-
-    def offer(self, frame: Frame | None) -> None:
-        """None is the sign of life. What fits no more is left to the table, unless it is the client who takes nothing.
-
-        Such a client is dropped, and resumes where it was.
-        """
-        if len(self._frames) < MOST_WAITING_FRAMES:
-            self._frames.append(frame)
-            self._wake()
-        elif self.is_catching_up or self.sending_since is None:
-            self.has_missed = True
-        else:
-            self.close(End.TOO_SLOW)
-
-    async def take(self) -> Sequence[Frame | None]:
-        """Everything that waits, as soon as there is something; nothing once the stream ended."""
-        while not self._frames and self.end is None:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        if self.end is not None:
-            return ()
-        frames = tuple(self._frames)
-        self._frames.clear()
-        self.quiet_since = time.monotonic()
-        return frames
-
-    async def sending(self, send: Awaitable[None]) -> None:
-        """Send within sight of the sweeper, who ends what is stuck."""
-        self.sending_since = time.monotonic()
-        await send
-        self.sending_since = None
-
-    def close(self, end: End) -> None:
-        if self.end is not None:
-            return
-        self.end = end
-        self._frames.clear()
-        self._wake()
-        if self.on_end is not None:
-            self.on_end()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+_T = TypeVar("_T")
+_ENDS_OF_A_JOB = (EventType.TASK_COMPLETED, EventType.TASK_FAILED, EventType.TASK_CANCELLED)
 
 
 class _Audience:
     """The streams of one user, and the last event that was told to them (None: not known yet)."""
 
-    __slots__ = ("held", "is_stale", "place", "streams")
+    __slots__ = ("heard_of", "held", "is_stale", "place", "streams", "user_id")
 
-    def __init__(self) -> None:
+    def __init__(self, user_id: UUID) -> None:
+        self.user_id = user_id
         self.place: int | None = None
+        # The last event whose notice came.
+        self.heard_of = 0
         self.streams: set[Stream] = set()
         # There may be news in the table, which come before any progress that was heard meanwhile.
         self.is_stale = False
@@ -164,12 +73,13 @@ class Streams:
         self._accounts = accounts
         self._clock = clock
         self._meter = meter
-        self._audiences: dict[UUID, _Audience] = {}
+        # By the user's id as notices spell it.
+        self._audiences: dict[str, _Audience] = {}
         # Users of whom there may be news in the table, those who wait longest first.
-        self._stale: dict[UUID, None] = {}
+        self._stale: dict[str, None] = {}
         self._has_stale = asyncio.Event()
-        # Told again to whoever comes while the job runs: (user, job) -> the last progress.
-        self._progress: LRUCache[tuple[UUID, str], Frame] = LRUCache(REMEMBERED_PROGRESS)
+        self._progress = _LastProgress()
+        self._told_in_this_turn = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
 
@@ -192,7 +102,7 @@ class Streams:
         """A stream of this user that takes in whatever is told from now on, though nobody knows yet since when."""
         if self._is_closed:
             raise NotReady("Tidemark is stopping.")
-        audience = self._audiences.setdefault(identity.user_id, _Audience())
+        audience = self._audiences.setdefault(str(identity.user_id), _Audience(identity.user_id))
         if len(audience.streams) >= MOST_STREAMS_OF_A_USER:
             raise QuotaReached("open streams", limit=MOST_STREAMS_OF_A_USER, count=len(audience.streams))
         stream = Stream(identity)
@@ -202,128 +112,179 @@ class Streams:
 
     def begin(self, user_id: UUID, last_id: int) -> None:
         """The table was just seen to end with this event: for the user's first stream, telling begins behind it."""
-        audience = self._audiences[user_id]
+        audience = self._audiences[str(user_id)]
         if audience.place is None:
             audience.place = last_id
-            # Something may have happened between that look and now, or been heard of before it.
-            self._mark_stale(user_id)
+            if audience.heard_of > last_id or audience.is_stale:
+                self._mark_stale(audience)
 
     def leave(self, stream: Stream, end: End) -> None:
         stream.close(end)
-        user_id = stream.identity.user_id
-        audience = self._audiences[user_id]
+        whose = str(stream.identity.user_id)
+        audience = self._audiences[whose]
         audience.streams.discard(stream)
         if not audience.streams:
-            del self._audiences[user_id]
+            del self._audiences[whose]
         self._meter.stream_closed(str(stream.end))
 
     def progress_of(self, user_id: UUID, job_ids: Sequence[UUID]) -> Sequence[Frame]:
         """The last known progress of these jobs."""
-        known = (self._progress.get((user_id, str(job_id))) for job_id in job_ids)
+        known = (self._progress.get(str(user_id), str(job_id)) for job_id in job_ids)
         return [frame for frame in known if frame is not None]
 
     async def _hear(self) -> None:
         async for message in self._bus.subscribe(EVENT_CHANNEL, PROGRESS_CHANNEL):
             if message.payload is None:
-                for user_id in self._audiences:
-                    self._mark_stale(user_id)
+                for audience in self._audiences.values():
+                    self._mark_stale(audience)
             elif message.channel == EVENT_CHANNEL:
                 whose, _, event_id = message.payload.partition(" ")
-                self._hear_of_event(UUID(whose), int(event_id))
+                self._hear_of_event(whose, int(event_id))
             else:
                 told = json.loads(message.payload)
-                self._hear_progress(UUID(told["user_id"]), told["task"])
+                self._hear_progress(told["user_id"], told["task"])
+            await self._give_way()
         await asyncio.sleep(PAUSE_SECONDS)
 
-    def _hear_of_event(self, user_id: UUID, event_id: int) -> None:
-        audience = self._audiences.get(user_id)
-        if audience is not None and audience.place is not None and audience.place < event_id:
-            self._mark_stale(user_id)
+    def _hear_of_event(self, whose: str, event_id: int) -> None:
+        audience = self._audiences.get(whose)
+        if audience is None:
+            return
+        audience.heard_of = max(audience.heard_of, event_id)
+        if audience.place is not None and audience.place < event_id:
+            self._mark_stale(audience)
 
-    def _hear_progress(self, user_id: UUID, task: Mapping[str, Any]) -> None:
-        frame = self._remember(user_id, Frame(EventType.TASK_PROGRESS, task))
-        audience = self._audiences.get(user_id)
+    def _hear_progress(self, whose: str, task: Mapping[str, Any]) -> None:
+        frame = Frame(EventType.TASK_PROGRESS, task)
+        self._progress.keep(whose, task["id"], frame)
+        audience = self._audiences.get(whose)
         if audience is None:
             return
         if audience.is_stale:
             audience.held[task["id"]] = frame
         else:
-            audience.tell(frame)
+            self._tell(audience, frame)
 
-    def _remember(self, user_id: UUID, heard: Frame) -> Frame:
-        """What is told again to who comes later names the log also when this time it went without saying."""
-        key = user_id, heard.task["id"]
-        known = self._progress.get(key)
-        self._progress[key] = heard
-        if known is None or "log_tail" in heard.task or "log_tail" not in known.task:
-            return heard
-        if known.task.get("attempt") == heard.task.get("attempt"):
-            self._progress[key] = Frame(heard.type, {**heard.task, "log_tail": known.task["log_tail"]})
-        return heard
-
-    def _mark_stale(self, user_id: UUID) -> None:
-        self._audiences[user_id].is_stale = True
-        self._stale[user_id] = None
-        self._has_stale.set()
+    def _mark_stale(self, audience: _Audience) -> None:
+        audience.is_stale = True
+        if audience.place is not None:  # else it is read from where it begins
+            self._stale[str(audience.user_id)] = None
+            self._has_stale.set()
 
     async def _read(self) -> None:
         """Read what is new of everybody of whom there may be news, in one statement, and tell it."""
         await self._has_stale.wait()
-        users = list(self._stale)[:USERS_A_READ]
-        for user_id in users:  # whoever is marked from here on is read again
-            del self._stale[user_id]
+        users = list(islice(self._stale, USERS_A_READ))
+        for whose in users:  # whoever is marked from here on is read again
+            del self._stale[whose]
         if not self._stale:
             self._has_stale.clear()
-        places = {user_id: self._audiences[user_id].place for user_id in users if user_id in self._audiences}
-        after = {user_id: place for user_id, place in places.items() if place is not None}
+        audiences = [self._audiences[whose] for whose in users if whose in self._audiences]
+        after = {audience.user_id: audience.place for audience in audiences if audience.place is not None}
         try:
-            events = await self._feed.of_users(after, limit=EVENTS_A_READ) if after else ()
+            await self._tell_events(await self._feed.of_users(after, limit=EVENTS_A_READ) if after else ())
         except BaseException:
-            for user_id in after.keys() & self._audiences.keys():
-                self._mark_stale(user_id)
+            for audience in self._still_here(audiences):
+                self._mark_stale(audience)
             raise
-        self._tell_events(events)
-        for user_id in after.keys() & self._audiences.keys() - self._stale.keys():
-            self._audiences[user_id].is_stale = False
-            self._audiences[user_id].tell_held()
+        for audience in self._still_here(audiences):
+            if str(audience.user_id) not in self._stale:
+                audience.is_stale = False
+                audience.tell_held()
 
-    def _tell_events(self, events: Sequence[TaskEvent]) -> None:
+    def _still_here(self, audiences: Sequence[_Audience]) -> Sequence[_Audience]:
+        return [audience for audience in audiences if self._audiences.get(str(audience.user_id)) is audience]
+
+    async def _tell_events(self, events: Sequence[TaskEvent]) -> None:
         now = self._clock.now()
         for event in events:
-            audience = self._audiences.get(event.user_id)
+            audience = self._audiences.get(str(event.user_id))
             # The audience may have gone meanwhile, and another have come that began further on.
             if audience is None or audience.place is None or event.id <= audience.place:
                 continue
-            audience.tell(Frame(event.type, event.task, id_=event.id, at=event.at))
+            if event.type in _ENDS_OF_A_JOB:
+                self._progress.forget(str(event.user_id), event.task["id"])
+                audience.held.pop(event.task["id"], None)
             audience.place = event.id
+            self._tell(audience, Frame(event.type, event.task, id_=event.id, at=event.at))
             self._meter.event_told((now - event.at).total_seconds())
+            await self._give_way()
         for user_id, count in Counter(event.user_id for event in events).items():
-            if count == EVENTS_A_READ and user_id in self._audiences:
-                self._mark_stale(user_id)  # there may be more than one read takes
+            audience = self._audiences.get(str(user_id))
+            if count == EVENTS_A_READ and audience is not None:
+                self._mark_stale(audience)  # there may be more than one read takes
+
+    def _tell(self, audience: _Audience, frame: Frame) -> None:
+        audience.tell(frame)
+        self._told_in_this_turn += len(audience.streams)
+
+    async def _give_way(self) -> None:
+        """Thousands are told in one go; requests that came meanwhile shall not wait for the last of them."""
+        self._told_in_this_turn += 1
+        if self._told_in_this_turn >= TELLINGS_A_TURN:
+            self._told_in_this_turn = 0
+            await asyncio.sleep(0)
 
     async def _sweep(self) -> None:
         """Give signs of life, and end what expired or is stuck."""
-        await asyncio.sleep(SWEEP_SECONDS)
-        now, moment = self._clock.now(), time.monotonic()
-        for stream in self._all():
-            if stream.identity.expires_at <= now:
-                stream.close(End.EXPIRED)
-            elif stream.sending_since is not None and moment - stream.sending_since > STALLED_SECONDS:
-                stream.close(End.TOO_SLOW)
-            elif moment - stream.quiet_since >= HEARTBEAT_SECONDS:
-                stream.quiet_since = moment
-                stream.offer(None)
+        async for few in _a_few_at_a_time(self._all(), STREAMS_A_TURN, SWEEP_SECONDS):
+            now, moment = self._clock.now(), time.monotonic()
+            for stream in few:
+                if stream.identity.expires_at <= now:
+                    stream.close(End.EXPIRED)
+                elif stream.sending_since is not None and moment - stream.sending_since > STALLED_SECONDS:
+                    stream.close(End.TOO_SLOW)
+                elif moment - stream.quiet_since >= HEARTBEAT_SECONDS:
+                    stream.quiet_since = moment
+                    stream.offer(None)
 
     async def _end_suspended(self) -> None:
-        await asyncio.sleep(SUSPENSION_SECONDS)
-        if not self._audiences:
-            return
-        for user_id in await self._accounts.suspended(list(self._audiences)):
-            for stream in tuple(self._audiences[user_id].streams if user_id in self._audiences else ()):
-                stream.close(End.SUSPENDED)
+        users = [audience.user_id for audience in self._audiences.values()]
+        async for few in _a_few_at_a_time(users, USERS_A_TURN, SUSPENSION_SECONDS):
+            for user_id in await self._accounts.suspended(few) if few else ():
+                audience = self._audiences.get(str(user_id))
+                for stream in tuple(audience.streams) if audience is not None else ():
+                    stream.close(End.SUSPENDED)
 
     def _all(self) -> list[Stream]:
         return [stream for audience in self._audiences.values() for stream in audience.streams]
+
+
+class _LastProgress:
+    """Told again to whoever comes while a job runs; of more jobs than we remember, the latest."""
+
+    def __init__(self) -> None:
+        self._frames: OrderedDict[tuple[str, str], Frame] = OrderedDict()
+
+    def keep(self, whose: str, job_id: str, heard: Frame) -> None:
+        """What is told again names the log also when this time it went without saying."""
+        known = self._frames.get((whose, job_id))
+        self._frames[whose, job_id] = heard if known is None else _with_log_of(known, heard)
+        self._frames.move_to_end((whose, job_id))
+        if len(self._frames) > REMEMBERED_PROGRESS:
+            self._frames.popitem(last=False)
+
+    def get(self, whose: str, job_id: str) -> Frame | None:
+        return self._frames.get((whose, job_id))
+
+    def forget(self, whose: str, job_id: str) -> None:
+        self._frames.pop((whose, job_id), None)
+
+
+def _with_log_of(known: Frame, heard: Frame) -> Frame:
+    if "log_tail" in heard.task or "log_tail" not in known.task:
+        return heard
+    if known.task.get("attempt") != heard.task.get("attempt"):
+        return heard
+    return Frame(heard.type, {**heard.task, "log_tail": known.task["log_tail"]})
+
+
+async def _a_few_at_a_time(items: Sequence[_T], few: int, seconds: float) -> AsyncIterator[Sequence[_T]]:
+    """All of them within so many seconds; once nothing when there are none."""
+    turns = max(1, -(-len(items) // few))
+    for turn in range(turns):
+        await asyncio.sleep(seconds / turns)
+        yield items[turn * few : (turn + 1) * few]
 
 
 async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:

@@ -1,20 +1,19 @@
 """GET /api/system/task-events as bare ASGI: thousands stay open at once, so each holds as little as it can."""
 
-import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from loguru import logger
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.api.context import context_of
 from backend.api.errors import MethodNotAllowed, problem
 from backend.api.following import Following
-from backend.api.streams import End, Frame, Stream, Streams
-from backend.api.wire import HANG_UP
+from backend.api.lines import EventLine, encoded
+from backend.api.stream import End, Stream
+from backend.api.streams import Streams
+from backend.api.wire import HAND_OVER, HANG_UP
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
 from backend.domain.errors import InputError, InvalidInput, NotSignedIn, SignInNeeded, TidemarkError
@@ -23,12 +22,13 @@ TASK_EVENTS_PATH = "/api/system/task-events"
 METHODS = ("GET", "HEAD")
 MEDIA_TYPE = "text/event-stream"
 RETRY_MILLISECONDS = 1000
-SIGN_OF_LIFE = b": \n\n"
 LARGEST_EVENT_ID = 2**63 - 1
 _HEADERS = (
     (b"content-type", MEDIA_TYPE.encode()),
     (b"cache-control", b"no-store, no-transform"),
     (b"x-accel-buffering", b"no"),
+    # It serves this stream, then ends.
+    (b"connection", b"close"),
 )
 _BEGUN = "tidemark.begun_stream"
 
@@ -41,7 +41,7 @@ class _Begun(NamedTuple):
 class TaskEvents:
     """The stream of a user's events by server-sent events: replay, then tail, for as long as the caller may listen.
 
-    Its beginning passes all the wrappers of the API; then they are done, and only the client and its place are kept.
+    Its beginning passes all the wrappers of the API. Then they are done, and so is the request: only a line is kept.
     """
 
     def __init__(self, house: House, streams: Streams, guarded: Callable[[ASGIApp], ASGIApp]) -> None:
@@ -57,9 +57,7 @@ class TaskEvents:
                 self._streams.leave(scope[_BEGUN].stream, End.LEFT)
             raise
         if _BEGUN in scope:
-            # They were read, and would stay in memory as long as the stream.
-            scope["headers"].clear()
-            await self._go_on(scope.pop(_BEGUN), context_of(scope).facts, receive, send)
+            self._hand_over(scope.pop(_BEGUN), scope)
 
     async def _begin(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
@@ -94,23 +92,15 @@ class TaskEvents:
             await send({"type": "http.response.body", "body": b""})
             return
         stream.on_end = _hang_up_when_stuck(stream, scope)
-        await stream.sending(send(_piece(_greeting(following, after) + _encoded(missed))))
+        await stream.sending(send(_piece(_greeting(following, after) + encoded(missed))))
         scope[_BEGUN] = _Begun(stream, following)
 
-    async def _go_on(self, begun: "_Begun", facts: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        stream, following = begun
-        began = time.monotonic()
-        watcher = asyncio.create_task(_until_gone(receive, stream))
-        try:
-            while frames := await following.more():
-                await stream.sending(send(_piece(_encoded(frames))))
-            if stream.end not in (End.LEFT, End.TOO_SLOW):
-                await send({"type": "http.response.body", "body": f": ended, {stream.end}\n\n".encode()})
-        finally:
-            watcher.cancel()
-            self._streams.leave(stream, End.LEFT)
-            seconds = round(time.monotonic() - began, 1)
-            logger.bind(**facts, ended=stream.end, seconds=seconds).info("A stream of events ended")
+    def _hand_over(self, begun: _Begun, scope: Scope) -> None:
+        line = EventLine(self._streams, begun.stream, begun.following, context_of(scope).request_id)
+        if scope["extensions"][HAND_OVER]["call"](line):
+            line.begin()
+        else:
+            self._streams.leave(begun.stream, End.LEFT)
 
     async def _caller(self, scope: Scope) -> Identity:
         """By the access token in its header, else by a ticket; a token in the address would end up in logs."""
@@ -139,20 +129,8 @@ def _greeting(following: Following, asked_for: int | None) -> bytes:
     return f"retry: {RETRY_MILLISECONDS}\nid: {place}\n\n".encode()
 
 
-def _encoded(frames: Sequence[Frame | None]) -> bytes:
-    if len(frames) == 1:
-        return SIGN_OF_LIFE if frames[0] is None else frames[0].sse
-    return b"".join(SIGN_OF_LIFE if frame is None else frame.sse for frame in frames)
-
-
 def _piece(body: bytes) -> dict[str, object]:
     return {"type": "http.response.body", "body": body, "more_body": True}
-
-
-async def _until_gone(receive: Receive, stream: Stream) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    stream.close(End.LEFT)
 
 
 def _hang_up_when_stuck(stream: Stream, scope: Scope) -> Callable[[], None]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import signal
 import socket
@@ -147,10 +148,17 @@ async def _serve(settings: "Settings", held: "Held", listener: socket.socket, st
             return
         async with open_runner(house) as runner, open_scheduler(house):
             stop.server = _server(house, runner, lambda: _announce(house, held, address, say))
+            spare_the_collector()
             try:
                 await stop.server.serve(sockets=[listener])
             finally:
                 held.withdraw()
+
+
+def spare_the_collector() -> None:
+    """What is there once everything is open stays: looking through it again and again would only hold up the loop."""
+    gc.collect()
+    gc.freeze()
 
 
 def _server(house: "House", runner: "Runner", answers: Callable[[], None]) -> "uvicorn.Server":

@@ -239,6 +239,17 @@ class Lease:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """How many jobs may be leased beyond the room there is: of kinds so brief that none of them waits for long."""
+
+    count: int
+    kinds: frozenset[JobKind]
+
+
+NOTHING_AHEAD = Ahead(count=0, kinds=frozenset())
+
+
+@dataclass(frozen=True, kw_only=True)
 class Renewal:
     """What a heartbeat learned: until when each lease holds now, which others hold, and which jobs are to stop."""
 

@@ -14,6 +14,7 @@ from backend.domain.accounts import Account, Identity, Profile, ProfileChange, S
 from backend.domain.events import BusMessage, EventLog, FeedPlace, Standing, TaskEvent
 from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
+    Ahead,
     Demand,
     Job,
     JobCounts,
@@ -173,11 +174,14 @@ class AccountAdmin(Protocol):
 class JobRepository(Protocol):
     """A user's own jobs, already narrowed by the database to those of the acting user."""
 
-    async def counts(self, *, lock: bool = True) -> JobCounts:
-        """How many wait and run, and may. Under the lock nobody else adds to them until this transaction ends."""
+    async def counts(self) -> JobCounts:
+        """How many wait and run, and may."""
 
     async def submit(self, job: NewJob) -> Job:
-        """Add a job to the queue, with its event. The queue hears of it when this transaction commits."""
+        """Add a job to the queue, with its event. The queue hears of it when this transaction commits.
+
+        Raises QuotaReached, here or at the commit: when others took the last places of the user's plan meanwhile.
+        """
 
     async def job(self, job_id: UUID) -> Job | None: ...
 
@@ -190,7 +194,10 @@ class JobRepository(Protocol):
         """Cancel what is queued, ask what is running to stop, leave the rest; None when there is no such job."""
 
     async def retry(self, job_id: UUID) -> Job | None:
-        """Queue a failed or cancelled job for a new attempt; None when there is no such job in such a state."""
+        """Queue a failed or cancelled job for a new attempt; None when there is no such job in such a state.
+
+        Raises QuotaReached when as many of the user's jobs wait as may.
+        """
 
     async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
         """What the user's waiting jobs stand among: those that are next, these, and what runs, there or elsewhere."""
@@ -204,19 +211,23 @@ class JobRepository(Protocol):
 class JobQueue(Protocol):
     """The runner's side of all jobs. What is done under a lease that was lost changes nothing."""
 
-    async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:
-        """Lease this job, or (None) the next that fits the room; None when there is none or others were quicker.
+    async def claim(
+        self, runner_id: str, room: Demand, *, job_ids: Sequence[UUID] | None = None, ahead: Ahead = ...
+    ) -> Sequence[Lease]:
+        """Lease the next jobs that fit the room together, the next one first; when ids are given, these in their order.
 
-        Next is the user with the fewest running jobs, then the priority, which ages.
+        Next is the user with the fewest running jobs, then the priority, which ages. Each job that is leased counts as
+        running for the one after it. Fewer than possible may come when others claim at the same time; nothing comes
+        when there is nothing. `ahead` allows for some more, as long as nothing before them waits for room.
         """
 
     async def renew(self, leases: Sequence[Lease]) -> Renewal: ...
 
-    async def finish(self, lease: Lease, outcome: Outcome) -> bool:
-        """End the job for good, with its result and event; False when the lease was lost."""
+    async def finish(self, endings: Sequence[tuple[Lease, Outcome]]) -> frozenset[UUID]:
+        """End jobs for good, with their results and events: those whose lease held, all of them or (it raises) none."""
 
-    async def hand_back(self, lease: Lease) -> bool:
-        """Queue the job again, at shutdown: this attempt does not count; False when the lease was lost."""
+    async def hand_back(self, leases: Sequence[Lease]) -> frozenset[UUID]:
+        """Queue jobs again, whose attempt does not count: those whose lease held."""
 
     async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
         """The child died: queue the job again, or fail it when its attempts are spent; None when the lease was lost."""
@@ -237,6 +248,16 @@ class JobRecords(Protocol):
         """The latest completed jobs of each kind that ended after that moment, at most so many each."""
 
     async def running(self) -> Sequence[RunningNow]: ...
+
+
+class JobHints(Protocol):
+    """Tells the runner of this process at once what was queued here. A hint may be lost: the queue is the truth."""
+
+    def tell(self, job_ids: Sequence[UUID]) -> None:
+        """These were queued, and that is committed."""
+
+    def listen(self, heard: Callable[[UUID], None]) -> Callable[[], None]:
+        """Be told of each from now on, until what is returned is called."""
 
 
 class EventFeed(Protocol):

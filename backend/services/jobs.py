@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from backend.domain.errors import JobNotFound, JobNotRetryable, QuotaReached
+from backend.domain.errors import JobNotFound, JobNotRetryable
 from backend.domain.forecast import Forecasts
 from backend.domain.job_data import require_storable
 from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobInBrief, JobKind, JobState, NewJob, require_possible
@@ -34,7 +34,7 @@ class Jobs:
         work_units: float | None = None,
         priority: int = 0,
     ) -> Job:
-        """Add a job to the queue. `demand` is estimated from the size of its input, else the one of its kind.
+        """Add a job to the queue, within the user's quota. `demand` is estimated from its input, else that of its kind.
 
         `work_units` says how much work it is, in a measure of its kind that its time grows with: bars, rows,
         bars x combinations. With it, how long the job takes is foreseen better than by its kind alone.
@@ -42,7 +42,6 @@ class Jobs:
         wanted = demand or KINDS[kind].demand
         require_storable(payload)
         require_possible(wanted, self._machine.capacity())
-        await self._require_room_in_queue()
         return await self._repository.submit(
             NewJob(kind=kind, payload=payload, demand=wanted, work_units=work_units, priority=priority)
         )
@@ -65,7 +64,7 @@ class Jobs:
 
     async def counts(self) -> JobCounts:
         """How many wait and run, and how many may by the plan."""
-        return await self._repository.counts(lock=False)
+        return await self._repository.counts()
 
     async def waits(self, jobs: Sequence[JobInBrief]) -> Mapping[UUID, Wait]:
         """Of those among them that cannot start at once: why, and for about how long."""
@@ -93,14 +92,7 @@ class Jobs:
         job = await self.job(job_id)
         if job.state in (JobState.FAILED, JobState.CANCELLED):
             require_possible(job.demand, self._machine.capacity())
-            await self._require_room_in_queue()
         retried = await self._repository.retry(job_id)
         if retried is None:
             raise JobNotRetryable(job_id, (await self.job(job_id)).state)
         return retried
-
-    async def _require_room_in_queue(self) -> None:
-        """Counted under a lock until the transaction ends, so that many submits at once cannot pass the quota."""
-        counts = await self._repository.counts()
-        if counts.queued >= counts.quota.queued:
-            raise QuotaReached("waiting tasks", limit=counts.quota.queued, count=counts.queued)

@@ -23,7 +23,9 @@ from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
 from backend.infrastructure.election import AdvisoryLockElection
 from backend.infrastructure.event_bus import PostgresEventBus
+from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.monitoring import Monitor
+from backend.infrastructure.service_database import ServiceDatabase
 from backend.infrastructure.supabase.auth_keys import AuthKeys
 from backend.infrastructure.supabase.signing_keys import LocalSigningKeys
 from backend.infrastructure.supabase.tokens import JwtVerifier
@@ -115,7 +117,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     keys, clock = AuthKeys.generate(), SystemClock()
     project = Project(mode="embedded", url=ADDRESS, publishable_key=keys.publishable_key)
     pool = Database(database.dsn("app_api"), max_size=8)
-    worker = Database(database.dsn("app_worker"), max_size=4)
+    worker = ServiceDatabase(database.dsn("app_worker"), max_size=4)
     machine = FakeMachine()
     bus = PostgresEventBus(database.dsn("app_worker"))
     records, monitor = JobRecordTable(worker), Monitor()
@@ -131,6 +133,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         database=pool,
         worker_database=worker,
         queue=JobQueueTable(worker, capacity=machine.capacity),
+        hints=LocalJobHints(),
         records=records,
         foresight=Foresight(records, monitor),
         runner_id="tests",

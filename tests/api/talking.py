@@ -98,15 +98,14 @@ class Runner:
             return await services.jobs.submit(kind, {})
 
     async def start(self, job: Job) -> Lease:
-        lease = await self.person.site.house.queue.claim(job.id, "runner", ROOM)
-        assert lease is not None
+        (lease,) = await self.person.site.house.queue.claim("runner", ROOM, job_ids=[job.id])
         return lease
 
     async def running(self, kind: JobKind = JobKind.BACKTEST) -> Lease:
         return await self.start(await self.submit(kind))
 
     async def finish(self, lease: Lease, outcome: Outcome) -> None:
-        assert await self.person.site.house.queue.finish(lease, outcome)
+        assert await self.person.site.house.queue.finish([(lease, outcome)])
 
     async def completed(self, **result: Any) -> Job:
         lease = await self.running()

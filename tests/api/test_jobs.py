@@ -20,9 +20,8 @@ async def submit(site: Site, who: Person, kind: JobKind = JobKind.BACKTEST) -> U
 
 
 async def finish(site: Site, job_id: UUID, outcome: Outcome) -> None:
-    lease = await site.house.queue.claim(job_id, "runner", ROOM)
-    assert lease is not None
-    assert await site.house.queue.finish(lease, outcome)
+    (lease,) = await site.house.queue.claim("runner", ROOM, job_ids=[job_id])
+    assert await site.house.queue.finish([(lease, outcome)])
 
 
 async def read(client: httpx.AsyncClient, who: Person, job_id: UUID) -> dict[str, Any]:
@@ -89,7 +88,7 @@ async def test_waiting_task_says_what_it_waits_for(site: Site, ada: Person) -> N
 
 async def test_cancelling_a_queued_and_a_running_task(client: httpx.AsyncClient, site: Site, ada: Person) -> None:
     queued, running = await submit(site, ada), await submit(site, ada)
-    assert await site.house.queue.claim(running, "runner", ROOM) is not None
+    assert await site.house.queue.claim("runner", ROOM, job_ids=[running])
     answer = await client.post(f"/api/system/tasks/{queued}/cancel", headers=ada.headers)
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     answer = await client.post(f"/api/system/tasks/{running}/cancel", headers=ada.headers)
@@ -174,7 +173,6 @@ async def test_health_names_each_part(client: httpx.AsyncClient, ada: Person) ->
 async def test_payload_that_is_submitted_is_the_payload_that_runs(site: Site, ada: Person) -> None:
     async with site.house.acting_as(identity(ada.user_id)) as services:
         job = await services.jobs.submit(JobKind.BACKTEST, {"note": "ä \"'\\ ;--", "nested": {"list": [1, 2.5, None]}})
-    lease = await site.house.queue.claim(job.id, "runner", ROOM)
-    assert lease is not None
+    (lease,) = await site.house.queue.claim("runner", ROOM, job_ids=[job.id])
     assert lease.job.payload == {"note": "ä \"'\\ ;--", "nested": {"list": [1, 2.5, None]}}
     assert BACKTEST.kind == lease.job.kind

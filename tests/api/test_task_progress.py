@@ -45,8 +45,7 @@ async def client_of(site: Site, who: Person) -> AsyncIterator[httpx.AsyncClient]
 async def running(site: Site, who: Person, runner: str = "tests") -> Lease:
     async with site.house.acting_as(identity(who.user_id)) as services:
         job = await services.jobs.submit(JobKind.BACKTEST, {}, demand=SMALL)
-    lease = await site.house.queue.claim(job.id, runner, ROOM)
-    assert lease is not None
+    (lease,) = await site.house.queue.claim(runner, ROOM, job_ids=[job.id])
     return lease
 
 
@@ -113,8 +112,7 @@ async def test_progress_of_an_earlier_attempt_is_not_shown(site: Site, ada: Pers
             "update public.tasks set leased_until = now() - interval '1 s' where id = $1", lease.job.id, role="postgres"
         )
         await site.house.queue.reap()
-        again = await site.house.queue.claim(lease.job.id, "tests", ROOM)
-        assert again is not None
+        (again,) = await site.house.queue.claim("tests", ROOM, job_ids=[lease.job.id])
         task = (await client.get(f"{TASKS}/{lease.job.id}")).json()
         assert (task["state"], task["attempts"], task["progress"], task["log_tail"]) == ("running", 2, None, None)
         await tell(site, again, Progress(stage="second"))
@@ -126,7 +124,7 @@ async def test_ended_task_keeps_its_log(site: Site, ada: Person) -> None:
     async with client_of(site, ada) as client:
         await tell(site, lease, Progress(stage="bars", log_tail="so far"))
         await heard(client, lease.job.id, "bars")
-        await site.house.queue.finish(lease, Outcome.completed({}, "so far\nand done"))
+        await site.house.queue.finish([(lease, Outcome.completed({}, "so far\nand done"))])
         task = (await client.get(f"{TASKS}/{lease.job.id}")).json()
         assert (task["state"], task["log_tail"], task["progress"]) == ("completed", "so far\nand done", None)
 

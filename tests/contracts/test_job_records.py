@@ -30,9 +30,8 @@ class Sides:
 
     async def run(self, new: NewJob, outcome: Outcome | None = None, *, whose: JobRepository | None = None) -> Job:
         job = await (whose or self.mine).submit(new)
-        lease = await self.queue.claim(job.id, "runner", ROOM)
-        assert lease is not None
-        assert await self.queue.finish(lease, outcome or Outcome.completed({"secret": "result"}))
+        (lease,) = await self.queue.claim("runner", ROOM, job_ids=[job.id])
+        assert await self.queue.finish([(lease, outcome or Outcome.completed({"secret": "result"}))])
         return job
 
 
@@ -83,7 +82,7 @@ class JobRecordsContract:
         assert list(await sides.records.running()) == []
         for new, whose in ((BACKTEST, sides.mine), (BACKTEST, sides.others), (SWEEP, sides.mine)):
             job = await whose.submit(new)
-            assert await sides.queue.claim(job.id, "runner", ROOM) is not None
+            assert await sides.queue.claim("runner", ROOM, job_ids=[job.id])
         await sides.mine.submit(SWEEP)
         assert list(await sides.records.running()) == [
             RunningNow(kind=JobKind.BACKTEST, count=2),

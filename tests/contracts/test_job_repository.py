@@ -13,7 +13,7 @@ from backend.domain.jobs import DEFAULT_QUOTA, KINDS, JobCounts, JobKind, JobSta
 from backend.domain.queue_play import ME
 from tests.cluster import FreshDatabase
 from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
-from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, open_tables
+from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, claim, open_tables
 
 
 class JobRepositoryContract:
@@ -56,7 +56,7 @@ class JobRepositoryContract:
         for _ in range(2):
             await sides.mine.submit(BACKTEST)
         await sides.failed()
-        await sides.queue.claim(first.id, "runner", ROOM)
+        await claim(sides.queue, first)
         assert await sides.mine.counts() == JobCounts(queued=2, running=1)
 
     async def test_pages_hold_every_job_once_newest_first(self, sides: Sides) -> None:
@@ -87,11 +87,11 @@ class JobRepositoryContract:
         assert cancelled is not None
         assert (cancelled.state, cancelled.attempts) == (JobState.CANCELLED, 0)
         assert cancelled.finished_at is not None
-        assert await sides.queue.claim(None, "runner", ROOM) is None
+        assert await claim(sides.queue) is None
 
     async def test_running_job_is_asked_to_stop_once(self, sides: Sides) -> None:
         job = await sides.mine.submit(BACKTEST)
-        await sides.queue.claim(job.id, "runner", ROOM)
+        await claim(sides.queue, job)
         asked = await sides.mine.request_cancel(job.id)
         assert asked is not None
         assert (asked.state, asked.finished_at) == (JobState.RUNNING, None)
@@ -117,7 +117,7 @@ class JobRepositoryContract:
         assert (retried.id, retried.state, retried.attempts) == (job.id, JobState.QUEUED, 1)
         assert (retried.failure, retried.finished_at, retried.started_at) == (None, None, None)
         assert retried.max_attempts == 1 + KINDS[JobKind.BACKTEST].max_attempts
-        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        lease = await claim(sides.queue, job)
         assert lease is not None
         assert (lease.job.attempts, lease.epoch) == (2, 2)
 
@@ -128,18 +128,17 @@ class JobRepositoryContract:
         retried = await sides.mine.retry(job.id)
         assert retried is not None
         assert (retried.state, retried.cancel_requested_at) == (JobState.QUEUED, None)
-        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        lease = await claim(sides.queue, job)
         assert lease is not None
         assert await sides.mine.retry(job.id) is None
-        await sides.queue.finish(lease, Outcome.completed({}))
+        await sides.queue.finish([(lease, Outcome.completed({}))])
         assert await sides.mine.retry(job.id) is None
 
     async def test_log_and_result_are_kept_with_the_end_and_not_listed(self, sides: Sides) -> None:
         job = await sides.mine.submit(replace(BACKTEST, work_units=12.5))
-        lease = await sides.queue.claim(job.id, "runner", ROOM)
-        assert lease is not None
+        (lease,) = await sides.queue.claim("runner", ROOM, job_ids=[job.id])
         assert lease.job.work_units == 12.5
-        assert await sides.queue.finish(lease, Outcome.completed({"sharpe": 1.5}, "reading\ndone €"))
+        assert await sides.queue.finish([(lease, Outcome.completed({"sharpe": 1.5}, "reading\ndone €"))])
         done = await sides.mine.job(job.id)
         assert done is not None
         assert (done.result, done.log_tail, done.work_units) == ({"sharpe": 1.5}, "reading\ndone €", 12.5)
@@ -148,10 +147,9 @@ class JobRepositoryContract:
 
     async def test_retry_leaves_no_log_behind(self, sides: Sides) -> None:
         job = await sides.mine.submit(BACKTEST)
-        lease = await sides.queue.claim(job.id, "runner", ROOM)
-        assert lease is not None
+        (lease,) = await sides.queue.claim("runner", ROOM, job_ids=[job.id])
         await sides.mine.request_cancel(job.id)
-        assert await sides.queue.finish(lease, Outcome.cancelled({"half": 1}, "half of it"))
+        assert await sides.queue.finish([(lease, Outcome.cancelled({"half": 1}, "half of it"))])
         stopped = await sides.mine.job(job.id)
         assert stopped is not None
         assert (stopped.log_tail, stopped.is_partial) == ("half of it", True)
@@ -179,8 +177,7 @@ class JobRepositoryContract:
         for work in (100.0, 300.0, None):
             await sides.others.submit(replace(BACKTEST, work_units=work, payload={"secret": "of others"}))
         sweep = await sides.others.submit(NewJob(kind=JobKind.SWEEP, payload={}, demand=SMALL, work_units=5.0))
-        lease = await sides.queue.claim(sweep.id, "there", ROOM)
-        assert lease is not None
+        assert await sides.queue.claim("there", ROOM, job_ids=[sweep.id])
         around = await sides.mine.queue_around([mine.id, sweep.id], runner_id="here")
         (others,) = (jobs for jobs in around.waiting if jobs.owner != ME)
         assert (others.count, others.work_units, others.is_cut) == (3, 200.0, False)
@@ -221,7 +218,7 @@ class JobRepositoryContract:
         standing = await sides.mine.standing(job.id)
         assert standing is not None
         assert (standing.job, standing.last_id) == (job, 2)
-        await sides.queue.claim(job.id, "runner", ROOM)
+        await sides.queue.claim("runner", ROOM, job_ids=[job.id])
         standing = await sides.mine.standing(job.id)
         assert standing is not None
         assert (standing.job.state, standing.last_id) == (JobState.RUNNING, 3)

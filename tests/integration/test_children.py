@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,19 @@ async def children() -> AsyncIterator[Children]:
         await children.close()
 
 
+@asynccontextmanager
+async def lent(children: Children) -> AsyncIterator[Child]:
+    await until(lambda: children.idle)
+    child = children.take()
+    assert child is not None
+    try:
+        yield child
+    finally:
+        children.give_back(child)
+
+
 async def do(children: Children, what: Assignment, told: list[Progress] | None = None) -> Ending:
-    async with children.lend() as child:
+    async with lent(children) as child:
         return await child.run(what, (told if told is not None else []).append)
 
 
@@ -80,8 +92,8 @@ async def test_a_child_knows_no_secret_and_no_database(children: Children, monke
     assert seen is not None
     assert "canary-5e4d" not in str(seen["environment"])
     assert seen["modules"] == []
-    # Nothing, the log twice, the line to the parent, and the folder that is being listed.
-    assert seen["descriptors"] == 5
+    # Nothing, the log twice, the line and the leash to the parent, and the folder that is being listed.
+    assert seen["descriptors"] == 6
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds a process to processors")
@@ -146,7 +158,7 @@ async def test_a_job_that_allocates_without_end_dies_with_its_numbers(children: 
 
 
 async def test_a_job_that_listens_stops_soon_with_a_partial_result(children: Children) -> None:
-    async with children.lend() as child:
+    async with lent(children) as child:
         job = asyncio.create_task(child.run(assignment("count", steps=1000, pause=0.01), ignore))
         await asyncio.sleep(0.3)
         began = time.monotonic()
@@ -160,7 +172,7 @@ async def test_a_job_that_listens_stops_soon_with_a_partial_result(children: Chi
 
 
 async def test_a_job_that_ends_before_it_hears_of_the_cancel_is_whole(children: Children) -> None:
-    async with children.lend() as child:
+    async with lent(children) as child:
         job = asyncio.create_task(child.run(assignment("echo", a=1), ignore))
         await asyncio.sleep(0)
         child.end_job_soon()
@@ -169,7 +181,7 @@ async def test_a_job_that_ends_before_it_hears_of_the_cancel_is_whole(children: 
 
 async def test_a_job_that_ignores_everything_is_gone_within_five_seconds(children: Children) -> None:
     told: list[Progress] = []
-    async with children.lend() as child:
+    async with lent(children) as child:
         job = asyncio.create_task(child.run(assignment("ignore_everything"), told.append))
         await until(lambda: bool(told))
         began = time.monotonic()
@@ -194,7 +206,7 @@ async def test_a_stopped_child_does_not_answer_and_is_ended(
     quick = Children(1)
     await quick.open()
     try:
-        async with quick.lend() as child:
+        async with lent(quick) as child:
             job = asyncio.create_task(child.run(assignment("count", steps=1000), ignore))
             await asyncio.sleep(0.3)
             assert child.answers
@@ -212,7 +224,7 @@ async def test_a_computing_child_answers(children: Children, monkeypatch: pytest
     quick = Children(1)
     await quick.open()
     try:
-        async with quick.lend() as child:
+        async with lent(quick) as child:
             job = asyncio.create_task(child.run(assignment("report_much", seconds=2), ignore))
             while not job.done():
                 assert child.answers
@@ -247,7 +259,7 @@ async def test_last_line_before_the_end_is_never_missing(children: Children) -> 
 
 
 async def test_log_of_one_job_is_not_that_of_the_next(children: Children) -> None:
-    async with children.lend() as child:
+    async with lent(children) as child:
         assert (await child.run(assignment("print_lines", lines=["mine\n"]), ignore)).log_tail == "mine"
         assert (await child.run(assignment("echo"), ignore)).log_tail is None
 
@@ -295,7 +307,7 @@ def test_a_child_dies_with_its_parent() -> None:
 async def test_closing_leaves_no_process() -> None:
     children = Children(2)
     await children.open()
-    async with children.lend() as first, children.lend() as second:
+    async with lent(children) as first, lent(children) as second:
         pids = {first.pid, second.pid}
     await children.close()
     assert not any(psutil.pid_exists(pid) for pid in pids)

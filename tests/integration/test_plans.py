@@ -87,7 +87,7 @@ async def test_counts_of_others_are_not_told(tables: Tables) -> None:
     mine, others = await tables.person(), await tables.person()
     job = await others.submit(BACKTEST)
     await others.submit(BACKTEST)
-    assert await tables.queue.claim(job.id, "runner", ROOM) is not None
+    assert await tables.queue.claim("runner", ROOM, job_ids=[job.id])
     assert ((await mine.counts()).queued, (await mine.counts()).running) == (0, 0)
     assert ((await others.counts()).queued, (await others.counts()).running) == (1, 1)
 

@@ -33,7 +33,7 @@ from backend.worker.running import Workshop
 from tests.cluster import FreshDatabase
 from tests.integration.test_children import until
 from tests.integration.works import WORKS
-from tests.job_tables import Tables, open_tables
+from tests.job_tables import Tables, claim, open_tables
 
 GIB = 1024**3
 MIB = 1024**2
@@ -264,7 +264,7 @@ async def test_a_silent_child_gets_no_lease_and_the_job_runs_elsewhere(
 
 async def test_a_job_that_another_runner_left_behind_is_taken_back_and_counted(house: House) -> None:
     job, meter = await house.submit(JobKind.PREDICT), Monitor()
-    assert await house.tables.queue.claim(job.id, "a runner that vanished", Demand(cores=9, memory_bytes=GIB))
+    assert await house.tables.queue.claim("a runner that vanished", Demand(cores=9, memory_bytes=GIB), job_ids=[job.id])
     await house.expire_leases()
     async with house.runner(heartbeat_seconds=0.2, meter=meter):
         assert (await house.becomes(job, JobState.COMPLETED)).attempts == 2
@@ -278,12 +278,12 @@ async def test_what_is_written_under_a_lost_lease_changes_nothing(house: House) 
         old: Lease = runner._running[job.id].lease
         await house.expire_leases()
         await house.tables.queue.reap()
-        second = await house.tables.queue.claim(job.id, "another runner", Demand(cores=9, memory_bytes=GIB))
+        second = await claim(house.tables.queue, job, runner_id="another runner")
         # Either this runner or the other has it by now, under a higher epoch.
-        assert not await house.tables.queue.finish(old, Outcome.completed({"counted": -1}))
+        assert not await house.tables.queue.finish([(old, Outcome.completed({"counted": -1}))])
         await until(lambda: job.id not in runner._running or runner._running[job.id].lease.epoch > old.epoch)
         if second is not None:
-            assert await house.tables.queue.finish(second, Outcome.completed({"counted": 7}))
+            assert await house.tables.queue.finish([(second, Outcome.completed({"counted": 7}))])
             assert (await house.becomes(job, JobState.COMPLETED)).result == {"counted": 7}
 
 

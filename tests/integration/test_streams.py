@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.api import streams
+from backend.api import stream, streams
 from backend.api.task_events import TASK_EVENTS_PATH
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
@@ -53,7 +53,7 @@ async def test_reader_who_takes_nothing_is_dropped_and_the_others_are_not(site: 
 async def test_reader_who_is_stuck_is_dropped_though_little_waits_for_it(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "MOST_WAITING_FRAMES", 1_000_000)
+    monkeypatch.setattr(stream, "MOST_WAITING_FRAMES", 1_000_000)
     monkeypatch.setattr(streams, "STALLED_SECONDS", 1.0)
     person = await site.person()
     async with served(site.house) as url:

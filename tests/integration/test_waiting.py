@@ -61,15 +61,17 @@ class Clockwork:
         now, cores, ends = 0.0, MACHINE.cores, list[tuple[float, int, int, Lease]]()
         while True:
             room = Demand(cores=cores, memory_bytes=MACHINE.memory_bytes)
-            lease = await self._tables.queue.claim(None, RUNNER, room) if cores else None
-            if lease is not None:
+            leases = await self._tables.queue.claim(RUNNER, room) if cores else ()
+            for lease in leases:
                 self.started[lease.job.id] = now
                 cores -= lease.job.demand.cores
                 heapq.heappush(ends, (now + SECONDS[lease.job.kind], len(self.started), lease.job.demand.cores, lease))
-            elif ends:
+            if leases:
+                continue
+            if ends:
                 now, _, given_back, ended = heapq.heappop(ends)
                 cores += given_back
-                await self._tables.queue.finish(ended, Outcome.completed({}))
+                await self._tables.queue.finish([(ended, Outcome.completed({}))])
             else:
                 return
 
@@ -111,7 +113,7 @@ async def test_user_whose_plan_lets_one_job_run_waits_for_it(tables: Tables) -> 
     await tables.execute("insert into private.plans (name, most_queued, most_running) values ('one', 9, 1)")
     mine = tables.of(await tables.fresh.add_user(raw_app_meta_data='{"plan": "one"}'))
     first, second = await mine.submit(new(JobKind.SWEEP)), await mine.submit(new(JobKind.SWEEP))
-    assert await tables.queue.claim(first.id, RUNNER, MACHINE) is not None
+    assert await tables.queue.claim(RUNNER, MACHINE, job_ids=[first.id])
     around = await mine.queue_around([second.id], runner_id=RUNNER)
     found = waits(around, knowing(), room=MACHINE, capacity=MACHINE, lacks=lambda demand: None)
     assert found[second.id].reason == "Waits for one of your tasks to end: 1 of at most 1 run."

@@ -8,13 +8,13 @@ from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import JobKind, RunningNow
 
 if TYPE_CHECKING:
-    from backend.infrastructure.database import Database
+    from backend.infrastructure.service_database import ServiceDatabase
 
 
 class JobRecordTable:
     """A JobRecords over the database, as the service."""
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: "ServiceDatabase") -> None:
         self._database = database
 
     async def completed(self, *, since: datetime | None, most: int) -> Sequence[CompletedRun]:

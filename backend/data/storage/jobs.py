@@ -1,7 +1,7 @@
 """A user's own jobs in Postgres. The connection acts as the user, so row level security narrows every row."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -10,23 +10,24 @@ from backend.domain.events import EventLog, Standing
 from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobInBrief, JobKind, JobState, NewJob, Quota
 from backend.domain.pages import Page, Place
 from backend.domain.queue_play import MOST_USERS_AROUND, BusyJob, QueueAround, WaitingJobs
+from backend.infrastructure.database import refusals_told
 
 if TYPE_CHECKING:
     import asyncpg
 
 
-_COUNT = "select * from private.count_my_tasks()"
-_LOCK_AND_COUNT = "select * from private.lock_my_tasks()"
-
-
 class JobTable:
     """A JobRepository on one connection, inside one transaction."""
 
-    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    def __init__(
+        self, connection: "asyncpg.Connection[asyncpg.Record]", queued: MutableSequence[UUID] | None = None
+    ) -> None:
+        """To `queued` it adds the jobs that wait by what was done here, once that is committed."""
         self._connection = connection
+        self._queued = queued if queued is not None else []
 
-    async def counts(self, *, lock: bool = True) -> JobCounts:
-        row = await self._connection.fetchrow(_LOCK_AND_COUNT if lock else _COUNT)
+    async def counts(self) -> JobCounts:
+        row = await self._connection.fetchrow("select * from private.count_my_tasks()")
         if row is None:
             raise LookupError("the statement counted nothing")
         quota = Quota(queued=row["most_queued"], running=row["most_running"], plan=row["plan"])
@@ -34,18 +35,21 @@ class JobTable:
 
     async def submit(self, job: NewJob) -> Job:
         rules = KINDS[job.kind]
-        row = await self._connection.fetchrow(
-            "select * from private.submit_my_task($1, $2, $3, $4, $5, $6, $7, $8)",
-            job.kind,
-            json.dumps(dict(job.payload)),
-            job.demand.cores,
-            job.demand.memory_bytes,
-            job.priority,
-            rules.max_attempts,
-            rules.wall_limit_seconds,
-            job.work_units,
-        )
-        return job_of(row)
+        with refusals_told():
+            row = await self._connection.fetchrow(
+                "select * from private.submit_my_task($1, $2, $3, $4, $5, $6, $7, $8)",
+                job.kind,
+                json.dumps(dict(job.payload)),
+                job.demand.cores,
+                job.demand.memory_bytes,
+                job.priority,
+                rules.max_attempts,
+                rules.wall_limit_seconds,
+                job.work_units,
+            )
+        added = job_of(row)
+        self._queued.append(added.id)
+        return added
 
     async def job(self, job_id: UUID) -> Job | None:
         row = await self._connection.fetchrow("select * from public.tasks where id = $1", job_id)
@@ -82,10 +86,15 @@ class JobTable:
 
     async def retry(self, job_id: UUID) -> Job | None:
         job = await self.job(job_id)
-        if job is None or not await self._connection.fetchval(
-            "select private.retry_my_task($1, $2)", job_id, KINDS[job.kind].max_attempts
-        ):
+        if job is None:
             return None
+        with refusals_told():
+            is_queued = await self._connection.fetchval(
+                "select private.retry_my_task($1, $2)", job_id, KINDS[job.kind].max_attempts
+            )
+        if not is_queued:
+            return None
+        self._queued.append(job_id)
         return await self.job(job_id)
 
     async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:

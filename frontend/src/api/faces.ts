@@ -17,9 +17,9 @@ export function facesOf(query: Question) {
     loading: computed(() => query.isFetching.value),
     error: computed(() => {
       const error = query.error.value
-      if (error !== null) return described(error)
-      // Nothing to show and nobody to ask: a skeleton would promise what does not come.
-      return isLost.value && query.data.value === undefined ? unreachable : null
+      // With nothing to show and nobody to ask, a skeleton would promise what does not come.
+      if (isLost.value) return query.data.value === undefined ? unreachable : null
+      return error === null ? null : described(error)
     }),
     // The banner above says since when; here what is old only steps back.
     dimmed: computed(() => isLost.value),

@@ -43,10 +43,9 @@ class Shaky(FakeJobRecords):
 
 async def complete(tasks: FakeTasks, seconds: float, outcome: Outcome | None = None) -> None:
     job = await FakeJobs(uuid4(), tasks).submit(BACKTEST)
-    lease = await FakeJobQueue(tasks).claim(job.id, "runner", ROOM)
-    assert lease is not None
+    (lease,) = await FakeJobQueue(tasks).claim("runner", ROOM, job_ids=[job.id])
     tasks.clock.advance(seconds=seconds)
-    await FakeJobQueue(tasks).finish(lease, outcome or Outcome.completed({}))
+    await FakeJobQueue(tasks).finish([(lease, outcome or Outcome.completed({}))])
 
 
 def foresight(records: FakeJobRecords, meter: Meter | None = None) -> Foresight:

@@ -80,7 +80,7 @@ async def test_quota_counts_what_waits_and_not_what_runs() -> None:
     with pytest.raises(QuotaReached) as refused:
         await mine.submit(JobKind.BACKTEST, {})
     assert (refused.value.limit, refused.value.count) == (3, 3)
-    await FakeJobQueue(tasks).claim(None, "runner", ROOM)
+    await FakeJobQueue(tasks).claim("runner", ROOM)
     await mine.submit(JobKind.BACKTEST, {})
 
 
@@ -124,9 +124,9 @@ async def test_what_has_not_failed_is_not_run_again_even_when_the_quota_is_full(
     job = await mine.submit(JobKind.BACKTEST, {})
     with pytest.raises(JobNotRetryable, match="is queued"):
         await mine.retry(job.id)
-    lease = await FakeJobQueue(tasks).claim(job.id, "runner", ROOM)
+    (lease,) = await FakeJobQueue(tasks).claim("runner", ROOM, job_ids=[job.id])
     assert lease is not None
-    await FakeJobQueue(tasks).finish(lease, Outcome.completed({}))
+    await FakeJobQueue(tasks).finish([(lease, Outcome.completed({}))])
     with pytest.raises(JobNotRetryable, match="is completed"):
         await mine.retry(job.id)
 
