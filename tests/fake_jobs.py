@@ -1,7 +1,7 @@
 """In-memory twins of the queue. They share one table and, like Postgres, let each user see their own rows alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -338,11 +338,18 @@ class FakeJobQueue:
     async def hand_back(self, leases: Sequence[Lease]) -> frozenset[UUID]:
         held = [job for lease in leases if (job := self._held(lease))]
         for job in held:
-            if job.cancel_requested_at is not None:
-                self._tasks.end(job, JobState.CANCELLED, attempts=job.attempts - 1)
-            else:
-                self._tasks.change(job, state=JobState.QUEUED, attempts=job.attempts - 1)
+            self._return(job)
         return frozenset(job.id for job in held)
+
+    async def recall(self, runner_id: str, known: Collection[UUID]) -> int:
+        strays = [
+            job
+            for job in self._tasks.in_state(JobState.RUNNING)
+            if self._tasks.runners.get(job.id) == runner_id and job.id not in known
+        ]
+        for job in strays:
+            self._return(job)
+        return len(strays)
 
     async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
         job = self._held(lease)
@@ -371,6 +378,12 @@ class FakeJobQueue:
             if known.user_id is None and known.kind == job.kind and not known.state.is_final:
                 return known
         return self._tasks.add(None, job)
+
+    def _return(self, job: Job) -> None:
+        if job.cancel_requested_at is not None:
+            self._tasks.end(job, JobState.CANCELLED, attempts=job.attempts - 1)
+        else:
+            self._tasks.change(job, state=JobState.QUEUED, attempts=job.attempts - 1)
 
     def _quota_of(self, user_id: UUID | None) -> Quota:
         return self._tasks.quotas.get(user_id, DEFAULT_QUOTA) if user_id is not None else DEFAULT_QUOTA

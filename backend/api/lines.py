@@ -65,6 +65,7 @@ class EventLine(Line):
         if self._reading is not None:
             self._reading.cancel()
         self._streams.leave(self._stream, End.LEFT)
+        self._stream.on_end = None  # it leads back here
         logger.bind(
             facts={"request_id": self._request_id, "user_id": str(self._stream.identity.user_id)},
             ended=self._stream.end,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8000
 PORTS_TO_TRY = 50
+# Objects that were made and not yet freed. Thousands of open streams make the search long, so it is made seldom.
+GARBAGE_BEFORE_A_LOOK = 10_000
 
 Say = Callable[[str], None]
 
@@ -177,6 +179,7 @@ def _server(house: "House", runner: "Runner", answers: Callable[[], None]) -> "u
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
+            _settle()
             answers()
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -200,6 +203,13 @@ def _server(house: "House", runner: "Runner", answers: Callable[[], None]) -> "u
             timeout_keep_alive=20,
         )
     )
+
+
+def _settle() -> None:
+    """What is loaded by now stays: to look through it for garbage, time and again, would stop everything meanwhile."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_BEFORE_A_LOOK)
 
 
 def _announce(house: "House", held: "Held", address: str, say: Say) -> None:

@@ -229,6 +229,9 @@ class JobQueue(Protocol):
     async def hand_back(self, leases: Sequence[Lease]) -> frozenset[UUID]:
         """Queue jobs again, whose attempt does not count: those whose lease held."""
 
+    async def recall(self, runner_id: str, known: Collection[UUID]) -> int:
+        """Hand back what this runner leased and never heard of, since the answer was lost: all but those it knows."""
+
     async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
         """The child died: queue the job again, or fail it when its attempts are spent; None when the lease was lost."""
 

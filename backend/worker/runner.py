@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from loguru import logger
 
-from backend.domain.errors import TidemarkError
+from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
 from backend.domain.forecast import Forecasts
-from backend.domain.jobs import HEARTBEAT_SECONDS, Demand, JobFailure, JobKind, Lease, Outcome, Progress
+from backend.domain.jobs import HEARTBEAT_SECONDS, Ahead, Demand, JobFailure, JobKind, Lease, Outcome, Progress
 from backend.domain.ports import EventBus, JobHints, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.worker.books import Books
 from backend.worker.child import Child
@@ -73,6 +73,8 @@ class Runner:
         # True while we know of nothing that waits: then there is nothing to ask for but what we hear of, and no need to
         # ask whose turn it is.
         self._nothing_waits = False
+        # True when a claim may have leased jobs that we never heard of.
+        self._has_strays = False
         self._wake = asyncio.Event()
         self._pulse = asyncio.Event()
         self._settling = asyncio.Event()
@@ -161,18 +163,29 @@ class Runner:
         ahead = self._pace.ahead(self._workshop.children.count, len(self._line))
         if room.cores < 1 and ahead.count < 1:
             return False
+        if self._has_strays:
+            await self._queue.recall(self.id, list(self._running))
+            self._has_strays = False
         wanted = self._wanted(room.cores + ahead.count)
         was_idle = not self._running
-        leases = await self._queue.claim(self.id, room, job_ids=wanted, ahead=ahead)
+        leases = await self._claim(room, wanted, ahead)
         for lease in leases:
             self._accept(lease)
         self._go_on()
         if wanted is not None:
             self._nothing_waits = len(leases) == len(wanted)
-            return bool(self._hearsay)
+            return bool(self._hearsay) or not self._nothing_waits
         if not leases:
             self._nothing_waits = was_idle
         return bool(leases)
+
+    async def _claim(self, room: Demand, job_ids: list[UUID] | None, ahead: Ahead) -> Sequence[Lease]:
+        try:
+            return await self._queue.claim(self.id, room, job_ids=job_ids, ahead=ahead)
+        except ServiceUnavailable:
+            # It may have been done, and only its answer lost.
+            self._has_strays, self._nothing_waits = True, False
+            raise
 
     def _room(self) -> Demand:
         """What jobs could begin with at once: each that waits here already is to have a child before they come."""

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from backend.domain.errors import QuotaReached
 from backend.domain.jobs import Demand, JobFailure, JobKind, NewJob, Outcome
 from tests.api.conftest import Person, Site, assert_problem
 from tests.fake_jobs import FakeMachine
@@ -176,3 +177,48 @@ async def test_payload_that_is_submitted_is_the_payload_that_runs(site: Site, ad
     (lease,) = await site.house.queue.claim("runner", ROOM, job_ids=[job.id])
     assert lease.job.payload == {"note": "ä \"'\\ ;--", "nested": {"list": [1, 2.5, None]}}
     assert BACKTEST.kind == lease.job.kind
+
+
+async def submit_and_fail(site: Site, who: Person) -> None:
+    async with site.house.acting_as(identity(who.user_id)) as services:
+        await services.jobs.submit(JobKind.BACKTEST, {})
+        raise ZeroDivisionError
+
+
+async def test_the_runner_hears_of_a_job_when_it_is_committed_and_never_of_one_that_was_undone(site: Site) -> None:
+    ada = await site.person()
+    told: list[UUID] = []
+    stop = site.house.hints.listen(told.append)
+    try:
+        async with site.house.acting_as(identity(ada.user_id)) as services:
+            job = await services.jobs.submit(JobKind.BACKTEST, {})
+            assert told == []
+        assert told == [job.id]
+        with pytest.raises(ZeroDivisionError):
+            await submit_and_fail(site, ada)
+        assert told == [job.id]
+        await finish(site, job.id, Outcome.failed(BROKEN))
+        async with site.house.acting_as(identity(ada.user_id)) as services:
+            await services.jobs.retry(job.id)
+        assert told == [job.id, job.id]
+    finally:
+        stop()
+
+
+async def test_a_submit_that_others_overtook_at_the_quota_is_refused_by_the_commit(site: Site) -> None:
+    ada = await site.person()
+    await site.execute(
+        "insert into public.tasks (user_id, kind, payload, cores, memory_bytes, max_attempts, wall_limit_seconds)"
+        " select $1, 'backtest', '{}', 1, 1, 1, 60 from generate_series(1, 999)",
+        ada.user_id,
+        role="postgres",
+    )
+
+    async def submit_slowly() -> None:
+        async with site.house.acting_as(identity(ada.user_id)) as services:
+            await services.jobs.submit(JobKind.BACKTEST, {})
+            await submit(site, ada)
+
+    with pytest.raises(QuotaReached) as refused:
+        await submit_slowly()
+    assert (refused.value.limit, refused.value.count) == (1000, 1000)

@@ -177,6 +177,19 @@ class JobQueueContract:
             (lease.job.id, 1, 2) for lease in leases[1:]
         ]
 
+    async def test_what_a_runner_leased_without_knowing_is_recalled(self, sides: Sides) -> None:
+        for _ in range(3):
+            await sides.mine.submit(BACKTEST)
+        known, stray = await sides.queue.claim("runner", Demand(cores=2, memory_bytes=ROOM.memory_bytes))
+        other = await claim(sides.queue, runner_id="another")
+        assert other is not None
+        assert await sides.queue.recall("runner", [known.job.id]) == 1
+        assert await sides.queue.recall("runner", [known.job.id]) == 0
+        assert (await sides.queue.renew([known, stray, other])).lost == {stray.job.id}
+        again = await claim(sides.queue)
+        assert again is not None
+        assert (again.job.id, again.job.attempts) == (stray.job.id, 1)
+
     async def test_finished_job_has_its_result(self, sides: Sides) -> None:
         lease = await claimed(sides)
         assert await sides.queue.finish([(lease, Outcome.completed({"sharpe": 1.25}))])

@@ -6,7 +6,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import median
@@ -17,17 +18,21 @@ import psutil
 import pytest
 
 from backend.data.storage.housekeeping import HousekeepingTables
+from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
+from backend.domain.errors import DatabaseUnavailable
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.domain.job_data import LARGEST_RESULT_BYTES
 from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome, Progress
 from backend.domain.ports import JobHandler, JobRepository
 from backend.infrastructure.event_bus import PostgresEventBus
+from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.resource_manager import Memory, ResourceManager
 from backend.services.foresight import Foresight
 from backend.worker.children import Children
 from backend.worker.handlers import Maintain
+from backend.worker.line import AHEAD_JOBS, LATEST_JOBS
 from backend.worker.runner import Runner
 from backend.worker.running import Workshop
 from tests.cluster import FreshDatabase
@@ -59,12 +64,11 @@ class House:
         **settings: Any,
     ) -> AsyncIterator[Runner]:
         runner = Runner(
-            queue=self.tables.queue,
             bus=self.bus,
             resources=ResourceManager(cores=cores, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB)),
             workshop=Workshop(children=Children(cores), works=WORKS, handlers=handlers or {}),
             meter=meter or Monitor(),
-            **settings,
+            **{"queue": self.tables.queue, **settings},
         )
         await runner.open()
         try:
@@ -276,8 +280,9 @@ async def test_what_is_written_under_a_lost_lease_changes_nothing(house: House) 
         job = await house.submit(steps=200, pause=0.05)
         await house.becomes(job, JobState.RUNNING)
         old: Lease = runner._running[job.id].lease
-        await house.expire_leases()
-        await house.tables.queue.reap()
+        while (await house.job(job)).state == JobState.RUNNING and runner._running[job.id].lease is old:
+            await house.expire_leases()  # unless the heartbeat is quicker
+            await house.tables.queue.reap()
         second = await claim(house.tables.queue, job, runner_id="another runner")
         # Either this runner or the other has it by now, under a higher epoch.
         assert not await house.tables.queue.finish([(old, Outcome.completed({"counted": -1}))])
@@ -452,6 +457,117 @@ async def test_two_runners_run_each_job_once(house: House) -> None:
             assert await house.events_of(job) == ["queued", "running", "completed"]
 
 
+async def test_a_hint_from_here_needs_no_bus(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.worker.runner.POLL_SECONDS", 60)
+    hints = LocalJobHints()
+    async with house.runner(hints=hints) as runner:
+        await knows_that_nothing_waits(runner)
+        await house.bus.close()
+        job = await house.submit(JobKind.PREDICT)
+        hints.tell([job.id])
+        assert (await house.becomes(job, JobState.COMPLETED)).attempts == 1
+
+
+async def test_a_hint_that_comes_twice_is_claimed_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.worker.runner.POLL_SECONDS", 60)
+    hints, queue = LocalJobHints(), CountingClaims(house.tables)
+    async with house.runner(hints=hints, queue=queue) as runner:
+        await knows_that_nothing_waits(runner)
+        before = queue.claims
+        for _ in range(5):
+            job = await house.submit(JobKind.PREDICT)
+            hints.tell([job.id])
+            await house.becomes(job, JobState.COMPLETED)
+        await asyncio.sleep(0.2)
+        assert queue.claims - before == 5
+
+
+async def test_a_hint_about_a_job_that_is_gone_harms_nothing(house: House) -> None:
+    hints = LocalJobHints()
+    async with house.runner(hints=hints) as runner:
+        await knows_that_nothing_waits(runner)
+        hints.tell([UUID(int=7)])
+        await house.becomes(await house.submit(JobKind.PREDICT), JobState.COMPLETED)
+
+
+@pytest.fixture
+def patient_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts as brief, also on a machine that is busy with something else."""
+    monkeypatch.setattr("backend.worker.line.BRIEF_SECONDS", 0.5)
+    monkeypatch.setattr("backend.worker.line.AHEAD_SECONDS", 60)
+
+
+@pytest.mark.usefixtures("patient_pace")
+async def test_another_users_job_passes_what_was_leased_ahead(house: House) -> None:
+    """Brief jobs are leased before there is room for them, and still another's first job is among the next."""
+    other = house.tables.of(await house.tables.fresh.add_user())
+    brief = NewJob(kind=JobKind.WALK_FORWARD, payload={}, demand=SMALL)
+    async with house.runner() as runner:
+        for _ in range(LATEST_JOBS):
+            await house.becomes(await house.submit(JobKind.WALK_FORWARD), JobState.COMPLETED)
+        flood = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD) for _ in range(400)))
+        await until(lambda: len(runner._line) > 0)
+        job = await other.submit(brief)
+        committed = time.monotonic()
+        await until_async(lambda: ended(other, job))
+        mine = [await house.becomes(one, JobState.COMPLETED) for one in flood]
+        lone = await other.job(job.id)
+    assert {one.attempts for one in mine} == {1}
+    assert lone is not None
+    before = [one for one in mine if committed < began(one) < began(lone)]
+    # What waited here already, and one more claim that was on its way.
+    assert len(before) <= 2 * (2 * AHEAD_JOBS + 2)
+
+
+@pytest.mark.usefixtures("patient_pace")
+async def test_what_was_leased_ahead_goes_back_when_the_jobs_turn_out_long(house: House) -> None:
+    async with house.runner(cores=1) as runner:
+        for _ in range(LATEST_JOBS):
+            await house.becomes(await house.submit(JobKind.WALK_FORWARD), JobState.COMPLETED)
+        long = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD, seconds=1.0) for _ in range(4)))
+        await until(lambda: len(runner._line) > 0)
+        await until(lambda: len(runner._line) == 0 and len(runner._held) == 1)
+        counts = await house.mine.counts()
+        assert (counts.running, counts.queued) == (1, 3)
+        for job in long:
+            done = await house.becomes(job, JobState.COMPLETED)
+            assert done.attempts == 1
+
+
+@pytest.mark.usefixtures("patient_pace")
+async def test_two_runners_lease_ahead_and_run_each_job_once(house: House) -> None:
+    async with house.runner(), house.runner():
+        for _ in range(2):
+            jobs = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD) for _ in range(150)))
+            for job in jobs:
+                assert (await house.becomes(job, JobState.COMPLETED)).attempts == 1
+    log = await house.mine.event_log(after=0, limit=1000)
+    types = Counter(event.type for event in log.events)
+    assert set(types.values()) == {300}
+    assert [event.id for event in log.events] == list(range(1, 901))
+
+
+async def test_a_result_that_cannot_be_stored_fails_alone_among_many(house: House) -> None:
+    bad = await asyncio.gather(*(house.submit(JobKind.SCORE) for _ in range(3)))
+    good = await asyncio.gather(*(house.submit(JobKind.PREDICT) for _ in range(30)))
+    async with house.runner():
+        for job in good:
+            await house.becomes(job, JobState.COMPLETED)
+        for job in bad:
+            failed = await house.becomes(job, JobState.FAILED)
+            assert failed.failure is not None
+            assert failed.failure.code == "result_not_storable"
+
+
+async def test_jobs_whose_claim_was_answered_into_the_void_are_run_at_once(house: House) -> None:
+    """Postgres committed the claim, and the connection broke before it could say so."""
+    jobs = [await house.submit(JobKind.PREDICT) for _ in range(3)]
+    async with house.runner(queue=LosesFirstAnswer(house.tables)):
+        for job in jobs:
+            done = await house.becomes(job, JobState.COMPLETED, seconds=10)
+            assert done.attempts == 1
+
+
 async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House) -> None:
     async with house.runner(handlers={JobKind.MAINTAIN: Maintain(HousekeepingTables(house.tables.worker))}):
         done = await house.becomes(await house.submit(JobKind.PREDICT), JobState.COMPLETED)
@@ -476,6 +592,35 @@ async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House) -
         await until_async(is_done)
         assert await house.events_of(done) == ["running", "completed"]
         assert await house.kept_answers() == ["young"]
+
+
+class CountingClaims(JobQueueTable):
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables.worker, capacity=lambda: Demand(cores=4, memory_bytes=4 * GIB))
+        self.claims = 0
+
+    async def claim(self, *arguments: Any, **named: Any) -> Sequence[Lease]:
+        self.claims += 1
+        return await super().claim(*arguments, **named)
+
+
+class LosesFirstAnswer(CountingClaims):
+    async def claim(self, *arguments: Any, **named: Any) -> Sequence[Lease]:
+        leases = await super().claim(*arguments, **named)
+        if self.claims == 1:
+            assert leases
+            raise DatabaseUnavailable()
+        return leases
+
+
+async def knows_that_nothing_waits(runner: Runner) -> None:
+    await until(lambda: runner._workshop.children.idle > 0 and runner._nothing_waits)
+    await asyncio.sleep(0.2)
+
+
+def began(job: Job) -> float:
+    assert job.result is not None
+    return float(job.result["began"])
 
 
 async def pid_of(runner: Runner, job: Job) -> int:

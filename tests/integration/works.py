@@ -21,6 +21,7 @@ WORKS = {
     JobKind.PREDICT: "tests.integration.works:echo",
     JobKind.EXPORT: "tests.integration.works:raise_error",
     JobKind.SCORE: "tests.integration.works:return_nul",
+    JobKind.WALK_FORWARD: "tests.integration.works:look_at_the_clock",
     JobKind.IMPORT: "tests.integration.works:print_lines",
     JobKind.WALK_FORWARD: "tests.integration.works:return_much",
 }
@@ -31,6 +32,13 @@ IsCancelled = Callable[[], bool]
 
 def echo(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
     return {**payload, "pid": os.getpid()}
+
+
+def look_at_the_clock(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """As brief as a job can be, or as long as it is told to."""
+    began = time.monotonic()
+    time.sleep(payload.get("seconds", 0))
+    return {"began": began}
 
 
 def look_around(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:

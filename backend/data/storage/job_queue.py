@@ -4,7 +4,7 @@ Each write for a run names the epoch of its claim, so whoever lost the lease cha
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -58,14 +58,26 @@ _FINISH = f"""
     returning tasks.id
 """  # noqa: S608 - put together from constants
 
-_HAND_BACK = f"""
-    with {_HELD}
-    update public.tasks set
+_HANDED_BACK = """
         state = case when cancel_requested_at is null then 'queued' else 'cancelled' end,
         finished_at = case when cancel_requested_at is not null then now() end,
         attempts = attempts - 1, leased_until = null, runner_id = null
+"""
+
+_HAND_BACK = f"""
+    with {_HELD}
+    update public.tasks set {_HANDED_BACK}
     from held where tasks.id = held.id
     returning tasks.id
+"""  # noqa: S608 - put together from constants
+
+_RECALL = f"""
+    update public.tasks set {_HANDED_BACK}
+    where id in (
+        select id from public.tasks where state = 'running' and runner_id = $1 and id <> all($2)
+        order by id for update
+    )
+    returning id
 """  # noqa: S608 - put together from constants
 
 # Attempts are spent: it fails for good. Somebody wanted it cancelled: it is. Else it waits for its next attempt.
@@ -134,6 +146,9 @@ class JobQueueTable:
             *_ids_and_epochs(leases),
         )
         return frozenset(row["id"] for row in rows)
+
+    async def recall(self, runner_id: str, known: Collection[UUID]) -> int:
+        return len(await self._database.fetch(_RECALL, runner_id, list(known)))
 
     async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
         state = await self._database.fetchval(

@@ -148,19 +148,22 @@ describe('events', () => {
 
   it('of progress are kept apart, by attempt', async () => {
     const stream = await follow()
-    const tell = (percent: number, attempt: number) => stream.send(`event: task_progress\ndata: ${JSON.stringify({
-      type: 'task_progress', task: { id: 'task-1', attempt, stage: 'counting', percent, message: null, eta_seconds: 3, log_tail: 'line' },
-    })}\n\n`)
+    const tell = (percent: number, attempt: number, log: { log_tail?: string } = {}) => {
+      const told = { id: 'task-1', attempt, stage: 'counting', percent, message: null, eta_seconds: 3, ...log }
+      stream.send(`event: task_progress\ndata: ${JSON.stringify({ type: 'task_progress', task: told })}\n\n`)
+    }
     const first = task({ state: 'running', attempts: 1, progress: { stage: 'begun', percent: 1, message: null, eta_seconds: null } })
     expect(progressOf(first)?.percent).toBe(1)
-    tell(40, 1)
-    await expect.poll(() => progressOf(first)?.percent).toBe(40)
-    expect(logOf(first)).toBe('line')
+    tell(40, 1, { log_tail: 'line' })
+    tell(41, 1) // nothing new was printed
+    await expect.poll(() => progressOf(first)?.percent).toBe(41)
+    expect(logOf({ ...first, log_tail: 'older' })).toBe('line')
     const second = task({ state: 'running', attempts: 2 })
     expect(progressOf(second)).toBeNull()
     stream.send(sent(1, 'queued', { attempts: 1 }) + sent(2, 'running', { attempts: 2 }))
     tell(5, 2)
     await expect.poll(() => progressOf(second)?.percent).toBe(5)
+    expect(logOf({ ...second, log_tail: 'asked for' })).toBe('asked for')
     expect(progressOf(task({ state: 'completed', attempts: 2 }))).toBeNull()
   })
 })
