@@ -1,11 +1,12 @@
 """Following one user's events: what the client missed, then what comes, with no gap and nothing twice."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from backend.api.stream import End, Frame, Stream
 from backend.api.streams import Streams
-from backend.bootstrap import House
+from backend.bootstrap import House, Services
 from backend.domain.errors import AccountSuspended, DatabaseUnavailable
 from backend.domain.events import EventLog
 
@@ -30,7 +31,7 @@ class Following:
 
     async def begin(self) -> Sequence[Frame]:
         """The first page of what was missed, and how far the running jobs are."""
-        async with self._house.acting_as(self._stream.identity, readonly=True) as services:
+        async with self._looking() as services:
             log = await services.events.log(after=self.place, limit=EVENTS_A_PAGE)
             running = await services.events.running()
         self._streams.begin(self._stream.identity.user_id, log.last_id)
@@ -64,7 +65,7 @@ class Following:
     async def catch_up(self) -> Sequence[Frame]:
         """The next page of the table, for who is behind; none when the stream had to end."""
         try:
-            async with self._house.acting_as(self._stream.identity, readonly=True) as services:
+            async with self._looking() as services:
                 log = await services.events.log(after=self._place, limit=EVENTS_A_PAGE)
         except AccountSuspended:
             self._stream.close(End.SUSPENDED)
@@ -75,6 +76,14 @@ class Following:
                 return self._take_page(log)
             self._stream.close(End.OUTDATED)
         return ()
+
+    @asynccontextmanager
+    async def _looking(self) -> AsyncIterator[Services]:
+        async with (
+            self._streams.turn_to_read(),
+            self._house.acting_as(self._stream.identity, readonly=True) as services,
+        ):
+            yield services
 
     def _in_order(self, offered: Sequence[Frame | None]) -> Sequence[Frame | None]:
         """Without what the client has already."""

@@ -1,12 +1,13 @@
 """One client's stream of events: what is told, and what waits for the client within bounds."""
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
+
+from pydantic_core import to_json
 
 from backend.api.wire import chunk
 from backend.domain.accounts import Identity
@@ -38,8 +39,9 @@ class Frame:
 
     @property
     def sse(self) -> bytes:
-        id_line = "" if self.id is None else f"id: {self.id}\n"
-        return f"event: {self.type}\n{id_line}data: {_as_json({'type': self.type, 'task': self.task})}\n\n".encode()
+        id_line = b"" if self.id is None else b"id: %d\n" % self.id
+        data = to_json({"type": self.type, "task": self.task})
+        return b"event: %b\n%bdata: %b\n\n" % (self.type.encode(), id_line, data)
 
     @property
     def sse_chunk(self) -> bytes:
@@ -141,6 +143,3 @@ class Stream:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-_as_json = json.JSONEncoder(separators=(",", ":")).encode

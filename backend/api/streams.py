@@ -1,15 +1,16 @@
 """Tells each user's events to all of that user's streams: read once, encoded once, never buffered without bound."""
 
 import asyncio
-import json
 import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
 from loguru import logger
+from pydantic_core import from_json
 
 from backend.api.errors import NotReady
 from backend.api.stream import MOST_WAITING_FRAMES, End, Frame, Stream
@@ -23,6 +24,9 @@ __all__ = ["MOST_WAITING_FRAMES", "End", "Frame", "Stream", "Streams"]
 MOST_STREAMS_OF_A_USER = 64
 USERS_A_READ = 500
 EVENTS_A_READ = 64
+# Requests need the connections to the database as well, also when a crowd of streams comes back at once.
+READING_AT_ONCE = 8
+READING_TURN_SECONDS = 20.0
 # After so many the process looks at what else there is to do.
 TELLINGS_A_TURN = 256
 STREAMS_A_TURN = 250
@@ -80,6 +84,7 @@ class Streams:
         self._has_stale = asyncio.Event()
         self._progress = _LastProgress()
         self._told_in_this_turn = 0
+        self._turns = asyncio.Semaphore(READING_AT_ONCE)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_closed = False
 
@@ -132,6 +137,19 @@ class Streams:
         known = (self._progress.get(str(user_id), str(job_id)) for job_id in job_ids)
         return [frame for frame in known if frame is not None]
 
+    @asynccontextmanager
+    async def turn_to_read(self) -> AsyncIterator[None]:
+        """For each stream's own look at the table, of which only a few are made at a time."""
+        try:
+            async with asyncio.timeout(READING_TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise DatabaseUnavailable("Too many streams begin at once. Try again.") from error
+        try:
+            yield
+        finally:
+            self._turns.release()
+
     async def _hear(self) -> None:
         async for message in self._bus.subscribe(EVENT_CHANNEL, PROGRESS_CHANNEL):
             if message.payload is None:
@@ -141,7 +159,7 @@ class Streams:
                 whose, _, event_id = message.payload.partition(" ")
                 self._hear_of_event(whose, int(event_id))
             else:
-                told = json.loads(message.payload)
+                told = from_json(message.payload)
                 self._hear_progress(told["user_id"], told["task"])
             await self._give_way()
         await asyncio.sleep(PAUSE_SECONDS)

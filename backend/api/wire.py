@@ -38,6 +38,8 @@ class BoundedHttp(HttpToolsProtocol):
     # Read since the parser last had something to tell: the part of a head that it still holds itself.
     _silent_bytes = 0
     _is_silent = True
+    # Its request is answered now; others that came on its heels wait.
+    _served: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn itself
         super().connection_made(transport)
@@ -56,12 +58,13 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(HeadTooLarge(LARGEST_HEAD_BYTES))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]  # same shape
+        self._served = cycle
         super()._start_asgi_task(cycle, app if cycle.scope["http_version"] != "1.0" else _unchunked(cycle, app))  # type: ignore[arg-type]
 
     def _hand_over(self, line: "Line") -> bool:
         """Give the connection to who goes on with the answer, as to a WebSocket; False when it is gone already."""
-        cycle = self.cycle
-        if cycle.disconnected or self.transport.is_closing():
+        cycle = self._served
+        if cycle is None or cycle.disconnected or self.transport.is_closing():
             return False
         self._expect_nothing()
         self.flow.resume_reading()
@@ -75,7 +78,7 @@ class BoundedHttp(HttpToolsProtocol):
         # Nobody asks for the rest of the request, nor for another one, and nothing here shall outlive this.
         cycle.response_complete = True
         self.pipeline.clear()
-        self.parser = self.scope = self.cycle = None  # type: ignore[assignment]
+        self.parser = self.scope = self.cycle = self._served = None  # type: ignore[assignment]
         return True
 
     def handle_websocket_upgrade(self) -> None:
