@@ -188,6 +188,23 @@ describe('EventStream', () => {
     expect(first.isCut).toBe(true)
   })
 
+  it('goes on, and hides nothing, when a listener breaks', async () => {
+    const reported = vi.fn()
+    vi.stubGlobal('reportError', reported)
+    const streams = serveEvents()
+    follow()
+    const stream = await opened(streams)
+    await expect.poll(() => began).toHaveLength(1)
+    const push = vi.spyOn(heard, 'push').mockImplementationOnce(() => { throw new Error('a defect') })
+    stream.send(sent(1))
+    await expect.poll(() => reported.mock.calls).toEqual([[new Error('a defect')]])
+    push.mockRestore()
+    stream.send(sent(2))
+    await expect.poll(ids).toEqual([2])
+    expect(streams).toHaveLength(1)
+    vi.unstubAllGlobals()
+  })
+
   it('stops when it is told to', async () => {
     const streams = serveEvents()
     follow()

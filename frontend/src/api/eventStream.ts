@@ -83,12 +83,21 @@ export class EventStream {
     try {
       for (let piece = await source.read(); !piece.done; piece = await source.read()) {
         silence.broken()
-        this.tell(reader.read(piece.value))
+        this.tellSafely(reader.read(piece.value))
         this.become('live')
         this.listener.alive()
       }
     } finally {
       if (Date.now() - began > goodAfterMilliseconds) this.failures = 0
+    }
+  }
+
+  /** What breaks in a listener is its own fault, and no reason to cut the stream. */
+  private tellSafely(messages: readonly Message[]) {
+    try {
+      this.tell(messages)
+    } catch (error) {
+      reportError(error)
     }
   }
 

@@ -93,11 +93,10 @@ export function onTopOf<Known extends Task>(known: Known, changes: readonly Chan
   return changes.reduce((task, change) => merged(task, change.task), known)
 }
 
-function replace(page: TaskPage, filter: TaskFilter, task: TaskInBrief) {
-  page.items = page.items.flatMap((known) => {
-    if (known.id !== task.id) return [known]
-    return fits(filter, task) ? [merged(known, task)] : []
-  })
+function replace({ items }: TaskPage, filter: TaskFilter, task: TaskInBrief) {
+  const at = items.findIndex(({ id }) => id === task.id)
+  const known = items[at]
+  if (known !== undefined) items.splice(at, 1, ...(fits(filter, task) ? [merged(known, task)] : []))
 }
 
 function insert(page: TaskPage | undefined, task: TaskInBrief) {

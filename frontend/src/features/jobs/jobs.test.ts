@@ -152,6 +152,7 @@ describe('many tasks', () => {
     await userEvent.click(within(question).getByRole('button', { name: 'Cancel tasks' }))
     await expect.poll(() => said.mock.calls).toEqual([['Cancelled 4 of 12 tasks. Too many requests.']])
     expect(asked).toBeLessThan(12)
+    await screen.findByText('12 tasks, 12 selected') // to be tried again
   })
 })
 

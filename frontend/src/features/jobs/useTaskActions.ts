@@ -37,7 +37,7 @@ export function useTaskActions() {
     )
   }
 
-  /** As many as the server lets through, a few at once; after a refusal no more are tried. */
+  /** As many as the server lets through, a few at once; after a refusal no more are tried. Returns whether all are done. */
   async function forAll(tasks: readonly Task[], change: (task: Task) => Promise<void>, done: string) {
     const waiting = [...tasks]
     let count = 0
@@ -56,6 +56,7 @@ export function useTaskActions() {
     const words = `${done} ${count} of ${tasks.length} tasks.`
     if (refusal === undefined) notify.success(words)
     else notify.error(`${words} ${reasonOf(refusal)}`)
+    return refusal === undefined
   }
 
   return {
