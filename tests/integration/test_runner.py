@@ -198,7 +198,7 @@ async def test_a_result_that_the_database_refuses_fails_the_job(house: House) ->
 
 async def test_a_kind_that_nothing_here_does_fails_with_words(house: House) -> None:
     async with house.runner():
-        failed = await house.becomes(await house.submit(JobKind.TRAIN), JobState.FAILED)
+        failed = await house.becomes(await house.submit(JobKind.FETCH), JobState.FAILED)
         assert failed.failure is not None
         assert failed.failure.code == "kind_not_available"
 
@@ -520,11 +520,14 @@ async def test_another_users_job_passes_what_was_leased_ahead(house: House) -> N
 
 
 @pytest.mark.usefixtures("patient_pace")
-async def test_what_was_leased_ahead_goes_back_when_the_jobs_turn_out_long(house: House) -> None:
+async def test_what_was_leased_ahead_goes_back_when_the_jobs_turn_out_long(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.worker.line.BUSY_SECONDS", 0.5)
     async with house.runner(cores=1) as runner:
         for _ in range(LATEST_JOBS):
             await house.becomes(await house.submit(JobKind.WALK_FORWARD), JobState.COMPLETED)
-        long = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD, seconds=1.0) for _ in range(4)))
+        long = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD, seconds=3.0) for _ in range(4)))
         await until(lambda: len(runner._line) > 0)
         await until(lambda: len(runner._line) == 0 and len(runner._held) == 1)
         counts = await house.mine.counts()
