@@ -373,7 +373,7 @@ async def test_results_that_are_too_large_fail_their_jobs_with_the_numbers(house
 
     async with house.runner(handlers={JobKind.FETCH: Chatty()}):
         in_child = await house.submit(
-            JobKind.WALK_FORWARD, Demand(cores=1, memory_bytes=512 * MIB), bytes=LARGEST_RESULT_BYTES + 2000
+            JobKind.TRAIN, Demand(cores=1, memory_bytes=512 * MIB), bytes=LARGEST_RESULT_BYTES + 2000
         )
         for job in (in_child, await house.submit(JobKind.FETCH)):
             failure = (await house.becomes(job, JobState.FAILED)).failure

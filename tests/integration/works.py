@@ -23,7 +23,7 @@ WORKS = {
     JobKind.SCORE: "tests.integration.works:return_nul",
     JobKind.WALK_FORWARD: "tests.integration.works:look_at_the_clock",
     JobKind.IMPORT: "tests.integration.works:print_lines",
-    JobKind.WALK_FORWARD: "tests.integration.works:return_much",
+    JobKind.TRAIN: "tests.integration.works:return_much",
 }
 
 Report = Callable[..., None]
