@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -170,8 +171,8 @@ class FailsAtCommit:
         self._database = database
 
     @asynccontextmanager
-    async def acting_as(self, identity: Identity | None, *, readonly: bool = False) -> AsyncIterator[object]:
-        async with self._database.acting_as(identity, readonly=readonly) as connection:
+    async def acting_as(self, identity: Identity | None, **how: Any) -> AsyncIterator[object]:
+        async with self._database.acting_as(identity, **how) as connection:
             yield connection
             raise DatabaseUnavailable
 
