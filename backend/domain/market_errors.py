@@ -1,7 +1,7 @@
 """What can go wrong with market data, each with its numbers and the next step.
 
 MarketDataError
-├── UnknownMarketData         UnknownProvider  UnknownSymbol  NoBars
+├── UnknownMarketData         UnknownProvider  UnknownSymbol  NotServed  NoBars
 ├── BadBars                   BadFile
 ├── DataTooLarge
 ├── SeriesDamaged
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.domain.errors import TidemarkError
+from backend.domain.market import Adjustment, Series, Timeframe
 
 
 class MarketDataError(TidemarkError):
@@ -49,6 +50,19 @@ class UnknownSymbol(UnknownMarketData):
         self.meant = tuple(meant)
         hint = f" Did you mean {' or '.join(repr(one) for one in meant)}?" if meant else ""
         super().__init__(f"{provider} has no symbol '{symbol}'.{hint}")
+
+
+class NotServed(UnknownMarketData):
+    """The provider has the symbol, but not in bars of this length, or not adjusted like that."""
+
+    code = "not_served"
+    title = "The provider has no such bars"
+
+    def __init__(self, series: Series, timeframes: Sequence[Timeframe], adjustments: Sequence[Adjustment]) -> None:
+        what, has = f"prices with the adjustment '{series.adjustment}'", ", ".join(adjustments)
+        if series.timeframe not in timeframes:
+            what, has = f"bars of {series.timeframe}", ", ".join(timeframes)
+        super().__init__(f"{series.provider} has no {what}. It has: {has}.")
 
 
 class NoBars(UnknownMarketData):
