@@ -51,6 +51,23 @@ class UnknownSymbol(UnknownMarketData):
         super().__init__(f"{provider} has no symbol '{symbol}'.{hint}")
 
 
+class UnknownSeries(UnknownMarketData):
+    """There is no such line in the caller's catalogue."""
+
+    code = "unknown_series"
+    title = "There is no such series"
+
+    def __init__(self, series_id: object) -> None:
+        super().__init__(f"You have no series {series_id}. The catalogue lists those that there are.")
+
+
+class NotServed(MarketDataError):
+    """The provider exists, but has no such bars, or cannot be used on this installation."""
+
+    code = "not_served"
+    title = "The provider does not serve this"
+
+
 class NoBars(UnknownMarketData):
     """The series exists, but not a single bar lies in the range."""
 
