@@ -52,17 +52,28 @@ class UnknownSymbol(UnknownMarketData):
         super().__init__(f"{provider} has no symbol '{symbol}'.{hint}")
 
 
+class UnknownSeries(UnknownMarketData):
+    """There is no such line in the caller's catalogue."""
+
+    code = "unknown_series"
+    title = "There is no such series"
+
+    def __init__(self, series_id: object) -> None:
+        super().__init__(f"You have no series {series_id}. The catalogue lists those that there are.")
+
+
 class NotServed(UnknownMarketData):
-    """The provider has the symbol, but not in bars of this length, or not adjusted like that."""
+    """The provider has no bars of this length or adjustment, or cannot be used on this installation."""
 
     code = "not_served"
-    title = "The provider has no such bars"
+    title = "The provider does not serve this"
 
-    def __init__(self, series: Series, timeframes: Sequence[Timeframe], adjustments: Sequence[Adjustment]) -> None:
+    @classmethod
+    def of(cls, series: Series, timeframes: Sequence[Timeframe], adjustments: Sequence[Adjustment]) -> "NotServed":
         what, has = f"prices with the adjustment '{series.adjustment}'", ", ".join(adjustments)
         if series.timeframe not in timeframes:
             what, has = f"bars of {series.timeframe}", ", ".join(timeframes)
-        super().__init__(f"{series.provider} has no {what}. It has: {has}.")
+        return cls(f"{series.provider} has no {what}. It has: {has}.")
 
 
 class NoBars(UnknownMarketData):

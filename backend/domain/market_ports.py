@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 import pandas as pd
 
 from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe
+from backend.domain.pages import Page, Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +106,31 @@ class TradingCalendar(Protocol):
 
     def expected_starts(self, calendar: str, timeframe: Timeframe, span: Span) -> pd.DatetimeIndex:
         """When bars should begin in that span, were none missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesEntry:
+    """A line of the catalogue: that this series exists for whoever sees the line. The store knows what is in it."""
+
+    id: UUID
+    series: Series
+    created_at: datetime
+
+
+class SeriesRepository(Protocol):
+    """The catalogue, already narrowed by the database to what is shared and what is the acting user's own."""
+
+    async def entries(
+        self, *, limit: int, after: Place | None, search: str = "", provider: str | None = None
+    ) -> Page[SeriesEntry]:
+        """Newest first; `search` is a part of the symbol."""
+
+    async def entry(self, series_id: UUID) -> SeriesEntry | None: ...
+
+    async def find(self, series: Series) -> SeriesEntry | None: ...
+
+    async def add(self, series: Series) -> SeriesEntry:
+        """The line for this series, whether it is new or was there before."""
+
+    async def remove(self, series_id: UUID) -> bool:
+        """Take one's own series out of the catalogue; False when there is none of that id, or it is shared."""

@@ -46,7 +46,7 @@ class DemoFetcher:
     async def fetch(self, series: Series, wanted: Span) -> AsyncIterator[FetchedPage]:
         market = _market(series.symbol)
         if series.timeframe not in self.timeframes or series.adjustment not in self.adjustments:
-            raise NotServed(series, self.timeframes, self.adjustments)
+            raise NotServed.of(series, self.timeframes, self.adjustments)
         until = await asyncio.to_thread(self._until, market, series.timeframe, wanted)
         for span in _pages(series.timeframe, Span(start=wanted.start, end=max(wanted.start, until))):
             bars = await asyncio.to_thread(self._bars, market, series.timeframe, span)
