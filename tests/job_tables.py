@@ -1,10 +1,10 @@
 """The queue over a real Postgres, as its users and its runners see it: every call is a transaction of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
@@ -74,7 +74,7 @@ class Tables:
         return self.of(await self.fresh.add_user())
 
     def of(self, user_id: UUID) -> JobRepository:
-        return cast(JobRepository, _Committing(self.api, identity(user_id)))
+        return cast(JobRepository, Committing(self.api, identity(user_id), JobTable))
 
     async def sides(self) -> Sides:
         return Sides(mine=await self.person(), others=await self.person(), queue=self.queue, feed=self.feed)
@@ -123,16 +123,17 @@ def identity(user_id: UUID) -> Identity:
     )
 
 
-class _Committing:
-    """A JobRepository as requests use it, one after the other."""
+class Committing:
+    """A repository as requests use it: each call in a transaction of its own."""
 
-    def __init__(self, database: Database, who: Identity) -> None:
+    def __init__(self, database: Database, who: Identity, table: Callable[[Any], object]) -> None:
         self._database = database
         self._who = who
+        self._table = table
 
     def __getattr__(self, name: str) -> object:
         async def call(*arguments: object, **named: object) -> object:
             async with self._database.acting_as(self._who) as connection:
-                return await getattr(JobTable(connection), name)(*arguments, **named)
+                return await getattr(self._table(connection), name)(*arguments, **named)
 
         return call

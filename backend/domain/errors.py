@@ -13,6 +13,7 @@
     ├── RateLimited
     ├── QuotaReached
     ├── ServiceUnavailable        DatabaseUnavailable  SigningKeysUnavailable
+    ├── MarketDataError           in market_errors.py, with a tree of its own
     └── ConfigurationError        InvalidSetting  DataDirectoryInUse  DataDirectoryUnusable
                                   PortTaken  MigrationRefused
 

@@ -294,4 +294,4 @@ async def _acl(api: asyncpg.Connection, table: str) -> object:
 
 
 def _rest_of_key(table: str) -> str:
-    return {"idempotency_keys": ", key", "tasks": ", id", "task_events": ", id"}.get(table, "")
+    return {"idempotency_keys": ", key", "tasks": ", id", "task_events": ", id", "series": ", id"}.get(table, "")
