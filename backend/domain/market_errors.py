@@ -5,7 +5,9 @@ MarketDataError
 ├── BadBars                   BadFile
 ├── DataTooLarge
 ├── SeriesDamaged
+├── SeriesBusy
 ├── StorageFull
+├── StorageFailed
 └── VendorError               VendorUnavailable  VendorBusy  VendorRefused
 """
 
@@ -102,11 +104,30 @@ class SeriesDamaged(MarketDataError):
     title = "Stored market data is damaged"
 
 
+class SeriesBusy(MarketDataError):
+    """Another process has been writing the series for longer than one waits."""
+
+    code = "series_busy"
+    title = "The series is being written"
+
+    def __init__(self, series: object, waited_seconds: float) -> None:
+        super().__init__(
+            f"Something else has been writing {series} for {waited_seconds:,.0f} s. Try again when it is done."
+        )
+
+
 class StorageFull(MarketDataError):
     """The disk has no room. What was stored before is untouched."""
 
     code = "storage_full"
     title = "The disk is full"
+
+
+class StorageFailed(MarketDataError):
+    """The disk refuses, for another reason than that it is full."""
+
+    code = "storage_failed"
+    title = "Stored market data cannot be used"
 
 
 class VendorError(MarketDataError):
