@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,21 @@ def test_two_processes_write_one_series_at_once(tmp_path: Path, processes: list[
     manifest = kept.manifest(SERIES)
     assert manifest is not None
     assert len(manifest.covered) == 1
+
+
+def test_threads_share_one_store(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    write_version(kept, 1)
+
+    def use(number: int) -> int:
+        if number % 4 == 0:
+            write_version(kept, number + 2)
+        return version_in(kept)
+
+    with ThreadPoolExecutor(8) as threads:
+        seen = list(threads.map(use, range(80)))
+    assert len(set(seen)) > 5
+    assert assert_sound(tmp_path) in seen
 
 
 def test_reader_never_sees_a_mixture(tmp_path: Path, processes: list["subprocess.Popen[str]"]) -> None:
