@@ -92,12 +92,16 @@ def retry_after_seconds(headers: Mapping[str, Any]) -> float | None:
 def _whole(response: requests.Response, attempt: Try) -> bytes:
     """The body, read piece by piece, so that one that drips runs into the time limit."""
     parts: list[bytes] = []
-    while part := response.raw.read1(_CHUNK, decode_content=True):
-        attempt.received_bytes += len(part)
-        attempt.seconds_left()
-        if attempt.received_bytes > MOST_BYTES:
-            raise Failed(Outcome.GARBAGE, f"sent more than {MOST_BYTES:,} bytes")
-        parts.append(part)
+    try:
+        while part := response.raw.read1(_CHUNK, decode_content=True):
+            attempt.received_bytes += len(part)
+            attempt.seconds_left()
+            if attempt.received_bytes > MOST_BYTES:
+                raise Failed(Outcome.GARBAGE, f"sent more than {MOST_BYTES:,} bytes")
+            parts.append(part)
+    except BaseException:
+        response.close()
+        raise
     response.raw.release_conn()
     return b"".join(parts)
 
