@@ -1,15 +1,15 @@
 """From a vendor's answers to pages of bars: checked, finished, joined without doubles, with the time they cover."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
 from backend.domain.bars import check_bars, empty_bars, start_microseconds
-from backend.domain.market import ALWAYS, FOREX, Instrument, Series, Span
+from backend.domain.market import ALWAYS, FOREX, Instrument, Series, Span, Timeframe
 from backend.domain.market_errors import BadBars, NotServed, VendorUnavailable
 from backend.domain.market_ports import BarFetcher, FetchedPage, TradingCalendar
 
@@ -66,7 +66,14 @@ def check_served(series: Series, fetcher: BarFetcher) -> None:
         raise NotServed.of(series, fetcher.timeframes, fetcher.adjustments)
 
 
-async def pages(answers: AsyncGenerator[Answer, None], job: Task) -> AsyncIterator[FetchedPage]:
+def whole_bars(job: Task) -> Span:
+    """The span that a vendor is asked for, so that none of its ways to cut a bar in two matters."""
+    timeframe, end = job.series.timeframe, job.span.end
+    floor = timeframe.floor(end)
+    return Span(start=timeframe.floor(job.span.start), end=floor if floor == end else floor + timeframe.length)
+
+
+async def pages(answers: AsyncGenerator[Answer, None], job: Task) -> AsyncGenerator[FetchedPage, None]:
     """The last bar of each answer waits for the next, which may repeat it, or revise it."""
     before, start, until = empty_bars(), job.span.start, job.span.start
     async with aclosing(answers):
@@ -90,6 +97,32 @@ def covered_until(bars: pd.DataFrame, until: datetime, job: Task) -> datetime:
     return end
 
 
+async def longer_pages(
+    answers: Callable[[Task], AsyncGenerator[Answer, None]], job: Task, shorter: Timeframe
+) -> AsyncGenerator[FetchedPage, None]:
+    """Bars out of shorter ones, from the open of a session or the Monday of a week, as the calendar expects them."""
+    length = job.series.timeframe.length
+    starts = job.calendars.expected_starts(job.calendar, job.series.timeframe, job.span)
+    if not len(starts):
+        if job.span.start < (end := covered_until(empty_bars(), job.span.end, job)):
+            yield FetchedPage(bars=empty_bars(), covered=Span(start=job.span.start, end=end))
+        return
+    span = Span(start=starts[0].to_pydatetime(), end=starts[-1].to_pydatetime() + length)
+    base = _shorter(job, shorter, span)
+    ends = _ends(starts, base, length)
+    done, start, waiting = 0, job.span.start, empty_bars()
+    async with aclosing(pages(answers(base), base)) as found:
+        async for page in found:
+            waiting = pd.concat([waiting, page.bars], ignore_index=True)
+            whole = int(ends.searchsorted(page.covered.end, side="right"))
+            if whole > done:
+                end = min(job.span.end, max(page.covered.end, job.settled))
+                end = starts[whole].to_pydatetime() if whole < len(starts) else end
+                bars = longer(waiting, starts[done:whole], length)
+                yield FetchedPage(bars=bars, covered=Span(start=start, end=end))
+                done, start, waiting = whole, end, waiting[waiting["ts"] >= end]
+
+
 def longer(rows: pd.DataFrame, starts: pd.DatetimeIndex, length: timedelta) -> pd.DataFrame:
     """Bars that begin at these times, out of shorter ones, which are checked."""
     at = starts.as_unit("us").asi8
@@ -99,6 +132,21 @@ def longer(rows: pd.DataFrame, starts: pd.DatetimeIndex, length: timedelta) -> p
     made = grouped.agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"})
     made.insert(0, "ts", pd.DatetimeIndex(made.index.to_numpy().view("datetime64[us]"), tz="UTC"))
     return made.reset_index(drop=True)
+
+
+def _shorter(job: Task, timeframe: Timeframe, span: Span) -> Task:
+    return replace(
+        job,
+        series=replace(job.series, timeframe=timeframe),
+        span=span,
+        settled=job.settled + job.series.timeframe.length - timeframe.length,
+    )
+
+
+def _ends(starts: pd.DatetimeIndex, base: Task, length: timedelta) -> pd.DatetimeIndex:
+    """When the last shorter bar of each ends: before a long bar does, where a session closes within it."""
+    parts = base.calendars.expected_starts(base.calendar, base.series.timeframe, base.span)
+    return parts[parts.searchsorted(starts + length) - 1] + base.series.timeframe.length
 
 
 def _checked(answer: Answer, job: Task) -> pd.DataFrame:
