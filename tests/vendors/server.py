@@ -68,6 +68,7 @@ class VendorServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 parts = urlsplit(self.path)
                 request = Request(
                     path=parts.path, query=dict(parse_qsl(parts.query)), headers=dict(self.headers), at=time.monotonic()
@@ -76,6 +77,8 @@ class VendorServer:
                     self._send(vendor.reply(request))
                 except OSError:  # the client had enough
                     self.close_connection = True
+
+            do_POST = do_GET  # noqa: N815
 
             def _send(self, reply: Reply) -> None:
                 if vendor._stopped.wait(reply.silent_seconds) and reply.silent_seconds:

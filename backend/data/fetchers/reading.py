@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from backend.domain.market_errors import (
     MarketDataError,
-    UnknownSymbol,
     VendorBusy,
     VendorError,
     VendorRefused,
@@ -67,6 +66,14 @@ class Denied(Exception):
     def __init__(self, how: str) -> None:
         super().__init__(how)
         self.how = how
+
+
+class Rejected(Exception):
+    """The vendor answered that it has no such thing; what it says is for the adapter to read."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status, self.body = status, body
 
 
 @dataclass(kw_only=True)
@@ -160,7 +167,7 @@ class VendorReader:
             outcome = Outcome.REFUSED
             raise VendorRefused(f"{self._provider} {denied.how}. {self._next_step}") from denied
         except MarketDataError as error:
-            outcome = Outcome.UNKNOWN if isinstance(error, UnknownSymbol) else Outcome.REFUSED
+            outcome = Outcome.REFUSED if isinstance(error, VendorError) else Outcome.UNKNOWN
             raise
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             # Libraries stumble like this over answers that are not what they expect.

@@ -15,7 +15,7 @@ import urllib3
 from curl_cffi import CurlOpt
 from curl_cffi import requests as curl
 
-from backend.data.fetchers.reading import Denied, Failed, Outcome, Try, current_try
+from backend.data.fetchers.reading import Denied, Failed, Outcome, Rejected, Try, current_try
 
 MOST_BYTES = 64 * 2**20
 _CHUNK = 65_536
@@ -56,9 +56,11 @@ class BrowserSession(curl.Session[Any]):
         except curl.exceptions.RequestException as error:
             raise _unreachable(error) from error
         attempt.received_bytes += len(response.content)
-        # What belongs to the dance for a cookie and a crumb may fail: the library has other ways.
-        if "/finance/" in url and response.status_code not in (401, 404):
+        # The library may try for another cookie and crumb; any other error it would only take for a lack of them.
+        if "/finance/" in url and response.status_code != 401:
             judge(response.status_code, response.headers)
+            if response.status_code >= 400:
+                raise Rejected(response.status_code, response.text)
         return response
 
     def _moved(self, url: str) -> str:
