@@ -210,6 +210,14 @@ async def test_what_yahoo_says_of_a_bad_range_is_passed_on() -> None:
             await all_pages(vendor, DAILY, Span(start=NOW - timedelta(days=9), end=NOW))
 
 
+async def test_bars_come_also_without_a_cookie_and_a_crumb() -> None:
+    with (vendor := Yahoo(NOW)).server.running():
+        vendor.server.disturb(Reply(silent_seconds=9), *[Reply(status=500, body=b"", cut=True)] * 9, for_path="/")
+        fetcher = fetcher_of(vendor, FakeClock(NOW), Patience(tries=1), opening_seconds=3)
+        assert (await fetcher.instrument("AAPL")).name == "Apple Inc."
+        await fetcher.close()
+
+
 async def test_a_stale_crumb_is_replaced() -> None:
     with (vendor := Yahoo(NOW, wants_crumb=True)).server.running():
         fetcher = fetcher_of(vendor, FakeClock(NOW), Patience(tries=1))
@@ -229,8 +237,7 @@ async def test_a_symbol_is_written_as_yahoo_does() -> None:
 async def test_a_symbol_is_unknown_also_when_nothing_can_be_suggested() -> None:
     with (vendor := Yahoo(NOW)).server.running():
         fetcher = fetcher_of(vendor, FakeClock(NOW), Patience(tries=1, try_seconds=2))
-        vendor.server._disturbed = "/search"
-        vendor.server.disturb(Reply(status=500, body={}))
+        vendor.server.disturb(Reply(status=500, body={}), for_path="/search")
         with pytest.raises(UnknownSymbol, match="no symbol 'QWERTZ'"):
             await fetcher.instrument("QWERTZ")
         await fetcher.close()

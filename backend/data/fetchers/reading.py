@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -220,7 +221,7 @@ class VendorReader:
                 how, value = answer.set_result, ask()
             except BaseException as error:  # noqa: BLE001  # whoever awaits the answer gets it
                 how, value = answer.set_exception, error  # type: ignore[assignment]
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(settle, how, value)
 
         threading.Thread(target=run, name=f"reads {self._provider}", daemon=True).start()

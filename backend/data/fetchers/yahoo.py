@@ -5,6 +5,7 @@ Its prices are adjusted for splits; with dividends as well ("all") only for days
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -99,8 +100,10 @@ class YahooFetcher:
             return self._answers(part, known)
 
         shorter = _MADE_OF.get(series.timeframe)
-        async for page in longer_pages(answers, job, shorter) if shorter else pages(answers(job), job):
-            yield page
+        bars = longer_pages(answers, job, shorter) if shorter else pages(answers(job), job)
+        async with aclosing(bars) as found:
+            async for page in found:
+                yield page
 
     async def close(self) -> None:
         if self._client is not None:

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from backend.data.fetchers.found import is_symbol
+from backend.data.fetchers.matching import is_symbol
 from backend.data.fetchers.reading import Rejected
 from backend.data.fetchers.yahoo_places import OF_TIMEZONE, PLACES, PROVIDER
 from backend.domain.bars import COLUMNS
@@ -45,8 +46,9 @@ def _with_our_times(rows: pd.DataFrame, timeframe: Timeframe, timezone: str) -> 
     times = pd.to_datetime(rows["ts"].astype("int64"), unit="s", utc=True)
     if timeframe.is_intraday:
         rows = rows.assign(ts=times)
-        is_of_now = len(rows) > 0 and int(times.iloc[-1].timestamp()) % min(timeframe.seconds, 1800) != 0
-        return rows.iloc[:-1] if is_of_now else rows
+        off_grid = len(rows) > 0 and int(times.iloc[-1].timestamp()) % min(timeframe.seconds, 1800) != 0
+        double = len(rows) > 1 and times.iloc[-1] == times.iloc[-2]
+        return rows.iloc[:-1] if off_grid or double else rows
     days = times.dt.tz_convert(timezone).dt.tz_localize(None).dt.normalize().dt.tz_localize("UTC")
     rows = rows.assign(ts=days)
     if len(rows) > 1 and days.iloc[-1] == days.iloc[-2]:
@@ -72,9 +74,16 @@ def listed(meta: Mapping[str, Any]) -> Listed:
         name=meta.get("longName") or meta.get("shortName") or meta["symbol"],
         calendar=calendar,
         currency=meta["currency"],
-        first_bar=None if first is None else datetime.fromtimestamp(first, UTC),
+        first_bar=None if first is None else _first_bar(first, meta["exchangeTimezoneName"]),
     )
     return Listed(instrument=instrument, timezone=meta["exchangeTimezoneName"])
+
+
+def _first_bar(seconds: int, timezone: str) -> datetime:
+    """It tells when trade began on the first day; the bar of that day begins at the midnight of its date."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    date = moment.astimezone(ZoneInfo(timezone)).date()
+    return min(moment, datetime(date.year, date.month, date.day, tzinfo=UTC))
 
 
 def suggested(quote: Mapping[str, Any]) -> Instrument | None:
