@@ -99,19 +99,20 @@ class AlpacaFetcher:
         self._loaded_at = 0.0
 
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
-        return best_matches((await self._assets()).values(), search, limit=limit)
+        known = await self._assets()
+        return await asyncio.to_thread(best_matches, known.values(), search, limit=limit)
 
     async def instrument(self, symbol: str) -> Instrument:
         known = await self._assets()
         if symbol not in known:
-            raise UnknownSymbol(symbol, PROVIDER, closest(symbol, list(known)))
+            raise UnknownSymbol(symbol, PROVIDER, await asyncio.to_thread(closest, symbol, list(known)))
         return known[symbol]
 
     async def fetch(self, series: Series, wanted: Span) -> AsyncIterator[FetchedPage]:
         check_served(series, self)
         instrument = await self.instrument(series.symbol)
         now = self._clock.now() - self._account.delay
-        job = task(series, instrument, wanted, calendars=self._calendars, now=now, lag=_LAG)
+        job = await task(series, instrument, wanted, calendars=self._calendars, now=now, lag=_LAG)
         shorter = _MADE_OF.get(series.timeframe)
         bars = longer_pages(self._answers, job, shorter) if shorter else pages(self._answers(job), job)
         async with aclosing(bars) as found:

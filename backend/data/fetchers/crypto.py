@@ -74,18 +74,19 @@ class CryptoFetcher:
         return known.timeframes if known else _timeframes(self._exchange or _client(self._exchange_name, None))
 
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
-        return best_matches((await self._markets()).values(), search, limit=limit)
+        known = await self._markets()
+        return await asyncio.to_thread(best_matches, known.values(), search, limit=limit)
 
     async def instrument(self, symbol: str) -> Instrument:
         known = await self._markets()
         if symbol not in known:
-            raise UnknownSymbol(symbol, self.provider, closest(symbol, list(known)))
+            raise UnknownSymbol(symbol, self.provider, await asyncio.to_thread(closest, symbol, list(known)))
         return known[symbol]
 
     async def fetch(self, series: Series, wanted: Span) -> AsyncIterator[FetchedPage]:
         check_served(series, self)
         instrument = await self.instrument(series.symbol)
-        job = task(series, instrument, wanted, calendars=self._calendars, now=self._clock.now(), lag=_LAG)
+        job = await task(series, instrument, wanted, calendars=self._calendars, now=self._clock.now(), lag=_LAG)
         async with aclosing(pages(self._answers(job), job)) as found:
             async for page in found:
                 yield page

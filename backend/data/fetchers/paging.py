@@ -1,5 +1,6 @@
 """From a vendor's answers to pages of bars: checked, finished, joined without doubles, with the time they cover."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class Task:
     settled: datetime  # what begins before it will not come any more, if it is not there
 
 
-def task(
+async def task(
     series: Series,
     instrument: Instrument,
     wanted: Span,
@@ -49,7 +50,8 @@ def task(
     """`lag` is how much later than it ends a vendor may show a bar for the first time."""
     length = series.timeframe.length
     begun = Span(start=now - length + _MICROSECOND, end=now)
-    unfinished = calendars.expected_starts(instrument.calendar, series.timeframe, begun)
+    # The first who asks a calendar waits for it, in a thread.
+    unfinished = await asyncio.to_thread(calendars.expected_starts, instrument.calendar, series.timeframe, begun)
     until = max(wanted.start, min(wanted.end, now, *unfinished[:1].to_pydatetime()))
     return Task(
         series=series,
@@ -78,7 +80,7 @@ async def pages(answers: AsyncGenerator[Answer, None], job: Task) -> AsyncGenera
     before, start, until = empty_bars(), job.span.start, job.span.start
     async with aclosing(answers):
         async for answer in answers:
-            bars = _joined(before, _checked(answer, job), job)
+            bars = await asyncio.to_thread(_joined, before, answer, job)
             held = bars["ts"].iloc[-1].to_pydatetime() if len(bars) else covered_until(bars, answer.until, job)
             until, before = answer.until, bars
             if held > start:
@@ -102,14 +104,14 @@ async def longer_pages(
 ) -> AsyncGenerator[FetchedPage, None]:
     """Bars out of shorter ones, from the open of a session or the Monday of a week, as the calendar expects them."""
     length = job.series.timeframe.length
-    starts = job.calendars.expected_starts(job.calendar, job.series.timeframe, job.span)
+    starts = await asyncio.to_thread(job.calendars.expected_starts, job.calendar, job.series.timeframe, job.span)
     if not len(starts):
         if job.span.start < (end := covered_until(empty_bars(), job.span.end, job)):
             yield FetchedPage(bars=empty_bars(), covered=Span(start=job.span.start, end=end))
         return
     span = Span(start=starts[0].to_pydatetime(), end=starts[-1].to_pydatetime() + length)
     base = _shorter(job, shorter, span)
-    ends = _ends(starts, base, length)
+    ends = await asyncio.to_thread(_ends, starts, base, length)
     done, start, waiting = 0, job.span.start, empty_bars()
     async with aclosing(pages(answers(base), base)) as found:
         async for page in found:
@@ -193,8 +195,9 @@ def _finished(rows: pd.DataFrame, job: Task) -> int:
     return count
 
 
-def _joined(before: pd.DataFrame, bars: pd.DataFrame, job: Task) -> pd.DataFrame:
+def _joined(before: pd.DataFrame, answer: Answer, job: Task) -> pd.DataFrame:
     """The new bars, after the one that was held back, unless they have it in a newer form."""
+    bars = _checked(answer, job)
     if before.empty:
         return bars
     held = before.iloc[-1:]

@@ -94,7 +94,7 @@ class YahooFetcher:
         now = self._clock.now()
         _check_reach(series, wanted, now)
         known = await self._known(series.symbol)
-        job = task(series, known.instrument, wanted, calendars=self._calendars, now=now, lag=_LAG)
+        job = await task(series, known.instrument, wanted, calendars=self._calendars, now=now, lag=_LAG)
 
         def answers(part: Task) -> AsyncGenerator[Answer, None]:
             return self._answers(part, known)
