@@ -36,6 +36,10 @@ class BarFetcher(Protocol):
     @property
     def adjustments(self) -> Sequence[Adjustment]: ...
 
+    @property
+    def bars_a_second(self) -> float:
+        """About how fast it serves, for an estimate before it is asked."""
+
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
         """Those whose symbol or name has the text, best matches first."""
 
