@@ -6,11 +6,14 @@ Each adapter is imported inside the function that picks it, so that a command pa
 import asyncio
 import contextlib
 import hashlib
+import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -26,6 +29,7 @@ from backend.domain.ports import (
     Housekeeping,
     IdempotencyRepository,
     JobQueue,
+    JobRecords,
     RateLimiter,
     ResourceMonitor,
     StreamTickets,
@@ -33,6 +37,7 @@ from backend.domain.ports import (
 )
 from backend.services.accounts import Accounts
 from backend.services.events import Events
+from backend.services.foresight import Foresight
 from backend.services.jobs import Jobs
 from backend.settings import REPOSITORY, Settings, given_names, read_settings, unknown_names
 
@@ -105,6 +110,10 @@ class House:
     bus: EventBus
     feed: EventFeed
     queue: JobQueue
+    records: JobRecords
+    foresight: Foresight
+    # Under which this process takes jobs.
+    runner_id: str
     resources: ResourceMonitor
     housekeeping: Housekeeping
     election: Election
@@ -128,7 +137,7 @@ class House:
                 accounts=Accounts(identity, AccountTables(connection)),
                 events=Events(JobTable(connection)),
                 idempotency=IdempotencyTable(connection),
-                jobs=Jobs(JobTable(connection), self.resources),
+                jobs=Jobs(JobTable(connection), self.resources, self.foresight.forecasts, runner_id=self.runner_id),
                 tickets=TicketTable(connection),
             )
 
@@ -168,6 +177,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.data.storage.events import EventTable
     from backend.data.storage.housekeeping import HousekeepingTables
     from backend.data.storage.job_queue import JobQueueTable
+    from backend.data.storage.job_records import JobRecordTable
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.rate_limits import MemoryRateLimiter
@@ -176,12 +186,17 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
 
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
+        monitor.watch_machine(resources.gauges)
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
         database = await _database(ground, monitor, stack)
         worker_database = await _worker_database(ground, stack)
         stack.enter_context(_running(monitor.watch_event_loop()))
+        records = JobRecordTable(worker_database)
+        foresight = Foresight(records, monitor)
+        await foresight.look()
+        stack.enter_context(_running(foresight.keep_looking()))
         yield House(
             settings=settings,
             address=settings.public_url or address,
@@ -190,9 +205,12 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             monitor=monitor,
             database=database,
             worker_database=worker_database,
-            bus=await _event_bus(ground, stack),
+            bus=await _event_bus(ground, monitor, stack),
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database, capacity=resources.capacity),
+            records=records,
+            foresight=foresight,
+            runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
             resources=resources,
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),
@@ -294,12 +312,13 @@ async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "Database":
     return database
 
 
-async def _event_bus(ground: Ground, stack: AsyncExitStack) -> EventBus:
+async def _event_bus(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -> EventBus:
     from backend.infrastructure.event_bus import PostgresEventBus
 
     bus = PostgresEventBus(ground.direct_dsn)
     await bus.open()
     stack.push_async_callback(bus.close)
+    monitor.watch_bus(lambda: bus.is_connected)
     return bus
 
 

@@ -46,14 +46,19 @@ class House:
 
     @asynccontextmanager
     async def runner(
-        self, *, cores: int = 2, handlers: Mapping[JobKind, JobHandler] | None = None, **settings: float
+        self,
+        *,
+        cores: int = 2,
+        handlers: Mapping[JobKind, JobHandler] | None = None,
+        meter: Monitor | None = None,
+        **settings: Any,
     ) -> AsyncIterator[Runner]:
         runner = Runner(
             queue=self.tables.queue,
             bus=self.bus,
             resources=ResourceManager(cores=cores, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB)),
             workshop=Workshop(children=Children(cores), works=WORKS, handlers=handlers or {}),
-            meter=Monitor(),
+            meter=meter or Monitor(),
             **settings,
         )
         await runner.open()
@@ -250,6 +255,15 @@ async def test_a_silent_child_gets_no_lease_and_the_job_runs_elsewhere(
         done = await house.becomes(job, JobState.COMPLETED)
         assert done.attempts == 2
         assert (await house.events_of(job)).count("completed") == 1
+
+
+async def test_a_job_that_another_runner_left_behind_is_taken_back_and_counted(house: House) -> None:
+    job, meter = await house.submit(JobKind.PREDICT), Monitor()
+    assert await house.tables.queue.claim(job.id, "a runner that vanished", Demand(cores=9, memory_bytes=GIB))
+    await house.expire_leases()
+    async with house.runner(heartbeat_seconds=0.2, meter=meter):
+        assert (await house.becomes(job, JobState.COMPLETED)).attempts == 2
+    assert "tidemark_job_leases_expired_total 1.0" in meter.exposition()[0].decode()
 
 
 async def test_what_is_written_under_a_lost_lease_changes_nothing(house: House) -> None:
