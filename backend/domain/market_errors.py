@@ -1,7 +1,8 @@
 """What can go wrong with market data, each with its numbers and the next step.
 
 MarketDataError
-├── UnknownMarketData         UnknownProvider  UnknownSymbol  NoBars
+├── UnknownMarketData         UnknownProvider  UnknownSymbol  UnknownSeries  NoBars
+├── NotServed
 ├── BadBars                   BadFile
 ├── DataTooLarge
 ├── SeriesDamaged
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.domain.errors import TidemarkError
+from backend.domain.market import Adjustment, Series, Timeframe
 
 
 class MarketDataError(TidemarkError):
@@ -66,6 +68,14 @@ class NotServed(MarketDataError):
 
     code = "not_served"
     title = "The provider does not serve this"
+
+    @classmethod
+    def of(cls, series: Series, timeframes: Sequence[Timeframe], adjustments: Sequence[Adjustment]) -> "NotServed":
+        """No bars of this length, or not adjusted like that."""
+        what, has = f"prices with the adjustment '{series.adjustment}'", ", ".join(adjustments)
+        if series.timeframe not in timeframes:
+            what, has = f"bars of {series.timeframe}", ", ".join(timeframes)
+        return cls(f"{series.provider} has no {what}. It has: {has}.")
 
 
 class NoBars(UnknownMarketData):
