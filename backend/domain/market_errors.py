@@ -6,6 +6,7 @@ MarketDataError
 ├── BadBars                   BadFile
 ├── DataTooLarge
 ├── SeriesDamaged
+├── SeriesBusy
 ├── StorageFull
 └── VendorError               VendorUnavailable  VendorBusy  VendorRefused
 """
@@ -127,6 +128,18 @@ class SeriesDamaged(MarketDataError):
 
     code = "series_damaged"
     title = "Stored market data is damaged"
+
+
+class SeriesBusy(MarketDataError):
+    """Another process has been writing the series for longer than one waits."""
+
+    code = "series_busy"
+    title = "The series is being written"
+
+    def __init__(self, series: object, waited_seconds: float) -> None:
+        super().__init__(
+            f"Something else has been writing {series} for {waited_seconds:,.0f} s. Try again when it is done."
+        )
 
 
 class StorageFull(MarketDataError):

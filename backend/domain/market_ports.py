@@ -1,13 +1,15 @@
 """The plugs of market data: where bars come from, where they are kept, and when markets are open."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 from uuid import UUID
 
 import pandas as pd
 
+from backend.domain.bars import content_hash
 from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe
 from backend.domain.pages import Page, Place
 
@@ -58,7 +60,7 @@ class Manifest:
 
     series: Series
     instrument: Instrument
-    covered: tuple[Span, ...]
+    covered: tuple[Span, ...]  # all bars of this time are stored, also when there are none
     rows: int
     size_bytes: int
     first: datetime | None
@@ -66,21 +68,31 @@ class Manifest:
     content_hash: str
     source: str  # where the bars came from, in words: a vendor's name, a file's name
     fetched_at: datetime
+    used_at: datetime  # when it was read or written last, to the minute
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """Bars as whoever works with them gets them, with what they are."""
+    """Bars as whoever works with them gets them, with what they are. They are shared: nobody may change them."""
 
     series: Series
     instrument: Instrument
     bars: pd.DataFrame
-    content_hash: str
+    # The hashes of the periods that are here as a whole, so that they need not be made again.
+    known_hashes: Mapping[int, str] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """The same for the same bars, however they are stored; made when somebody asks."""
+        return content_hash(self.bars, self.series.timeframe, self.known_hashes)
 
 
 class BarStore(Protocol):
     """Series of bars on the disk of this machine. Safe between processes; a reader sees a series before or after a
-    write, never in between. Synchronous: callers with an event loop use a thread."""
+    write, never in between. Synchronous: callers with an event loop use a thread.
+
+    Whole bars count: a bar that is cut by the end of a span is neither read with it, nor missing from it, nor covered.
+    """
 
     def manifest(self, series: Series) -> Manifest | None: ...
 
@@ -88,18 +100,57 @@ class BarStore(Protocol):
         """Of all series, whoever owns them."""
 
     def read(self, series: Series, span: Span | None = None) -> Loaded:
-        """Raises NoBars, or SeriesDamaged when a file is not what was written."""
+        """Raises NoBars, or SeriesDamaged when a file is not what was written: it is set aside then, and missing."""
 
     def missing(self, series: Series, wanted: Span) -> tuple[Span, ...]:
         """What of the wanted time still has to be fetched."""
 
-    def write(self, instrument: Instrument, series: Series, page: FetchedPage, *, source: str) -> Manifest:
-        """Replace what is stored of the covered time by these bars: append, prepend or amend. Raises StorageFull."""
+    def write(self, instrument: Instrument, series: Series, *pages: FetchedPage, source: str) -> Manifest:
+        """Replace what is stored of the covered time by these bars: append, prepend or amend.
 
-    def verify(self, series: Series) -> Mapping[str, str]:
-        """Files that are not what was written, and why. They are set aside, and their time counts as missing."""
+        All pages count together or not at all; one that overlaps another replaces it. Raises BadBars for bars that
+        are out of order or not wholly covered, StorageFull, and SeriesBusy.
+        """
 
-    def delete(self, series: Series) -> bool: ...
+    def verify(self, series: Series, progress: Callable[[int, int], None] | None = None) -> Mapping[str, str]:
+        """Files that are not what was written, and why. They are set aside, and their time counts as missing.
+
+        After each file `progress` is told how many were looked at, and of how many.
+        """
+
+    def delete(self, series: Series) -> bool:
+        """All that is kept of it, also what was set aside; False when nothing was stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskRoom:
+    """The disk that the bars are on."""
+
+    total_bytes: int
+    free_bytes: int
+
+    @property
+    def is_low(self) -> bool:
+        """Below a twentieth, or 2 GiB where that is less: time to say so, while there is still time."""
+        return self.free_bytes < min(self.total_bytes // 20, 2 * 1024**3)
+
+
+class BarHousekeeping(Protocol):
+    """What keeps the store from filling the disk. Synchronous, like the store."""
+
+    def used_bytes(self) -> Mapping[UUID | None, int]:
+        """By owner; None is what all share. What was set aside counts too."""
+
+    def evict(self, budget_bytes: int, *, owner: UUID | None = None) -> Sequence[Manifest]:
+        """Delete series until all (or those of one owner) fit, what was not used for longest first.
+
+        Imports stay, since nobody could fetch them again, and so does what is being written. Returns what went.
+        """
+
+    def sweep(self) -> int:
+        """Remove what killed writers left and what nobody reads any more; returns how many bytes that were."""
+
+    def room(self) -> DiskRoom: ...
 
 
 class TradingCalendar(Protocol):
