@@ -1,4 +1,4 @@
-"""The composition root: the only file that reads settings and picks adapters.
+"""The composition root: it reads settings and picks adapters, with bootstrap_market.py for market data.
 
 Each adapter is imported inside the function that picks it, so that a command pays only for what it uses.
 """
@@ -44,6 +44,7 @@ from backend.settings import REPOSITORY, Settings, given_names, read_settings, u
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from backend.bootstrap_market import Market
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.supabase.auth_keys import AuthKeys
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
     from backend.infrastructure.supabase.hosted import Check
     from backend.infrastructure.supabase.signing_keys import SigningKeys
+    from backend.services.market_data import MarketData
 
 __all__ = [
     "REPOSITORY",
@@ -92,6 +94,7 @@ class Services:
     events: Events
     idempotency: IdempotencyRepository
     jobs: Jobs
+    market_data: "MarketData"
     tickets: StreamTickets
 
 
@@ -115,6 +118,7 @@ class House:
     # Under which this process takes jobs.
     runner_id: str
     resources: ResourceMonitor
+    market: "Market"
     housekeeping: Housekeeping
     election: Election
     account_watch: AccountWatch
@@ -130,14 +134,18 @@ class House:
         from backend.data.storage.accounts import AccountTables
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
+        from backend.data.storage.series import SeriesTable
         from backend.data.storage.tickets import TicketTable
+        from backend.services.market_data import MarketData
 
         async with self.database.acting_as(identity, readonly=readonly) as connection:
+            jobs = Jobs(JobTable(connection), self.resources, self.foresight.forecasts, runner_id=self.runner_id)
             yield Services(
                 accounts=Accounts(identity, AccountTables(connection)),
                 events=Events(JobTable(connection)),
                 idempotency=IdempotencyTable(connection),
-                jobs=Jobs(JobTable(connection), self.resources, self.foresight.forecasts, runner_id=self.runner_id),
+                jobs=jobs,
+                market_data=MarketData(identity, SeriesTable(connection), jobs),
                 tickets=TicketTable(connection),
             )
 
@@ -173,6 +181,7 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
+    from backend.bootstrap_market import open_market
     from backend.data.storage.accounts import AccountStates
     from backend.data.storage.events import EventTable
     from backend.data.storage.housekeeping import HousekeepingTables
@@ -187,6 +196,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
         monitor.watch_machine(resources.gauges)
+        market = await stack.enter_async_context(open_market(settings, clock))
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
@@ -212,6 +222,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             foresight=foresight,
             runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
             resources=resources,
+            market=market,
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),
             account_watch=AccountStates(worker_database),

@@ -17,7 +17,7 @@ from backend.api.edge import Edge
 from backend.api.errors import answer_errors
 from backend.api.limits import BodyLimit, RateLimits
 from backend.api.rooms import ROOMS_PATH, Rooms
-from backend.api.routers import accounts, config, events, health, jobs, problems, resources
+from backend.api.routers import accounts, config, events, health, jobs, market_data, problems, resources
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
 from backend.api.streams import Streams
 from backend.api.task_events import TASK_EVENTS_PATH, TaskEvents
@@ -75,7 +75,7 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    features = (health, config, accounts, jobs, resources, events, problems)
+    features = (health, config, accounts, jobs, resources, events, market_data, problems)
     for feature in features:
         app.include_router(feature.router)
     answer_errors(

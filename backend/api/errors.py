@@ -42,6 +42,7 @@ STATUS: Mapping[type[TidemarkError], int] = {
     market.BadFile: 422,
     market.NotServed: 422,
     market.SeriesDamaged: 409,
+    market.SeriesBusy: 409,
     market.StorageFull: 507,
     market.VendorBusy: 503,
     market.VendorError: 502,

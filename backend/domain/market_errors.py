@@ -1,7 +1,7 @@
 """What can go wrong with market data, each with its numbers and the next step.
 
 MarketDataError
-├── UnknownMarketData         UnknownProvider  UnknownSymbol  UnknownSeries  NoBars
+├── UnknownMarketData         UnknownProvider  UnknownSymbol  UnknownSeries  UnknownUpload  NoBars
 ├── NotServed
 ├── BadBars                   BadFile
 ├── DataTooLarge
@@ -62,6 +62,16 @@ class UnknownSeries(UnknownMarketData):
 
     def __init__(self, series_id: object) -> None:
         super().__init__(f"You have no series {series_id}. The catalogue lists those that there are.")
+
+
+class UnknownUpload(UnknownMarketData):
+    """The caller has no such uploaded file (any more)."""
+
+    code = "unknown_upload"
+    title = "There is no such upload"
+
+    def __init__(self, upload_id: object) -> None:
+        super().__init__(f"You have no uploaded file {upload_id}. Files are kept for a day; upload it again.")
 
 
 class NotServed(MarketDataError):

@@ -1,6 +1,6 @@
 """The plugs of market data: where bars come from, where they are kept, and when markets are open."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -10,6 +10,7 @@ from uuid import UUID
 import pandas as pd
 
 from backend.domain.bars import content_hash
+from backend.domain.imports import BarTable
 from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe
 from backend.domain.pages import Page, Place
 
@@ -189,3 +190,45 @@ class SeriesRepository(Protocol):
 
     async def remove(self, series_id: UUID) -> bool:
         """Take one's own series out of the catalogue; False when there is none of that id, or it is shared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A file that somebody brought, until it is imported or its day is over."""
+
+    id: UUID
+    owner: UUID
+    name: str  # as its owner called it; never a path of ours
+    size_bytes: int
+
+
+class UploadWriter(Protocol):
+    """An upload on its way. What is not kept is gone."""
+
+    def write(self, part: bytes) -> None:
+        """Raises DataTooLarge when it, or all of its owner's together, get too large, and StorageFull."""
+
+    def keep(self) -> Upload: ...
+
+    def discard(self) -> None:
+        """After `keep` it does nothing."""
+
+
+class Uploads(Protocol):
+    """Files of users, each in its owner's own place. Synchronous, like the store."""
+
+    def begin(self, owner: UUID, name: str) -> UploadWriter: ...
+
+    def find(self, owner: UUID, upload_id: UUID) -> Upload:
+        """Raises UnknownUpload, also for somebody else's."""
+
+    def first_rows(self, upload: Upload, rows: int) -> BarTable:
+        """Raises BadFile and DataTooLarge."""
+
+    def tables(self, upload: Upload) -> Iterator[BarTable]:
+        """The whole file, part by part, so that its size does not matter."""
+
+    def remove(self, upload: Upload) -> None: ...
+
+    def forget_old(self) -> int:
+        """Remove those whose day is over; how many that were."""

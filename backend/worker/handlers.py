@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from backend.domain.jobs import Job, JobKind, Progress
 from backend.domain.ports import Housekeeping, JobHandler
+from backend.worker.fetching import Fetch
 
 if TYPE_CHECKING:
     from backend.bootstrap import House
@@ -16,7 +17,10 @@ WORKS: Mapping[JobKind, str] = MappingProxyType({})
 
 def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:
     """What the runner does itself, with the adapters of this house."""
-    return {JobKind.MAINTAIN: Maintain(house.housekeeping)}
+    return {
+        JobKind.FETCH: Fetch(house.market.markets, house.market.store),
+        JobKind.MAINTAIN: Maintain(house.housekeeping),
+    }
 
 
 class Maintain:

@@ -8,14 +8,42 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel
 from starlette.responses import Response
 
-from backend.api.dependencies import Caller, Changing, Reading, TheHouse
+from backend.api.dependencies import Caller, TheHouse
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
+from backend.api.routers.market_shapes import (
+    BARS,
+    COVERAGE,
+    ESTIMATE,
+    FOUND,
+    INSTRUMENT,
+    PROVIDER,
+    SERIES_ID,
+    STARTED,
+    Bars,
+    Cell,
+    Coverage,
+    EstimateMade,
+    GapFound,
+    InstrumentFound,
+    Instruments,
+    Provider,
+    Providers,
+    Range,
+    RepairWanted,
+    SeriesFound,
+    Started,
+    Stored,
+    SuspectFound,
+    Wanted,
+)
 from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.bootstrap import House
+from backend.domain.accounts import Identity
 from backend.domain.bars import COLUMNS, start_microseconds
 from backend.domain.errors import (
     IdempotencyKeyInvalid,
@@ -28,264 +56,28 @@ from backend.domain.errors import (
     QuotaReached,
     RequestInProgress,
 )
-from backend.domain.jobs import Job, JobKind, JobState
-from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe
+from backend.domain.jobs import Job
+from backend.domain.market import Instrument, Series, Span
 from backend.domain.market_errors import (
     NoBars,
     NotServed,
+    SeriesBusy,
     SeriesDamaged,
     UnknownProvider,
     UnknownSeries,
     UnknownSymbol,
     VendorBusy,
+    VendorRefused,
     VendorUnavailable,
 )
-from backend.services.market_data import Held
+from backend.domain.market_ports import SeriesEntry
+from backend.services.bar_library import Estimate, Held
 
 router = APIRouter(prefix="/api", tags=["Market data"])
 
 SERIES = "series"
 MOST_BARS = 50_000
-
-
-class Provider(BaseModel):
-    """Where bars can come from."""
-
-    name: str
-    title: str
-    about: str
-    timeframes: list[Timeframe]
-    adjustments: list[Adjustment]
-    is_simulated: bool = Field(description="Its market is computed, not real.")
-    unavailable: str | None = Field(description="Why it cannot be used on this installation; null when it can.")
-
-
-class Providers(BaseModel):
-    """All providers of this installation."""
-
-    items: list[Provider]
-
-
-class InstrumentFound(BaseModel):
-    """Something that is traded, as its provider describes it."""
-
-    provider: str
-    symbol: str
-    name: str
-    calendar: str
-    currency: str
-    tick: float | None
-    lot: float | None
-    first_bar: datetime | None
-    is_simulated: bool
-
-
-class Instruments(BaseModel):
-    """What a search found, best matches first."""
-
-    items: list[InstrumentFound]
-
-
-class Range(BaseModel):
-    """From a moment up to, not including, another."""
-
-    start: datetime
-    end: datetime
-
-
-class Stored(BaseModel):
-    """What is on the disk of a series."""
-
-    rows: int
-    size_bytes: int
-    first: datetime | None
-    last: datetime | None = Field(description="The start of the last bar.")
-    covered: list[Range] = Field(description="The time that was asked for and answered, with or without bars in it.")
-    content_hash: str
-    source: str
-    fetched_at: datetime
-    instrument: InstrumentFound
-
-
-class SeriesFound(BaseModel):
-    """One series of the catalogue."""
-
-    id: UUID
-    provider: str
-    symbol: str
-    timeframe: Timeframe
-    adjustment: Adjustment
-    is_own: bool = Field(description="Imported by the caller, who alone sees it; else it is everybody's.")
-    created_at: datetime
-    stored: Stored | None = Field(description="Null when nothing is stored yet.")
-
-
-class Bars(BaseModel):
-    """Bars by columns, in order of time; `ts` is the start of each bar in milliseconds since 1970."""
-
-    ts: list[int]
-    open: list[float]
-    high: list[float]
-    low: list[float]
-    close: list[float]
-    volume: list[float]
-    content_hash: str = Field(description="Of all bars in the range that was asked for.")
-    next_start: datetime | None = Field(description="Ask again from here; null when these were all.")
-
-
-class Cell(BaseModel):
-    """One cell of the heat map."""
-
-    start: datetime
-    expected: int
-    present: int
-
-
-class GapFound(BaseModel):
-    """Time in which bars were due and none are there."""
-
-    start: datetime
-    end: datetime
-    bars: int
-
-
-class SuspectFound(BaseModel):
-    """A bar that deserves a second look."""
-
-    ts: datetime
-    kind: str
-    detail: str
-
-
-class Coverage(BaseModel):
-    """How complete a series is, and what looks odd in it."""
-
-    cell_length: str = Field(description="day, week, month, quarter or year")
-    cells: list[Cell]
-    rows: int
-    expected: int
-    missing: int
-    gaps: list[GapFound] = Field(description="The first 500.")
-    gap_count: int
-    suspects: list[SuspectFound] = Field(description="The first 500.")
-    suspect_count: int
-
-
-class Wanted(BaseModel):
-    """Which bars to fetch."""
-
-    provider: str = Field(max_length=60)
-    symbol: str = Field(max_length=40)
-    timeframe: Timeframe
-    adjustment: Adjustment = Adjustment.RAW
-    start: AwareDatetime
-    end: AwareDatetime | None = Field(default=None, description="Now, when left out.")
-
-    model_config = {
-        "json_schema_extra": {
-            "example": {
-                "provider": "demo",
-                "symbol": "BTC/USDT",
-                "timeframe": "1h",
-                "start": "2025-01-01T00:00:00Z",
-                "end": "2026-01-01T00:00:00Z",
-            }
-        }
-    }
-
-
-class EstimateMade(BaseModel):
-    """What a fetch would bring."""
-
-    missing: list[Range] = Field(description="What is not stored yet.")
-    bars: int
-    size_bytes: int
-    seconds: float
-
-
-class RepairWanted(BaseModel):
-    """Which gaps to fetch again."""
-
-    series_id: UUID
-    gaps: list[Range] = Field(default_factory=list, max_length=1000, description="All, when left out.")
-
-    model_config = {"json_schema_extra": {"example": {"series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a"}}}
-
-
-class Started(BaseModel):
-    """The task that works on it."""
-
-    task_id: UUID
-    series_id: UUID
-    kind: JobKind
-    state: JobState
-
-
-_ID = UUID("0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a")
-_THEN, _NOW = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
-INSTRUMENT = InstrumentFound(
-    provider="demo",
-    symbol="BTC/USDT",
-    name="Bitcoin, simulated",
-    calendar="24/7",
-    currency="USDT",
-    tick=0.01,
-    lot=0.00001,
-    first_bar=datetime(2015, 1, 1, tzinfo=UTC),
-    is_simulated=True,
-)
-PROVIDER = Provider(
-    name="demo",
-    title="Simulated market",
-    about="Computed bars that are the same on every machine.",
-    timeframes=[Timeframe.M1, Timeframe.H1, Timeframe.D1],
-    adjustments=[Adjustment.RAW],
-    is_simulated=True,
-    unavailable=None,
-)
-FOUND = SeriesFound(
-    id=_ID,
-    provider="demo",
-    symbol="BTC/USDT",
-    timeframe=Timeframe.H1,
-    adjustment=Adjustment.RAW,
-    is_own=False,
-    created_at=_NOW,
-    stored=Stored(
-        rows=8760,
-        size_bytes=105_120,
-        first=_THEN,
-        last=_NOW,
-        covered=[Range(start=_THEN, end=_NOW)],
-        content_hash="9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e",
-        source="demo",
-        fetched_at=_NOW,
-        instrument=INSTRUMENT,
-    ),
-)
-BARS = Bars(
-    ts=[1735689600000],
-    open=[93500.0],
-    high=[93710.5],
-    low=[93420.0],
-    close=[93650.25],
-    volume=[12.5],
-    content_hash="9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e",
-    next_start=None,
-)
-COVERAGE = Coverage(
-    cell_length="month",
-    cells=[Cell(start=_THEN, expected=744, present=740)],
-    rows=8756,
-    expected=8760,
-    missing=4,
-    gaps=[GapFound(start=_THEN, end=_NOW, bars=4)],
-    gap_count=1,
-    suspects=[SuspectFound(ts=_THEN, kind="zero_volume", detail="40 bars in a row have no volume.")],
-    suspect_count=1,
-)
-ESTIMATE = EstimateMade(missing=[Range(start=_THEN, end=_NOW)], bars=8760, size_bytes=105_120, seconds=0.2)
-STARTED = Started(task_id=_ID, series_id=_ID, kind=JobKind.FETCH, state=JobState.QUEUED)
+_ID = SERIES_ID
 
 SeriesId = Annotated[UUID, Path(description="The series' id.", examples=[str(_ID)])]
 SeriesQuery = Annotated[UUID, Query(description="The series' id.", examples=[str(_ID)])]
@@ -296,6 +88,7 @@ _VENDOR = (
     UnknownSymbol("BTCUSDT", "demo", ["BTC/USDT"]),
     NotServed("demo has no bars of 2w."),
     VendorUnavailable("crypto:binance did not answer 5 times. Try again later."),
+    VendorRefused("alpaca refused (HTTP 403). Check the keys."),
     VendorBusy("crypto:binance", 30),
 )
 _STARTS = (
@@ -321,7 +114,7 @@ _STARTS = (
 )
 async def list_providers(request: Request, house: TheHouse, _caller: Caller, _: IfNoneMatch = None) -> Response:
     """Also those that cannot be used here, with the reason."""
-    items = [Provider(**vars(facts)) for facts in house.markets.providers()]
+    items = [Provider(**vars(facts)) for facts in house.market.markets.providers()]
     return tagged(request, Providers(items=items))
 
 
@@ -344,7 +137,7 @@ async def search_instruments(
     limit: Limit = 50,
 ) -> Response:
     """Symbols as the provider writes them, which is how a fetch names them."""
-    found = await house.markets.instruments(provider, search, limit=limit)
+    found = await house.market.markets.instruments(provider, search, limit=limit)
     return _json(Instruments(items=[_instrument(one) for one in found]))
 
 
@@ -363,7 +156,8 @@ async def search_instruments(
 async def list_series(
     *,
     request: Request,
-    services: Reading,
+    house: TheHouse,
+    caller: Caller,
     search: Annotated[str, Query(max_length=40, description="Only symbols that have this in them.")] = "",
     provider: Annotated[str | None, Query(max_length=60, description="Only of this provider.")] = None,
     limit: Limit = 50,
@@ -371,11 +165,12 @@ async def list_series(
     _: IfNoneMatch = None,
 ) -> Response:
     """Shared series, which everybody may read, and what the caller imported."""
-    found = await services.market_data.catalogue(
-        limit=limit, after=from_cursor(SERIES, cursor), search=search, provider=provider
-    )
+    after = from_cursor(SERIES, cursor)
+    async with house.acting_as(caller, readonly=True) as services:
+        found = await services.market_data.entries(limit=limit, after=after, search=search, provider=provider)
+    held = await house.market.library.holdings(found.items)
     following = to_cursor(SERIES, found.next) if found.next else None
-    answer = tagged(request, Page[SeriesFound](items=[_series(held) for held in found.items], next_cursor=following))
+    answer = tagged(request, Page[SeriesFound](items=[_series(one) for one in held], next_cursor=following))
     filters = {"search": [search] if search else [], "provider": [provider] if provider else []}
     answer.headers.update(link_to_next(request.url.path, limit, following, **filters))
     return answer
@@ -391,9 +186,12 @@ async def list_series(
         **problems("/api/data/series/{series_id}", *SIGNED_IN, UnknownSeries(_ID), _BAD_ID),
     },
 )
-async def read_series(request: Request, services: Reading, series_id: SeriesId, _: IfNoneMatch = None) -> Response:
+async def read_series(
+    *, request: Request, house: TheHouse, caller: Caller, series_id: SeriesId, _: IfNoneMatch = None
+) -> Response:
     """One line of the catalogue, with what the disk holds of it."""
-    return tagged(request, _series(await services.market_data.held(series_id)))
+    (held,) = await house.market.library.holdings([await entry_of(house, caller, series_id)])
+    return tagged(request, _series(held))
 
 
 @router.delete(
@@ -412,9 +210,13 @@ async def read_series(request: Request, services: Reading, series_id: SeriesId, 
         ),
     },
 )
-async def delete_series(services: Changing, series_id: SeriesId) -> Response:
+async def delete_series(house: TheHouse, caller: Caller, series_id: SeriesId) -> Response:
     """Its bars are deleted from the disk. Shared series stay."""
-    await services.market_data.remove(series_id)
+    async with house.acting_as(caller, readonly=True) as services:
+        entry = await services.market_data.own_entry(series_id)
+    await house.market.library.delete(entry)
+    async with house.acting_as(caller) as services:
+        await services.market_data.forget(series_id)
     return Response(status_code=204)
 
 
@@ -429,6 +231,7 @@ async def delete_series(services: Changing, series_id: SeriesId) -> Response:
             *SIGNED_IN,
             UnknownSeries(_ID),
             NoBars("The series has bars from 2025-01-01 to 2026-01-01, none in this range."),
+            SeriesBusy("demo BTC/USDT 1h", 60),
             SeriesDamaged("The file of 2025-03 is not what was written. It was set aside; fetch it again."),
             _BAD_QUERY_ID,
         ),
@@ -436,16 +239,18 @@ async def delete_series(services: Changing, series_id: SeriesId) -> Response:
 )
 async def read_bars(
     *,
-    services: Reading,
+    house: TheHouse,
+    caller: Caller,
     series_id: SeriesQuery,
     start: Annotated[AwareDatetime | None, Query(description="From this moment; the first bar, when left out.")] = None,
     end: Annotated[AwareDatetime | None, Query(description="Up to, not including, this moment.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="How many bars at most.")] = 5_000,
 ) -> Response:
     """Whole series come page by page: ask again from `next_start`."""
-    loaded = await services.market_data.bars(series_id, _span(start, end))
+    span = _span(start, end)
+    loaded = await house.market.library.bars(await entry_of(house, caller, series_id), span)
     return Response(
-        await asyncio.to_thread(_bars_json, loaded.bars, loaded.content_hash, limit),
+        await asyncio.to_thread(lambda: _bars_json(loaded.bars, loaded.content_hash, limit)),
         media_type="application/json",
         headers=PRIVATE,
     )
@@ -463,20 +268,23 @@ async def read_bars(
             *SIGNED_IN,
             UnknownSeries(_ID),
             NoBars("Nothing of demo BTC/USDT 1h is stored yet. Download it first."),
+            SeriesBusy("demo BTC/USDT 1h", 60),
             SeriesDamaged("The file of 2025-03 is not what was written. It was set aside; fetch it again."),
             _BAD_QUERY_ID,
         ),
     },
 )
-async def read_coverage(request: Request, services: Reading, series_id: SeriesQuery, _: IfNoneMatch = None) -> Response:
+async def read_coverage(
+    *, request: Request, house: TheHouse, caller: Caller, series_id: SeriesQuery, _: IfNoneMatch = None
+) -> Response:
     """Counted against the calendar of its market: nights and holidays are no gaps."""
-    cells, length = await services.market_data.coverage(series_id)
-    quality = await services.market_data.quality(series_id)
+    examination = await house.market.library.examine(await entry_of(house, caller, series_id))
+    quality = examination.quality
     return tagged(
         request,
         Coverage(
-            cell_length=length,
-            cells=[Cell(start=cell.start, expected=cell.expected, present=cell.present) for cell in cells],
+            cell_length=examination.cell_length,
+            cells=[Cell(start=cell.start, expected=cell.expected, present=cell.present) for cell in examination.cells],
             rows=quality.rows,
             expected=quality.expected,
             missing=quality.missing,
@@ -499,13 +307,11 @@ async def read_coverage(request: Request, services: Reading, series_id: SeriesQu
         ),
     },
 )
-async def estimate_fetch(wanted: Wanted, house: TheHouse, caller: Caller) -> Response:
+async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: Caller) -> Response:
     """Only what is not stored yet counts; nothing is downloaded."""
     series, span = _asked(wanted, house.clock.now())
-    instrument = await house.markets.instrument_of(series)
-    pace = house.markets.fetcher(series.provider).bars_a_second
-    async with house.acting_as(caller, readonly=True) as services:
-        made = await services.market_data.estimate(instrument, series, span, bars_a_second=pace)
+    instrument = await house.market.markets.instrument_of(series)
+    made = await _estimate(house, instrument, series, span)
     return _json(
         EstimateMade(missing=_ranges(made.missing), bars=made.bars, size_bytes=made.size_bytes, seconds=made.seconds)
     )
@@ -527,12 +333,14 @@ async def fetch_bars(
     """A task downloads what is missing, page by page: cancelled or cut, it goes on where it was."""
     series, span = _asked(wanted, house.clock.now())
     # The provider is asked before the transaction begins: it may take its time.
-    instrument = await house.markets.instrument_of(series)
+    instrument = await house.market.markets.instrument_of(series)
+    planned = await _estimate(house, instrument, series, span)
+    span = house.market.library.until_now(span)
     async with house.acting_as(caller) as services:
 
         async def work() -> Response:
-            entry, job = await services.market_data.fetch(instrument, series, span)
-            return _started(entry.id, job)
+            entry, job = await services.market_data.fetch(series, [span], bars=planned.bars)
+            return started(entry.id, job)
 
         return await once(request, key, caller, services.idempotency, work)
 
@@ -555,15 +363,34 @@ async def fetch_bars(
     },
 )
 async def repair_series(
-    *, request: Request, wanted: RepairWanted, caller: Caller, services: Changing, key: IdempotencyKey = None
+    *, request: Request, wanted: RepairWanted, house: TheHouse, caller: Caller, key: IdempotencyKey = None
 ) -> Response:
     """What the provider does not have either stays a gap."""
     gaps = [_span_of(f"/gaps/{place}/end", gap.start, gap.end) for place, gap in enumerate(wanted.gaps)]
+    for place, gap in enumerate(gaps):
+        if gap.is_empty or gap.end > house.clock.now():
+            raise invalid(f"/gaps/{place}", "It is empty, or ends in the future.")
+    if not gaps:
+        async with house.acting_as(caller, readonly=True) as services:
+            entry = await services.market_data.repairable(wanted.series_id)
+        gaps = [gap.span for gap in (await house.market.library.examine(entry)).quality.gaps]
+    async with house.acting_as(caller) as services:
 
-    async def work() -> Response:
-        return _started(wanted.series_id, await services.market_data.repair(wanted.series_id, gaps))
+        async def work() -> Response:
+            return started(wanted.series_id, await services.market_data.repair(wanted.series_id, gaps))
 
-    return await once(request, key, caller, services.idempotency, work)
+        return await once(request, key, caller, services.idempotency, work)
+
+
+async def entry_of(house: House, caller: Identity, series_id: UUID) -> SeriesEntry:
+    """The caller's line of the catalogue; its transaction is over before the disk is read."""
+    async with house.acting_as(caller, readonly=True) as services:
+        return await services.market_data.entry(series_id)
+
+
+async def _estimate(house: House, instrument: Instrument, series: Series, span: Span) -> Estimate:
+    pace = house.market.markets.fetcher(series.provider).bars_a_second
+    return await house.market.library.estimate(instrument, series, span, bars_a_second=pace)
 
 
 def _asked(wanted: Wanted, now: datetime) -> tuple[Series, Span]:
@@ -595,7 +422,7 @@ def _span(start: datetime | None, end: datetime | None) -> Span | None:
     return _span_of("/query/end", start or datetime(1900, 1, 1, tzinfo=UTC), end or datetime(2200, 1, 1, tzinfo=UTC))
 
 
-def _started(series_id: UUID, job: Job) -> Response:
+def started(series_id: UUID, job: Job) -> Response:
     body = Started(task_id=job.id, series_id=series_id, kind=job.kind, state=job.state)
     return Response(
         body.model_dump_json(),

@@ -287,6 +287,190 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the providers of market data
+         * @description Also those that cannot be used here, with the reason.
+         */
+        get: operations["list_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/instruments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search what a provider has
+         * @description Symbols as the provider writes them, which is how a fetch names them.
+         */
+        get: operations["search_instruments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the series that there are
+         * @description Shared series, which everybody may read, and what the caller imported.
+         */
+        get: operations["list_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/series/{series_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what is stored of a series
+         * @description One line of the catalogue, with what the disk holds of it.
+         */
+        get: operations["read_series"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a series that one imported
+         * @description Its bars are deleted from the disk. Shared series stay.
+         */
+        delete: operations["delete_series"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/bars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the bars of a series
+         * @description Whole series come page by page: ask again from `next_start`.
+         */
+        get: operations["read_bars"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how complete a series is
+         * @description Counted against the calendar of its market: nights and holidays are no gaps.
+         */
+        get: operations["read_coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/fetch/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate a download before it starts
+         * @description Only what is not stored yet counts; nothing is downloaded.
+         */
+        post: operations["estimate_fetch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download bars
+         * @description A task downloads what is missing, page by page: cancelled or cut, it goes on where it was.
+         */
+        post: operations["fetch_bars"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch the gaps of a series again
+         * @description What the provider does not have either stays a gap.
+         */
+        post: operations["repair_series"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/task-events": {
         parameters: {
             query?: never;
@@ -312,6 +496,12 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Adjustment
+         * @description What of a company's splits and dividends is calculated into its prices.
+         * @enum {string}
+         */
+        Adjustment: "raw" | "splits" | "all";
+        /**
          * Alive
          * @description The process answers.
          */
@@ -327,6 +517,49 @@ export interface components {
              * @default 0.1.0
              */
             version: string;
+        };
+        /**
+         * Bars
+         * @description Bars by columns, in order of time; `ts` is the start of each bar in milliseconds since 1970.
+         */
+        Bars: {
+            /** Ts */
+            ts: number[];
+            /** Open */
+            open: number[];
+            /** High */
+            high: number[];
+            /** Low */
+            low: number[];
+            /** Close */
+            close: number[];
+            /** Volume */
+            volume: number[];
+            /**
+             * Content Hash
+             * @description Of all bars in the range that was asked for.
+             */
+            content_hash: string;
+            /**
+             * Next Start
+             * @description Ask again from here; null when these were all.
+             */
+            next_start: string | null;
+        };
+        /**
+         * Cell
+         * @description One cell of the heat map.
+         */
+        Cell: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /** Expected */
+            expected: number;
+            /** Present */
+            present: number;
         };
         /**
          * Check
@@ -376,10 +609,60 @@ export interface components {
             mailbox_url: string | null;
         };
         /**
+         * Coverage
+         * @description How complete a series is, and what looks odd in it.
+         */
+        Coverage: {
+            /**
+             * Cell Length
+             * @description day, week, month, quarter or year
+             */
+            cell_length: string;
+            /** Cells */
+            cells: components["schemas"]["Cell"][];
+            /** Rows */
+            rows: number;
+            /** Expected */
+            expected: number;
+            /** Missing */
+            missing: number;
+            /**
+             * Gaps
+             * @description The first 500.
+             */
+            gaps: components["schemas"]["GapFound"][];
+            /** Gap Count */
+            gap_count: number;
+            /**
+             * Suspects
+             * @description The first 500.
+             */
+            suspects: components["schemas"]["SuspectFound"][];
+            /** Suspect Count */
+            suspect_count: number;
+        };
+        /**
          * Density
          * @enum {string}
          */
         Density: "comfortable" | "compact" | "spacious";
+        /**
+         * EstimateMade
+         * @description What a fetch would bring.
+         */
+        EstimateMade: {
+            /**
+             * Missing
+             * @description What is not stored yet.
+             */
+            missing: components["schemas"]["Range"][];
+            /** Bars */
+            bars: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Seconds */
+            seconds: number;
+        };
         /**
          * Failure
          * @description Why a task failed.
@@ -404,6 +687,24 @@ export interface components {
              * @description The last lines that the task wrote.
              */
             log_tail: string | null;
+        };
+        /**
+         * GapFound
+         * @description Time in which bars were due and none are there.
+         */
+        GapFound: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Bars */
+            bars: number;
         };
         /**
          * Health
@@ -446,6 +747,38 @@ export interface components {
             eta_error: number | null;
         };
         /**
+         * InstrumentFound
+         * @description Something that is traded, as its provider describes it.
+         */
+        InstrumentFound: {
+            /** Provider */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            /** Name */
+            name: string;
+            /** Calendar */
+            calendar: string;
+            /** Currency */
+            currency: string;
+            /** Tick */
+            tick: number | null;
+            /** Lot */
+            lot: number | null;
+            /** First Bar */
+            first_bar: string | null;
+            /** Is Simulated */
+            is_simulated: boolean;
+        };
+        /**
+         * Instruments
+         * @description What a search found, best matches first.
+         */
+        Instruments: {
+            /** Items */
+            items: components["schemas"]["InstrumentFound"][];
+        };
+        /**
          * JobKind
          * @description What a job does; each kind has rules in KINDS.
          * @enum {string}
@@ -457,6 +790,16 @@ export interface components {
          * @enum {string}
          */
         JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
+        /** Page[SeriesFound] */
+        Page_SeriesFound_: {
+            /** Items */
+            items: components["schemas"]["SeriesFound"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /** Page[Session] */
         Page_Session_: {
             /** Items */
@@ -637,6 +980,40 @@ export interface components {
             eta_seconds: number | null;
         };
         /**
+         * Provider
+         * @description Where bars can come from.
+         */
+        Provider: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** About */
+            about: string;
+            /** Timeframes */
+            timeframes: components["schemas"]["Timeframe"][];
+            /** Adjustments */
+            adjustments: components["schemas"]["Adjustment"][];
+            /**
+             * Is Simulated
+             * @description Its market is computed, not real.
+             */
+            is_simulated: boolean;
+            /**
+             * Unavailable
+             * @description Why it cannot be used on this installation; null when it can.
+             */
+            unavailable: string | null;
+        };
+        /**
+         * Providers
+         * @description All providers of this installation.
+         */
+        Providers: {
+            /** Items */
+            items: components["schemas"]["Provider"][];
+        };
+        /**
          * Quota
          * @description What one's plan allows, and how much of that is in use.
          */
@@ -645,6 +1022,22 @@ export interface components {
             plan: string;
             queued: components["schemas"]["Use"];
             running: components["schemas"]["Use"];
+        };
+        /**
+         * Range
+         * @description From a moment up to, not including, another.
+         */
+        Range: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
         };
         /**
          * Ready
@@ -659,6 +1052,25 @@ export interface components {
             status: "ready";
             /** Checks */
             checks: components["schemas"]["Check"][];
+        };
+        /**
+         * RepairWanted
+         * @description Which gaps to fetch again.
+         * @example {
+         *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a"
+         *     }
+         */
+        RepairWanted: {
+            /**
+             * Series Id
+             * Format: uuid
+             */
+            series_id: string;
+            /**
+             * Gaps
+             * @description All, when left out.
+             */
+            gaps?: components["schemas"]["Range"][];
         };
         /**
          * Resources
@@ -694,6 +1106,35 @@ export interface components {
             kind: components["schemas"]["JobKind"];
             /** Count */
             count: number;
+        };
+        /**
+         * SeriesFound
+         * @description One series of the catalogue.
+         */
+        SeriesFound: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Provider */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            adjustment: components["schemas"]["Adjustment"];
+            /**
+             * Is Own
+             * @description Imported by the caller, who alone sees it; else it is everybody's.
+             */
+            is_own: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** @description Null when nothing is stored yet. */
+            stored: components["schemas"]["Stored"] | null;
         };
         /**
          * Session
@@ -736,6 +1177,56 @@ export interface components {
             memory_bytes: number;
         };
         /**
+         * Started
+         * @description The task that works on it.
+         */
+        Started: {
+            /**
+             * Task Id
+             * Format: uuid
+             */
+            task_id: string;
+            /**
+             * Series Id
+             * Format: uuid
+             */
+            series_id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+        };
+        /**
+         * Stored
+         * @description What is on the disk of a series.
+         */
+        Stored: {
+            /** Rows */
+            rows: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** First */
+            first: string | null;
+            /**
+             * Last
+             * @description The start of the last bar.
+             */
+            last: string | null;
+            /**
+             * Covered
+             * @description The time that was asked for and answered, with or without bars in it.
+             */
+            covered: components["schemas"]["Range"][];
+            /** Content Hash */
+            content_hash: string;
+            /** Source */
+            source: string;
+            /**
+             * Fetched At
+             * Format: date-time
+             */
+            fetched_at: string;
+            instrument: components["schemas"]["InstrumentFound"];
+        };
+        /**
          * StreamTicket
          * @description Opens one stream, once.
          */
@@ -748,6 +1239,21 @@ export interface components {
              * @description At most a minute from now.
              */
             good_until: string;
+        };
+        /**
+         * SuspectFound
+         * @description A bar that deserves a second look.
+         */
+        SuspectFound: {
+            /**
+             * Ts
+             * Format: date-time
+             */
+            ts: string;
+            /** Kind */
+            kind: string;
+            /** Detail */
+            detail: string;
         };
         /**
          * Task
@@ -904,6 +1410,12 @@ export interface components {
          */
         Theme: "system" | "light" | "dark";
         /**
+         * Timeframe
+         * @description How long one bar lasts.
+         * @enum {string}
+         */
+        Timeframe: "1m" | "3m" | "5m" | "15m" | "30m" | "1h" | "2h" | "4h" | "6h" | "8h" | "12h" | "1d" | "1w";
+        /**
          * Use
          * @description How many of one's own tasks there are, and how many there may be.
          */
@@ -926,6 +1438,36 @@ export interface components {
              * Format: date-time
              */
             oldest_queued_at: string;
+        };
+        /**
+         * Wanted
+         * @description Which bars to fetch.
+         * @example {
+         *       "end": "2026-01-01T00:00:00Z",
+         *       "provider": "demo",
+         *       "start": "2025-01-01T00:00:00Z",
+         *       "symbol": "BTC/USDT",
+         *       "timeframe": "1h"
+         *     }
+         */
+        Wanted: {
+            /** Provider */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            /** @default raw */
+            adjustment: components["schemas"]["Adjustment"];
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * @description Now, when left out.
+             */
+            end?: string | null;
         };
     };
     responses: never;
@@ -2556,6 +3098,1330 @@ export interface operations {
                 };
             };
             /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_providers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of this installation. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "demo",
+                     *           "title": "Simulated market",
+                     *           "about": "Computed bars that are the same on every machine.",
+                     *           "timeframes": [
+                     *             "1m",
+                     *             "1h",
+                     *             "1d"
+                     *           ],
+                     *           "adjustments": [
+                     *             "raw"
+                     *           ],
+                     *           "is_simulated": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Providers"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search_instruments: {
+        parameters: {
+            query: {
+                /** @description As /api/providers names it. */
+                provider: string;
+                /** @description A part of a symbol or name. */
+                search?: string;
+                /** @description How many items at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Best matches first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "provider": "demo",
+                     *           "symbol": "BTC/USDT",
+                     *           "name": "Bitcoin, simulated",
+                     *           "calendar": "24/7",
+                     *           "currency": "USDT",
+                     *           "tick": 0.01,
+                     *           "lot": 0.00001,
+                     *           "first_bar": "2015-01-01T00:00:00Z",
+                     *           "is_simulated": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Instruments"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not serve this */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The data provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_series: {
+        parameters: {
+            query?: {
+                /** @description Only symbols that have this in them. */
+                search?: string;
+                /** @description Only of this provider. */
+                provider?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *           "provider": "demo",
+                     *           "symbol": "BTC/USDT",
+                     *           "timeframe": "1h",
+                     *           "adjustment": "raw",
+                     *           "is_own": false,
+                     *           "created_at": "2026-01-01T00:00:00Z",
+                     *           "stored": {
+                     *             "rows": 8760,
+                     *             "size_bytes": 105120,
+                     *             "first": "2025-01-01T00:00:00Z",
+                     *             "last": "2026-01-01T00:00:00Z",
+                     *             "covered": [
+                     *               {
+                     *                 "start": "2025-01-01T00:00:00Z",
+                     *                 "end": "2026-01-01T00:00:00Z"
+                     *               }
+                     *             ],
+                     *             "content_hash": "9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e",
+                     *             "source": "demo",
+                     *             "fetched_at": "2026-01-01T00:00:00Z",
+                     *             "instrument": {
+                     *               "provider": "demo",
+                     *               "symbol": "BTC/USDT",
+                     *               "name": "Bitcoin, simulated",
+                     *               "calendar": "24/7",
+                     *               "currency": "USDT",
+                     *               "tick": 0.01,
+                     *               "lot": 0.00001,
+                     *               "first_bar": "2015-01-01T00:00:00Z",
+                     *               "is_simulated": true
+                     *             }
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_SeriesFound_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_series: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The series' id. */
+                series_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The series. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "provider": "demo",
+                     *       "symbol": "BTC/USDT",
+                     *       "timeframe": "1h",
+                     *       "adjustment": "raw",
+                     *       "is_own": false,
+                     *       "created_at": "2026-01-01T00:00:00Z",
+                     *       "stored": {
+                     *         "rows": 8760,
+                     *         "size_bytes": 105120,
+                     *         "first": "2025-01-01T00:00:00Z",
+                     *         "last": "2026-01-01T00:00:00Z",
+                     *         "covered": [
+                     *           {
+                     *             "start": "2025-01-01T00:00:00Z",
+                     *             "end": "2026-01-01T00:00:00Z"
+                     *           }
+                     *         ],
+                     *         "content_hash": "9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e",
+                     *         "source": "demo",
+                     *         "fetched_at": "2026-01-01T00:00:00Z",
+                     *         "instrument": {
+                     *           "provider": "demo",
+                     *           "symbol": "BTC/USDT",
+                     *           "name": "Bitcoin, simulated",
+                     *           "calendar": "24/7",
+                     *           "currency": "USDT",
+                     *           "tick": 0.01,
+                     *           "lot": 0.00001,
+                     *           "first_bar": "2015-01-01T00:00:00Z",
+                     *           "is_simulated": true
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SeriesFound"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_series: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The series' id. */
+                series_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone, with its bars. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_bars: {
+        parameters: {
+            query: {
+                /** @description The series' id. */
+                series_id: string;
+                /** @description From this moment; the first bar, when left out. */
+                start?: string | null;
+                /** @description Up to, not including, this moment. */
+                end?: string | null;
+                /** @description How many bars at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of time, at most `limit` of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ts": [
+                     *         1735689600000
+                     *       ],
+                     *       "open": [
+                     *         93500
+                     *       ],
+                     *       "high": [
+                     *         93710.5
+                     *       ],
+                     *       "low": [
+                     *         93420
+                     *       ],
+                     *       "close": [
+                     *         93650.25
+                     *       ],
+                     *       "volume": [
+                     *         12.5
+                     *       ],
+                     *       "content_hash": "9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Bars"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The series is being written */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_coverage: {
+        parameters: {
+            query: {
+                /** @description The series' id. */
+                series_id: string;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its heat map, gaps and odd bars. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cell_length": "month",
+                     *       "cells": [
+                     *         {
+                     *           "start": "2025-01-01T00:00:00Z",
+                     *           "expected": 744,
+                     *           "present": 740
+                     *         }
+                     *       ],
+                     *       "rows": 8756,
+                     *       "expected": 8760,
+                     *       "missing": 4,
+                     *       "gaps": [
+                     *         {
+                     *           "start": "2025-01-01T00:00:00Z",
+                     *           "end": "2026-01-01T00:00:00Z",
+                     *           "bars": 4
+                     *         }
+                     *       ],
+                     *       "gap_count": 1,
+                     *       "suspects": [
+                     *         {
+                     *           "ts": "2025-01-01T00:00:00Z",
+                     *           "kind": "zero_volume",
+                     *           "detail": "40 bars in a row have no volume."
+                     *         }
+                     *       ],
+                     *       "suspect_count": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The series is being written */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    estimate_fetch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Wanted"];
+            };
+        };
+        responses: {
+            /** @description What is missing, and what it takes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "missing": [
+                     *         {
+                     *           "start": "2025-01-01T00:00:00Z",
+                     *           "end": "2026-01-01T00:00:00Z"
+                     *         }
+                     *       ],
+                     *       "bars": 8760,
+                     *       "size_bytes": 105120,
+                     *       "seconds": 0.2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EstimateMade"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not serve this */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The data provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetch_bars: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Wanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "task_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "fetch",
+                     *       "state": "queued"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The data provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    repair_series: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepairWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "task_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "fetch",
+                     *       "state": "queued"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
             429: {
                 headers: {
                     [name: string]: unknown;
