@@ -1,6 +1,8 @@
 """The demo provider: what it offers, and how it is asked without a server."""
 
 import asyncio
+import importlib
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -118,17 +120,33 @@ def test_what_was_future_comes_as_it_would_have_come() -> None:
         assert len(known) == 144 + (now == NOW + timedelta(minutes=5))
 
 
+ASKED = [("XRP/USDT", "15m"), ("SPY", "1d"), ("XRP/USDT", "1w"), ("BTC/USDT", "15m")]
+
+
 def test_the_order_of_questions_changes_no_answer() -> None:
-    asked = [("XRP/USDT", "15m"), ("SPY", "1d"), ("XRP/USDT", "1w"), ("BTC/USDT", "15m")]
-    forwards = [content_hash(bars(symbol, timeframe, "2023-02-01", "2023-04-01")) for symbol, timeframe in asked]
+    assert told_by_another_process(ASKED[::-1]) == hashes(ASKED)[::-1]
+
+
+def test_a_machine_without_vector_instructions_makes_the_same_bars() -> None:
+    numpy = importlib.import_module("numpy._core._multiarray_umath")
+    fast = [name for name in numpy.__cpu_dispatch__ if numpy.__cpu_features__.get(name)]
+    assert told_by_another_process(ASKED, NPY_DISABLE_CPU_FEATURES=" ".join(fast)) == hashes(ASKED)
+
+
+def hashes(asked: list[tuple[str, str]]) -> list[str]:
+    return [content_hash(bars(symbol, timeframe, "2023-02-01", "2023-04-01")) for symbol, timeframe in asked]
+
+
+def told_by_another_process(asked: list[tuple[str, str]], **environment: str) -> list[str]:
     ask = (
         "import sys; from backend.data.fetchers.demo import *; from backend.domain.bars import content_hash;"
         "print(*[content_hash(simulated_bars(*one.split(), '2023-02-01', '2023-04-01')) for one in sys.argv[1:]])"
     )
-    others = subprocess.run(
-        [sys.executable, "-c", ask, *[" ".join(one) for one in asked[::-1]]], capture_output=True, text=True, check=True
+    command = [sys.executable, "-c", ask, *[" ".join(one) for one in asked]]
+    told = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **environment}, timeout=100
     )
-    assert others.stdout.split() == forwards[::-1]
+    return told.stdout.split()
 
 
 async def test_making_bars_leaves_the_event_loop_free() -> None:

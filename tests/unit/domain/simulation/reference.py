@@ -1,5 +1,6 @@
-"""The simulation again, one bar at a time, in Python's own integers and floats: slow, plain, and from the decision
-record rather than from the code. It makes crypto markets, which have no nights.
+"""The simulation again, one bar at a time, in Python's own integers and floats: slow and plain, without an array.
+
+It makes crypto markets, which have no nights.
 """
 
 import hashlib
