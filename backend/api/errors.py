@@ -44,6 +44,7 @@ STATUS: Mapping[type[TidemarkError], int] = {
     market.SeriesDamaged: 409,
     market.SeriesBusy: 409,
     market.StorageFull: 507,
+    market.StorageFailed: 503,
     market.VendorBusy: 503,
     market.VendorError: 502,
     TidemarkError: 500,

@@ -8,6 +8,7 @@ MarketDataError
 ├── SeriesDamaged
 ├── SeriesBusy
 ├── StorageFull
+├── StorageFailed
 └── VendorError               VendorUnavailable  VendorBusy  VendorRefused
 """
 
@@ -157,6 +158,13 @@ class StorageFull(MarketDataError):
 
     code = "storage_full"
     title = "The disk is full"
+
+
+class StorageFailed(MarketDataError):
+    """The disk refuses, for another reason than that it is full."""
+
+    code = "storage_failed"
+    title = "Stored market data cannot be used"
 
 
 class VendorError(MarketDataError):

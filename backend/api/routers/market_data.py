@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel
 from starlette.responses import Response
 
 from backend.api.dependencies import Caller, TheHouse
-from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows
+from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
 from backend.api.routers.market_shapes import (
@@ -22,8 +22,10 @@ from backend.api.routers.market_shapes import (
     FOUND,
     INSTRUMENT,
     PROVIDER,
+    REPAIR,
     SERIES_ID,
     STARTED,
+    WANTED,
     Bars,
     Cell,
     Coverage,
@@ -298,6 +300,7 @@ async def read_coverage(
 
 @router.post(
     "/data/fetch/estimate",
+    openapi_extra=takes(WANTED),
     operation_id="estimate_fetch",
     summary="Estimate a download before it starts",
     responses={
@@ -319,6 +322,7 @@ async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: Caller) -> Re
 
 @router.post(
     "/data/fetch",
+    openapi_extra=takes(WANTED),
     operation_id="fetch_bars",
     summary="Download bars",
     status_code=202,
@@ -347,6 +351,7 @@ async def fetch_bars(
 
 @router.post(
     "/data/repair",
+    openapi_extra=takes(REPAIR),
     operation_id="repair_series",
     summary="Fetch the gaps of a series again",
     status_code=202,

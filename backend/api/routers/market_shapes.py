@@ -142,18 +142,6 @@ class Wanted(BaseModel):
     start: AwareDatetime
     end: AwareDatetime | None = Field(default=None, description="Now, when left out.")
 
-    model_config = {
-        "json_schema_extra": {
-            "example": {
-                "provider": "demo",
-                "symbol": "BTC/USDT",
-                "timeframe": "1h",
-                "start": "2025-01-01T00:00:00Z",
-                "end": "2026-01-01T00:00:00Z",
-            }
-        }
-    }
-
 
 class EstimateMade(BaseModel):
     """What a fetch would bring."""
@@ -169,8 +157,6 @@ class RepairWanted(BaseModel):
 
     series_id: UUID
     gaps: list[Range] = Field(default_factory=list, max_length=1000, description="All, when left out.")
-
-    model_config = {"json_schema_extra": {"example": {"series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a"}}}
 
 
 class Started(BaseModel):
@@ -247,3 +233,11 @@ COVERAGE = Coverage(
 )
 ESTIMATE = EstimateMade(missing=[Range(start=_THEN, end=_NOW)], bars=8760, size_bytes=105_120, seconds=0.2)
 STARTED = Started(task_id=SERIES_ID, series_id=SERIES_ID, kind=JobKind.FETCH, state=JobState.QUEUED)
+WANTED = {
+    "provider": "demo",
+    "symbol": "BTC/USDT",
+    "timeframe": "1h",
+    "start": "2025-01-01T00:00:00Z",
+    "end": "2026-01-01T00:00:00Z",
+}
+REPAIR = {"series_id": str(SERIES_ID)}

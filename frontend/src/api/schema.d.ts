@@ -1056,9 +1056,6 @@ export interface components {
         /**
          * RepairWanted
          * @description Which gaps to fetch again.
-         * @example {
-         *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a"
-         *     }
          */
         RepairWanted: {
             /**
@@ -1442,13 +1439,6 @@ export interface components {
         /**
          * Wanted
          * @description Which bars to fetch.
-         * @example {
-         *       "end": "2026-01-01T00:00:00Z",
-         *       "provider": "demo",
-         *       "start": "2025-01-01T00:00:00Z",
-         *       "symbol": "BTC/USDT",
-         *       "timeframe": "1h"
-         *     }
          */
         Wanted: {
             /** Provider */
@@ -4038,6 +4028,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "provider": "demo",
+                 *       "symbol": "BTC/USDT",
+                 *       "timeframe": "1h",
+                 *       "start": "2025-01-01T00:00:00Z",
+                 *       "end": "2026-01-01T00:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Wanted"];
             };
         };
@@ -4177,6 +4176,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "provider": "demo",
+                 *       "symbol": "BTC/USDT",
+                 *       "timeframe": "1h",
+                 *       "start": "2025-01-01T00:00:00Z",
+                 *       "end": "2026-01-01T00:00:00Z"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Wanted"];
             };
         };
@@ -4324,6 +4332,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a"
+                 *     }
+                 */
                 "application/json": components["schemas"]["RepairWanted"];
             };
         };

@@ -3,7 +3,8 @@
 The starts are whole microseconds that lie in the room of floats; `starts_of` sees them as what they are.
 """
 
-from collections.abc import Sequence
+import contextlib
+import mmap
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ Starts = npt.NDArray[np.int64]
 
 ROWS = 1 + len(COLUMNS)
 BYTES_A_BAR = ROWS * 8
+_LARGE_PAGE_BYTES = 2 * 1024**2
+_LARGE_BYTES = _LARGE_PAGE_BYTES // 2
 
 
 def block_of(bars: pd.DataFrame) -> Block:
@@ -27,7 +30,14 @@ def block_of(bars: pd.DataFrame) -> Block:
 
 
 def empty_block(bars: int = 0) -> Block:
-    return np.empty((ROWS, bars))
+    """Room for so many bars. Linux gives large blocks in large pages: touching new memory costs as much as decoding."""
+    if bars * BYTES_A_BAR < _LARGE_BYTES or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.empty((ROWS, bars))
+    size = -(-bars * BYTES_A_BAR // _LARGE_PAGE_BYTES) * _LARGE_PAGE_BYTES
+    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a system may be built without them
+        room.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(room, np.float64, count=ROWS * bars).reshape(ROWS, bars)
 
 
 def starts_of(block: Block) -> Starts:
@@ -46,10 +56,9 @@ def hash_of(block: Block) -> str:
 
 def replaced(block: Block, first: int, end: int, bars: Block) -> Block:
     """The block with its bars that start from `first` up to `end` taken out, and these put in."""
-    starts = starts_of(block)
-    return np.concatenate(
-        (block[:, : np.searchsorted(starts, first)], bars, block[:, np.searchsorted(starts, end) :]), axis=1
-    )
+    low, high = np.searchsorted(starts_of(block), [first, end])
+    result = empty_block(int(low) + bars.shape[1] + block.shape[1] - int(high))
+    return np.concatenate((block[:, :low], bars, block[:, high:]), axis=1, out=result)
 
 
 def is_same(one: Block, other: Block) -> bool:
@@ -63,5 +72,5 @@ def between(block: Block, first: int, end: int) -> Block:
     return block[:, low:high]
 
 
-def strung(blocks: Sequence[Block]) -> Block:
-    return np.concatenate(blocks, axis=1) if blocks else empty_block()
+# pandas prepares itself when it makes its first frame: now, rather than within the first read.
+frame_over(empty_block())

@@ -93,13 +93,13 @@ class Folder:
     def move(self, name: str, to: Path) -> None:
         os.rename(name, to, src_dir_fd=self._descriptor)
 
-    def touch(self) -> None:
-        """Remember that the series was used: the time of its lock's last change says when."""
+    def touch(self, at: float) -> None:
+        """Remember that the series was used then, in seconds since 1970: as the time of its lock's last change."""
         with contextlib.suppress(OSError):
-            os.utime(LOCK, dir_fd=self._descriptor)
+            os.utime(LOCK, (at, at), dir_fd=self._descriptor)
 
     def touched(self) -> float:
-        """When it was used last, in seconds since 1970."""
+        """When it was used last."""
         try:
             return os.stat(LOCK, dir_fd=self._descriptor).st_mtime
         except FileNotFoundError:

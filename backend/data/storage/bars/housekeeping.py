@@ -72,5 +72,5 @@ class ParquetBarHousekeeping:
             if kept is None:
                 folder.remove(LOCK)
 
-        self._shelves.exclusively(series, work, patience_seconds=0)
+        self._shelves.look_exclusively(series, work, patience_seconds=0)
         return before - places.bytes_in(path)

@@ -5,15 +5,16 @@ It carries its own hash, so that a cut or an edit is seen. A file that it does n
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from backend.data.storage.bars.files import Damaged, Encoding
+from backend.data.storage.bars.files import Damaged
 from backend.domain.bars import joined_hash
 from backend.domain.grid import microseconds, moment, time_of
 from backend.domain.market import Instrument, Series, Span, joined, missing
+from backend.domain.market_errors import StorageFailed
 from backend.domain.market_ports import Manifest
 from backend.domain.periods import period_begin
 
@@ -24,20 +25,19 @@ _TAIL: Final = b"}\n"
 _BODY_AT: Final = len(_HEAD) + 64 + len(_MIDDLE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeptFile:
-    """One period's file, as it was when it was written."""
+class KeptFile(NamedTuple):
+    """One period's file, as it was when it was written. A series may have hundreds: tuples are made quickly."""
 
     name: str
     period: int
     rows: int
-    group_starts: tuple[int, ...]  # the first start in each group of rows
+    group_starts: Sequence[int]  # the first start in each group of rows
     last: int
     step: int | None  # from each start to the next, where it is always the same
     size_bytes: int
     crc32: int
     content_hash: str  # of the bars in it
-    encoding: Encoding
+    encoding: str  # for people: the file itself says it to programs
 
     @property
     def first(self) -> int:
@@ -46,14 +46,6 @@ class KeptFile:
     @property
     def regular(self) -> tuple[int, int] | None:
         return None if self.step is None else (self.first, self.step)
-
-    def facts(self) -> dict[str, Any]:
-        return {**vars(self), "encoding": self.encoding.facts()}
-
-    @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> "KeptFile":
-        known = {**facts, "group_starts": tuple(facts["group_starts"]), "encoding": Encoding.of(facts["encoding"])}
-        return cls(**known)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +105,8 @@ def to_bytes(kept: Kept) -> bytes:
         "series": _series_facts(kept.series),
         "instrument": _instrument_facts(kept.instrument),
         "known": [[microseconds(span.start), microseconds(span.end)] for span in kept.known],
-        "files": [file.facts() for file in kept.files],
+        "file_columns": KeptFile._fields,
+        "files": kept.files,
         "retired": list(kept.retired),
         "source": kept.source,
         "fetched_at": microseconds(kept.fetched_at),
@@ -123,20 +116,23 @@ def to_bytes(kept: Kept) -> bytes:
 
 
 def from_bytes(data: bytes, series: Series) -> Kept:
-    """Raises Damaged when it was cut, edited, or is another series'."""
+    """Raises Damaged when it was cut, edited, or is another series'; StorageFailed when we are too old to read it."""
     body = data[_BODY_AT : -len(_TAIL)]
     if data != _HEAD + hashlib.sha256(body).hexdigest().encode() + _MIDDLE + body + _TAIL:
         raise Damaged("the manifest is not what was written: its hash does not fit")
     facts = json.loads(body)
     if facts["format"] != _FORMAT:
-        raise Damaged(f"the manifest has format {facts['format']}, not {_FORMAT}")
+        raise StorageFailed(
+            f"{series} was written by another version of Tidemark (format {facts['format']}; this one reads {_FORMAT})."
+            " Start that version, or delete the series and download it again."
+        )
     if facts["series"] != _series_facts(series):
         raise Damaged(f"the manifest is that of another series: {facts['series']}")
     return Kept(
         series=series,
         instrument=_instrument_of(facts["instrument"]),
         known=tuple(Span(start=moment(start), end=moment(end)) for start, end in facts["known"]),
-        files=tuple(KeptFile.of(file) for file in facts["files"]),
+        files=tuple(map(KeptFile._make, facts["files"])),
         retired=tuple(facts["retired"]),
         source=facts["source"],
         fetched_at=moment(facts["fetched_at"]),

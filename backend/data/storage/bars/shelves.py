@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
@@ -36,6 +37,7 @@ class Shelves:
         self._durable = durable
         self._patience_seconds = patience_seconds
         self._parsed: LRUCache[str, tuple[bytes, Kept]] = LRUCache(_PARSED_MANIFESTS)
+        self._parsing = threading.Lock()
 
     def path(self, series: Series) -> Path:
         return self.root / places.series_path(series)
@@ -55,24 +57,36 @@ class Shelves:
             except Gone:
                 raise FileNotFoundError(folder.path) from None
 
-    def exclusively(
-        self, series: Series, work: Callable[[Folder], T], *, make: bool = False, patience_seconds: float | None = None
+    def exclusively(self, series: Series, work: Callable[[Folder], T]) -> T:
+        """To write; begins again when somebody removes the folder meanwhile."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(Gone, FileNotFoundError):
+                return self._locked(series, work, make=True)
+        raise SeriesDamaged(f"The folder of {series} is removed again and again while it is in use.")
+
+    def look_exclusively(
+        self, series: Series, work: Callable[[Folder], T], *, patience_seconds: float | None = None
     ) -> T | None:
-        """To write. Begins again when somebody removes the folder meanwhile; None where there is none to be made."""
-        patience = self._patience_seconds if patience_seconds is None else patience_seconds
+        """To mend or remove what there is; None where there is nothing, or nothing any more."""
         for _ in range(_TRIES):
             try:
-                with (
-                    Folder.opened(self.path(series), durable=self._durable, make=make) as folder,
-                    folder.locked(patience_seconds=patience),
-                ):
+                return self._locked(series, work, patience_seconds=patience_seconds)
+            except FileNotFoundError:
+                return None
+            except Gone:
+                continue
+        return None
+
+    def _locked(
+        self, series: Series, work: Callable[[Folder], T], *, make: bool = False, patience_seconds: float | None = None
+    ) -> T:
+        patience = self._patience_seconds if patience_seconds is None else patience_seconds
+        with Folder.opened(self.path(series), durable=self._durable, make=make) as folder:
+            try:
+                with folder.locked(patience_seconds=patience):
                     return work(folder)
             except Busy:
                 raise SeriesBusy(series, patience) from None
-            except (Gone, FileNotFoundError):
-                if not make and not self.path(series).is_dir():
-                    return None
-        raise SeriesDamaged(f"The folder of {series} is removed again and again while it is in use.")
 
     def kept(self, folder: Folder, series: Series) -> Kept | None:
         """What the manifest says; None without one. Raises Damaged."""
@@ -80,10 +94,11 @@ class Shelves:
             data = folder.read(MANIFEST)
         except FileNotFoundError:
             return None
-        known = self._parsed.get(str(folder.path))
-        if known is None or known[0] != data:
-            known = self._parsed[str(folder.path)] = data, manifests.from_bytes(data, series)
-        return known[1]
+        with self._parsing:
+            known = self._parsed.get(str(folder.path))
+            if known is None or known[0] != data:
+                known = self._parsed[str(folder.path)] = data, manifests.from_bytes(data, series)
+            return known[1]
 
     def mended(self, folder: Folder, series: Series) -> Kept | None:
         """The same for whoever holds the lock: without a manifest that can be believed, all files are set aside."""
@@ -108,7 +123,7 @@ class Shelves:
                 self.set_aside(folder, series, found)
             return found
 
-        return self.exclusively(series, work) or {}
+        return self.look_exclusively(series, work) or {}
 
     def set_aside(self, folder: Folder, series: Series, damage: Mapping[str, str]) -> None:
         set_aside(folder, damage, self.quarantine / places.series_path(series), self.clock.now())
@@ -132,7 +147,7 @@ class Shelves:
             folder.remove(LOCK)
             return was_there
 
-        was_there = self.exclusively(series, work, patience_seconds=patience_seconds)
+        was_there = self.look_exclusively(series, work, patience_seconds=patience_seconds)
         set_aside = self.quarantine / places.series_path(series)
         shutil.rmtree(set_aside, ignore_errors=True)
         _prune(self.path(series), self.root)

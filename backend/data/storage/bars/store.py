@@ -4,12 +4,14 @@ Files never change. A write adds new ones and then switches the manifest, in one
 before or after. What it replaced stays for one write more, and who still comes too late reads the manifest again.
 """
 
+import contextlib
 import errno
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
+
+from loguru import logger
 
 from backend.data.storage.bars import drafts, places
 from backend.data.storage.bars.blocks import between, frame_over
@@ -24,7 +26,7 @@ from backend.data.storage.bars.writing import Write
 from backend.domain.format import bytes_
 from backend.domain.grid import microseconds, moment, starts_within, time_of
 from backend.domain.market import Instrument, Series, Span, joined, missing
-from backend.domain.market_errors import NoBars, SeriesDamaged, StorageFull
+from backend.domain.market_errors import NoBars, SeriesDamaged, StorageFailed, StorageFull
 from backend.domain.market_ports import FetchedPage, Loaded, Manifest
 from backend.domain.ports import Clock
 
@@ -62,24 +64,17 @@ class ParquetBarStore:
         return self._look(series, lambda folder, kept: kept.public(_used_at(folder)))
 
     def manifests(self) -> Sequence[Manifest]:
-        found = (self.manifest(series) for series in places.all_series(self.shelves.root))
+        found = []
+        for series in places.all_series(self.shelves.root):
+            try:
+                found.append(self.manifest(series))
+            except StorageFailed as problem:
+                logger.warning("{} is left out: {}", series, problem)
         return [manifest for manifest in found if manifest is not None]
 
     def read(self, series: Series, span: Span | None = None) -> Loaded:
-        problem: DamagedFile | None = None
-        for attempt in range(_TRIES):
-            try:
-                return self._read(series, span, steady=attempt == _TRIES - 1)
-            except FileNotFoundError:
-                raise _nothing(series) from None
-            except Damaged as damage:
-                self._look(series, lambda _, kept: kept)  # sets all aside
-                raise _damaged(series, {MANIFEST: str(damage)}) from damage
-            except DamagedFile as damage:
-                problem = damage
-                if found := self._still_damaged(series, damage):
-                    raise _damaged(series, found) from damage
-        raise SeriesDamaged(f"{series} cannot be read: {problem}.")
+        with self._saying_what_the_disk_refused(series):
+            return self._read(series, span)
 
     def missing(self, series: Series, wanted: Span) -> tuple[Span, ...]:
         def gaps(_: Folder, kept: Kept) -> tuple[Span, ...]:
@@ -101,33 +96,44 @@ class ParquetBarStore:
         def work(folder: Folder) -> Manifest:
             return write.into(folder, self.shelves, self._decoder).public(_used_at(folder))
 
-        try:
-            done = self.shelves.exclusively(series, work, make=True)
-        except OSError as problem:
-            if problem.errno not in _NO_ROOM:
-                raise
-            raise self._full(series) from problem
-        if done is None:
-            raise SeriesDamaged(f"The folder of {series} cannot be made.")
-        return done
+        with self._saying_what_the_disk_refused(series):
+            return self.shelves.exclusively(series, work)
 
     def verify(self, series: Series, progress: Callable[[int, int], None] | None = None) -> Mapping[str, str]:
-        try:
-            with self.shelves.opened(series) as folder:
-                kept = self.shelves.kept(folder, series)
-                suspects = _inspected(folder, kept, progress or _nobody) if kept else {}
-        except FileNotFoundError:
-            return {}
-        except Damaged as damage:
-            self._look(series, lambda _, kept: kept)
-            return {MANIFEST: str(damage)}
-        return self.shelves.without_damage(series, suspects) if suspects else {}
+        with self._saying_what_the_disk_refused(series):
+            try:
+                with self.shelves.opened(series) as folder:
+                    kept = self.shelves.kept(folder, series)
+                    suspects = _inspected(folder, kept, progress or _nobody) if kept else {}
+            except FileNotFoundError:
+                return {}
+            except Damaged as damage:
+                self._set_all_aside(series)
+                return {MANIFEST: str(damage)}
+            return self.shelves.without_damage(series, suspects) if suspects else {}
 
     def delete(self, series: Series) -> bool:
         self._touched.pop(series, None)
-        return self.shelves.remove(series)
+        with self._saying_what_the_disk_refused(series):
+            return self.shelves.remove(series)
 
-    def _read(self, series: Series, span: Span | None, *, steady: bool) -> Loaded:
+    def _read(self, series: Series, span: Span | None) -> Loaded:
+        problem: DamagedFile | None = None
+        for attempt in range(_TRIES):
+            try:
+                return self._read_once(series, span, steady=attempt == _TRIES - 1)
+            except FileNotFoundError:
+                raise _nothing(series) from None
+            except Damaged as damage:
+                self._set_all_aside(series)
+                raise _damaged(series, {MANIFEST: str(damage)}) from damage
+            except DamagedFile as damage:
+                problem = damage
+                if found := self._still_damaged(series, damage):
+                    raise _damaged(series, found) from damage
+        raise SeriesDamaged(f"{series} cannot be read: {problem}.")
+
+    def _read_once(self, series: Series, span: Span | None, *, steady: bool) -> Loaded:
         with self.shelves.opened(series, steady=steady) as folder:
             kept = self.shelves.kept(folder, series)
             if kept is None:
@@ -152,28 +158,42 @@ class ParquetBarStore:
 
     def _look(self, series: Series, what: Callable[[Folder, Kept], T]) -> T | None:
         """What one finds in a series; None where nothing is stored, or nothing that can be believed."""
-        try:
-            with self.shelves.opened(series) as folder:
-                kept = self.shelves.kept(folder, series)
-                return None if kept is None else what(folder, kept)
-        except FileNotFoundError:
-            return None
-        except Damaged:
-            self.shelves.exclusively(series, lambda folder: self.shelves.mended(folder, series))
-            return None
+        with self._saying_what_the_disk_refused(series):
+            try:
+                with self.shelves.opened(series) as folder:
+                    kept = self.shelves.kept(folder, series)
+                    return None if kept is None else what(folder, kept)
+            except FileNotFoundError:
+                return None
+            except Damaged:
+                self._set_all_aside(series)
+                return None
+
+    def _set_all_aside(self, series: Series) -> None:
+        """Of a series whose manifest is damaged, unless somebody else has done it."""
+        self.shelves.look_exclusively(series, lambda folder: self.shelves.mended(folder, series))
 
     def _touch(self, folder: Folder, series: Series) -> None:
-        now = time.monotonic()
-        if now - self._touched.get(series, -_USED_AGAIN_SECONDS) >= _USED_AGAIN_SECONDS:
+        now = self.shelves.clock.now().timestamp()
+        if now - self._touched.get(series, 0.0) >= _USED_AGAIN_SECONDS:
             self._touched[series] = now
-            folder.touch()
+            folder.touch(now)
 
-    def _full(self, series: Series) -> StorageFull:
-        free = disk_room(self.shelves.root).free_bytes
-        return StorageFull(
-            f"The disk took no more of {series}; {bytes_(free)} are free. What was stored before is untouched."
-            " Make room on the disk, or delete series that nobody needs."
-        )
+    @contextlib.contextmanager
+    def _saying_what_the_disk_refused(self, series: Series) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            if problem.errno not in _NO_ROOM:
+                raise StorageFailed(
+                    f"The disk refused to let us use {series}: {problem.strerror}. An operator has to look at"
+                    " the folder of market data."
+                ) from problem
+            free = disk_room(self.shelves.root).free_bytes
+            raise StorageFull(
+                f"The disk took no more of {series}; {bytes_(free)} are free. What was stored before is untouched."
+                " Make room on the disk, or delete series that nobody needs."
+            ) from problem
 
 
 def _starts_of(span: Span | None, series: Series) -> tuple[int, int]:

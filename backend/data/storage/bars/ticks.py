@@ -24,6 +24,9 @@ class Decimals:
     all: int
     most: int
 
+    def __str__(self) -> str:
+        return f"in 1e{-self.all}" + (f", most in 1e{-self.most}" if self.most != self.all else "")
+
     @property
     def ticks_a_step(self) -> float:
         return 10.0 ** (self.all - self.most)
@@ -58,20 +61,23 @@ class Ticks:
         return cls(decimals=decimals, steps=steps, rests=rests if rests.any() else None, ulps=ulps)
 
 
-def scale(
-    rows: Floats,
+def from_steps(
+    into: Floats,
+    steps: Sequence[npt.NDArray[Any]],
     decimals: Decimals,
+    *,
     rests: Sequence[npt.NDArray[Any] | None],
     ulps: Sequence[npt.NDArray[Any] | None],
 ) -> None:
-    """The way back, in place: from steps to the numbers themselves."""
-    if decimals.most != decimals.all:
-        rows *= decimals.ticks_a_step
-    for row, rest in zip(rows, rests, strict=True):
-        if rest is not None:
-            np.add(row, rest, out=row)
-    rows /= 10.0**decimals.all
-    for row, off in zip(rows, ulps, strict=True):
+    """The way back: the numbers themselves, a row for each kind."""
+    for row, step, rest, off in zip(into, steps, rests, ulps, strict=True):
+        if decimals.most == decimals.all:
+            np.divide(step, 10.0**decimals.all, out=row)
+        else:
+            np.multiply(step, decimals.ticks_a_step, out=row)
+            if rest is not None:
+                np.add(row, rest, out=row)
+            np.divide(row, 10.0**decimals.all, out=row)
         if off is not None:
             last_places = row.view(np.int64)
             np.add(last_places, off, out=last_places)
@@ -82,7 +88,7 @@ def _in_ticks(values: Floats, decimals: int) -> tuple[Floats, Integers | None] |
     scale = 10.0**decimals
     if max(float(values.max(initial=0)), -float(values.min(initial=0))) * scale >= _MOST_TICKS:
         return None
-    ticks = np.rint(values * scale)
+    ticks = np.rint(values * scale) + 0.0  # no integer is -0.0
     ulps = values.view(np.int64) - (ticks / scale).view(np.int64)
     if not ulps.any():
         return ticks, None

@@ -53,7 +53,8 @@ class Write:
 
         files = {file.period: file for file in before.files}
         changed = changed_periods(self.pages, files, load, self.series.timeframe)
-        shelves.set_aside(folder, self.series, damage)
+        if damage:
+            shelves.set_aside(folder, self.series, damage)
         encoded = self._encoded(changed, decoder)
         after = self._after(before, before.without(set(damage)), changed, encoded, shelves)
         _put(folder, before, after, encoded)
@@ -73,13 +74,18 @@ class Write:
         )
 
     def _encoded(self, changed: Mapping[int, Block], decoder: Decoder) -> Sequence[Encoded]:
-        """The new files, side by side; of a single one its hash is made meanwhile."""
+        """The new files, side by side; of a single large one its hash is made meanwhile."""
         work = [(period, block) for period, block in changed.items() if block.size]
-        timeframe = self.series.timeframe
-        if len(work) == 1:
-            period, block = work[0]
-            return [_encoded(period, timeframe, block, decoder.pool.submit(hash_of, block).result)]
-        return list(decoder.pool.map(lambda one: _encoded(one[0], timeframe, one[1], lambda: hash_of(one[1])), work))
+        timeframe, pool = self.series.timeframe, decoder.pool
+
+        def alone(one: tuple[int, Block]) -> Encoded:
+            return _encoded(*one, timeframe, lambda: hash_of(one[1]))
+
+        if len(work) > 1:
+            return list(pool.map(alone, work))
+        if work and work[0][1].shape[1] > GROUP_ROWS:
+            return [_encoded(*work[0], timeframe, pool.submit(hash_of, work[0][1]).result)]
+        return [alone(one) for one in work]
 
     def _after(
         self, before: Kept, sound: Kept, changed: Mapping[int, Block], encoded: Sequence[Encoded], shelves: Shelves
@@ -112,10 +118,10 @@ def _put(folder: Folder, before: Kept, after: Kept, encoded: Sequence[Encoded]) 
     folder.settle()
     for name in set(before.retired) - after.file_names():
         folder.remove(name)
-    folder.touch()
+    folder.touch(after.fetched_at.timestamp())
 
 
-def _encoded(period: int, timeframe: Timeframe, block: Block, content_hash: Callable[[], str]) -> Encoded:
+def _encoded(period: int, block: Block, timeframe: Timeframe, content_hash: Callable[[], str]) -> Encoded:
     data, encoding = _lossless(block)
     starts, crc32, known_hash = starts_of(block), zlib.crc32(data), content_hash()
     file = KeptFile(
@@ -128,7 +134,7 @@ def _encoded(period: int, timeframe: Timeframe, block: Block, content_hash: Call
         size_bytes=data.size,
         crc32=crc32,
         content_hash=known_hash,
-        encoding=encoding,
+        encoding=str(encoding),
     )
     return Encoded(file=file, data=data, block=block)
 
