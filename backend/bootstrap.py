@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
     from backend.infrastructure.supabase.hosted import Check
     from backend.infrastructure.supabase.signing_keys import SigningKeys
+    from backend.services.adoption import Adoption
     from backend.services.market_data import MarketData
 
 __all__ = [
@@ -119,6 +120,7 @@ class House:
     runner_id: str
     resources: ResourceMonitor
     market: "Market"
+    adoption: "Adoption"
     housekeeping: Housekeeping
     election: Election
     account_watch: AccountWatch
@@ -187,11 +189,13 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.data.storage.housekeeping import HousekeepingTables
     from backend.data.storage.job_queue import JobQueueTable
     from backend.data.storage.job_records import JobRecordTable
+    from backend.data.storage.series import SharedSeries
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.rate_limits import MemoryRateLimiter
     from backend.infrastructure.resource_manager import ResourceManager
     from backend.infrastructure.supabase.tokens import JwtVerifier
+    from backend.services.adoption import Adoption
 
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
@@ -223,6 +227,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
             resources=resources,
             market=market,
+            adoption=Adoption(market.store, SharedSeries(worker_database)),
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),
             account_watch=AccountStates(worker_database),

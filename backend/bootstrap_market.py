@@ -15,7 +15,7 @@ from backend.domain.errors import InvalidSetting
 from backend.settings import Settings
 
 if TYPE_CHECKING:
-    from backend.domain.market_ports import BarFetcher, BarHousekeeping, BarStore, TradingCalendar, Uploads
+    from backend.domain.market_ports import BarFetcher, BarFiles, BarHousekeeping, BarStore, TradingCalendar, Uploads
     from backend.domain.ports import Clock
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets, ProviderFacts
@@ -37,11 +37,13 @@ class Market:
     housekeeping: "BarHousekeeping"
     library: "BarLibrary"
     uploads: "Uploads"
+    files: "BarFiles"
 
 
 @asynccontextmanager
 async def open_market(settings: Settings, clock: "Clock | None" = None) -> AsyncIterator[Market]:
     """The market data of this installation; its sessions with providers are closed at the end."""
+    from backend.data.bar_files import TableFiles
     from backend.data.calendars import TradingCalendars
     from backend.data.storage.bars import ParquetBarHousekeeping, ParquetBarStore
     from backend.data.storage.uploads import StagedUploads
@@ -63,6 +65,7 @@ async def open_market(settings: Settings, clock: "Clock | None" = None) -> Async
             housekeeping=ParquetBarHousekeeping(store),
             library=BarLibrary(store, calendar, clock),
             uploads=StagedUploads(cache_dir, clock),
+            files=TableFiles(cache_dir),
         )
     finally:
         await markets.close()

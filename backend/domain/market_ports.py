@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from pathlib import Path
+from typing import IO, Protocol
 from uuid import UUID
 
 import pandas as pd
@@ -192,6 +193,16 @@ class SeriesRepository(Protocol):
         """Take one's own series out of the catalogue; False when there is none of that id, or it is shared."""
 
 
+class SharedCatalogue(Protocol):
+    """The catalogue as the service sees it."""
+
+    async def adopt(self, found: Sequence[Series]) -> int:
+        """Add the shared ones among them that are not there yet; how many that were."""
+
+
+LARGEST_UPLOAD_BYTES = 256 * 1024**2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Upload:
     """A file that somebody brought, until it is imported or its day is over."""
@@ -232,3 +243,18 @@ class Uploads(Protocol):
 
     def forget_old(self) -> int:
         """Remove those whose day is over; how many that were."""
+
+
+class BarFiles(Protocol):
+    """Files of bars as people have them. Raises BadFile and DataTooLarge. Synchronous."""
+
+    def first_rows(self, path: Path, rows: int) -> BarTable: ...
+
+    def tables(self, path: Path) -> Iterator[BarTable]:
+        """The whole file, part by part."""
+
+    def write(self, bars: pd.DataFrame, path: Path, kind: str) -> None:
+        """As "csv" or "parquet"; read again, they are the same to the last bit."""
+
+    def open_written(self, bars: pd.DataFrame, kind: str) -> IO[bytes]:
+        """The same, as an open file that is gone when it is closed."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -54,13 +55,13 @@ class Child:
         log.on_growth = self._log_grew
 
     @classmethod
-    async def start(cls, cpus: Sequence[int] = ()) -> "Child":
+    async def start(cls, cpus: Sequence[int] = (), environment: Mapping[str, str] = MappingProxyType({})) -> "Child":
         """Start one on this thread, with whose end the kernel would end it, so it must be the main one."""
         ours, theirs = socket.socketpair()
         log_reads, log_writes = os.pipe()
         log_end = os.fdopen(log_reads, "rb", 0)
         try:
-            process = _launch(theirs.fileno(), log_writes)
+            process = _launch(theirs.fileno(), log_writes, environment)
         except BaseException:
             ours.close()
             log_end.close()
@@ -303,11 +304,11 @@ class RunningAssignment:
             self.ending_soon.cancel()
 
 
-def _launch(line: int, log: int) -> subprocess.Popen[bytes]:
+def _launch(line: int, log: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
         [sys.executable, "-P", "-m", "backend.worker.process", str(line), str(os.getpid())],
         pass_fds=(line,),
-        env=child_environment(),
+        env={**child_environment(), **environment},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,

@@ -103,7 +103,7 @@ class Running:
             try:
                 assignment = Assignment(
                     work=work,
-                    payload=job.payload,
+                    payload=_told_whose(job),
                     cores=job.demand.cores,
                     memory_bytes=job.demand.memory_bytes,
                     wall_limit_seconds=job.wall_limit_seconds,
@@ -166,6 +166,11 @@ class Running:
             self._child.kill(How.STOPPED)
         if self._handling is not None:
             self._handling.cancel()
+
+
+def _told_whose(job: Job) -> Mapping[str, object]:
+    """An import touches its user's files, so whose they are is told by the row of the job, never by its payload."""
+    return {**job.payload, "user_id": str(job.user_id)} if job.kind is JobKind.IMPORT else job.payload
 
 
 def log_failure(job: Job, verdict: Verdict) -> None:

@@ -21,6 +21,7 @@ from backend.data.storage.events import EventTable
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
+from backend.data.storage.series import SharedSeries
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
 from backend.infrastructure.election import AdvisoryLockElection
@@ -29,6 +30,7 @@ from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.supabase.auth_keys import AuthKeys
 from backend.infrastructure.supabase.signing_keys import LocalSigningKeys
 from backend.infrastructure.supabase.tokens import JwtVerifier
+from backend.services.adoption import Adoption
 from backend.services.foresight import Foresight
 from backend.settings import Settings
 from tests.cluster import FreshDatabase, cluster, database
@@ -127,9 +129,11 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     stack = AsyncExitStack()
     cache_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidemark-bars-")))
     settings = Settings(_env_file=None, data_dir=MIGRATIONS.parent, cache_dir=cache_dir, crypto_exchanges=())
+    market = await stack.enter_async_context(open_market(settings, clock))
     house = House(
         settings=settings,
-        market=await stack.enter_async_context(open_market(settings, clock)),
+        market=market,
+        adoption=Adoption(market.store, SharedSeries(worker)),
         address=ADDRESS,
         project=project,
         clock=clock,

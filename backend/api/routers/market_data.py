@@ -93,7 +93,7 @@ _VENDOR = (
     VendorRefused("alpaca refused (HTTP 403). Check the keys."),
     VendorBusy("crypto:binance", 30),
 )
-_STARTS = (
+STARTS = (
     *SIGNED_IN,
     *WITH_BODY,
     QuotaReached("waiting tasks", limit=1000, count=1000),
@@ -168,6 +168,7 @@ async def list_series(
 ) -> Response:
     """Shared series, which everybody may read, and what the caller imported."""
     after = from_cursor(SERIES, cursor)
+    await house.adoption.look_now_and_then()
     async with house.acting_as(caller, readonly=True) as services:
         found = await services.market_data.entries(limit=limit, after=after, search=search, provider=provider)
     held = await house.market.library.holdings(found.items)
@@ -328,7 +329,7 @@ async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: Caller) -> Re
     status_code=202,
     responses={
         **shows(Started, STARTED, "Queued.", "Location", "Idempotency-Replayed", status=202),
-        **problems("/api/data/fetch", *_STARTS, *_VENDOR, invalid("/start", "It lies in the future.")),
+        **problems("/api/data/fetch", *STARTS, *_VENDOR, invalid("/start", "It lies in the future.")),
     },
 )
 async def fetch_bars(
@@ -359,7 +360,7 @@ async def fetch_bars(
         **shows(Started, STARTED, "Queued.", "Location", "Idempotency-Replayed", status=202),
         **problems(
             "/api/data/repair",
-            *_STARTS,
+            *STARTS,
             UnknownSeries(_ID),
             NoBars("The series has no gaps, so there is nothing to fetch again."),
             NotAllowed("An imported series has no provider to ask again."),

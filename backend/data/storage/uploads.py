@@ -13,10 +13,9 @@ from backend.data.bar_tables import read_table, read_tables
 from backend.domain.format import bytes_
 from backend.domain.imports import BarTable
 from backend.domain.market_errors import DataTooLarge, StorageFull, UnknownUpload
-from backend.domain.market_ports import Upload
+from backend.domain.market_ports import LARGEST_UPLOAD_BYTES, Upload
 from backend.domain.ports import Clock
 
-LARGEST_UPLOAD_BYTES = 256 * 1024**2
 MOST_STAGED_BYTES = 1024**3
 UPLOADS_ARE_KEPT_SECONDS = 24 * 3600
 _UPLOADS = "uploads"

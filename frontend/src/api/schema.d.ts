@@ -471,6 +471,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/data/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a file of bars
+         * @description CSV of any dialect, or Parquet, as the raw body: at most 256 MiB.
+         */
+        post: operations["upload_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/import/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * See what is understood of an uploaded file
+         * @description Correct the reading and look again until the bars are right; then import with the same reading.
+         */
+        post: operations["preview_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import an uploaded file as a series of one's own
+         * @description A task reads the whole file. What it has replaces what the series had of that time; nobody else sees it.
+         */
+        post: operations["import_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export a series as a file
+         * @description Times are ISO in UTC, and numbers have as many digits as it takes to get the same number back.
+         */
+        get: operations["export_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/task-events": {
         parameters: {
             query?: never;
@@ -517,6 +597,21 @@ export interface components {
              * @default 0.1.0
              */
             version: string;
+        };
+        /**
+         * BadLine
+         * @description A row that is no bar, and why.
+         */
+        BadLine: {
+            /**
+             * Row
+             * @description From 0, the first row of data; for a broken line the number of the line.
+             */
+            row: number;
+            /** Reason */
+            reason: string;
+            /** Ts */
+            ts: string | null;
         };
         /**
          * Bars
@@ -689,6 +784,49 @@ export interface components {
             log_tail: string | null;
         };
         /**
+         * FileReading
+         * @description How a file is read. Columns are named as its header does, or 'column 1' and so on where it has none.
+         */
+        FileReading: {
+            /**
+             * Columns
+             * @description open, high, low, close and maybe volume: the file's names of them.
+             */
+            columns: {
+                [key: string]: string;
+            };
+            /** Time */
+            time: string;
+            /**
+             * Time Of Day
+             * @description A second column with the hour.
+             */
+            time_of_day?: string | null;
+            /** @default iso */
+            style: components["schemas"]["TimeStyle"];
+            /**
+             * Zone
+             * @description Of times that name none, such as Europe/Berlin.
+             * @default UTC
+             */
+            zone: string;
+            /**
+             * Decimal
+             * @default .
+             */
+            decimal: string;
+            /**
+             * Is Newest First
+             * @default false
+             */
+            is_newest_first: boolean;
+            /**
+             * Notes
+             * @description What was taken for granted, in words.
+             */
+            notes?: string[];
+        };
+        /**
          * GapFound
          * @description Time in which bars were due and none are there.
          */
@@ -745,6 +883,40 @@ export interface components {
              * @description By what share of its length a task missed the time foreseen at its start, as a median; null before the second task.
              */
             eta_error: number | null;
+        };
+        /**
+         * ImportWanted
+         * @description What to make of an uploaded file.
+         */
+        ImportWanted: {
+            /**
+             * Upload Id
+             * Format: uuid
+             */
+            upload_id: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            /**
+             * Calendar
+             * @description 24/7, 24/5, or an exchange such as XNYS.
+             * @default 24/7
+             */
+            calendar: string;
+            /**
+             * Currency
+             * @default USD
+             */
+            currency: string;
+            /** @default raw */
+            adjustment: components["schemas"]["Adjustment"];
+            reading: components["schemas"]["FileReading"];
+            /**
+             * Accept Bad Rows
+             * @description Leave bad rows out; else one refuses the file.
+             * @default false
+             */
+            accept_bad_rows: boolean;
         };
         /**
          * InstrumentFound
@@ -858,6 +1030,92 @@ export interface components {
             timezone?: string;
             /** Single Key Shortcuts */
             single_key_shortcuts?: boolean;
+        };
+        /**
+         * PreviewBar
+         * @description A row as it will be stored.
+         */
+        PreviewBar: {
+            /**
+             * Ts
+             * Format: date-time
+             */
+            ts: string;
+            /** Open */
+            open: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Close */
+            close: number;
+            /** Volume */
+            volume: number;
+        };
+        /**
+         * PreviewMade
+         * @description What was understood of a file. Nothing is stored yet.
+         */
+        PreviewMade: {
+            /** Name */
+            name: string;
+            /**
+             * Header
+             * @description Null when it has none.
+             */
+            header: string[] | null;
+            /** Columns */
+            columns: string[];
+            reading: components["schemas"]["FileReading"];
+            /** @description Null when it cannot be told: choose one and look again. */
+            timeframe: components["schemas"]["Timeframe"] | null;
+            /**
+             * Text
+             * @description The first 20 rows, cell by cell.
+             */
+            text: string[][];
+            /**
+             * Bars
+             * @description The first 20 good rows, as bars.
+             */
+            bars: components["schemas"]["PreviewBar"][];
+            /**
+             * Rows
+             * @description How many rows were looked at.
+             */
+            rows: number;
+            /** Bad Count */
+            bad_count: number;
+            /**
+             * Bad
+             * @description The first 20.
+             */
+            bad: components["schemas"]["BadLine"][];
+            /**
+             * Is Whole
+             * @description Whether these are all rows of the file.
+             */
+            is_whole: boolean;
+        };
+        /**
+         * PreviewWanted
+         * @description Which file to look at, and how, where it was not understood at first.
+         */
+        PreviewWanted: {
+            /**
+             * Upload Id
+             * Format: uuid
+             */
+            upload_id: string;
+            /** @description Found out, when left out. */
+            reading?: components["schemas"]["FileReading"] | null;
+            /** @description Found out, when left out. */
+            timeframe?: components["schemas"]["Timeframe"] | null;
+            /**
+             * Calendar
+             * @default 24/7
+             */
+            calendar: string;
         };
         /**
          * Problem
@@ -1407,11 +1665,32 @@ export interface components {
          */
         Theme: "system" | "light" | "dark";
         /**
+         * TimeStyle
+         * @description How a file writes the time.
+         * @enum {string}
+         */
+        TimeStyle: "iso" | "day_first" | "month_first" | "epoch_s" | "epoch_ms" | "epoch_us" | "epoch_ns";
+        /**
          * Timeframe
          * @description How long one bar lasts.
          * @enum {string}
          */
         Timeframe: "1m" | "3m" | "5m" | "15m" | "30m" | "1h" | "2h" | "4h" | "6h" | "8h" | "12h" | "1d" | "1w";
+        /**
+         * UploadKept
+         * @description A file that waits to be imported, for a day.
+         */
+        UploadKept: {
+            /**
+             * Upload Id
+             * Format: uuid
+             */
+            upload_id: string;
+            /** Name */
+            name: string;
+            /** Size Bytes */
+            size_bytes: number;
+        };
         /**
          * Use
          * @description How many of one's own tasks there are, and how many there may be.
@@ -4454,6 +4733,599 @@ export interface operations {
             };
             /** @description The database does not answer */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_file: {
+        parameters: {
+            query: {
+                /** @description What the file is called. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Kept for a day, for its owner alone. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "upload_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "name": "myfund.csv",
+                     *       "size_bytes": 81920
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UploadKept"];
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file cannot be read as bars */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "upload_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PreviewWanted"];
+            };
+        };
+        responses: {
+            /** @description Of its first rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "myfund.csv",
+                     *       "header": [
+                     *         "Date",
+                     *         "Open",
+                     *         "High",
+                     *         "Low",
+                     *         "Close",
+                     *         "Volume"
+                     *       ],
+                     *       "columns": [
+                     *         "Date",
+                     *         "Open",
+                     *         "High",
+                     *         "Low",
+                     *         "Close",
+                     *         "Volume"
+                     *       ],
+                     *       "reading": {
+                     *         "columns": {
+                     *           "open": "Open",
+                     *           "high": "High",
+                     *           "low": "Low",
+                     *           "close": "Close",
+                     *           "volume": "Volume"
+                     *         },
+                     *         "time": "Date",
+                     *         "style": "iso",
+                     *         "zone": "UTC",
+                     *         "decimal": ".",
+                     *         "is_newest_first": false,
+                     *         "notes": [
+                     *           "Its times name no zone, so they are taken as UTC."
+                     *         ]
+                     *       },
+                     *       "timeframe": "1d",
+                     *       "text": [
+                     *         [
+                     *           "2025-01-02",
+                     *           "101.5",
+                     *           "103",
+                     *           "101",
+                     *           "102.25",
+                     *           "12000"
+                     *         ]
+                     *       ],
+                     *       "bars": [
+                     *         {
+                     *           "ts": "2025-01-02T00:00:00Z",
+                     *           "open": 101.5,
+                     *           "high": 103,
+                     *           "low": 101,
+                     *           "close": 102.25,
+                     *           "volume": 12000
+                     *         }
+                     *       ],
+                     *       "rows": 1250,
+                     *       "bad_count": 1,
+                     *       "bad": [
+                     *         {
+                     *           "row": 17,
+                     *           "reason": "its high is below its open or close",
+                     *           "ts": "2025-01-28T00:00:00+00:00"
+                     *         }
+                     *       ],
+                     *       "is_whole": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PreviewMade"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such upload */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file cannot be read as bars */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_file: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "upload_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                 *       "symbol": "MYFUND",
+                 *       "timeframe": "1d",
+                 *       "calendar": "XNYS",
+                 *       "currency": "USD",
+                 *       "reading": {
+                 *         "columns": {
+                 *           "open": "Open",
+                 *           "high": "High",
+                 *           "low": "Low",
+                 *           "close": "Close",
+                 *           "volume": "Volume"
+                 *         },
+                 *         "time": "Date",
+                 *         "style": "iso",
+                 *         "zone": "UTC",
+                 *         "decimal": "."
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImportWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "task_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "fetch",
+                     *       "state": "queued"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such upload */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_series: {
+        parameters: {
+            query: {
+                /** @description The series' id. */
+                series_id: string;
+                /** @description Of the file. */
+                format?: "csv" | "parquet";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of its bars. Imported again, they are the same to the last bit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example ts,open,high,low,close,volume
+                     *     2025-01-01T00:00:00Z,93.5,93.7,93.4,93.6,12.5
+                     */
+                    "text/csv": string;
+                    /** @example PAR1 */
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stored market data is damaged */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

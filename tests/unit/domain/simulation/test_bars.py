@@ -1,5 +1,6 @@
 """Simulated bars: the same in any range, exact sums of shorter ones, in whole ticks and lots, and never to change."""
 
+import hashlib
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.domain.bars import check_bars, content_hash, derive, start_microseconds
+from backend.domain.bars import COLUMNS, check_bars, content_hash, derive, start_microseconds
 from backend.domain.market import ALWAYS, Timeframe
 from backend.domain.simulation.bars import simulated
 from backend.domain.simulation.dice import Ints
@@ -46,6 +47,15 @@ def starts_of(market: SimulatedMarket, timeframe: Timeframe, halves: Ints) -> In
         opened = (halves * HALF_HOUR - origin) // DAY * DAY + origin
         return np.unique(opened + (halves * HALF_HOUR - opened) // length * length)
     return np.unique((halves * HALF_HOUR - origin) // length * length + origin)
+
+
+def fingerprint(frame: pd.DataFrame) -> str:
+    """Of all its numbers, in a way that stays when ours of the market cache changes."""
+    digest = hashlib.sha256(str(len(frame)).encode())
+    digest.update(start_microseconds(frame).astype("<i8", copy=False).tobytes())
+    for name in COLUMNS:
+        digest.update(frame[name].to_numpy(np.float64).astype("<f8", copy=False).tobytes())
+    return digest.hexdigest()[:16]
 
 
 MINUTES = {symbol: bars(symbol, Timeframe.M1) for symbol in ("BTC/USDT", "DOGE/USDT", "AAPL")}
@@ -143,10 +153,10 @@ GOLDEN = {
 
 @pytest.mark.parametrize(("symbol", "timeframe"), list(GOLDEN))
 def test_the_history_of_the_demo_market_never_changes(symbol: str, timeframe: str) -> None:
-    assert content_hash(bars(symbol, Timeframe(timeframe)), Timeframe.H1)[:16] == GOLDEN[symbol, timeframe]
+    assert fingerprint(bars(symbol, Timeframe(timeframe))) == GOLDEN[symbol, timeframe]
 
 
 def test_ten_years_of_the_demo_market_never_change() -> None:
     days = bars("ETH/USDT", Timeframe.D1, FIRST_BAR, datetime(2025, 1, 6, tzinfo=UTC))
     assert len(days) == 3654
-    assert content_hash(days, Timeframe.H1)[:16] == "a79b5419988870a7"
+    assert fingerprint(days) == "a79b5419988870a7"
