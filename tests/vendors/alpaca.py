@@ -1,7 +1,8 @@
 """Alpaca's market data and assets as far as we ask for them: pages by token, keys in headers, bars of long days."""
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,9 +24,8 @@ SYMBOLS = {
 class Alpaca:
     """`now` is the vendor's own time: the bar that holds it is served too, unfinished."""
 
-    def __init__(self, now: datetime, *, page: int = 700, overlaps: bool = False) -> None:
+    def __init__(self, now: datetime, *, page: int = 2000, overlaps: bool = False) -> None:
         self.now, self.page, self.overlaps = now, page, overlaps
-        self.calendars = TradingCalendars()
         self.server = VendorServer(self.answer, disturbed="/stocks/bars")
 
     def answer(self, request: Request) -> Reply:
@@ -37,11 +37,8 @@ class Alpaca:
 
     def bars(self, query: Any) -> dict[str, Any]:
         start, end = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
-        times = [
-            time
-            for time in self.starts(query["timeframe"], start, end)
-            if max(start, LISTED) <= time <= min(end, self.now)
-        ]
+        every = starts(query["timeframe"])
+        times = every[bisect_left(every, start) : bisect_right(every, min(end, self.now))]
         offset = int(query.get("page_token") or 0)
         limit = min(int(query["limit"]), self.page)
         rows = [row(time, query["adjustment"]) for time in times[offset : offset + limit]]
@@ -51,19 +48,17 @@ class Alpaca:
             following -= 1
         return {"bars": {query["symbols"]: rows} if rows else {}, "next_page_token": following and str(following)}
 
-    def starts(self, timeframe: str, start: datetime, end: datetime) -> Iterator[datetime]:
-        for session in self.calendars.sessions(
-            "XNYS", Span(start=start - timedelta(days=2), end=end + timedelta(days=2))
-        ):
-            day = session.start.astimezone(NEW_YORK).replace(hour=0, minute=0)
-            if timeframe == "1Day":
-                yield day.astimezone(UTC)
-                continue
-            step = timedelta(minutes=int(timeframe.removesuffix("Min")))
-            time, last = day.replace(hour=4).astimezone(UTC), day.replace(hour=20).astimezone(UTC)
-            while time < last:
-                yield time
-                time += step
+
+@lru_cache
+def starts(timeframe: str) -> list[datetime]:
+    """When its bars begin, in all the time that it knows: from four in the morning to eight in the evening."""
+    sessions = TradingCalendars().sessions("XNYS", Span(start=LISTED, end=datetime(2026, 4, 1, tzinfo=UTC)))
+    midnights = [session.start.astimezone(NEW_YORK).replace(hour=0, minute=0) for session in sessions]
+    if timeframe == "1Day":
+        return [midnight.astimezone(UTC) for midnight in midnights]
+    step = timedelta(minutes=int(timeframe.removesuffix("Min")))
+    fours = [midnight.replace(hour=4).astimezone(UTC) for midnight in midnights]
+    return [four + number * step for four in fours for number in range(timedelta(hours=16) // step)]
 
 
 def row(time: datetime, adjustment: str = "raw") -> dict[str, Any]:

@@ -21,7 +21,8 @@ def is_loopback(address: Any) -> bool:
 
 
 @pytest.fixture
-def nothing_leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What tried to leave; a test that expects something there takes it out."""
     strayed: list[Any] = []
 
     def guarded(connect: Any) -> Any:
@@ -46,7 +47,7 @@ def nothing_leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         thread = threading.Thread(target=_refuse, args=(trap, strayed, stopped), daemon=True)
         thread.start()
         try:
-            yield
+            yield strayed
         finally:
             stopped.set()
             thread.join()

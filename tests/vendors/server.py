@@ -35,6 +35,9 @@ class Reply:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
+Fault = Reply | Callable[[Reply], Reply]
+
+
 class VendorServer:
     """`answers` maps a request to what a sound vendor replies; `disturb` puts something else in their place."""
 
@@ -42,22 +45,23 @@ class VendorServer:
         self.answers = answers
         self.requests: list[Request] = []
         self._disturbed = disturbed
-        self._faults: list[Reply | Callable[[Reply], Reply]] = []
+        self._faults: dict[str, list[Fault]] = {}
         self._stopped = threading.Event()
         self.url = ""
 
-    def disturb(self, *faults: Reply | Callable[[Reply], Reply]) -> None:
-        """For the next requests whose path has the word `disturbed`: a reply, or what becomes of the sound one."""
-        self._faults.extend(faults)
+    def disturb(self, *faults: Fault, for_path: str | None = None) -> None:
+        """For the next requests whose path is, or has, these words: a reply, or what becomes of the sound one."""
+        self._faults.setdefault(for_path or self._disturbed, []).extend(faults)
 
     def asked(self, part: str) -> list[Request]:
         return [request for request in self.requests if part in request.path]
 
     def reply(self, request: Request) -> Reply:
         self.requests.append(request)
-        if self._disturbed in request.path and self._faults:
-            fault = self._faults.pop(0)
-            return fault if isinstance(fault, Reply) else fault(self.answers(request))
+        for part, faults in self._faults.items():
+            if faults and (request.path == part or (len(part) > 1 and part in request.path)):
+                fault = faults.pop(0)
+                return fault if isinstance(fault, Reply) else fault(self.answers(request))
         return self.answers(request)
 
     @contextmanager
@@ -68,6 +72,7 @@ class VendorServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 parts = urlsplit(self.path)
                 request = Request(
                     path=parts.path, query=dict(parse_qsl(parts.query)), headers=dict(self.headers), at=time.monotonic()
@@ -76,6 +81,8 @@ class VendorServer:
                     self._send(vendor.reply(request))
                 except OSError:  # the client had enough
                     self.close_connection = True
+
+            do_POST = do_GET  # noqa: N815
 
             def _send(self, reply: Reply) -> None:
                 if vendor._stopped.wait(reply.silent_seconds) and reply.silent_seconds:

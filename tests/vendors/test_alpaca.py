@@ -160,6 +160,28 @@ async def test_hours_are_made_of_the_half_hours_of_the_regular_session() -> None
     assert hours["volume"].sum() == halves["volume"].sum()
 
 
+async def test_the_hour_that_the_close_cuts_is_there_when_its_time_is_over() -> None:
+    close = datetime(2026, 3, 20, 20, tzinfo=UTC)
+    wanted = Span(start=close - timedelta(hours=3), end=close + timedelta(hours=9))
+    hourly = replace(MINUTES, timeframe=Timeframe.H1)
+    last = {}
+    for minutes in (20, 30, 60, 500):
+        clock = FakeClock(close + timedelta(minutes=minutes))
+        with (vendor := Alpaca(clock.now())).server.running():
+            fetcher = fetcher_of(vendor, clock)
+            pages = [page async for page in fetcher.fetch(hourly, wanted)]
+            await fetcher.close()
+        (covered,) = joined(page.covered for page in pages)
+        last[minutes] = (f"{bars_of(pages)['ts'].iloc[-1]:%H:%M}", f"{covered.end:%H:%M}")
+    # Half past is when the hour would end that began at half past seven.
+    assert last == {
+        20: ("18:30", "19:30"),
+        30: ("19:30", "20:00"),
+        60: ("19:30", "20:25"),
+        500: ("19:30", "03:15"),
+    }
+
+
 async def test_weeks_are_made_of_days() -> None:
     weeks = Span(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 2, 1, tzinfo=UTC))
     with (vendor := Alpaca(NOW)).server.running():

@@ -7,13 +7,14 @@ hours are made of half hours, and weeks of days. Prices are as traded, adjusted 
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import pandas as pd
 
-from backend.data.fetchers.found import best_matches, is_symbol
+from backend.data.fetchers.matching import best_matches, is_symbol
 from backend.data.fetchers.paging import Answer, Task, check_served, longer_pages, pages, task, whole_bars
 from backend.data.fetchers.reading import Failed, OnRequest, Outcome, Patience, VendorReader
 from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe, closest
@@ -112,9 +113,10 @@ class AlpacaFetcher:
         now = self._clock.now() - self._account.delay
         job = task(series, instrument, wanted, calendars=self._calendars, now=now, lag=_LAG)
         shorter = _MADE_OF.get(series.timeframe)
-        found = longer_pages(self._answers, job, shorter) if shorter else pages(self._answers(job), job)
-        async for page in found:
-            yield page
+        bars = longer_pages(self._answers, job, shorter) if shorter else pages(self._answers(job), job)
+        async with aclosing(bars) as found:
+            async for page in found:
+                yield page
 
     async def close(self) -> None:
         if self._session is not None:

@@ -7,13 +7,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pandas as pd
 
 from backend.data.fetchers.exchanges import COINS, EXCHANGES
-from backend.data.fetchers.found import best_matches, is_symbol
+from backend.data.fetchers.matching import best_matches, is_symbol
 from backend.data.fetchers.paging import Answer, Task, check_served, pages, task
 from backend.data.fetchers.reading import Denied, Failed, OnRequest, Outcome, Patience, VendorReader
 from backend.domain.bars import COLUMNS
@@ -85,8 +86,9 @@ class CryptoFetcher:
         check_served(series, self)
         instrument = await self.instrument(series.symbol)
         job = task(series, instrument, wanted, calendars=self._calendars, now=self._clock.now(), lag=_LAG)
-        async for page in pages(self._answers(job), job):
-            yield page
+        async with aclosing(pages(self._answers(job), job)) as found:
+            async for page in found:
+                yield page
 
     async def close(self) -> None:
         if self._exchange is not None:
@@ -98,16 +100,18 @@ class CryptoFetcher:
         while at < job.span.end:
             rows = await self._rows(job.series.symbol, job.series.timeframe, at, job.span.end)
             if len(rows):
-                await self._check_reach(job, at, rows)
+                if at == job.span.start:
+                    await self._check_reach(job, rows)
                 until = _moment(rows, -1) + job.series.timeframe.length
             else:
                 until = await self._end_of_silence(job, at)
             yield Answer(rows=rows, asked=Span(start=at, end=_EVER), until=max(until, at + job.series.timeframe.length))
             at = until
 
-    async def _check_reach(self, job: Task, at: datetime, rows: pd.DataFrame) -> None:
+    async def _check_reach(self, job: Task, rows: pd.DataFrame) -> None:
         """Some exchanges only have the latest bars, whatever they are asked for, which is not to be taken for a gap:
         longer bars tell that there was trade."""
+        at = job.span.start
         longer = _longer(job.series.timeframe, self.timeframes, times=16)
         if longer is None or _moment(rows, 0) - at < 4 * longer.length:
             return

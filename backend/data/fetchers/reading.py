@@ -9,13 +9,13 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from backend.domain.market_errors import (
     MarketDataError,
-    UnknownSymbol,
     VendorBusy,
     VendorError,
     VendorRefused,
@@ -67,6 +67,14 @@ class Denied(Exception):
     def __init__(self, how: str) -> None:
         super().__init__(how)
         self.how = how
+
+
+class Rejected(Exception):
+    """The vendor answered that it has no such thing; what it says is for the adapter to read."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status, self.body = status, body
 
 
 @dataclass(kw_only=True)
@@ -160,7 +168,7 @@ class VendorReader:
             outcome = Outcome.REFUSED
             raise VendorRefused(f"{self._provider} {denied.how}. {self._next_step}") from denied
         except MarketDataError as error:
-            outcome = Outcome.UNKNOWN if isinstance(error, UnknownSymbol) else Outcome.REFUSED
+            outcome = Outcome.REFUSED if isinstance(error, VendorError) else Outcome.UNKNOWN
             raise
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             # Libraries stumble like this over answers that are not what they expect.
@@ -213,7 +221,7 @@ class VendorReader:
                 how, value = answer.set_result, ask()
             except BaseException as error:  # noqa: BLE001  # whoever awaits the answer gets it
                 how, value = answer.set_exception, error  # type: ignore[assignment]
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(settle, how, value)
 
         threading.Thread(target=run, name=f"reads {self._provider}", daemon=True).start()

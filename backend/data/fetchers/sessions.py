@@ -15,7 +15,7 @@ import urllib3
 from curl_cffi import CurlOpt
 from curl_cffi import requests as curl
 
-from backend.data.fetchers.reading import Denied, Failed, Outcome, Try, current_try
+from backend.data.fetchers.reading import Denied, Failed, Outcome, Rejected, Try, current_try
 
 MOST_BYTES = 64 * 2**20
 _CHUNK = 65_536
@@ -48,17 +48,25 @@ class BrowserSession(curl.Session[Any]):
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
         attempt = current_try()
-        kwargs["timeout"] = attempt.seconds_left()
+        if "/finance/" not in url:
+            # The dance for a cookie and a crumb may fail, and the library goes on without; it gets a part of the time.
+            return self._sent(method, url, attempt, *args, **{**kwargs, "timeout": attempt.seconds_left() / 4})
         try:
-            response = super().request(method, self._moved(url), *args, **kwargs)
+            response = self._sent(method, url, attempt, *args, **{**kwargs, "timeout": attempt.seconds_left()})
         except curl.exceptions.Timeout as error:
             raise attempt.timed_out() from error
         except curl.exceptions.RequestException as error:
             raise _unreachable(error) from error
-        attempt.received_bytes += len(response.content)
-        # What belongs to the dance for a cookie and a crumb may fail: the library has other ways.
-        if "/finance/" in url and response.status_code not in (401, 404):
+        # With another cookie and crumb a 401 may pass; the library would take any other error for a lack of them, too.
+        if response.status_code != 401:
             judge(response.status_code, response.headers)
+            if response.status_code >= 400:
+                raise Rejected(response.status_code, response.text)
+        return response
+
+    def _sent(self, method: Any, url: str, attempt: Try, *args: Any, **kwargs: Any) -> Any:
+        response = super().request(method, self._moved(url), *args, **kwargs)
+        attempt.received_bytes += len(response.content)
         return response
 
     def _moved(self, url: str) -> str:
@@ -70,23 +78,31 @@ class BrowserSession(curl.Session[Any]):
 
 def judge(status: int, headers: Mapping[str, Any]) -> None:
     """Raises what a status means; those that depend on the vendor are left to its library."""
+    wait = retry_after_seconds(headers)
     if status in (418, 429):
-        raise Failed(Outcome.BUSY, f"limits us (HTTP {status})", retry_after_seconds=retry_after_seconds(headers))
+        wait = wait if wait is not None else _reset_seconds(headers)
+        raise Failed(Outcome.BUSY, f"limits us (HTTP {status})", retry_after_seconds=wait)
     if status == 408 or status >= 500:
-        raise Failed(Outcome.DOWN, f"answered HTTP {status}", retry_after_seconds=retry_after_seconds(headers))
+        raise Failed(Outcome.DOWN, f"answered HTTP {status}", retry_after_seconds=wait)
     if status in (401, 402, 403, 451):
         raise Denied(f"refused (HTTP {status})")
 
 
 def retry_after_seconds(headers: Mapping[str, Any]) -> float | None:
-    """What the vendor asks for: in seconds, as a date, or as the moment when its counter begins anew."""
-    asked, reset = str(headers.get("retry-after") or ""), str(headers.get("x-ratelimit-reset") or "")
+    """What the vendor asks for, in seconds or as a date."""
+    asked = str(headers.get("retry-after") or "")
     if asked.isdigit():
         return float(asked)
     try:
         return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
     except ValueError:
-        return max(0.0, int(reset) - time.time()) if reset.isdigit() else None
+        return None
+
+
+def _reset_seconds(headers: Mapping[str, Any]) -> float | None:
+    """Alpaca tells the moment when its counter begins anew, with every answer."""
+    reset = str(headers.get("x-ratelimit-reset") or "")
+    return max(0.0, int(reset) - time.time()) if reset.isdigit() else None
 
 
 def _whole(response: requests.Response, attempt: Try) -> bytes:
