@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CACHE_DIR_NAME = "TIDEMARK_CACHE_DIR"
 
 _DEMO = ("demo", "Simulated market", "Computed bars that are the same on every machine. No key and no network.")
+_YAHOO = ("yahoo", "Yahoo Finance", "Stocks, funds, currencies and crypto of the world. No key; it limits hard.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +130,11 @@ def _offer_vendors(
     facts: "list[ProviderFacts]",
 ) -> None:
     from backend.data.fetchers.alpaca import AlpacaAccount, AlpacaFetcher
+    from backend.data.fetchers.yahoo import YahooFetcher
     from backend.services.markets import ProviderFacts
 
     _offer_exchanges(settings, calendar, clock, offer)
+    offer(partial(YahooFetcher, calendars=calendar, clock=clock), *_YAHOO)
     alpaca = ("alpaca", "Alpaca", "US stocks and funds, raw or adjusted. It needs the keys of an account.")
     key_id, secret = settings.alpaca_key_id, settings.alpaca_secret_key
     if key_id is None or secret is None:

@@ -79,6 +79,7 @@ router = APIRouter(prefix="/api", tags=["Market data"])
 
 SERIES = "series"
 MOST_BARS = 50_000
+NO_NUL = r"^[^\x00]*$"  # Postgres has no text with it
 _ID = SERIES_ID
 
 SeriesId = Annotated[UUID, Path(description="The series' id.", examples=[str(_ID)])]
@@ -160,8 +161,8 @@ async def list_series(
     request: Request,
     house: TheHouse,
     caller: Caller,
-    search: Annotated[str, Query(max_length=40, description="Only symbols that have this in them.")] = "",
-    provider: Annotated[str | None, Query(max_length=60, description="Only of this provider.")] = None,
+    search: Annotated[str, Query(max_length=40, pattern=NO_NUL, description="A part of the symbol.")] = "",
+    provider: Annotated[str | None, Query(max_length=60, pattern=NO_NUL, description="Only of this provider.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     _: IfNoneMatch = None,

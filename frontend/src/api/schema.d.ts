@@ -3631,7 +3631,7 @@ export interface operations {
     list_series: {
         parameters: {
             query?: {
-                /** @description Only symbols that have this in them. */
+                /** @description A part of the symbol. */
                 search?: string;
                 /** @description Only of this provider. */
                 provider?: string | null;
