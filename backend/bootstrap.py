@@ -1,4 +1,4 @@
-"""The composition root: the only file that reads settings and picks adapters.
+"""The composition root: it reads settings and picks adapters, with bootstrap_market.py for market data.
 
 Each adapter is imported inside the function that picks it, so that a command pays only for what it uses.
 """
@@ -6,11 +6,14 @@ Each adapter is imported inside the function that picks it, so that a command pa
 import asyncio
 import contextlib
 import hashlib
+import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -26,6 +29,7 @@ from backend.domain.ports import (
     Housekeeping,
     IdempotencyRepository,
     JobQueue,
+    JobRecords,
     RateLimiter,
     ResourceMonitor,
     StreamTickets,
@@ -33,12 +37,14 @@ from backend.domain.ports import (
 )
 from backend.services.accounts import Accounts
 from backend.services.events import Events
+from backend.services.foresight import Foresight
 from backend.services.jobs import Jobs
 from backend.settings import REPOSITORY, Settings, given_names, read_settings, unknown_names
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from backend.bootstrap_market import Market
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.supabase.auth_keys import AuthKeys
@@ -46,6 +52,8 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
     from backend.infrastructure.supabase.hosted import Check
     from backend.infrastructure.supabase.signing_keys import SigningKeys
+    from backend.services.adoption import Adoption
+    from backend.services.market_data import MarketData
 
 __all__ = [
     "REPOSITORY",
@@ -87,6 +95,7 @@ class Services:
     events: Events
     idempotency: IdempotencyRepository
     jobs: Jobs
+    market_data: "MarketData"
     tickets: StreamTickets
 
 
@@ -105,7 +114,13 @@ class House:
     bus: EventBus
     feed: EventFeed
     queue: JobQueue
+    records: JobRecords
+    foresight: Foresight
+    # Under which this process takes jobs.
+    runner_id: str
     resources: ResourceMonitor
+    market: "Market"
+    adoption: "Adoption"
     housekeeping: Housekeeping
     election: Election
     account_watch: AccountWatch
@@ -121,14 +136,18 @@ class House:
         from backend.data.storage.accounts import AccountTables
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
+        from backend.data.storage.series import SeriesTable
         from backend.data.storage.tickets import TicketTable
+        from backend.services.market_data import MarketData
 
         async with self.database.acting_as(identity, readonly=readonly) as connection:
+            jobs = Jobs(JobTable(connection), self.resources, self.foresight.forecasts, runner_id=self.runner_id)
             yield Services(
                 accounts=Accounts(identity, AccountTables(connection)),
                 events=Events(JobTable(connection)),
                 idempotency=IdempotencyTable(connection),
-                jobs=Jobs(JobTable(connection), self.resources),
+                jobs=jobs,
+                market_data=MarketData(identity, SeriesTable(connection), jobs),
                 tickets=TicketTable(connection),
             )
 
@@ -164,24 +183,34 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
+    from backend.bootstrap_market import open_market
     from backend.data.storage.accounts import AccountStates
     from backend.data.storage.events import EventTable
     from backend.data.storage.housekeeping import HousekeepingTables
     from backend.data.storage.job_queue import JobQueueTable
+    from backend.data.storage.job_records import JobRecordTable
+    from backend.data.storage.series import SharedSeries
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.rate_limits import MemoryRateLimiter
     from backend.infrastructure.resource_manager import ResourceManager
     from backend.infrastructure.supabase.tokens import JwtVerifier
+    from backend.services.adoption import Adoption
 
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
+        monitor.watch_machine(resources.gauges)
+        market = await stack.enter_async_context(open_market(settings, clock))
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
         database = await _database(ground, monitor, stack)
         worker_database = await _worker_database(ground, stack)
         stack.enter_context(_running(monitor.watch_event_loop()))
+        records = JobRecordTable(worker_database)
+        foresight = Foresight(records, monitor)
+        await foresight.look()
+        stack.enter_context(_running(foresight.keep_looking()))
         yield House(
             settings=settings,
             address=settings.public_url or address,
@@ -190,10 +219,15 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             monitor=monitor,
             database=database,
             worker_database=worker_database,
-            bus=await _event_bus(ground, stack),
+            bus=await _event_bus(ground, monitor, stack),
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database, capacity=resources.capacity),
+            records=records,
+            foresight=foresight,
+            runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
             resources=resources,
+            market=market,
+            adoption=Adoption(market.store, SharedSeries(worker_database)),
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),
             account_watch=AccountStates(worker_database),
@@ -294,12 +328,13 @@ async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "Database":
     return database
 
 
-async def _event_bus(ground: Ground, stack: AsyncExitStack) -> EventBus:
+async def _event_bus(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -> EventBus:
     from backend.infrastructure.event_bus import PostgresEventBus
 
     bus = PostgresEventBus(ground.direct_dsn)
     await bus.open()
     stack.push_async_callback(bus.close)
+    monitor.watch_bus(lambda: bus.is_connected)
     return bus
 
 

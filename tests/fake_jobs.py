@@ -1,13 +1,17 @@
 """In-memory twins of the queue. They share one table and, like Postgres, let each user see their own rows alone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import groupby
+from statistics import fmean
 from typing import Any
 from uuid import UUID, uuid4
 
-from backend.domain.events import EventLog, EventType, FeedPlace, TaskEvent
+from backend.domain.events import EventLog, EventType, FeedPlace, Standing, TaskEvent
+from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     DEFAULT_QUOTA,
     KINDS,
@@ -17,16 +21,20 @@ from backend.domain.jobs import (
     Job,
     JobCounts,
     JobFailure,
+    JobInBrief,
     JobKind,
     JobState,
     Lease,
     NewJob,
     Outcome,
+    Quota,
     Renewal,
+    RunningNow,
     Waiting,
 )
 from backend.domain.pages import Page, Place
 from backend.domain.ports import Admission, MachineGauges
+from backend.domain.queue_play import ME, BusyJob, QueueAround, WaitingJobs
 from tests.fakes import FakeClock
 
 LOST = JobFailure(code="runner_lost", title="Gone", detail="Nothing was heard of it.")
@@ -40,6 +48,8 @@ class FakeTasks:
     jobs: dict[UUID, Job] = field(default_factory=dict)
     leases: dict[UUID, datetime] = field(default_factory=dict)
     events: list[TaskEvent] = field(default_factory=list)
+    quotas: dict[UUID, Quota] = field(default_factory=dict)
+    runners: dict[UUID, str] = field(default_factory=dict)
 
     def add(self, user_id: UUID | None, new: NewJob) -> Job:
         # Two rows of one instant would have no order.
@@ -52,6 +62,7 @@ class FakeTasks:
             state=JobState.QUEUED,
             payload=dict(new.payload),
             demand=new.demand,
+            work_units=new.work_units,
             priority=new.priority,
             attempts=0,
             max_attempts=KINDS[new.kind].max_attempts,
@@ -64,6 +75,7 @@ class FakeTasks:
             finished_at=None,
             result=None,
             failure=None,
+            log_tail=None,
             is_partial=False,
         )
         self.jobs[job.id] = job
@@ -89,6 +101,9 @@ class FakeTasks:
     def events_of(self, user_id: UUID) -> list[TaskEvent]:
         return [event for event in self.events if event.user_id == user_id]
 
+    def seconds_since(self, moment: datetime) -> float:
+        return (self.clock.now() - moment).total_seconds()
+
     def _tell(self, job: Job) -> None:
         if job.user_id is None:
             return
@@ -110,9 +125,13 @@ class FakeJobs:
         self._user_id = user_id
         self._tasks = tasks or FakeTasks()
 
-    async def counts(self) -> JobCounts:
+    async def counts(self, *, lock: bool = True) -> JobCounts:
         states = [job.state for job in self._mine()]
-        return JobCounts(queued=states.count(JobState.QUEUED), running=states.count(JobState.RUNNING))
+        return JobCounts(
+            queued=states.count(JobState.QUEUED),
+            running=states.count(JobState.RUNNING),
+            quota=self._tasks.quotas.get(self._user_id, DEFAULT_QUOTA),
+        )
 
     async def submit(self, job: NewJob) -> Job:
         return self._tasks.add(self._user_id, job)
@@ -122,7 +141,7 @@ class FakeJobs:
 
     async def jobs(
         self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
-    ) -> Page[Job]:
+    ) -> Page[JobInBrief]:
         found = [
             job
             for job in sorted(self._mine(), key=lambda job: (job.created_at, job.id), reverse=True)
@@ -156,7 +175,57 @@ class FakeJobs:
             cancel_requested_at=None,
             result=None,
             failure=None,
+            log_tail=None,
             is_partial=False,
+        )
+
+    async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
+        waiting = sorted(self._tasks.in_state(JobState.QUEUED), key=lambda job: (_turn(job), job.id))
+        strangers = sorted({job.user_id for job in waiting if job.user_id != self._user_id}, key=str)
+        owners = {self._user_id: ME, **{user_id: number for number, user_id in enumerate(strangers, 1)}}
+        mine = [job for job in waiting if job.user_id == self._user_id]
+        return QueueAround(
+            waiting=[
+                *(self._waiting([job], ME, job_id=job.id, place=place) for place, job in enumerate(mine, 1)),
+                *(
+                    self._waiting(list(alike), owners[user_id])
+                    for user_id in strangers
+                    for alike in _alike(job for job in waiting if job.user_id == user_id)
+                ),
+            ],
+            running=[
+                BusyJob(
+                    owner=owners.get(job.user_id, -1),
+                    is_here=self._tasks.runners[job.id] == runner_id,
+                    kind=job.kind,
+                    demand=job.demand,
+                    work_units=job.work_units,
+                    elapsed=self._tasks.seconds_since(job.started_at or job.queued_at),
+                )
+                for job in self._tasks.in_state(JobState.RUNNING)
+            ],
+            most_running={
+                owner: self._tasks.quotas.get(user_id or self._user_id, DEFAULT_QUOTA).running
+                for user_id, owner in owners.items()
+                if any(job.user_id == user_id for job in waiting)
+            },
+        )
+
+    def _waiting(
+        self, alike: Sequence[Job], owner: int, *, job_id: UUID | None = None, place: int | None = None
+    ) -> WaitingJobs:
+        known = [job.work_units for job in alike if job.work_units is not None]
+        return WaitingJobs(
+            owner=owner,
+            kind=alike[0].kind,
+            demand=alike[0].demand,
+            work_units=fmean(known) if known else None,
+            turn_seconds=max(self._tasks.seconds_since(_turn(job)) for job in alike),
+            last_turn_seconds=min(self._tasks.seconds_since(_turn(job)) for job in alike),
+            waited_seconds=max(self._tasks.seconds_since(job.queued_at) for job in alike),
+            count=len(alike),
+            job_id=job_id,
+            place=place,
         )
 
     async def event_log(self, *, after: int, limit: int) -> EventLog:
@@ -166,6 +235,10 @@ class FakeJobs:
             first_kept_id=1,
             last_id=len(events),
         )
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        job = await self.job(job_id)
+        return None if job is None else Standing(job=job, last_id=len(self._tasks.events_of(self._user_id)))
 
     def _mine(self) -> list[Job]:
         return [job for job in self._tasks.jobs.values() if job.user_id == self._user_id]
@@ -191,6 +264,7 @@ class FakeJobQueue:
         job = min(fitting, key=lambda job: (self._running_of(job.user_id), _turn(job), job.id))
         until = self._tasks.clock.now() + timedelta(seconds=LEASE_SECONDS)
         self._tasks.leases[job.id] = until
+        self._tasks.runners[job.id] = runner_id
         claimed = self._tasks.change(
             job,
             state=JobState.RUNNING,
@@ -215,7 +289,12 @@ class FakeJobQueue:
         if job is None:
             return False
         self._tasks.end(
-            job, outcome.state, result=outcome.result, failure=outcome.failure, is_partial=outcome.is_partial
+            job,
+            outcome.state,
+            result=outcome.result,
+            failure=outcome.failure,
+            log_tail=outcome.log_tail,
+            is_partial=outcome.is_partial,
         )
         return True
 
@@ -273,6 +352,32 @@ class FakeJobQueue:
         return self._tasks.change(job, state=JobState.QUEUED, queued_at=self._tasks.clock.now()).state
 
 
+class FakeJobRecords:
+    """A JobRecords."""
+
+    def __init__(self, tasks: FakeTasks) -> None:
+        self._tasks = tasks
+
+    async def completed(self, *, since: datetime | None, most: int) -> Sequence[CompletedRun]:
+        runs = [
+            CompletedRun(
+                job_id=job.id,
+                kind=job.kind,
+                work_units=job.work_units,
+                seconds=(job.finished_at - job.started_at).total_seconds(),
+                ended_at=job.finished_at,
+            )
+            for job in self._tasks.in_state(JobState.COMPLETED)
+            if job.started_at and job.finished_at and not job.is_partial and (since is None or job.finished_at > since)
+        ]
+        latest = sorted(runs, key=lambda run: run.ended_at)
+        return [run for kind in JobKind for run in [one for one in latest if one.kind == kind][-most:]]
+
+    async def running(self) -> Sequence[RunningNow]:
+        kinds = Counter(job.kind for job in self._tasks.in_state(JobState.RUNNING))
+        return [RunningNow(kind=kind, count=count) for kind, count in sorted(kinds.items())]
+
+
 class FakeEventFeed:
     """An EventFeed; every change is a transaction of its own."""
 
@@ -321,6 +426,13 @@ class FakeMachine:
             capacity=self._all,
             room=self._all,
         )
+
+
+def _alike(jobs: Iterable[Job]) -> Iterable[Iterable[Job]]:
+    def kind_and_demand(job: Job) -> tuple[str, int, int]:
+        return job.kind, job.demand.cores, job.demand.memory_bytes
+
+    return (list(alike) for _, alike in groupby(sorted(jobs, key=kind_and_demand), kind_and_demand))
 
 
 def _turn(job: Job) -> datetime:

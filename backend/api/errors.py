@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from backend.api.context import context_of
 from backend.domain import errors as domain
+from backend.domain import market_errors as market
 from backend.domain.errors import InputError, TidemarkError
 
 MEDIA_TYPE = "application/problem+json"
@@ -35,6 +36,17 @@ STATUS: Mapping[type[TidemarkError], int] = {
     domain.RateLimited: 429,
     domain.QuotaReached: 429,
     domain.ServiceUnavailable: 503,
+    market.UnknownMarketData: 404,
+    market.DataTooLarge: 413,
+    market.BadBars: 422,
+    market.BadFile: 422,
+    market.NotServed: 422,
+    market.SeriesDamaged: 409,
+    market.SeriesBusy: 409,
+    market.StorageFull: 507,
+    market.StorageFailed: 503,
+    market.VendorBusy: 503,
+    market.VendorError: 502,
     TidemarkError: 500,
 }
 
@@ -91,6 +103,20 @@ class RequestTooSlow(BadRequest):
     title = "The request did not arrive in time"
 
 
+class UpgradeRequired(BadRequest):
+    """A WebSocket lives at this path, and the request does not open one."""
+
+    code = "upgrade_required"
+    title = "This path is a WebSocket"
+
+
+class OriginNotAllowed(domain.NotAllowed):
+    """The page that opens the WebSocket is neither ours nor one that the operator allows."""
+
+    code = "origin_not_allowed"
+    title = "Pages of this origin may not open a WebSocket here"
+
+
 class NotReady(domain.ServiceUnavailable):
     """A part that requests need is not there yet."""
 
@@ -104,6 +130,7 @@ EDGE_STATUS: Mapping[type[TidemarkError], int] = {
     MethodNotAllowed: 405,
     RequestTooSlow: 408,
     UnknownHost: 421,
+    UpgradeRequired: 426,
     HeadTooLarge: 431,
 }
 

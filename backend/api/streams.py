@@ -241,7 +241,7 @@ class Streams:
             self._mark_stale(user_id)
 
     def _hear_progress(self, user_id: UUID, task: Mapping[str, Any]) -> None:
-        frame = self._progress[user_id, task["id"]] = Frame(EventType.TASK_PROGRESS, task)
+        frame = self._remember(user_id, Frame(EventType.TASK_PROGRESS, task))
         audience = self._audiences.get(user_id)
         if audience is None:
             return
@@ -249,6 +249,17 @@ class Streams:
             audience.held[task["id"]] = frame
         else:
             audience.tell(frame)
+
+    def _remember(self, user_id: UUID, heard: Frame) -> Frame:
+        """What is told again to who comes later names the log also when this time it went without saying."""
+        key = user_id, heard.task["id"]
+        known = self._progress.get(key)
+        self._progress[key] = heard
+        if known is None or "log_tail" in heard.task or "log_tail" not in known.task:
+            return heard
+        if known.task["attempt"] == heard.task["attempt"]:
+            self._progress[key] = Frame(heard.type, {**heard.task, "log_tail": known.task["log_tail"]})
+        return heard
 
     def _mark_stale(self, user_id: UUID) -> None:
         self._audiences[user_id].is_stale = True

@@ -157,6 +157,7 @@ def _server(house: "House", runner: "Runner", answers: Callable[[], None]) -> "u
     import uvicorn
 
     from backend.api.app import create_app
+    from backend.api.sockets import SETTINGS
     from backend.api.wire import BoundedHttp
 
     app = create_app(house, workers=runner.readiness)
@@ -179,6 +180,7 @@ def _server(house: "House", runner: "Runner", answers: Callable[[], None]) -> "u
         uvicorn.Config(
             app,
             http=BoundedHttp,
+            **SETTINGS,
             loop="none",
             log_config=None,
             log_level="warning",

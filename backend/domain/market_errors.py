@@ -1,12 +1,14 @@
 """What can go wrong with market data, each with its numbers and the next step.
 
 MarketDataError
-├── UnknownMarketData         UnknownProvider  UnknownSymbol  UnknownSeries  NoBars
+├── UnknownMarketData         UnknownProvider  UnknownSymbol  UnknownSeries  UnknownUpload  NoBars
 ├── NotServed
 ├── BadBars                   BadFile
 ├── DataTooLarge
 ├── SeriesDamaged
+├── SeriesBusy
 ├── StorageFull
+├── StorageFailed
 └── VendorError               VendorUnavailable  VendorBusy  VendorRefused
 """
 
@@ -61,6 +63,16 @@ class UnknownSeries(UnknownMarketData):
 
     def __init__(self, series_id: object) -> None:
         super().__init__(f"You have no series {series_id}. The catalogue lists those that there are.")
+
+
+class UnknownUpload(UnknownMarketData):
+    """The caller has no such uploaded file (any more)."""
+
+    code = "unknown_upload"
+    title = "There is no such upload"
+
+    def __init__(self, upload_id: object) -> None:
+        super().__init__(f"You have no uploaded file {upload_id}. Files are kept for a day; upload it again.")
 
 
 class NotServed(MarketDataError):
@@ -129,11 +141,30 @@ class SeriesDamaged(MarketDataError):
     title = "Stored market data is damaged"
 
 
+class SeriesBusy(MarketDataError):
+    """Another process has been writing the series for longer than one waits."""
+
+    code = "series_busy"
+    title = "The series is being written"
+
+    def __init__(self, series: object, waited_seconds: float) -> None:
+        super().__init__(
+            f"Something else has been writing {series} for {waited_seconds:,.0f} s. Try again when it is done."
+        )
+
+
 class StorageFull(MarketDataError):
     """The disk has no room. What was stored before is untouched."""
 
     code = "storage_full"
     title = "The disk is full"
+
+
+class StorageFailed(MarketDataError):
+    """The disk refuses, for another reason than that it is full."""
+
+    code = "storage_failed"
+    title = "Stored market data cannot be used"
 
 
 class VendorError(MarketDataError):

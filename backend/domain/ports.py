@@ -11,12 +11,14 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from backend.domain.accounts import Account, Identity, Profile, ProfileChange, Session
-from backend.domain.events import BusMessage, EventLog, FeedPlace, TaskEvent
+from backend.domain.events import BusMessage, EventLog, FeedPlace, Standing, TaskEvent
+from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
     Demand,
     Job,
     JobCounts,
     JobFailure,
+    JobInBrief,
     JobKind,
     JobState,
     Lease,
@@ -24,9 +26,11 @@ from backend.domain.jobs import (
     Outcome,
     Progress,
     Renewal,
+    RunningNow,
     Waiting,
 )
 from backend.domain.pages import Page, Place
+from backend.domain.queue_play import QueueAround
 
 
 class Clock(Protocol):
@@ -138,6 +142,10 @@ class Meter(Protocol):
 
     def stream_closed(self, why: str) -> None: ...
 
+    def socket_opened(self) -> None: ...
+
+    def socket_closed(self, why: str) -> None: ...
+
     def event_told(self, lag_seconds: float) -> None: ...
 
     def exposition(self) -> tuple[bytes, str]: ...
@@ -163,8 +171,8 @@ class AccountAdmin(Protocol):
 class JobRepository(Protocol):
     """A user's own jobs, already narrowed by the database to those of the acting user."""
 
-    async def counts(self) -> JobCounts:
-        """How many wait and run. Until this transaction ends nobody else adds to them."""
+    async def counts(self, *, lock: bool = True) -> JobCounts:
+        """How many wait and run, and may. Under the lock nobody else adds to them until this transaction ends."""
 
     async def submit(self, job: NewJob) -> Job:
         """Add a job to the queue, with its event. The queue hears of it when this transaction commits."""
@@ -173,7 +181,7 @@ class JobRepository(Protocol):
 
     async def jobs(
         self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
-    ) -> Page[Job]:
+    ) -> Page[JobInBrief]:
         """Newest first; empty states or kinds mean all."""
 
     async def request_cancel(self, job_id: UUID) -> Job | None:
@@ -182,7 +190,13 @@ class JobRepository(Protocol):
     async def retry(self, job_id: UUID) -> Job | None:
         """Queue a failed or cancelled job for a new attempt; None when there is no such job in such a state."""
 
+    async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
+        """What the user's waiting jobs stand among: those that are next, these, and what runs, there or elsewhere."""
+
     async def event_log(self, *, after: int, limit: int) -> EventLog: ...
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        """The job and the user's last event, both of one moment; None when there is no such job."""
 
 
 class JobQueue(Protocol):
@@ -212,6 +226,15 @@ class JobQueue(Protocol):
 
     async def add(self, job: NewJob) -> Job:
         """Add a job of the installation's own, unless one of its kind waits or runs already; then that one."""
+
+
+class JobRecords(Protocol):
+    """What the jobs of all users together tell about jobs, without saying whose they are."""
+
+    async def completed(self, *, since: datetime | None, most: int) -> Sequence[CompletedRun]:
+        """The latest completed jobs of each kind that ended after that moment, at most so many each."""
+
+    async def running(self) -> Sequence[RunningNow]: ...
 
 
 class EventFeed(Protocol):
@@ -311,6 +334,9 @@ class JobMeter(Protocol):
     def jobs_wait(self, waiting: Sequence[Waiting]) -> None: ...
 
     def worker_restarted(self) -> None: ...
+
+    def leases_expired(self, count: int) -> None:
+        """So many jobs were taken back from runners that went silent."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -16,6 +18,7 @@ from loguru import logger
 
 from backend.domain.jobs import JobFailure, Progress
 from backend.worker.endings import Assignment, Ending, How, failure_of
+from backend.worker.log_tail import LogTail
 from backend.worker.process import LARGEST_FRAME_BYTES, frame, length_of
 
 # Asked to stop, told to stop, made to stop: gone within 5 s whatever it does.
@@ -24,8 +27,7 @@ TERMINATION_SECONDS = 1.0
 # Pings come every 2 s. One that leaves this many unanswered counts as gone, then is.
 UNANSWERED_IS_SILENT = 3
 UNANSWERED_IS_DEAD = 8
-LOG_TAIL_BYTES = 8 * 1024
-LOG_TAIL_LINES = 40
+SECONDS_BETWEEN_LOGS = 0.2
 _LOG_SECONDS = 0.5
 # All that a child inherits. No secret is among them, and a new one can't slip in.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV")
@@ -35,7 +37,7 @@ class Child:
     """A process that waits for a job, does it, and waits for the next."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], connection: asyncio.StreamWriter, log: "LogTail", cpus: Sequence[int]
+        self, process: subprocess.Popen[bytes], connection: asyncio.StreamWriter, log: LogTail, cpus: Sequence[int]
     ) -> None:
         """`cpus` are the processors that it may use, the first ones first."""
         self._process = process
@@ -49,15 +51,17 @@ class Child:
         self._was_signalled = False
         self._job: RunningAssignment | None = None
         self._hearing: asyncio.Task[None] | None = None
+        self._telling_log: asyncio.TimerHandle | None = None
+        log.on_growth = self._log_grew
 
     @classmethod
-    async def start(cls, cpus: Sequence[int] = ()) -> "Child":
+    async def start(cls, cpus: Sequence[int] = (), environment: Mapping[str, str] = MappingProxyType({})) -> "Child":
         """Start one on this thread, with whose end the kernel would end it, so it must be the main one."""
         ours, theirs = socket.socketpair()
         log_reads, log_writes = os.pipe()
         log_end = os.fdopen(log_reads, "rb", 0)
         try:
-            process = _launch(theirs.fileno(), log_writes)
+            process = _launch(theirs.fileno(), log_writes, environment)
         except BaseException:
             ours.close()
             log_end.close()
@@ -65,7 +69,7 @@ class Child:
         finally:
             theirs.close()
             os.close(log_writes)
-        log = LogTail()
+        log = LogTail(log_reads)
         try:
             await asyncio.get_running_loop().connect_read_pipe(lambda: log, log_end)
             reader, writer = await asyncio.open_unix_connection(sock=ours)
@@ -105,7 +109,7 @@ class Child:
 
     @property
     def last_words(self) -> str:
-        return self._log.text()
+        return self._log.text or ""
 
     async def ready(self) -> bool:
         """Wait until it is warm; False when it died before."""
@@ -217,12 +221,19 @@ class Child:
             case "pong":
                 self._unanswered = 0
             case "progress" if self._job is not None:
-                self._job.on_progress(
-                    Progress(stage=message["stage"], percent=message["percent"], message=message["message"])
+                self._job.tell(
+                    Progress(
+                        stage=message["stage"],
+                        percent=message["percent"],
+                        message=message["message"],
+                        log_tail=self._log.text,
+                    )
                 )
             case "done":
+                self._log.catch_up()
                 self._returned(message["result"], is_partial=message["is_partial"])
             case "raised" if self._job is not None:
+                self._log.catch_up()
                 reason = self._job.reason or How.RAISED
                 self._end_job(reason, self._failure(reason, message))
 
@@ -243,9 +254,20 @@ class Child:
             reason = self._job.reason or How.DIED
             self._end_job(reason, self._failure(reason))
 
+    def _log_grew(self) -> None:
+        """Told also of a job that prints and reports nothing, at most five times a second."""
+        if self._job is not None and self._telling_log is None:
+            self._telling_log = asyncio.get_running_loop().call_later(SECONDS_BETWEEN_LOGS, self._tell_log)
+
+    def _tell_log(self) -> None:
+        self._telling_log = None
+        if self._job is not None and not self._job.ended.done():
+            self._job.tell(replace(self._job.latest, log_tail=self._log.text))
+
     def _end_job(self, how: How, failure: JobFailure | None, result: Mapping[str, Any] | None = None) -> None:
         if self._job is not None and not self._job.ended.done():
-            self._job.ended.set_result(Ending(how=how, failure=failure, result=result))
+            ending = Ending(how=how, failure=failure, result=result, log_tail=self._log.text)
+            self._job.ended.set_result(ending)
 
     def _failure(self, how: How, raised: Mapping[str, Any] | None = None) -> JobFailure | None:
         if self._job is None:
@@ -257,7 +279,7 @@ class Child:
             exit_code=self._process.returncode,
             was_silent=self._unanswered >= UNANSWERED_IS_DEAD,
             raised=raised,
-            log_tail=self._log.text() or None,
+            log_tail=self._log.text,
         )
 
 
@@ -271,46 +293,22 @@ class RunningAssignment:
         self.ending_soon: asyncio.Task[None] | None = None
         self.reason: How | None = None
         self.resident_bytes = 0
+        self.latest = Progress(stage="running")
+
+    def tell(self, progress: Progress) -> None:
+        self.latest = progress
+        self.on_progress(progress)
 
     def leave_in_peace(self) -> None:
         if self.ending_soon is not None:
             self.ending_soon.cancel()
 
 
-class LogTail(asyncio.Protocol):
-    """The last of what a child prints."""
-
-    def __init__(self) -> None:
-        self.ended = asyncio.Event()
-        self._bytes = b""
-        self._transport: asyncio.BaseTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._bytes = (self._bytes + data)[-LOG_TAIL_BYTES:]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.ended.set()
-
-    def clear(self) -> None:
-        self._bytes = b""
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def text(self) -> str:
-        lines = self._bytes.decode(errors="replace").replace("\x00", "").splitlines()
-        return "\n".join(lines[-LOG_TAIL_LINES:])
-
-
-def _launch(line: int, log: int) -> subprocess.Popen[bytes]:
+def _launch(line: int, log: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
         [sys.executable, "-P", "-m", "backend.worker.process", str(line), str(os.getpid())],
         pass_fds=(line,),
-        env=child_environment(),
+        env={**child_environment(), **environment},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,

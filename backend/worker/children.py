@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 from loguru import logger
 
@@ -19,8 +20,16 @@ _LONGEST_PAUSE_SECONDS = 30.0
 class Children:
     """A place for each core that jobs may use, and a child in each place."""
 
-    def __init__(self, count: int, *, on_restart: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        count: int,
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        on_restart: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`environment` is what they are told beside the ways of the place; no secret belongs there."""
         self._count = count
+        self._environment = environment
         self._on_restart = on_restart
         self._alive: set[Child] = set()
         # The one that worked last has the warmest caches.
@@ -82,7 +91,7 @@ class Children:
 
     async def _live(self, cpus: list[int]) -> bool:
         """One child from its start to its end; whether it ever got warm."""
-        child = await Child.start(cpus)
+        child = await Child.start(cpus, self._environment)
         self._alive.add(child)
         is_warm = await child.ready()
         if is_warm:

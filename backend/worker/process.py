@@ -26,12 +26,17 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from backend.domain.job_data import LARGEST_RESULT_BYTES
+
 PR_SET_PDEATHSIG = 1
-LARGEST_FRAME_BYTES = 64 * 1024 * 1024
+# A result, and the few words around it.
+LARGEST_FRAME_BYTES = LARGEST_RESULT_BYTES + 1024
 # The server must answer while jobs compute, and when memory runs out it is a job that the kernel should end.
 NICENESS = 5
 OOM_SCORE = 800
 SECONDS_BETWEEN_REPORTS = 0.1
+# An exception can carry a whole table.
+LONGEST_WORDS = 2_000
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 Message = dict[str, Any]
@@ -41,11 +46,25 @@ Work = Callable[[Any, Report, Callable[[], bool]], Any]
 _LENGTH = struct.Struct(">I")
 
 
+class ResultTooLarge(Exception):
+    """What the job returned is more than is kept."""
+
+    code = "result_too_large"
+    title = "The result is too large to be kept"
+
+    def __init__(self, size_bytes: int) -> None:
+        self.detail = (
+            f"It has {size_bytes:,} bytes; at most {LARGEST_RESULT_BYTES:,} are kept."
+            " Choose fewer bars, fewer combinations or a longer timeframe."
+        )
+        super().__init__(self.detail)
+
+
 def frame(message: Message) -> bytes:
     """One message as it travels: its length, then JSON. Refuses NaN, which is no JSON and no result."""
     body = json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
     if len(body) > LARGEST_FRAME_BYTES:
-        raise ValueError(f"{len(body):,} bytes are more than the {LARGEST_FRAME_BYTES:,} that a job may hand over")
+        raise ResultTooLarge(len(body))
     return _LENGTH.pack(len(body)) + body
 
 
@@ -168,9 +187,9 @@ class RunningJob:
         with self._lock:
             self._untold = {
                 "say": "progress",
-                "stage": str(stage),
+                "stage": str(stage)[:LONGEST_WORDS],
                 "percent": float(percent) if percent is not None and math.isfinite(percent) else None,
-                "message": str(message),
+                "message": str(message)[:LONGEST_WORDS],
             }
             if self._untold["stage"] == self._stage and time.monotonic() - self._told_at < SECONDS_BETWEEN_REPORTS:
                 return
@@ -198,8 +217,8 @@ def _described(error: BaseException) -> Message:
     """Errors of the domain speak for themselves; anything else is told by its name."""
     code, title, detail = (getattr(error, name, None) for name in ("code", "title", "detail"))
     if isinstance(code, str) and isinstance(title, str) and isinstance(detail, str):
-        return {"code": code, "title": title, "detail": detail}
-    reason = traceback.format_exception_only(type(error), error)[-1].strip()
+        return {"code": code, "title": title, "detail": detail[:LONGEST_WORDS]}
+    reason = traceback.format_exception_only(type(error), error)[-1].strip()[:LONGEST_WORDS]
     if isinstance(error, MemoryError):
         return {"code": "out_of_memory", "title": "The job ran out of memory", "detail": reason}
     return {"code": "unexpected_error", "title": "The job failed", "detail": reason}

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,14 +11,16 @@ from uuid import UUID, uuid4
 
 from loguru import logger
 
+from backend.bootstrap_market import CACHE_DIR_NAME
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
+from backend.domain.forecast import Forecasts
 from backend.domain.jobs import HEARTBEAT_SECONDS, JobFailure, Lease, Outcome
 from backend.domain.ports import EventBus, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.worker.children import Children
 from backend.worker.handlers import WORKS, handlers_of
-from backend.worker.progress import Durations, Telling
-from backend.worker.running import Return, Running, Verdict, Workshop
+from backend.worker.progress import Telling
+from backend.worker.running import Return, Running, Verdict, Workshop, log_failure
 
 if TYPE_CHECKING:
     from backend.bootstrap import House
@@ -45,11 +45,13 @@ class Runner:
         resources: ResourceMonitor,
         workshop: Workshop,
         meter: JobMeter,
+        forecasts: Forecasts | None = None,
+        runner_id: str | None = None,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        self.id = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self.durations = Durations()
+        self.id = runner_id or uuid4().hex
+        self.forecasts = forecasts or Forecasts()
         self._queue = queue
         self._bus = bus
         self._resources = resources
@@ -163,7 +165,7 @@ class Runner:
 
     async def _run(self, running: Running, taken: contextlib.ExitStack) -> None:
         job, began = running.lease.job, time.monotonic()
-        telling = Telling(job, self._bus, self.durations, time.monotonic)
+        telling = Telling(job, self._bus, self.forecasts, time.monotonic)
         try:
             with taken:
                 verdict = await self._do(running, telling)
@@ -193,12 +195,10 @@ class Runner:
 
     def _remember(self, running: Running, verdict: Verdict, seconds: float) -> None:
         kind = running.lease.job.kind
+        log_failure(running.lease.job, verdict)
         match verdict:
             case Outcome(state=state):
                 self._meter.job_ended(kind, state, seconds)
-                if verdict.failure is None and not verdict.is_partial:
-                    self.durations.completed(kind, seconds)
-                    self._meter.eta_missed(kind, self.durations.error(kind))
             case JobFailure():
                 self._meter.job_ended(kind, "lost", seconds)
             case Return():
@@ -244,7 +244,7 @@ class Runner:
                 if self._running.get(job_id) is held[job_id]:
                     logger.warning("A lease was lost, so its job is stopped here")
                     held[job_id].lose()
-        await self._queue.reap()
+        self._meter.leases_expired(await self._queue.reap())
         self._meter.jobs_wait(await self._queue.waiting())
         self._last_beat = time.monotonic()
 
@@ -264,13 +264,20 @@ NOT_STORABLE = JobFailure(
 @asynccontextmanager
 async def open_runner(house: "House") -> AsyncIterator[Runner]:
     """The runner of a serving process, from the first job to the last word."""
-    children = Children(house.resources.capacity().cores, on_restart=house.monitor.worker_restarted)
+    children = Children(
+        house.resources.capacity().cores,
+        environment={CACHE_DIR_NAME: str(house.market.cache_dir)},
+        on_restart=house.monitor.worker_restarted,
+    )
+    house.monitor.watch_workers(lambda: children.count, lambda: children.fit)
     runner = Runner(
         queue=house.queue,
         bus=house.bus,
         resources=house.resources,
         workshop=Workshop(children=children, works=WORKS, handlers=handlers_of(house)),
         meter=house.monitor,
+        forecasts=house.foresight.forecasts,
+        runner_id=house.runner_id,
     )
     await runner.open()
     try:

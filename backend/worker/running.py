@@ -8,11 +8,12 @@ from enum import Enum
 from loguru import logger
 
 from backend.domain.errors import ServiceUnavailable, TidemarkError
-from backend.domain.jobs import KINDS, JobFailure, JobKind, Lease, Outcome, Progress, Workplace
+from backend.domain.job_data import LARGEST_RESULT_BYTES, size_of
+from backend.domain.jobs import KINDS, Job, JobFailure, JobKind, Lease, Outcome, Progress, Workplace
 from backend.domain.ports import JobHandler
 from backend.worker.child import COOPERATION_SECONDS, Child
 from backend.worker.children import Children
-from backend.worker.endings import Assignment, Ending, How
+from backend.worker.endings import Assignment, Ending, How, result_too_large
 
 
 class Return(Enum):
@@ -102,7 +103,7 @@ class Running:
             try:
                 assignment = Assignment(
                     work=work,
-                    payload=job.payload,
+                    payload=_told_whose(job),
                     cores=job.demand.cores,
                     memory_bytes=job.demand.memory_bytes,
                     wall_limit_seconds=job.wall_limit_seconds,
@@ -116,12 +117,12 @@ class Running:
             case Ending(how=How.STOPPED):
                 return Return.HANDED_BACK
             case Ending(how=How.CANCELLED, result=result):
-                return Outcome.cancelled(result or None)
+                return Outcome.cancelled(result or None, ending.log_tail)
             case Ending(how=How.DIED, failure=JobFailure() as failure):
                 return failure
             case Ending(failure=JobFailure() as failure):
                 return Outcome.failed(failure)
-        return Outcome.completed(ending.result or {})
+        return Outcome.completed(ending.result or {}, ending.log_tail)
 
     async def _handle(self, handler: JobHandler, report: Callable[[Progress], None]) -> Verdict:
         job = self.lease.job
@@ -153,6 +154,11 @@ class Running:
             )
         finally:
             self._handling = None
+        return self._keep(result)
+
+    def _keep(self, result: Mapping[str, object]) -> Outcome:
+        if (size := size_of(result)) > LARGEST_RESULT_BYTES:
+            return Outcome.failed(result_too_large(size))
         return Outcome.cancelled(result or None) if self._is_cancelled else Outcome.completed(result)
 
     def _end(self) -> None:
@@ -160,3 +166,16 @@ class Running:
             self._child.kill(How.STOPPED)
         if self._handling is not None:
             self._handling.cancel()
+
+
+def _told_whose(job: Job) -> Mapping[str, object]:
+    """An import touches its user's files, so whose they are is told by the row of the job, never by its payload."""
+    return {**job.payload, "user_id": str(job.user_id)} if job.kind is JobKind.IMPORT else job.payload
+
+
+def log_failure(job: Job, verdict: Verdict) -> None:
+    """For the operator, whose the job is not: what it met, nothing of what it worked on."""
+    failure = verdict if isinstance(verdict, JobFailure) else verdict.failure if isinstance(verdict, Outcome) else None
+    if failure is not None:
+        facts = {"task_id": str(job.id), "user_id": job.user_id and str(job.user_id), "code": failure.code}
+        logger.bind(**facts, attempt=job.attempts).warning("A task of the kind {} failed: {}", job.kind, failure.title)

@@ -15,7 +15,7 @@ from tests.api.conftest import Person, Site, assert_problem
 
 
 @pytest.mark.parametrize(
-    "path", ["/api", "/api/", "/api/nothing", "/api/me/", "/auth", "/auth/v2/x", "/auth/v1", "/ws"]
+    "path", ["/api", "/api/", "/api/nothing", "/api/me/", "/auth", "/auth/v2/x", "/auth/v1", "/ws/rooms"]
 )
 async def test_unknown_path_is_404_even_for_a_browser(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path, headers={"Accept": "text/html"})

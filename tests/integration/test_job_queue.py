@@ -10,7 +10,8 @@ import pytest
 
 from backend.data.storage.jobs import JobTable
 from backend.domain.errors import QuotaReached
-from backend.domain.jobs import Demand, JobKind, JobState, Lease, NewJob, Outcome, Quota
+from backend.domain.forecast import Forecasts
+from backend.domain.jobs import Demand, JobKind, JobState, Lease, NewJob, Outcome
 from backend.services.jobs import Jobs
 from tests.cluster import FreshDatabase
 from tests.fake_jobs import FakeMachine
@@ -232,12 +233,12 @@ async def test_large_jobs_of_one_user_keep_no_room_from_who_runs_less(tables: Ta
 
 
 async def test_many_submits_at_once_stay_within_the_quota(tables: Tables) -> None:
-    who = identity(await tables.fresh.add_user())
+    await tables.execute("insert into private.plans (name, most_queued, most_running) values ('five', 5, 1)")
+    who = identity(await tables.fresh.add_user(raw_app_meta_data='{"plan": "five"}'))
 
     async def submit() -> None:
         async with tables.api.acting_as(who) as connection:
-            jobs = Jobs(JobTable(connection), FakeMachine(), quota=Quota(queued=5, running=1))
-            await jobs.submit(JobKind.BACKTEST, {})
+            await Jobs(JobTable(connection), FakeMachine(), Forecasts(), runner_id="here").submit(JobKind.BACKTEST, {})
 
     answers = await asyncio.gather(*(submit() for _ in range(20)), return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, QuotaReached)]

@@ -8,19 +8,24 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psutil
 import pytest
 
+from backend.bootstrap_market import Market, open_market
 from backend.data.storage.housekeeping import HousekeepingTables
+from backend.data.storage.series import SharedSeries
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome
 from backend.domain.ports import JobHandler, JobRepository
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.resource_manager import Memory, ResourceManager
+from backend.services.adoption import Adoption
+from backend.settings import Settings
 from backend.worker.children import Children
 from backend.worker.handlers import Maintain
 from backend.worker.runner import Runner
@@ -46,14 +51,19 @@ class House:
 
     @asynccontextmanager
     async def runner(
-        self, *, cores: int = 2, handlers: Mapping[JobKind, JobHandler] | None = None, **settings: float
+        self,
+        *,
+        cores: int = 2,
+        handlers: Mapping[JobKind, JobHandler] | None = None,
+        meter: Monitor | None = None,
+        **settings: Any,
     ) -> AsyncIterator[Runner]:
         runner = Runner(
             queue=self.tables.queue,
             bus=self.bus,
             resources=ResourceManager(cores=cores, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB)),
             workshop=Workshop(children=Children(cores), works=WORKS, handlers=handlers or {}),
-            meter=Monitor(),
+            meter=meter or Monitor(),
             **settings,
         )
         await runner.open()
@@ -252,6 +262,15 @@ async def test_a_silent_child_gets_no_lease_and_the_job_runs_elsewhere(
         assert (await house.events_of(job)).count("completed") == 1
 
 
+async def test_a_job_that_another_runner_left_behind_is_taken_back_and_counted(house: House) -> None:
+    job, meter = await house.submit(JobKind.PREDICT), Monitor()
+    assert await house.tables.queue.claim(job.id, "a runner that vanished", Demand(cores=9, memory_bytes=GIB))
+    await house.expire_leases()
+    async with house.runner(heartbeat_seconds=0.2, meter=meter):
+        assert (await house.becomes(job, JobState.COMPLETED)).attempts == 2
+    assert "tidemark_job_leases_expired_total 1.0" in meter.exposition()[0].decode()
+
+
 async def test_what_is_written_under_a_lost_lease_changes_nothing(house: House) -> None:
     async with house.runner(heartbeat_seconds=0.2) as runner:
         job = await house.submit(steps=200, pause=0.05)
@@ -323,8 +342,16 @@ async def test_two_runners_run_each_job_once(house: House) -> None:
             assert await house.events_of(job) == ["queued", "running", "completed"]
 
 
-async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House) -> None:
-    async with house.runner(handlers={JobKind.MAINTAIN: Maintain(HousekeepingTables(house.tables.worker))}):
+def maintain(house: House, market: Market) -> Maintain:
+    adoption = Adoption(market.store, SharedSeries(house.tables.worker))
+    return Maintain(HousekeepingTables(house.tables.worker), market, adoption)
+
+
+async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House, tmp_path: Path) -> None:
+    async with (
+        open_market(Settings(_env_file=None, cache_dir=tmp_path, crypto_exchanges=())) as market,
+        house.runner(handlers={JobKind.MAINTAIN: maintain(house, market)}),
+    ):
         done = await house.becomes(await house.submit(JobKind.PREDICT), JobState.COMPLETED)
         await house.tables.execute(
             "update public.task_events set at = now() - interval '7 days 1 minute' where type = 'task_queued'"

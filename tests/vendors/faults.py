@@ -66,7 +66,7 @@ class VendorFaults:
 
     async def whole(self) -> str:
         async with self.open() as opened:
-            return content_hash(bars_of(await self.fetch(opened)))
+            return content_hash(bars_of(await self.fetch(opened)), self.series.timeframe)
 
     async def check_recovers(self, *faults: Reply | Callable[[Reply], Reply]) -> Opened:
         whole = await self.whole()
@@ -74,7 +74,7 @@ class VendorFaults:
             opened.server.disturb(*faults)
             pages = await self.fetch(opened)
         assert joined(page.covered for page in pages) == (self.wanted,)
-        assert content_hash(bars_of(pages)) == whole
+        assert content_hash(bars_of(pages), self.series.timeframe) == whole
         return opened
 
     async def test_a_short_wait_is_waited(self) -> None:
@@ -146,7 +146,7 @@ class VendorFaults:
             assert len(bars_of(pages)) > 0
             rest = Span(start=pages[-1].covered.end, end=self.wanted.end)
             pages += [page async for page in opened.fetcher.fetch(self.series, rest)]
-        assert content_hash(bars_of(pages)) == whole
+        assert content_hash(bars_of(pages), self.series.timeframe) == whole
 
     async def test_a_refusal_names_the_next_step_and_no_secret(self) -> None:
         for status in (401, 403):

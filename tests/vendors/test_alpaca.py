@@ -117,7 +117,7 @@ async def test_pages_that_overlap_are_joined_and_the_revised_bar_wins() -> None:
     with (vendor := Alpaca(NOW, page=300, overlaps=True)).server.running():
         pages = await all_bars(vendor, MINUTES, WINTER)
     assert joined(page.covered for page in pages) == (WINTER,)
-    assert content_hash(bars_of(pages)) == content_hash(whole)
+    assert content_hash(bars_of(pages), MINUTES.timeframe) == content_hash(whole, MINUTES.timeframe)
 
 
 async def test_a_page_that_contradicts_the_one_before_is_refused() -> None:
@@ -144,7 +144,7 @@ async def test_an_empty_page_that_has_a_next_one_is_not_the_end() -> None:
         vendor.server.disturb(Reply(body={"bars": {}, "next_page_token": "0"}))
         pages = await all_bars(vendor, MINUTES, WINTER)
     assert joined(page.covered for page in pages) == (WINTER,)
-    assert content_hash(bars_of(pages)) == content_hash(whole)
+    assert content_hash(bars_of(pages), MINUTES.timeframe) == content_hash(whole, MINUTES.timeframe)
 
 
 async def test_hours_are_made_of_the_half_hours_of_the_regular_session() -> None:

@@ -165,7 +165,7 @@ class JobQueueTable:
                 await connection.fetchval(
                     """
                     update public.tasks set
-                        state = $3, result = $4, failure = $5, is_partial = $6, finished_at = now(),
+                        state = $3, result = $4, failure = $5, is_partial = $6, log_tail = $7, finished_at = now(),
                         leased_until = null, runner_id = null
                     where id = $1 and lease_epoch = $2 and state = 'running'
                     returning true
@@ -176,6 +176,7 @@ class JobQueueTable:
                     _json(outcome.result),
                     _failure(outcome.failure),
                     outcome.is_partial,
+                    outcome.log_tail,
                 )
             )
 

@@ -1,10 +1,16 @@
 /** A question's state in the words that AsyncView understands. */
-import type { UseQueryReturnType } from '@tanstack/vue-query'
-import { computed, reactive } from 'vue'
+import { computed, reactive, type Ref } from 'vue'
 import { ApiError } from './client'
 import { useConnection } from './connection'
 
-export function facesOf<T>(query: UseQueryReturnType<T, Error>) {
+interface Question {
+  data: Ref<unknown>
+  isFetching: Ref<boolean>
+  error: Ref<Error | null>
+  dataUpdatedAt: Ref<number>
+}
+
+export function facesOf(query: Question) {
   const { isLost } = useConnection()
   return reactive({
     hasContent: computed(() => query.data.value !== undefined),
@@ -15,6 +21,8 @@ export function facesOf<T>(query: UseQueryReturnType<T, Error>) {
       // Nothing to show and nobody to ask: a skeleton would promise what does not come.
       return isLost.value && query.data.value === undefined ? unreachable : null
     }),
+    // The banner above says since when; here what is old only steps back.
+    dimmed: computed(() => isLost.value),
     asOf: computed(() => (query.dataUpdatedAt.value > 0 ? new Date(query.dataUpdatedAt.value) : null)),
   })
 }

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from backend.domain.errors import JobNotFound, JobNotRetryable, JobTooLarge, QuotaReached
+from backend.domain.forecast import Forecasts
 from backend.domain.jobs import KINDS, Demand, JobKind, JobState, Outcome, Quota
 from backend.services.jobs import Jobs
 from tests.fake_jobs import FakeJobQueue, FakeJobs, FakeMachine, FakeTasks
@@ -14,7 +15,8 @@ ROOM = Demand(cores=4, memory_bytes=4 * 1024**3)
 
 
 def jobs(tasks: FakeTasks, *, user_id: UUID = ADA, queued: int = 3, machine: FakeMachine | None = None) -> Jobs:
-    return Jobs(FakeJobs(user_id, tasks), machine or FakeMachine(), quota=Quota(queued=queued, running=2))
+    tasks.quotas[user_id] = Quota(queued=queued, running=2, plan="small")
+    return Jobs(FakeJobs(user_id, tasks), machine or FakeMachine(), Forecasts(), runner_id="here")
 
 
 async def test_job_demands_what_its_kind_does_unless_more_is_known() -> None:
