@@ -31,6 +31,7 @@ def fetcher_of(vendor: Alpaca, clock: Clock, patience: Patience = QUICK, **more:
         key_id=more.pop("key_id", KEY),
         secret_key=SECRET,
         delay=more.pop("delay", timedelta(0)),
+        feed=more.pop("feed", "sip"),
         data_url=vendor.server.url,
         trading_url=vendor.server.url,
     )
@@ -209,6 +210,9 @@ async def test_what_a_free_account_cannot_have_yet_is_not_asked_for() -> None:
         pages = await all_bars(vendor, MINUTES, wanted, delay=timedelta(minutes=16))
     assert bars_of(pages)["ts"].iloc[-1] == datetime(2026, 3, 20, 15, 15, tzinfo=UTC)
     assert max(datetime.fromisoformat(one.query["end"]) for one in vendor.server.asked("bars")) < NOW
+    with (vendor := Alpaca(NOW)).server.running():
+        pages = await all_bars(vendor, MINUTES, wanted, delay=timedelta(minutes=16), feed="iex")
+    assert bars_of(pages)["ts"].iloc[-1] == datetime(2026, 3, 20, 15, 30, tzinfo=UTC)
 
 
 async def test_a_wrong_key_is_told_with_the_setting_and_without_the_key() -> None:

@@ -111,7 +111,7 @@ class AlpacaFetcher:
     async def fetch(self, series: Series, wanted: Span) -> AsyncIterator[FetchedPage]:
         check_served(series, self)
         instrument = await self.instrument(series.symbol)
-        now = self._clock.now() - self._account.delay
+        now = self._clock.now() - (self._account.delay if self._account.feed == "sip" else timedelta(0))
         job = await task(series, instrument, wanted, calendars=self._calendars, now=now, lag=_LAG)
         shorter = _MADE_OF.get(series.timeframe)
         bars = longer_pages(self._answers, job, shorter) if shorter else pages(self._answers(job), job)
