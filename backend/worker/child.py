@@ -219,15 +219,20 @@ class Child:
                 )
             case "done":
                 self._log.catch_up()
-                self._returned(message["result"], is_partial=message["is_partial"])
+                self._returned(message)
             case "raised" if self._job is not None:
                 self._log.catch_up()
                 reason = self._job.reason or How.RAISED
                 self._end_job(reason, self._failure(reason, message))
 
-    def _returned(self, result: Mapping[str, Any], *, is_partial: bool) -> None:
-        reason = self._job.reason if self._job is not None and is_partial else None
-        self._end_job(reason or How.RETURNED, self._failure(reason) if reason else None, result)
+    def _returned(self, message: Mapping[str, Any]) -> None:
+        reason = self._job.reason if self._job is not None and message["is_partial"] else None
+        self._end_job(
+            reason or How.RETURNED,
+            self._failure(reason) if reason else None,
+            result=message["result"],
+            seconds=message["seconds"],
+        )
 
     def _broke(self) -> None:
         if self._burying is None:
@@ -256,10 +261,17 @@ class Child:
         if self._job is not None:
             self._job.tell(replace(self._job.latest, log_tail=self._log.text))
 
-    def _end_job(self, how: How, failure: JobFailure | None, result: Mapping[str, Any] | None = None) -> None:
+    def _end_job(
+        self,
+        how: How,
+        failure: JobFailure | None,
+        *,
+        result: Mapping[str, Any] | None = None,
+        seconds: float | None = None,
+    ) -> None:
         job, self._job = self._job, None
         if job is not None:
-            job.end(Ending(how=how, failure=failure, result=result, log_tail=self._log.text))
+            job.end(Ending(how=how, failure=failure, result=result, log_tail=self._log.text, seconds=seconds))
 
     def _failure(self, how: How, raised: Mapping[str, Any] | None = None) -> JobFailure | None:
         if self._job is None:

@@ -30,6 +30,8 @@ class Ending:
     result: Mapping[str, Any] | None = field(default=None, repr=False)
     failure: JobFailure | None = None
     log_tail: str | None = field(default=None, repr=False)
+    # How long the work took by the child's own clock, where it came to its end.
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

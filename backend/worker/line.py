@@ -50,7 +50,7 @@ class Line:
 
 
 class Pace:
-    """Which kinds of jobs are over before anybody would notice, as measured here."""
+    """Which kinds of jobs children are done with before anybody would notice, as measured here."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -60,11 +60,12 @@ class Pace:
     def begins(self, running: Running) -> None:
         self._begun[running] = self._clock()
 
-    def ends(self, running: Running, *, has_worked: bool) -> float:
-        """How long it took."""
+    def ends(self, running: Running) -> float:
+        """How long it took. By the child's own clock a brief job is brief also where everything waits for a core."""
         seconds = self._clock() - self._begun.pop(running, self._clock())
-        if has_worked:
-            self._seconds[running.lease.job.kind].append(seconds)
+        if running.was_sent:
+            worked = running.worked_seconds
+            self._seconds[running.lease.job.kind].append(seconds if worked is None else worked)
         return seconds
 
     @property

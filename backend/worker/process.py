@@ -163,12 +163,20 @@ class RunningJob:
         self._is_over = False
 
     def do(self) -> None:
+        began = time.monotonic()
         try:
             _limit_threads(self._message["threads"], self._message["cpus"])
             result = _find(self._message["work"])(self._message["payload"], self.report, self.is_cancelled)
             if not isinstance(result, dict):
                 raise TypeError(f"{self._message['work']} returned a {type(result).__name__}, where a dict was due")
-            last_word = frame({"say": "done", "result": result, "is_partial": self._knows_of_cancel})
+            last_word = frame(
+                {
+                    "say": "done",
+                    "result": result,
+                    "is_partial": self._knows_of_cancel,
+                    "seconds": time.monotonic() - began,
+                }
+            )
         except BaseException as error:  # noqa: BLE001 - whatever a job raises, also SystemExit, is told to the parent
             traceback.print_exc()
             last_word = frame({"say": "raised", **_described(error)})

@@ -261,7 +261,7 @@ class Runner:
         kind = running.lease.job.kind
         log_failure(running.lease.job, verdict)
         self._line.remove(running)
-        seconds = self._pace.ends(running, has_worked=isinstance(verdict, Outcome))
+        seconds = self._pace.ends(running)
         match verdict:
             case Outcome(state=state):
                 self._meter.job_ended(kind, state, seconds)

@@ -51,6 +51,9 @@ class Running:
         self.lease = lease
         self.is_lost = False
         self.is_over = False
+        # Of a job that a child did: how long the work itself took, where that is known.
+        self.was_sent = False
+        self.worked_seconds: float | None = None
         # What is given back when it is over: the room that it takes, and its child.
         self.taken = contextlib.ExitStack()
         self._on_end = on_end
@@ -104,7 +107,8 @@ class Running:
             wall_limit_seconds=job.wall_limit_seconds,
         )
         self._child = child
-        child.begin(assignment, report, lambda ending: self.end(self._judge(ending)))
+        self.was_sent = True
+        child.begin(assignment, report, self._came_back)
 
     def begin_here(self, handler: JobHandler, report: Report) -> None:
         self._handling = asyncio.create_task(self._handle(handler, report))
@@ -129,6 +133,10 @@ class Running:
             self._child.kill(How.STOPPED)
         if self._handling is not None:
             self._handling.cancel()
+
+    def _came_back(self, ending: Ending) -> None:
+        self.worked_seconds = ending.seconds
+        self.end(self._judge(ending))
 
     def _judge(self, ending: Ending) -> Verdict:
         match ending:

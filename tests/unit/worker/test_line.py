@@ -2,6 +2,8 @@
 
 from uuid import UUID, uuid4
 
+import pytest
+
 from backend.domain.jobs import NOTHING_AHEAD, JobKind, Lease, NewJob
 from backend.worker.line import AHEAD_JOBS, LATEST_JOBS, Line, Pace
 from backend.worker.running import Return, Running, Verdict
@@ -117,15 +119,22 @@ async def test_the_line_is_filled_again_when_half_of_it_is_gone() -> None:
     assert pace.ahead(2, AHEAD_JOBS).count == AHEAD_JOBS
 
 
-async def test_jobs_that_did_not_work_say_nothing_about_their_kind() -> None:
+async def test_jobs_that_no_child_did_say_nothing_about_their_kind() -> None:
     pace, _ = paced()
     for _ in range(LATEST_JOBS):
         one = await leased()
         pace.begins(one)
-        assert pace.ends(one, has_worked=False) == 0
+        assert pace.ends(one) == 0
     assert pace.ahead(2, 0) == NOTHING_AHEAD
-    never_begun = await leased()
-    assert pace.ends(never_begun, has_worked=True) == 0
+
+
+async def test_a_job_is_as_brief_as_its_child_says_and_as_long_as_it_took_when_the_child_says_nothing() -> None:
+    pace, clock = paced()
+    for _ in range(LATEST_JOBS):
+        await work(pace, clock, 0.1, by_its_own_clock=0.001)
+    assert pace.ahead(2, 0).count == 2 * AHEAD_JOBS
+    await work(pace, clock, 0.2)
+    assert pace.ahead(2, 0) == NOTHING_AHEAD
 
 
 def paced() -> tuple[Pace, Hand]:
@@ -133,8 +142,9 @@ def paced() -> tuple[Pace, Hand]:
     return Pace(clock), clock
 
 
-async def work(pace: Pace, clock: Hand, seconds: float) -> None:
+async def work(pace: Pace, clock: Hand, seconds: float, *, by_its_own_clock: float | None = None) -> None:
     one = await leased(uuid4())
+    one.was_sent, one.worked_seconds = True, by_its_own_clock
     pace.begins(one)
     clock.now += seconds
-    pace.ends(one, has_worked=True)
+    assert pace.ends(one) == pytest.approx(seconds)
