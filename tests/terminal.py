@@ -60,11 +60,13 @@ def at_terminal(
     command: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str], columns: int = 120
 ) -> Iterator[Terminal]:
     ours, theirs = pty.openpty()
+    # How wide the terminal is says the terminal, not what was set where the tests run.
+    inherited = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env={**environment, "TERM": "xterm-256color"},
+        env={**inherited, "TERM": "xterm-256color"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -19,7 +19,9 @@ from backend.cli import task_words, terminal
 from backend.cli.task_events import Told
 
 FRAMES_A_SECOND = 8
-BAR_WIDTH = 24
+BAR_WIDTH, NARROW_BAR_WIDTH = 24, 10
+# Where there are fewer columns than this, words are worth more than a long bar.
+NARROW_COLUMNS = 110
 # Left free for the prompt, the notes and the line that counts the rest.
 SPARE_LINES = 4
 LOG_LINES = 5
@@ -105,7 +107,7 @@ class LiveTasks:
                 Text(task_words.short(task), style="bold"),
                 Text(terminal.clean(task["kind"])),
                 Text(task_words.state(task), style=task_words.STATE_STYLES.get(task["state"], "")),
-                _bar(task, told),
+                _bar(task, told, BAR_WIDTH if self._console.width >= NARROW_COLUMNS else NARROW_BAR_WIDTH),
                 Text(task_words.took(task, datetime.now(UTC)), justify="right"),
                 Text(terminal.clean(_words(task, told, time.monotonic() - at)), overflow="ellipsis", no_wrap=True),
             )
@@ -119,11 +121,11 @@ class LiveTasks:
         return max(self._console.height - SPARE_LINES, 1)
 
 
-def _bar(task: dict[str, Any], told: dict[str, Any] | None) -> RenderableType:
+def _bar(task: dict[str, Any], told: dict[str, Any] | None, width: int) -> RenderableType:
     if task["state"] != "running":
         return Text("")
     percent = None if told is None else told.get("percent")
-    return ProgressBar(total=100, completed=percent or 0, width=BAR_WIDTH, pulse=percent is None)
+    return ProgressBar(total=100, completed=percent or 0, width=width, pulse=percent is None)
 
 
 def _words(task: dict[str, Any], told: dict[str, Any] | None, age: float) -> str:

@@ -68,12 +68,12 @@ def detail(task: Task) -> str:
 
 
 def progress(told: Mapping[str, Any]) -> str:
-    """`40%, Sweeping, 2 min 10 s to go: 4,000 of 10,000 pairs`."""
+    """`40%, 2 min 10 s to go, Sweeping: 4,000 of 10,000 pairs`, so that a narrow terminal cuts off the least."""
     percent = told.get("percent")
     parts = [
         write.percent(percent / 100, 0) if percent is not None else "",
-        str(told.get("stage") or ""),
         to_go(told.get("eta_seconds")),
+        str(told.get("stage") or ""),
     ]
     words = ", ".join(part for part in parts if part)
     message = told.get("message")

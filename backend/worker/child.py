@@ -236,11 +236,11 @@ class Child:
 
     def _broke(self) -> None:
         if self._burying is None:
+            self._signal(signal.SIGKILL)
             self._burying = asyncio.ensure_future(self._bury())
 
     async def _bury(self) -> None:
         """A line broke: see that the process is gone, take its last words, and tell what became of its job."""
-        self._signal(signal.SIGKILL)
         await asyncio.to_thread(self._process.wait)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._log.ended.wait(), _LOG_SECONDS)

@@ -41,6 +41,8 @@ class Frames(asyncio.Protocol):
         except (ValueError, KeyError, TypeError) as error:
             logger.error("A worker process says what nobody understands, so it is ended: {!r}", error)
             self._bytes.clear()
+            # Told before the socket closes, so that it is ended for this, not seen to end by itself.
+            self._broken()
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -30,7 +30,7 @@ def test_watching_one_task_ends_with_it_and_tells_how(trader: Trader) -> None:
     assert watched.returncode == 0
     lines = watched.stdout.splitlines()
     assert all(line.split()[1:3] == [good[:8], "backtest"] for line in lines)
-    assert any("%, counting" in line for line in lines)
+    assert any("%, " in line and "counting" in line for line in lines)
     assert lines[-1].split()[3:5] == ["completed", "in"]
     failed = trader.types("watch", bad[:8])
     assert failed.returncode == 1
@@ -69,10 +69,14 @@ def test_watching_all_shows_what_is_there_and_what_comes_until_it_is_interrupted
     trader.types("cancel", there)
 
 
-def test_a_live_view_moves_at_a_terminal_and_leaves_how_it_ended(trader: Trader) -> None:
+@pytest.mark.parametrize("columns", [72, 120])
+def test_a_live_view_moves_at_a_terminal_and_leaves_how_it_ended(trader: Trader, columns: int) -> None:
     [counting] = trader.has(long(2))
     with at_terminal(
-        [TIDEMARK, "tasks", "watch", counting], folder=ROOT, environment=environment(**trader.settings)
+        [TIDEMARK, "tasks", "watch", counting],
+        folder=ROOT,
+        environment=environment(**trader.settings),
+        columns=columns,
     ) as terminal:
         terminal.wait_for("to go")
         terminal.wait_for("━")

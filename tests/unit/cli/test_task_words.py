@@ -26,7 +26,7 @@ def document(example: Any, **changes: Any) -> dict[str, Any]:
         (document(QUEUED, waits_for="Waits for a core.", waits_seconds=None), "Waits for a core."),
         (document(QUEUED, waits_for=None, waits_seconds=None), ""),
         (document(QUEUED, waits_for=None, waits_seconds=0.4), "about 400 ms to wait"),
-        (document(RUNNING), "40%, Sweeping, 22 s to go: 4,000 of 10,000"),
+        (document(RUNNING), "40%, 22 s to go, Sweeping: 4,000 of 10,000"),
         (document(RUNNING, progress=None), ""),
         (document(TASK), "The task needed more memory than it was given"),
         (document(TASK, state="cancelled", failure=None, is_partial=True), "partial result"),
@@ -44,7 +44,7 @@ def test_the_one_thing_to_know_about_a_task(task: dict[str, Any], detail: str) -
         ({"stage": "", "percent": 99.96, "message": None, "eta_seconds": 0.04}, "100%, 0 s to go"),
         (
             {"stage": "fold 3", "percent": 0.0, "message": "of 8", "eta_seconds": 4000},
-            "0%, fold 3, 1 h 6 min to go: of 8",
+            "0%, 1 h 6 min to go, fold 3: of 8",
         ),
     ],
 )
