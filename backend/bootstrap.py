@@ -1,4 +1,4 @@
-"""The composition root: the only file that reads settings and picks adapters.
+"""The composition root: it reads settings and picks adapters, with bootstrap_market.py for market data.
 
 Each adapter is imported inside the function that picks it, so that a command pays only for what it uses.
 """
@@ -45,6 +45,7 @@ from backend.settings import REPOSITORY, Settings, given_names, read_settings, u
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from backend.bootstrap_market import Market
     from backend.domain.jobs import Plan
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
     from backend.infrastructure.supabase.hosted import Check
     from backend.infrastructure.supabase.signing_keys import SigningKeys
+    from backend.services.adoption import Adoption
+    from backend.services.market_data import MarketData
 
 __all__ = [
     "REPOSITORY",
@@ -95,6 +98,7 @@ class Services:
     events: Events
     idempotency: IdempotencyRepository
     jobs: Jobs
+    market_data: "MarketData"
     tickets: StreamTickets
 
 
@@ -119,6 +123,8 @@ class House:
     # Under which this process takes jobs.
     runner_id: str
     resources: ResourceMonitor
+    market: "Market"
+    adoption: "Adoption"
     housekeeping: Housekeeping
     election: Election
     account_watch: AccountWatch
@@ -134,17 +140,22 @@ class House:
         from backend.data.storage.accounts import AccountTables
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
+        from backend.data.storage.series import SeriesTable
         from backend.data.storage.tickets import TicketTable
+        from backend.services.market_data import MarketData
 
         queued: list[UUID] = []
         acting = self.database.acting_as(identity, readonly=readonly, after_commit=lambda: self.hints.tell(queued))
         async with acting as connection:
-            jobs = JobTable(connection, queued)
+            jobs = Jobs(
+                JobTable(connection, queued), self.resources, self.foresight.forecasts, runner_id=self.runner_id
+            )
             yield Services(
                 accounts=Accounts(identity, AccountTables(connection)),
                 events=Events(jobs),
                 idempotency=IdempotencyTable(connection),
-                jobs=Jobs(jobs, self.resources, self.foresight.forecasts, runner_id=self.runner_id),
+                jobs=jobs,
+                market_data=MarketData(identity, SeriesTable(connection), jobs),
                 tickets=TicketTable(connection),
             )
 
@@ -180,21 +191,25 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
+    from backend.bootstrap_market import open_market
     from backend.data.storage.accounts import AccountStates
     from backend.data.storage.events import EventTable
     from backend.data.storage.housekeeping import HousekeepingTables
     from backend.data.storage.job_queue import JobQueueTable
     from backend.data.storage.job_records import JobRecordTable
+    from backend.data.storage.series import SharedSeries
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.job_hints import LocalJobHints
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.rate_limits import MemoryRateLimiter
     from backend.infrastructure.resource_manager import ResourceManager
     from backend.infrastructure.supabase.tokens import JwtVerifier
+    from backend.services.adoption import Adoption
 
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
         monitor.watch_machine(resources.gauges)
+        market = await stack.enter_async_context(open_market(settings, clock))
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
@@ -221,6 +236,8 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             foresight=foresight,
             runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
             resources=resources,
+            market=market,
+            adoption=Adoption(market.store, SharedSeries(worker_database)),
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),
             account_watch=AccountStates(worker_database),

@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -36,6 +37,10 @@ def default_data_dir() -> Path:
     return REPOSITORY / ".tidemark"
 
 
+def default_cache_dir() -> Path:
+    return REPOSITORY / "data_cache"
+
+
 class Settings(BaseSettings):
     """Every setting has a default that works; `docs/operations.md` explains each."""
 
@@ -52,6 +57,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int | None = Field(default=None, ge=0, le=65535)  # None: 8000, or the next free one
     data_dir: Path = Field(default_factory=default_data_dir)
+    cache_dir: Path = Field(default_factory=default_cache_dir)
     public_url: str | None = None
     cors_origins: CommaSeparated = ()
     redirect_urls: CommaSeparated = ()
@@ -61,6 +67,12 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None
     rate_limits: Literal["on", "off"] = "on"
     smtp_url: SecretStr | None = None  # smtp://user:password@host:587?from=tidemark@example.com
+
+    crypto_exchanges: CommaSeparated = ("binance", "kraken", "coinbase")
+    alpaca_key_id: SecretStr | None = None
+    alpaca_secret_key: SecretStr | None = None
+    alpaca_paper: bool = True
+    alpaca_feed: Literal["sip", "iex"] = "sip"
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     database_pooler_url: SecretStr | None = None
@@ -73,7 +85,7 @@ class Settings(BaseSettings):
     )
     supabase_jwt_secret: SecretStr | None = Field(default=None, validation_alias="SUPABASE_JWT_SECRET")
 
-    @field_validator("cors_origins", "redirect_urls", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "redirect_urls", "trusted_proxies", "crypto_exchanges", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -121,7 +133,15 @@ class Settings(BaseSettings):
                 raise ValueError("must look like smtp://USER:PASSWORD@HOST:587?from=tidemark@example.com")
         return value
 
-    @field_validator("data_dir")
+    @field_validator("crypto_exchanges")
+    @classmethod
+    def _exchange_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            if not re.fullmatch(r"[a-z0-9_]{1,30}", part):
+                raise ValueError(f"must hold names as ccxt has them, such as binance,kraken, not {part}")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("data_dir", "cache_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()

@@ -51,7 +51,7 @@ LANES = (
     ),
     Lane("imports", "calls go inward", [(str(TOOLS / "lint-imports"),)]),
     Lane("unit", "the pure parts are right", [pytest("tests/unit")]),
-    Lane("contracts", "every adapter keeps its port's promise", [pytest("tests/contracts")]),
+    Lane("contracts", "every adapter keeps its port's promise", [pytest("tests/contracts"), pytest("tests/vendors")]),
     Lane(
         "integration",
         "real Postgres, Supabase's clients and command line",

@@ -17,12 +17,24 @@ from backend.api.edge import Edge
 from backend.api.errors import answer_errors
 from backend.api.limits import BodyLimit, RateLimits
 from backend.api.rooms import ROOMS_PATH, Rooms
-from backend.api.routers import accounts, config, events, health, jobs, problems, resources
+from backend.api.routers import (
+    accounts,
+    config,
+    events,
+    health,
+    jobs,
+    market_data,
+    market_files,
+    problems,
+    resources,
+)
+from backend.api.routers.market_files import UPLOAD_PATH
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
 from backend.api.streams import Streams
 from backend.api.task_events import TASK_EVENTS_PATH, TaskEvents
 from backend.api.web import WebApp
 from backend.bootstrap import WEB_APP, House
+from backend.domain.market_ports import LARGEST_UPLOAD_BYTES
 from backend.domain.ports import Readiness
 from backend.version import VERSION
 
@@ -75,7 +87,7 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    features = (health, config, accounts, jobs, resources, events, problems)
+    features = (health, config, accounts, jobs, resources, events, market_data, market_files, problems)
     for feature in features:
         app.include_router(feature.router)
     answer_errors(
@@ -98,7 +110,7 @@ def _api_door(house: House, workers: Callable[[], Readiness] | None, streams: St
     api.state.house = house
     api.state.workers = workers
     api.state.streams = streams
-    door: ASGIApp = BodyLimit(_Routed(api))
+    door: ASGIApp = BodyLimit(_Routed(api), larger={UPLOAD_PATH: LARGEST_UPLOAD_BYTES})
     return _limited(GZipMiddleware(door, minimum_size=SMALLEST_WORTH_COMPRESSING), house)
 
 

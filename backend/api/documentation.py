@@ -79,6 +79,11 @@ def shows(model: type[BaseModel], example: BaseModel, description: str, *headers
     }
 
 
+def takes(example: dict[str, Any]) -> dict[str, Any]:
+    """The body of a request, by its example."""
+    return {"requestBody": {"content": {"application/json": {"example": example}}}}
+
+
 HEADERS: dict[str, dict[str, Any]] = {
     name: {"description": description, "schema": {"type": "string"}}
     for name, description in {

@@ -15,6 +15,7 @@ from starlette.types import Scope
 
 from backend.api.context import context_of
 from backend.domain import errors as domain
+from backend.domain import market_errors as market
 from backend.domain.errors import InputError, TidemarkError
 
 MEDIA_TYPE = "application/problem+json"
@@ -35,6 +36,17 @@ STATUS: Mapping[type[TidemarkError], int] = {
     domain.RateLimited: 429,
     domain.QuotaReached: 429,
     domain.ServiceUnavailable: 503,
+    market.UnknownMarketData: 404,
+    market.DataTooLarge: 413,
+    market.BadBars: 422,
+    market.BadFile: 422,
+    market.NotServed: 422,
+    market.SeriesDamaged: 409,
+    market.SeriesBusy: 409,
+    market.StorageFull: 507,
+    market.StorageFailed: 503,
+    market.VendorBusy: 503,
+    market.VendorError: 502,
     TidemarkError: 500,
 }
 

@@ -1,6 +1,8 @@
 """How much one caller may send: the size of a body, and the number of requests by address, user and class of route."""
 
 import ipaddress
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -24,14 +26,19 @@ USER_WRITES = RateLimit(name="user_writes", requests=240, window_seconds=60)
 class BodyLimit:
     """Refuses a body that says it is too large, and stops reading one that turns out to be."""
 
-    def __init__(self, app: ASGIApp, largest: int = LARGEST_BODY_BYTES) -> None:
+    def __init__(
+        self, app: ASGIApp, largest: int = LARGEST_BODY_BYTES, larger: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """`larger` are the limits of paths that take more than all others."""
         self._app = app
         self._largest = largest
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        largest = self._larger.get(scope["path"], self._largest)
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isascii() and announced.isdigit() and int(announced[:20]) > self._largest:
-            await problem(BodyTooLarge(self._largest), scope)(scope, receive, send)
+        if announced.isascii() and announced.isdigit() and int(announced[:20]) > largest:
+            await problem(BodyTooLarge(largest), scope)(scope, receive, send)
             return
         received = 0
 
@@ -40,9 +47,9 @@ class BodyLimit:
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > self._largest:
+                if received > largest:
                     # The framework lets this one through while it reads a body; any other becomes a 400.
-                    raise HTTPException(413, str(self._largest))
+                    raise HTTPException(413, str(largest))
             return message
 
         await self._app(scope, receive_some, send)

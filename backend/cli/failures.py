@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     FAILURE = 1
     CREDENTIALS = 3
     DATA_MISSING = 4
+    VENDOR = 5
 
 
 # By the status of the answer; whatever is not here is a plain failure.

@@ -3,10 +3,10 @@
 A table is text until the domain has understood it. Files come from strangers: what is read is bounded.
 """
 
+import contextlib
 import csv
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,31 +15,39 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from backend.domain.bars import COLUMNS
+from backend.domain.imports import BarTable
 from backend.domain.market_errors import BadFile, BadRow, DataTooLarge
 
 LARGEST_FILE_BYTES = 1 << 30
 MOST_ROWS = 20_000_000
 MOST_COLUMNS = 64
 MOST_BROKEN_LINES = 20
+LARGEST_GROUP_BYTES = 1 << 30
 _BLOCK_BYTES = 1 << 20
+_BLOCKS_AT_ONCE = 8
+_PARQUET_ROWS = 100_000
 _SNIFFED_BYTES = 64 * 1024
 _DELIMITERS = ",;\t|"
 _PARQUET_MAGIC = b"PAR1"
 
 
-@dataclass(frozen=True, kw_only=True)
-class BarTable:
-    """The cells of a file. Without a header its columns are 'column 1' and so on."""
-
-    header: tuple[str, ...] | None
-    cells: pd.DataFrame
-    first_line: int  # where in the file the first row of data stands, from 1; 0 in a Parquet file
-    broken: tuple[BadRow, ...] = ()  # lines with too few or too many cells
-    broken_count: int = 0
-
-
 def read_table(path: Path, *, most_rows: int | None = None) -> BarTable:
     """The cells of a file, or of its first rows. Raises BadFile and DataTooLarge with the reason."""
+    head = _head(path)
+    return _parquet(path, most_rows) if head.startswith(_PARQUET_MAGIC) else _text(path, head, most_rows)
+
+
+def read_tables(path: Path) -> Iterator[BarTable]:
+    """The cells of a whole file, part by part. Raises BadFile and DataTooLarge with the reason."""
+    head = _head(path)
+    rows = 0
+    for table in _parquet_parts(path) if head.startswith(_PARQUET_MAGIC) else _text_parts(path, head):
+        rows += len(table.cells)
+        _bound(rows, table.cells.shape[1])
+        yield table
+
+
+def _head(path: Path) -> bytes:
     size = path.stat().st_size
     if size > LARGEST_FILE_BYTES:
         raise DataTooLarge(f"The file has {size:,} bytes; at most {LARGEST_FILE_BYTES:,} are read. Split it.")
@@ -47,7 +55,7 @@ def read_table(path: Path, *, most_rows: int | None = None) -> BarTable:
         head = file.read(_SNIFFED_BYTES)
     if not head.strip():
         raise BadFile("The file is empty.")
-    return _parquet(path, most_rows) if head.startswith(_PARQUET_MAGIC) else _text(path, head, most_rows)
+    return head
 
 
 def write_csv(bars: pd.DataFrame, path: Path) -> None:
@@ -61,19 +69,40 @@ def write_parquet(bars: pd.DataFrame, path: Path) -> None:
 
 
 def _parquet(path: Path, most_rows: int | None) -> BarTable:
+    with _parquet_file(path) as file:
+        if most_rows is None:
+            return _of_parquet(file.read())
+        batches = list(_first(file.iter_batches(batch_size=most_rows), most_rows))
+        return _of_parquet(pa.Table.from_batches(batches, schema=file.schema_arrow))
+
+
+def _parquet_parts(path: Path) -> Iterator[BarTable]:
+    with _parquet_file(path) as file:
+        for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+            yield _of_parquet(pa.Table.from_batches([batch], schema=file.schema_arrow))
+
+
+@contextlib.contextmanager
+def _parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
+    """Raises BadFile also for what is only found out while it is read."""
     try:
         with pq.ParquetFile(path) as file:
-            _bound(file.metadata.num_rows, file.metadata.num_columns)
-            names = [field.name for field in file.schema_arrow]
-            if most_rows is None:
-                table = file.read()
-            else:
-                table = pa.Table.from_batches(
-                    list(_first(file.iter_batches(batch_size=most_rows), most_rows)), schema=file.schema_arrow
-                )
+            facts = file.metadata
+            _bound(facts.num_rows, facts.num_columns)
+            for group in range(facts.num_row_groups):
+                if facts.row_group(group).total_byte_size > LARGEST_GROUP_BYTES:
+                    raise DataTooLarge(
+                        f"A row group of the file unpacks to more than {LARGEST_GROUP_BYTES:,} bytes."
+                        " Write it with smaller ones."
+                    )
+            yield file
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadFile(f"This is no Parquet file that can be read: {_first_line(error)}") from error
+
+
+def _of_parquet(table: pa.Table) -> BarTable:
     cells = table.to_pandas()
+    names = table.schema.names
     if any(name in names for name in cells.index.names if name is not None):
         cells = cells.reset_index()
     cells.columns = pd.Index([str(name) for name in cells.columns])
@@ -87,6 +116,75 @@ def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterable[pa.RecordBa
 
 
 def _text(path: Path, head: bytes, most_rows: int | None) -> BarTable:
+    layout = _layout(head)
+    cells = _cells(path, layout, most_rows)
+    _bound(len(cells), len(layout.names))
+    return layout.table(cells)
+
+
+def _text_parts(path: Path, head: bytes) -> Iterator[BarTable]:
+    layout = _layout(head)
+    try:
+        with pa_csv.open_csv(
+            path, read_options=layout.read, parse_options=layout.parse, convert_options=layout.convert
+        ) as reader:
+            batches: list[pa.RecordBatch] = []
+            for batch in reader:
+                batches.append(batch)
+                if len(batches) == _BLOCKS_AT_ONCE:
+                    yield layout.table(pa.Table.from_batches(batches).to_pandas())
+                    batches = []
+            if batches:
+                yield layout.table(pa.Table.from_batches(batches).to_pandas())
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise BadFile(f"The file cannot be read as a table: {_first_line(error)}") from error
+
+
+class _Layout:
+    """How the table of a text file is written, and the lines that were found to be none of it."""
+
+    def __init__(self, encoding: str, delimiter: str, names: list[str], *, skip: int, has_header: bool) -> None:
+        self.names = names
+        self._has_header = has_header
+        self._first_line = skip + has_header + 1
+        self._broken: list[pa_csv.InvalidRow] = []
+        self.read = pa_csv.ReadOptions(
+            column_names=names,
+            skip_rows=skip + has_header,
+            encoding=encoding,
+            use_threads=False,
+            block_size=_BLOCK_BYTES,
+        )
+        self.parse = pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=self._note)
+        self.convert = pa_csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=False,
+            quoted_strings_can_be_null=False,
+        )
+
+    def table(self, cells: pd.DataFrame) -> BarTable:
+        """Cells with the lines that were broken since the part before."""
+        broken, self._broken = self._broken, []
+        told = [
+            BadRow(
+                position=row.number or 0, reason=f"it has {row.actual_columns} cells, the others {row.expected_columns}"
+            )
+            for row in broken[:MOST_BROKEN_LINES]
+        ]
+        return BarTable(
+            header=tuple(self.names) if self._has_header else None,
+            cells=cells,
+            first_line=self._first_line,
+            broken=tuple(told),
+            broken_count=len(broken),
+        )
+
+    def _note(self, row: pa_csv.InvalidRow) -> str:
+        self._broken.append(row)
+        return "skip"
+
+
+def _layout(head: bytes) -> _Layout:
     encoding = _encoding(head)
     lines = head.decode(encoding, errors="replace").splitlines()
     if len(head) == _SNIFFED_BYTES:
@@ -98,41 +196,16 @@ def _text(path: Path, head: bytes, most_rows: int | None) -> BarTable:
     has_header = not any(_is_value(cell) for cell in first)
     names = _unique(first) if has_header else [f"column {place + 1}" for place in range(len(first))]
     _bound(0, len(names))
-    broken: list[pa_csv.InvalidRow] = []
-
-    def note(row: pa_csv.InvalidRow) -> str:
-        broken.append(row)
-        return "skip"
-
-    read = pa_csv.ReadOptions(
-        column_names=names, skip_rows=skip + has_header, encoding=encoding, use_threads=False, block_size=_BLOCK_BYTES
-    )
-    cells = _cells(path, read, pa_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=note), most_rows)
-    _bound(len(cells), len(names))
-    told = [
-        BadRow(position=row.number or 0, reason=f"it has {row.actual_columns} cells, the others {row.expected_columns}")
-        for row in broken[:MOST_BROKEN_LINES]
-    ]
-    return BarTable(
-        header=tuple(names) if has_header else None,
-        cells=cells,
-        first_line=skip + has_header + 1,
-        broken=tuple(told),
-        broken_count=len(broken),
-    )
+    return _Layout(encoding, delimiter, names, skip=skip, has_header=has_header)
 
 
-def _cells(path: Path, read: pa_csv.ReadOptions, parse: pa_csv.ParseOptions, most_rows: int | None) -> pd.DataFrame:
-    convert = pa_csv.ConvertOptions(
-        column_types=dict.fromkeys(read.column_names, pa.string()),
-        strings_can_be_null=False,
-        quoted_strings_can_be_null=False,
-    )
+def _cells(path: Path, layout: _Layout, most_rows: int | None) -> pd.DataFrame:
+    options = {"read_options": layout.read, "parse_options": layout.parse, "convert_options": layout.convert}
     try:
         if most_rows is None:
-            table = pa_csv.read_csv(path, read_options=read, parse_options=parse, convert_options=convert)
+            table = pa_csv.read_csv(path, **options)
         else:
-            with pa_csv.open_csv(path, read_options=read, parse_options=parse, convert_options=convert) as reader:
+            with pa_csv.open_csv(path, **options) as reader:
                 table = pa.Table.from_batches(list(_first(reader, most_rows)), schema=reader.schema)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise BadFile(f"The file cannot be read as a table: {_first_line(error)}") from error

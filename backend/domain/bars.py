@@ -1,7 +1,8 @@
 """The bar frame: one row a bar, checked once where it enters, never repaired in silence."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -10,12 +11,16 @@ import pandas as pd
 
 from backend.domain.market import Timeframe
 from backend.domain.market_errors import BadBars, BadRow
+from backend.domain.periods import by_period
 
 COLUMNS: Final = ("open", "high", "low", "close", "volume")
 TS_DTYPE: Final = "datetime64[us, UTC]"
 MOST_NAMED_ROWS = 20
 
 Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+_UTC = pd.DatetimeTZDtype("us", "UTC")
 
 
 def check_bars(frame: pd.DataFrame, timeframe: Timeframe, calendar: str) -> pd.DataFrame:
@@ -55,12 +60,30 @@ def describe_rows(bars: pd.DataFrame, bad: Mask, timeframe: Timeframe, calendar:
     return rows
 
 
-def content_hash(bars: pd.DataFrame) -> str:
-    """The same for the same bars on every machine, whatever file they came from."""
-    digest = hashlib.sha256(str(len(bars)).encode())
-    digest.update(start_microseconds(bars).astype("<i8", copy=False).tobytes())
-    for name in COLUMNS:
-        digest.update(bars[name].to_numpy(np.float64).astype("<f8", copy=False).tobytes())
+def content_hash(bars: pd.DataFrame, timeframe: Timeframe, known: Mapping[int, str] = MappingProxyType({})) -> str:
+    """The same for the same bars on every machine, whatever file they came from.
+
+    It is made from the hashes of the calendar's periods; whoever knows that of a whole period saves its making.
+    """
+    starts = start_microseconds(bars)
+    columns = [bars[name].to_numpy(np.float64) for name in COLUMNS]
+    return joined_hash(
+        known[period] if period in known else part_hash(starts[rows], [column[rows] for column in columns])
+        for period, rows in by_period(starts, timeframe)
+    )
+
+
+def joined_hash(parts: Iterable[str]) -> str:
+    """The hash of bars, from those of their periods in order."""
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def part_hash(starts: npt.NDArray[np.int64], columns: Sequence[Floats]) -> str:
+    """The hash of what there is of one period."""
+    digest = hashlib.sha256(str(len(starts)).encode())
+    digest.update(np.ascontiguousarray(starts, "<i8").data)
+    for column in columns:
+        digest.update(np.ascontiguousarray(column, "<f8").data)
     return digest.hexdigest()
 
 
@@ -70,9 +93,9 @@ def start_microseconds(bars: pd.DataFrame) -> npt.NDArray[np.int64]:
     return starts
 
 
-def frame_of(starts: npt.NDArray[np.int64], columns: dict[str, npt.NDArray[np.float64]]) -> pd.DataFrame:
+def frame_of(starts: npt.NDArray[np.int64], columns: Mapping[str, Floats]) -> pd.DataFrame:
     """A bar frame over arrays that are known to be bars, copied nowhere."""
-    ts = pd.DatetimeIndex(starts.view("datetime64[us]"), tz="UTC")
+    ts = pd.array(starts, dtype=_UTC, copy=False)
     return pd.DataFrame({"ts": ts, **{name: columns[name] for name in COLUMNS}}, copy=False)
 
 

@@ -57,6 +57,17 @@ class Understood:
     rows: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class BarTable:
+    """The cells of a file. Without a header its columns are 'column 1' and so on."""
+
+    header: tuple[str, ...] | None
+    cells: pd.DataFrame
+    first_line: int  # where in the file the first row of data stands, from 1; 0 in a Parquet file
+    broken: tuple[BadRow, ...] = ()  # lines with too few or too many cells
+    broken_count: int = 0
+
+
 _NAMES: Mapping[str, str] = {
     "time": "timestamp time datetime date opentime gmttime localtime unix ts t datum dateandtime starttime begin"
     " eventtime fecha index",

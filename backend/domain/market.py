@@ -15,6 +15,7 @@ _HALF_HOUR_SECONDS = 1800
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/^=\-]{0,39}")
 _PROVIDER = re.compile(r"[a-z][a-z0-9_]{0,19}(:[a-z0-9_]{1,30})?")
 
+IMPORT = "import"  # the provider of what people brought themselves
 ALWAYS = "24/7"
 FOREX = "24/5"
 
@@ -148,6 +149,10 @@ class Series:
             raise ValueError(f"{self.provider!r} is no name of a provider")
         if not _SYMBOL.fullmatch(self.symbol):
             raise ValueError(f"{self.symbol!r} is no symbol")
+
+    @property
+    def is_refetchable(self) -> bool:
+        return self.provider != IMPORT
 
     def __str__(self) -> str:
         return f"{self.provider} {self.symbol} {self.timeframe}"

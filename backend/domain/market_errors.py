@@ -1,11 +1,14 @@
 """What can go wrong with market data, each with its numbers and the next step.
 
 MarketDataError
-├── UnknownMarketData         UnknownProvider  UnknownSymbol  NotServed  NoBars
+├── UnknownMarketData         UnknownProvider  UnknownSymbol  UnknownSeries  UnknownUpload  NoBars
+├── NotServed
 ├── BadBars                   BadFile
 ├── DataTooLarge
 ├── SeriesDamaged
+├── SeriesBusy
 ├── StorageFull
+├── StorageFailed
 └── VendorError               VendorUnavailable  VendorBusy  VendorRefused
 """
 
@@ -62,14 +65,25 @@ class UnknownSeries(UnknownMarketData):
         super().__init__(f"You have no series {series_id}. The catalogue lists those that there are.")
 
 
-class NotServed(UnknownMarketData):
-    """The provider has no bars of this length or adjustment, or cannot be used on this installation."""
+class UnknownUpload(UnknownMarketData):
+    """The caller has no such uploaded file (any more)."""
+
+    code = "unknown_upload"
+    title = "There is no such upload"
+
+    def __init__(self, upload_id: object) -> None:
+        super().__init__(f"You have no uploaded file {upload_id}. Files are kept for a day; upload it again.")
+
+
+class NotServed(MarketDataError):
+    """The provider exists, but has no such bars, or cannot be used on this installation."""
 
     code = "not_served"
     title = "The provider does not serve this"
 
     @classmethod
     def of(cls, series: Series, timeframes: Sequence[Timeframe], adjustments: Sequence[Adjustment]) -> "NotServed":
+        """No bars of this length, or not adjusted like that."""
         what, has = f"prices with the adjustment '{series.adjustment}'", ", ".join(adjustments)
         if series.timeframe not in timeframes:
             what, has = f"bars of {series.timeframe}", ", ".join(timeframes)
@@ -127,11 +141,30 @@ class SeriesDamaged(MarketDataError):
     title = "Stored market data is damaged"
 
 
+class SeriesBusy(MarketDataError):
+    """Another process has been writing the series for longer than one waits."""
+
+    code = "series_busy"
+    title = "The series is being written"
+
+    def __init__(self, series: object, waited_seconds: float) -> None:
+        super().__init__(
+            f"Something else has been writing {series} for {waited_seconds:,.0f} s. Try again when it is done."
+        )
+
+
 class StorageFull(MarketDataError):
     """The disk has no room. What was stored before is untouched."""
 
     code = "storage_full"
     title = "The disk is full"
+
+
+class StorageFailed(MarketDataError):
+    """The disk refuses, for another reason than that it is full."""
+
+    code = "storage_failed"
+    title = "Stored market data cannot be used"
 
 
 class VendorError(MarketDataError):

@@ -1,13 +1,17 @@
 """The plugs of market data: where bars come from, where they are kept, and when markets are open."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Protocol
 from uuid import UUID
 
 import pandas as pd
 
+from backend.domain.bars import content_hash
+from backend.domain.imports import BarTable
 from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe
 from backend.domain.pages import Page, Place
 
@@ -36,6 +40,10 @@ class BarFetcher(Protocol):
     @property
     def adjustments(self) -> Sequence[Adjustment]: ...
 
+    @property
+    def bars_a_second(self) -> float:
+        """About how fast it serves, for an estimate before it is asked."""
+
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
         """Those whose symbol or name has the text, best matches first."""
 
@@ -54,7 +62,7 @@ class Manifest:
 
     series: Series
     instrument: Instrument
-    covered: tuple[Span, ...]
+    covered: tuple[Span, ...]  # all bars of this time are stored, also when there are none
     rows: int
     size_bytes: int
     first: datetime | None
@@ -62,21 +70,31 @@ class Manifest:
     content_hash: str
     source: str  # where the bars came from, in words: a vendor's name, a file's name
     fetched_at: datetime
+    used_at: datetime  # when it was read or written last, to the minute
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """Bars as whoever works with them gets them, with what they are."""
+    """Bars as whoever works with them gets them, with what they are. They are shared: nobody may change them."""
 
     series: Series
     instrument: Instrument
     bars: pd.DataFrame
-    content_hash: str
+    # The hashes of the periods that are here as a whole, so that they need not be made again.
+    known_hashes: Mapping[int, str] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """The same for the same bars, however they are stored; made when somebody asks."""
+        return content_hash(self.bars, self.series.timeframe, self.known_hashes)
 
 
 class BarStore(Protocol):
     """Series of bars on the disk of this machine. Safe between processes; a reader sees a series before or after a
-    write, never in between. Synchronous: callers with an event loop use a thread."""
+    write, never in between. Synchronous: callers with an event loop use a thread.
+
+    Whole bars count: a bar that is cut by the end of a span is neither read with it, nor missing from it, nor covered.
+    """
 
     def manifest(self, series: Series) -> Manifest | None: ...
 
@@ -84,18 +102,57 @@ class BarStore(Protocol):
         """Of all series, whoever owns them."""
 
     def read(self, series: Series, span: Span | None = None) -> Loaded:
-        """Raises NoBars, or SeriesDamaged when a file is not what was written."""
+        """Raises NoBars, or SeriesDamaged when a file is not what was written: it is set aside then, and missing."""
 
     def missing(self, series: Series, wanted: Span) -> tuple[Span, ...]:
         """What of the wanted time still has to be fetched."""
 
-    def write(self, instrument: Instrument, series: Series, page: FetchedPage, *, source: str) -> Manifest:
-        """Replace what is stored of the covered time by these bars: append, prepend or amend. Raises StorageFull."""
+    def write(self, instrument: Instrument, series: Series, *pages: FetchedPage, source: str) -> Manifest:
+        """Replace what is stored of the covered time by these bars: append, prepend or amend.
 
-    def verify(self, series: Series) -> Mapping[str, str]:
-        """Files that are not what was written, and why. They are set aside, and their time counts as missing."""
+        All pages count together or not at all; one that overlaps another replaces it. Raises BadBars for bars that
+        are out of order or not wholly covered, StorageFull, and SeriesBusy.
+        """
 
-    def delete(self, series: Series) -> bool: ...
+    def verify(self, series: Series, progress: Callable[[int, int], None] | None = None) -> Mapping[str, str]:
+        """Files that are not what was written, and why. They are set aside, and their time counts as missing.
+
+        After each file `progress` is told how many were looked at, and of how many.
+        """
+
+    def delete(self, series: Series) -> bool:
+        """All that is kept of it, also what was set aside; False when nothing was stored."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskRoom:
+    """The disk that the bars are on."""
+
+    total_bytes: int
+    free_bytes: int
+
+    @property
+    def is_low(self) -> bool:
+        """Below a twentieth, or 2 GiB where that is less: time to say so, while there is still time."""
+        return self.free_bytes < min(self.total_bytes // 20, 2 * 1024**3)
+
+
+class BarHousekeeping(Protocol):
+    """What keeps the store from filling the disk. Synchronous, like the store."""
+
+    def used_bytes(self) -> Mapping[UUID | None, int]:
+        """By owner; None is what all share. What was set aside counts too."""
+
+    def evict(self, budget_bytes: int, *, owner: UUID | None = None) -> Sequence[Manifest]:
+        """Delete series until all (or those of one owner) fit, what was not used for longest first.
+
+        Imports stay, since nobody could fetch them again, and so does what is being written. Returns what went.
+        """
+
+    def sweep(self) -> int:
+        """Remove what killed writers left and what nobody reads any more; returns how many bytes that were."""
+
+    def room(self) -> DiskRoom: ...
 
 
 class TradingCalendar(Protocol):
@@ -134,3 +191,70 @@ class SeriesRepository(Protocol):
 
     async def remove(self, series_id: UUID) -> bool:
         """Take one's own series out of the catalogue; False when there is none of that id, or it is shared."""
+
+
+class SharedCatalogue(Protocol):
+    """The catalogue as the service sees it."""
+
+    async def adopt(self, found: Sequence[Series]) -> int:
+        """Add the shared ones among them that are not there yet; how many that were."""
+
+
+LARGEST_UPLOAD_BYTES = 256 * 1024**2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A file that somebody brought, until it is imported or its day is over."""
+
+    id: UUID
+    owner: UUID
+    name: str  # as its owner called it; never a path of ours
+    size_bytes: int
+
+
+class UploadWriter(Protocol):
+    """An upload on its way. What is not kept is gone."""
+
+    def write(self, part: bytes) -> None:
+        """Raises DataTooLarge when it, or all of its owner's together, get too large, and StorageFull."""
+
+    def keep(self) -> Upload: ...
+
+    def discard(self) -> None:
+        """After `keep` it does nothing."""
+
+
+class Uploads(Protocol):
+    """Files of users, each in its owner's own place. Synchronous, like the store."""
+
+    def begin(self, owner: UUID, name: str) -> UploadWriter: ...
+
+    def find(self, owner: UUID, upload_id: UUID) -> Upload:
+        """Raises UnknownUpload, also for somebody else's."""
+
+    def first_rows(self, upload: Upload, rows: int) -> BarTable:
+        """Raises BadFile and DataTooLarge."""
+
+    def tables(self, upload: Upload) -> Iterator[BarTable]:
+        """The whole file, part by part, so that its size does not matter."""
+
+    def remove(self, upload: Upload) -> None: ...
+
+    def forget_old(self) -> int:
+        """Remove those whose day is over; how many that were."""
+
+
+class BarFiles(Protocol):
+    """Files of bars as people have them. Raises BadFile and DataTooLarge. Synchronous."""
+
+    def first_rows(self, path: Path, rows: int) -> BarTable: ...
+
+    def tables(self, path: Path) -> Iterator[BarTable]:
+        """The whole file, part by part."""
+
+    def write(self, bars: pd.DataFrame, path: Path, kind: str) -> None:
+        """As "csv" or "parquet"; read again, they are the same to the last bit."""
+
+    def open_written(self, bars: pd.DataFrame, kind: str) -> IO[bytes]:
+        """The same, as an open file that is gone when it is closed."""

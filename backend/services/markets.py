@@ -46,8 +46,12 @@ class Markets:
     async def instrument_of(self, series: Series) -> Instrument:
         """What is traded in this series; raises UnknownSymbol, or NotServed with what there is instead."""
         fetcher = self.fetcher(series.provider)
-        if series.timeframe not in fetcher.timeframes or series.adjustment not in fetcher.adjustments:
-            raise NotServed.of(series, fetcher.timeframes, fetcher.adjustments)
+        if series.timeframe not in fetcher.timeframes:
+            served = ", ".join(fetcher.timeframes)
+            raise NotServed(f"{series.provider} has no bars of {series.timeframe}. It has {served}.")
+        if series.adjustment not in fetcher.adjustments:
+            served = ", ".join(fetcher.adjustments)
+            raise NotServed(f"{series.provider} has no bars adjusted for '{series.adjustment}'. It has {served}.")
         return await fetcher.instrument(series.symbol)
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -54,7 +55,7 @@ class Child:
         log.on_growth = self._log_grew
 
     @classmethod
-    async def start(cls, cpus: Sequence[int] = ()) -> "Child":
+    async def start(cls, cpus: Sequence[int] = (), environment: Mapping[str, str] = MappingProxyType({})) -> "Child":
         """Start one on this thread, with whose end the kernel would end it, so it must be the main one."""
         loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
@@ -66,7 +67,7 @@ class Child:
             theirs.callback(os.close, log_writes)
             log_end = ours.enter_context(os.fdopen(log_reads, "rb", 0))
             log = LogTail(log_reads)
-            process = _launch([far.fileno() for _, far in sockets], log_writes)
+            process = _launch([far.fileno() for _, far in sockets], log_writes, environment)
             ours.callback(process.wait)
             ours.callback(process.kill)
             child = cls(process, log, cpus)
@@ -323,11 +324,11 @@ def _itself(frames: Frames) -> Frames:
     return frames
 
 
-def _launch(lines: Sequence[int], log: int) -> subprocess.Popen[bytes]:
+def _launch(lines: Sequence[int], log: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
         [sys.executable, "-P", "-m", "backend.worker.process", *map(str, lines), str(os.getpid())],
         pass_fds=lines,
-        env=child_environment(),
+        env={**child_environment(), **environment},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,

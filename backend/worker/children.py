@@ -3,7 +3,8 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from loguru import logger
 
@@ -18,8 +19,16 @@ _LONGEST_PAUSE_SECONDS = 30.0
 class Children:
     """A place for each core that jobs may use, and a child in each place."""
 
-    def __init__(self, count: int, *, on_restart: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        count: int,
+        *,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        on_restart: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`environment` is what they are told beside the ways of the place; no secret belongs there."""
         self._count = count
+        self._environment = environment
         self._on_restart = on_restart
         # Called whenever one is there to be taken.
         self.on_idle: Callable[[], None] = lambda: None
@@ -90,7 +99,7 @@ class Children:
 
     async def _live(self, cpus: list[int]) -> bool:
         """One child from its start to its end; whether it ever got warm."""
-        child = await Child.start(cpus)
+        child = await Child.start(cpus, self._environment)
         self._alive.add(child)
         is_warm = await child.ready()
         if is_warm:

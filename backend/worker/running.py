@@ -101,7 +101,7 @@ class Running:
         job = self.lease.job
         assignment = Assignment(
             work=work,
-            payload=job.payload,
+            payload=_told_whose(job),
             cores=job.demand.cores,
             memory_bytes=job.demand.memory_bytes,
             wall_limit_seconds=job.wall_limit_seconds,
@@ -183,6 +183,11 @@ class Running:
         if (size := size_of(result)) > LARGEST_RESULT_BYTES:
             return Outcome.failed(result_too_large(size))
         return Outcome.cancelled(result or None) if self._is_cancelled else Outcome.completed(result)
+
+
+def _told_whose(job: Job) -> Mapping[str, object]:
+    """An import touches its user's files, so whose they are is told by the row of the job, never by its payload."""
+    return {**job.payload, "user_id": str(job.user_id)} if job.kind is JobKind.IMPORT else job.payload
 
 
 def log_failure(job: Job, verdict: Verdict) -> None:

@@ -1,8 +1,9 @@
 """The real app over a real Postgres, in this process: what differs from `tidemark serve` is only the socket."""
 
+import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import pytest
 
 from backend.api.app import create_app
 from backend.bootstrap import MIGRATIONS, House, Project
+from backend.bootstrap_market import open_market
 from backend.data.storage.accounts import AccountStates
 from backend.data.storage.events import EventTable
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
+from backend.data.storage.series import SharedSeries
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
 from backend.infrastructure.election import AdvisoryLockElection
@@ -29,6 +32,7 @@ from backend.infrastructure.service_database import ServiceDatabase
 from backend.infrastructure.supabase.auth_keys import AuthKeys
 from backend.infrastructure.supabase.signing_keys import LocalSigningKeys
 from backend.infrastructure.supabase.tokens import JwtVerifier
+from backend.services.adoption import Adoption
 from backend.services.foresight import Foresight
 from backend.settings import Settings
 from tests.cluster import FreshDatabase, cluster, database
@@ -124,8 +128,14 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     await pool.open()
     await worker.open()
     await bus.open()
+    stack = AsyncExitStack()
+    cache_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidemark-bars-")))
+    settings = Settings(_env_file=None, data_dir=MIGRATIONS.parent, cache_dir=cache_dir, crypto_exchanges=())
+    market = await stack.enter_async_context(open_market(settings, clock))
     house = House(
-        settings=Settings(_env_file=None, data_dir=MIGRATIONS.parent),
+        settings=settings,
+        market=market,
+        adoption=Adoption(market.store, SharedSeries(worker)),
         address=ADDRESS,
         project=project,
         clock=clock,
@@ -152,6 +162,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     try:
         yield Site(house=replace(house, **changes), keys=keys, database=database)
     finally:
+        await stack.aclose()
         await bus.close()
         await worker.close()
         await pool.close()

@@ -11,16 +11,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import median
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psutil
 import pytest
 
+from backend.bootstrap_market import Market, open_market
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
 from backend.domain.errors import DatabaseUnavailable
+from backend.data.storage.series import SharedSeries
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.domain.job_data import LARGEST_RESULT_BYTES
 from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome, Progress
@@ -30,6 +33,8 @@ from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.resource_manager import Memory, ResourceManager
 from backend.services.foresight import Foresight
+from backend.services.adoption import Adoption
+from backend.settings import Settings
 from backend.worker.children import Children
 from backend.worker.handlers import Maintain
 from backend.worker.line import AHEAD_JOBS, LATEST_JOBS
@@ -573,6 +578,16 @@ async def test_jobs_whose_claim_was_answered_into_the_void_are_run_at_once(house
 
 async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House) -> None:
     async with house.runner(handlers={JobKind.MAINTAIN: Maintain(HousekeepingTables(house.tables.worker))}):
+def maintain(house: House, market: Market) -> Maintain:
+    adoption = Adoption(market.store, SharedSeries(house.tables.worker))
+    return Maintain(HousekeepingTables(house.tables.worker), market, adoption)
+
+
+async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House, tmp_path: Path) -> None:
+    async with (
+        open_market(Settings(_env_file=None, cache_dir=tmp_path, crypto_exchanges=())) as market,
+        house.runner(handlers={JobKind.MAINTAIN: maintain(house, market)}),
+    ):
         done = await house.becomes(await house.submit(JobKind.PREDICT), JobState.COMPLETED)
         await house.tables.execute(
             "update public.task_events set at = now() - interval '7 days 1 minute' where type = 'task_queued'"

@@ -28,6 +28,7 @@ class DemoFetcher:
     provider = PROVIDER
     timeframes = tuple(Timeframe)
     adjustments = (Adjustment.RAW,)
+    bars_a_second = 1_000_000.0
 
     def __init__(self, calendars: TradingCalendar, clock: Clock) -> None:
         self._calendars = calendars

@@ -1,5 +1,6 @@
 """Which series of bars a user may see. The connection acts as the user, so row level security narrows every row."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from backend.domain.pages import Page, Place
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from backend.infrastructure.database import Database
 
 
 class SeriesTable:
@@ -84,6 +87,26 @@ class SeriesTable:
         if entry is None:
             raise LookupError("a series that was just added is not there")
         return entry
+
+
+class SharedSeries:
+    """A SharedCatalogue over the database."""
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+
+    async def adopt(self, found: Sequence[Series]) -> int:
+        shared = [one for one in found if one.owner is None and one.is_refetchable]
+        async with self._database.acting_as_service() as connection:
+            return int(
+                await connection.fetchval(
+                    "select private.adopt_series($1::text[], $2::text[], $3::text[], $4::text[])",
+                    [one.provider for one in shared],
+                    [one.symbol for one in shared],
+                    [one.timeframe.value for one in shared],
+                    [one.adjustment.value for one in shared],
+                )
+            )
 
 
 def _entry_of(row: "asyncpg.Record | None") -> SeriesEntry:

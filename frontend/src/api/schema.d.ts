@@ -287,6 +287,270 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the providers of market data
+         * @description Also those that cannot be used here, with the reason.
+         */
+        get: operations["list_providers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/instruments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search what a provider has
+         * @description Symbols as the provider writes them, which is how a fetch names them.
+         */
+        get: operations["search_instruments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the series that there are
+         * @description Shared series, which everybody may read, and what the caller imported.
+         */
+        get: operations["list_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/series/{series_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what is stored of a series
+         * @description One line of the catalogue, with what the disk holds of it.
+         */
+        get: operations["read_series"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a series that one imported
+         * @description Its bars are deleted from the disk. Shared series stay.
+         */
+        delete: operations["delete_series"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/bars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the bars of a series
+         * @description Whole series come page by page: ask again from `next_start`.
+         */
+        get: operations["read_bars"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how complete a series is
+         * @description Counted against the calendar of its market: nights and holidays are no gaps.
+         */
+        get: operations["read_coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/fetch/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate a download before it starts
+         * @description Only what is not stored yet counts; nothing is downloaded.
+         */
+        post: operations["estimate_fetch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/fetch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download bars
+         * @description A task downloads what is missing, page by page: cancelled or cut, it goes on where it was.
+         */
+        post: operations["fetch_bars"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch the gaps of a series again
+         * @description What the provider does not have either stays a gap.
+         */
+        post: operations["repair_series"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a file of bars
+         * @description CSV of any dialect, or Parquet, as the raw body: at most 256 MiB.
+         */
+        post: operations["upload_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/import/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * See what is understood of an uploaded file
+         * @description Correct the reading and look again until the bars are right; then import with the same reading.
+         */
+        post: operations["preview_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import an uploaded file as a series of one's own
+         * @description A task reads the whole file. What it has replaces what the series had of that time; nobody else sees it.
+         */
+        post: operations["import_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/data/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export a series as a file
+         * @description Times are ISO in UTC, and numbers have as many digits as it takes to get the same number back.
+         */
+        get: operations["export_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/task-events": {
         parameters: {
             query?: never;
@@ -312,6 +576,12 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Adjustment
+         * @description What of a company's splits and dividends is calculated into its prices.
+         * @enum {string}
+         */
+        Adjustment: "raw" | "splits" | "all";
+        /**
          * Alive
          * @description The process answers.
          */
@@ -327,6 +597,64 @@ export interface components {
              * @default 0.1.0
              */
             version: string;
+        };
+        /**
+         * BadLine
+         * @description A row that is no bar, and why.
+         */
+        BadLine: {
+            /**
+             * Row
+             * @description From 0, the first row of data; for a broken line the number of the line.
+             */
+            row: number;
+            /** Reason */
+            reason: string;
+            /** Ts */
+            ts: string | null;
+        };
+        /**
+         * Bars
+         * @description Bars by columns, in order of time; `ts` is the start of each bar in milliseconds since 1970.
+         */
+        Bars: {
+            /** Ts */
+            ts: number[];
+            /** Open */
+            open: number[];
+            /** High */
+            high: number[];
+            /** Low */
+            low: number[];
+            /** Close */
+            close: number[];
+            /** Volume */
+            volume: number[];
+            /**
+             * Content Hash
+             * @description Of all bars in the range that was asked for.
+             */
+            content_hash: string;
+            /**
+             * Next Start
+             * @description Ask again from here; null when these were all.
+             */
+            next_start: string | null;
+        };
+        /**
+         * Cell
+         * @description One cell of the heat map.
+         */
+        Cell: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /** Expected */
+            expected: number;
+            /** Present */
+            present: number;
         };
         /**
          * Check
@@ -376,10 +704,60 @@ export interface components {
             mailbox_url: string | null;
         };
         /**
+         * Coverage
+         * @description How complete a series is, and what looks odd in it.
+         */
+        Coverage: {
+            /**
+             * Cell Length
+             * @description day, week, month, quarter or year
+             */
+            cell_length: string;
+            /** Cells */
+            cells: components["schemas"]["Cell"][];
+            /** Rows */
+            rows: number;
+            /** Expected */
+            expected: number;
+            /** Missing */
+            missing: number;
+            /**
+             * Gaps
+             * @description The first 500.
+             */
+            gaps: components["schemas"]["GapFound"][];
+            /** Gap Count */
+            gap_count: number;
+            /**
+             * Suspects
+             * @description The first 500.
+             */
+            suspects: components["schemas"]["SuspectFound"][];
+            /** Suspect Count */
+            suspect_count: number;
+        };
+        /**
          * Density
          * @enum {string}
          */
         Density: "comfortable" | "compact" | "spacious";
+        /**
+         * EstimateMade
+         * @description What a fetch would bring.
+         */
+        EstimateMade: {
+            /**
+             * Missing
+             * @description What is not stored yet.
+             */
+            missing: components["schemas"]["Range"][];
+            /** Bars */
+            bars: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Seconds */
+            seconds: number;
+        };
         /**
          * Failure
          * @description Why a task failed.
@@ -404,6 +782,67 @@ export interface components {
              * @description The last lines that the task wrote.
              */
             log_tail: string | null;
+        };
+        /**
+         * FileReading
+         * @description How a file is read. Columns are named as its header does, or 'column 1' and so on where it has none.
+         */
+        FileReading: {
+            /**
+             * Columns
+             * @description open, high, low, close and maybe volume: the file's names of them.
+             */
+            columns: {
+                [key: string]: string;
+            };
+            /** Time */
+            time: string;
+            /**
+             * Time Of Day
+             * @description A second column with the hour.
+             */
+            time_of_day?: string | null;
+            /** @default iso */
+            style: components["schemas"]["TimeStyle"];
+            /**
+             * Zone
+             * @description Of times that name none, such as Europe/Berlin.
+             * @default UTC
+             */
+            zone: string;
+            /**
+             * Decimal
+             * @default .
+             */
+            decimal: string;
+            /**
+             * Is Newest First
+             * @default false
+             */
+            is_newest_first: boolean;
+            /**
+             * Notes
+             * @description What was taken for granted, in words.
+             */
+            notes?: string[];
+        };
+        /**
+         * GapFound
+         * @description Time in which bars were due and none are there.
+         */
+        GapFound: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Bars */
+            bars: number;
         };
         /**
          * Health
@@ -446,6 +885,72 @@ export interface components {
             eta_error: number | null;
         };
         /**
+         * ImportWanted
+         * @description What to make of an uploaded file.
+         */
+        ImportWanted: {
+            /**
+             * Upload Id
+             * Format: uuid
+             */
+            upload_id: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            /**
+             * Calendar
+             * @description 24/7, 24/5, or an exchange such as XNYS.
+             * @default 24/7
+             */
+            calendar: string;
+            /**
+             * Currency
+             * @default USD
+             */
+            currency: string;
+            /** @default raw */
+            adjustment: components["schemas"]["Adjustment"];
+            reading: components["schemas"]["FileReading"];
+            /**
+             * Accept Bad Rows
+             * @description Leave bad rows out; else one refuses the file.
+             * @default false
+             */
+            accept_bad_rows: boolean;
+        };
+        /**
+         * InstrumentFound
+         * @description Something that is traded, as its provider describes it.
+         */
+        InstrumentFound: {
+            /** Provider */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            /** Name */
+            name: string;
+            /** Calendar */
+            calendar: string;
+            /** Currency */
+            currency: string;
+            /** Tick */
+            tick: number | null;
+            /** Lot */
+            lot: number | null;
+            /** First Bar */
+            first_bar: string | null;
+            /** Is Simulated */
+            is_simulated: boolean;
+        };
+        /**
+         * Instruments
+         * @description What a search found, best matches first.
+         */
+        Instruments: {
+            /** Items */
+            items: components["schemas"]["InstrumentFound"][];
+        };
+        /**
          * JobKind
          * @description What a job does; each kind has rules in KINDS.
          * @enum {string}
@@ -457,6 +962,16 @@ export interface components {
          * @enum {string}
          */
         JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
+        /** Page[SeriesFound] */
+        Page_SeriesFound_: {
+            /** Items */
+            items: components["schemas"]["SeriesFound"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /** Page[Session] */
         Page_Session_: {
             /** Items */
@@ -515,6 +1030,92 @@ export interface components {
             timezone?: string;
             /** Single Key Shortcuts */
             single_key_shortcuts?: boolean;
+        };
+        /**
+         * PreviewBar
+         * @description A row as it will be stored.
+         */
+        PreviewBar: {
+            /**
+             * Ts
+             * Format: date-time
+             */
+            ts: string;
+            /** Open */
+            open: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Close */
+            close: number;
+            /** Volume */
+            volume: number;
+        };
+        /**
+         * PreviewMade
+         * @description What was understood of a file. Nothing is stored yet.
+         */
+        PreviewMade: {
+            /** Name */
+            name: string;
+            /**
+             * Header
+             * @description Null when it has none.
+             */
+            header: string[] | null;
+            /** Columns */
+            columns: string[];
+            reading: components["schemas"]["FileReading"];
+            /** @description Null when it cannot be told: choose one and look again. */
+            timeframe: components["schemas"]["Timeframe"] | null;
+            /**
+             * Text
+             * @description The first 20 rows, cell by cell.
+             */
+            text: string[][];
+            /**
+             * Bars
+             * @description The first 20 good rows, as bars.
+             */
+            bars: components["schemas"]["PreviewBar"][];
+            /**
+             * Rows
+             * @description How many rows were looked at.
+             */
+            rows: number;
+            /** Bad Count */
+            bad_count: number;
+            /**
+             * Bad
+             * @description The first 20.
+             */
+            bad: components["schemas"]["BadLine"][];
+            /**
+             * Is Whole
+             * @description Whether these are all rows of the file.
+             */
+            is_whole: boolean;
+        };
+        /**
+         * PreviewWanted
+         * @description Which file to look at, and how, where it was not understood at first.
+         */
+        PreviewWanted: {
+            /**
+             * Upload Id
+             * Format: uuid
+             */
+            upload_id: string;
+            /** @description Found out, when left out. */
+            reading?: components["schemas"]["FileReading"] | null;
+            /** @description Found out, when left out. */
+            timeframe?: components["schemas"]["Timeframe"] | null;
+            /**
+             * Calendar
+             * @default 24/7
+             */
+            calendar: string;
         };
         /**
          * Problem
@@ -637,6 +1238,40 @@ export interface components {
             eta_seconds: number | null;
         };
         /**
+         * Provider
+         * @description Where bars can come from.
+         */
+        Provider: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** About */
+            about: string;
+            /** Timeframes */
+            timeframes: components["schemas"]["Timeframe"][];
+            /** Adjustments */
+            adjustments: components["schemas"]["Adjustment"][];
+            /**
+             * Is Simulated
+             * @description Its market is computed, not real.
+             */
+            is_simulated: boolean;
+            /**
+             * Unavailable
+             * @description Why it cannot be used on this installation; null when it can.
+             */
+            unavailable: string | null;
+        };
+        /**
+         * Providers
+         * @description All providers of this installation.
+         */
+        Providers: {
+            /** Items */
+            items: components["schemas"]["Provider"][];
+        };
+        /**
          * Quota
          * @description What one's plan allows, and how much of that is in use.
          */
@@ -645,6 +1280,22 @@ export interface components {
             plan: string;
             queued: components["schemas"]["Use"];
             running: components["schemas"]["Use"];
+        };
+        /**
+         * Range
+         * @description From a moment up to, not including, another.
+         */
+        Range: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
         };
         /**
          * Ready
@@ -659,6 +1310,22 @@ export interface components {
             status: "ready";
             /** Checks */
             checks: components["schemas"]["Check"][];
+        };
+        /**
+         * RepairWanted
+         * @description Which gaps to fetch again.
+         */
+        RepairWanted: {
+            /**
+             * Series Id
+             * Format: uuid
+             */
+            series_id: string;
+            /**
+             * Gaps
+             * @description All, when left out.
+             */
+            gaps?: components["schemas"]["Range"][];
         };
         /**
          * Resources
@@ -694,6 +1361,35 @@ export interface components {
             kind: components["schemas"]["JobKind"];
             /** Count */
             count: number;
+        };
+        /**
+         * SeriesFound
+         * @description One series of the catalogue.
+         */
+        SeriesFound: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Provider */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            adjustment: components["schemas"]["Adjustment"];
+            /**
+             * Is Own
+             * @description Imported by the caller, who alone sees it; else it is everybody's.
+             */
+            is_own: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** @description Null when nothing is stored yet. */
+            stored: components["schemas"]["Stored"] | null;
         };
         /**
          * Session
@@ -736,6 +1432,56 @@ export interface components {
             memory_bytes: number;
         };
         /**
+         * Started
+         * @description The task that works on it.
+         */
+        Started: {
+            /**
+             * Task Id
+             * Format: uuid
+             */
+            task_id: string;
+            /**
+             * Series Id
+             * Format: uuid
+             */
+            series_id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+        };
+        /**
+         * Stored
+         * @description What is on the disk of a series.
+         */
+        Stored: {
+            /** Rows */
+            rows: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** First */
+            first: string | null;
+            /**
+             * Last
+             * @description The start of the last bar.
+             */
+            last: string | null;
+            /**
+             * Covered
+             * @description The time that was asked for and answered, with or without bars in it.
+             */
+            covered: components["schemas"]["Range"][];
+            /** Content Hash */
+            content_hash: string;
+            /** Source */
+            source: string;
+            /**
+             * Fetched At
+             * Format: date-time
+             */
+            fetched_at: string;
+            instrument: components["schemas"]["InstrumentFound"];
+        };
+        /**
          * StreamTicket
          * @description Opens one stream, once.
          */
@@ -748,6 +1494,21 @@ export interface components {
              * @description At most a minute from now.
              */
             good_until: string;
+        };
+        /**
+         * SuspectFound
+         * @description A bar that deserves a second look.
+         */
+        SuspectFound: {
+            /**
+             * Ts
+             * Format: date-time
+             */
+            ts: string;
+            /** Kind */
+            kind: string;
+            /** Detail */
+            detail: string;
         };
         /**
          * Task
@@ -904,6 +1665,33 @@ export interface components {
          */
         Theme: "system" | "light" | "dark";
         /**
+         * TimeStyle
+         * @description How a file writes the time.
+         * @enum {string}
+         */
+        TimeStyle: "iso" | "day_first" | "month_first" | "epoch_s" | "epoch_ms" | "epoch_us" | "epoch_ns";
+        /**
+         * Timeframe
+         * @description How long one bar lasts.
+         * @enum {string}
+         */
+        Timeframe: "1m" | "3m" | "5m" | "15m" | "30m" | "1h" | "2h" | "4h" | "6h" | "8h" | "12h" | "1d" | "1w";
+        /**
+         * UploadKept
+         * @description A file that waits to be imported, for a day.
+         */
+        UploadKept: {
+            /**
+             * Upload Id
+             * Format: uuid
+             */
+            upload_id: string;
+            /** Name */
+            name: string;
+            /** Size Bytes */
+            size_bytes: number;
+        };
+        /**
          * Use
          * @description How many of one's own tasks there are, and how many there may be.
          */
@@ -926,6 +1714,29 @@ export interface components {
              * Format: date-time
              */
             oldest_queued_at: string;
+        };
+        /**
+         * Wanted
+         * @description Which bars to fetch.
+         */
+        Wanted: {
+            /** Provider */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            /** @default raw */
+            adjustment: components["schemas"]["Adjustment"];
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * @description Now, when left out.
+             */
+            end?: string | null;
         };
     };
     responses: never;
@@ -2575,6 +3386,1946 @@ export interface operations {
             };
             /** @description The database does not answer */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_providers: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of this installation. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "demo",
+                     *           "title": "Simulated market",
+                     *           "about": "Computed bars that are the same on every machine.",
+                     *           "timeframes": [
+                     *             "1m",
+                     *             "1h",
+                     *             "1d"
+                     *           ],
+                     *           "adjustments": [
+                     *             "raw"
+                     *           ],
+                     *           "is_simulated": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Providers"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search_instruments: {
+        parameters: {
+            query: {
+                /** @description As /api/providers names it. */
+                provider: string;
+                /** @description A part of a symbol or name. */
+                search?: string;
+                /** @description How many items at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Best matches first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "provider": "demo",
+                     *           "symbol": "BTC/USDT",
+                     *           "name": "Bitcoin, simulated",
+                     *           "calendar": "24/7",
+                     *           "currency": "USDT",
+                     *           "tick": 0.01,
+                     *           "lot": 0.00001,
+                     *           "first_bar": "2015-01-01T00:00:00Z",
+                     *           "is_simulated": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Instruments"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not serve this */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The data provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_series: {
+        parameters: {
+            query?: {
+                /** @description A part of the symbol. */
+                search?: string;
+                /** @description Only of this provider. */
+                provider?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *           "provider": "demo",
+                     *           "symbol": "BTC/USDT",
+                     *           "timeframe": "1h",
+                     *           "adjustment": "raw",
+                     *           "is_own": false,
+                     *           "created_at": "2026-01-01T00:00:00Z",
+                     *           "stored": {
+                     *             "rows": 8760,
+                     *             "size_bytes": 105120,
+                     *             "first": "2025-01-01T00:00:00Z",
+                     *             "last": "2026-01-01T00:00:00Z",
+                     *             "covered": [
+                     *               {
+                     *                 "start": "2025-01-01T00:00:00Z",
+                     *                 "end": "2026-01-01T00:00:00Z"
+                     *               }
+                     *             ],
+                     *             "content_hash": "9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e",
+                     *             "source": "demo",
+                     *             "fetched_at": "2026-01-01T00:00:00Z",
+                     *             "instrument": {
+                     *               "provider": "demo",
+                     *               "symbol": "BTC/USDT",
+                     *               "name": "Bitcoin, simulated",
+                     *               "calendar": "24/7",
+                     *               "currency": "USDT",
+                     *               "tick": 0.01,
+                     *               "lot": 0.00001,
+                     *               "first_bar": "2015-01-01T00:00:00Z",
+                     *               "is_simulated": true
+                     *             }
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_SeriesFound_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_series: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The series' id. */
+                series_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The series. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "provider": "demo",
+                     *       "symbol": "BTC/USDT",
+                     *       "timeframe": "1h",
+                     *       "adjustment": "raw",
+                     *       "is_own": false,
+                     *       "created_at": "2026-01-01T00:00:00Z",
+                     *       "stored": {
+                     *         "rows": 8760,
+                     *         "size_bytes": 105120,
+                     *         "first": "2025-01-01T00:00:00Z",
+                     *         "last": "2026-01-01T00:00:00Z",
+                     *         "covered": [
+                     *           {
+                     *             "start": "2025-01-01T00:00:00Z",
+                     *             "end": "2026-01-01T00:00:00Z"
+                     *           }
+                     *         ],
+                     *         "content_hash": "9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e",
+                     *         "source": "demo",
+                     *         "fetched_at": "2026-01-01T00:00:00Z",
+                     *         "instrument": {
+                     *           "provider": "demo",
+                     *           "symbol": "BTC/USDT",
+                     *           "name": "Bitcoin, simulated",
+                     *           "calendar": "24/7",
+                     *           "currency": "USDT",
+                     *           "tick": 0.01,
+                     *           "lot": 0.00001,
+                     *           "first_bar": "2015-01-01T00:00:00Z",
+                     *           "is_simulated": true
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SeriesFound"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_series: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The series' id. */
+                series_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone, with its bars. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_bars: {
+        parameters: {
+            query: {
+                /** @description The series' id. */
+                series_id: string;
+                /** @description From this moment; the first bar, when left out. */
+                start?: string | null;
+                /** @description Up to, not including, this moment. */
+                end?: string | null;
+                /** @description How many bars at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In order of time, at most `limit` of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ts": [
+                     *         1735689600000
+                     *       ],
+                     *       "open": [
+                     *         93500
+                     *       ],
+                     *       "high": [
+                     *         93710.5
+                     *       ],
+                     *       "low": [
+                     *         93420
+                     *       ],
+                     *       "close": [
+                     *         93650.25
+                     *       ],
+                     *       "volume": [
+                     *         12.5
+                     *       ],
+                     *       "content_hash": "9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Bars"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The series is being written */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_coverage: {
+        parameters: {
+            query: {
+                /** @description The series' id. */
+                series_id: string;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its heat map, gaps and odd bars. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cell_length": "month",
+                     *       "cells": [
+                     *         {
+                     *           "start": "2025-01-01T00:00:00Z",
+                     *           "expected": 744,
+                     *           "present": 740
+                     *         }
+                     *       ],
+                     *       "rows": 8756,
+                     *       "expected": 8760,
+                     *       "missing": 4,
+                     *       "gaps": [
+                     *         {
+                     *           "start": "2025-01-01T00:00:00Z",
+                     *           "end": "2026-01-01T00:00:00Z",
+                     *           "bars": 4
+                     *         }
+                     *       ],
+                     *       "gap_count": 1,
+                     *       "suspects": [
+                     *         {
+                     *           "ts": "2025-01-01T00:00:00Z",
+                     *           "kind": "zero_volume",
+                     *           "detail": "40 bars in a row have no volume."
+                     *         }
+                     *       ],
+                     *       "suspect_count": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Coverage"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The series is being written */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    estimate_fetch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "provider": "demo",
+                 *       "symbol": "BTC/USDT",
+                 *       "timeframe": "1h",
+                 *       "start": "2025-01-01T00:00:00Z",
+                 *       "end": "2026-01-01T00:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Wanted"];
+            };
+        };
+        responses: {
+            /** @description What is missing, and what it takes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "missing": [
+                     *         {
+                     *           "start": "2025-01-01T00:00:00Z",
+                     *           "end": "2026-01-01T00:00:00Z"
+                     *         }
+                     *       ],
+                     *       "bars": 8760,
+                     *       "size_bytes": 105120,
+                     *       "seconds": 0.2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EstimateMade"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider does not serve this */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The data provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetch_bars: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "provider": "demo",
+                 *       "symbol": "BTC/USDT",
+                 *       "timeframe": "1h",
+                 *       "start": "2025-01-01T00:00:00Z",
+                 *       "end": "2026-01-01T00:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Wanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "task_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "fetch",
+                     *       "state": "queued"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The data provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    repair_series: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RepairWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "task_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "fetch",
+                     *       "state": "queued"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload_file: {
+        parameters: {
+            query: {
+                /** @description What the file is called. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Kept for a day, for its owner alone. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "upload_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "name": "myfund.csv",
+                     *       "size_bytes": 81920
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UploadKept"];
+                };
+            };
+            /** @description The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file cannot be read as bars */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "upload_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PreviewWanted"];
+            };
+        };
+        responses: {
+            /** @description Of its first rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "myfund.csv",
+                     *       "header": [
+                     *         "Date",
+                     *         "Open",
+                     *         "High",
+                     *         "Low",
+                     *         "Close",
+                     *         "Volume"
+                     *       ],
+                     *       "columns": [
+                     *         "Date",
+                     *         "Open",
+                     *         "High",
+                     *         "Low",
+                     *         "Close",
+                     *         "Volume"
+                     *       ],
+                     *       "reading": {
+                     *         "columns": {
+                     *           "open": "Open",
+                     *           "high": "High",
+                     *           "low": "Low",
+                     *           "close": "Close",
+                     *           "volume": "Volume"
+                     *         },
+                     *         "time": "Date",
+                     *         "style": "iso",
+                     *         "zone": "UTC",
+                     *         "decimal": ".",
+                     *         "is_newest_first": false,
+                     *         "notes": [
+                     *           "Its times name no zone, so they are taken as UTC."
+                     *         ]
+                     *       },
+                     *       "timeframe": "1d",
+                     *       "text": [
+                     *         [
+                     *           "2025-01-02",
+                     *           "101.5",
+                     *           "103",
+                     *           "101",
+                     *           "102.25",
+                     *           "12000"
+                     *         ]
+                     *       ],
+                     *       "bars": [
+                     *         {
+                     *           "ts": "2025-01-02T00:00:00Z",
+                     *           "open": 101.5,
+                     *           "high": 103,
+                     *           "low": 101,
+                     *           "close": 102.25,
+                     *           "volume": 12000
+                     *         }
+                     *       ],
+                     *       "rows": 1250,
+                     *       "bad_count": 1,
+                     *       "bad": [
+                     *         {
+                     *           "row": 17,
+                     *           "reason": "its high is below its open or close",
+                     *           "ts": "2025-01-28T00:00:00+00:00"
+                     *         }
+                     *       ],
+                     *       "is_whole": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PreviewMade"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such upload */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file cannot be read as bars */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_file: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "upload_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                 *       "symbol": "MYFUND",
+                 *       "timeframe": "1d",
+                 *       "calendar": "XNYS",
+                 *       "currency": "USD",
+                 *       "reading": {
+                 *         "columns": {
+                 *           "open": "Open",
+                 *           "high": "High",
+                 *           "low": "Low",
+                 *           "close": "Close",
+                 *           "volume": "Volume"
+                 *         },
+                 *         "time": "Date",
+                 *         "style": "iso",
+                 *         "zone": "UTC",
+                 *         "decimal": "."
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImportWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "task_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "series_id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "fetch",
+                     *       "state": "queued"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Started"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such upload */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_series: {
+        parameters: {
+            query: {
+                /** @description The series' id. */
+                series_id: string;
+                /** @description Of the file. */
+                format?: "csv" | "parquet";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of its bars. Imported again, they are the same to the last bit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example ts,open,high,low,close,volume
+                     *     2025-01-01T00:00:00Z,93.5,93.7,93.4,93.6,12.5
+                     */
+                    "text/csv": string;
+                    /** @example PAR1 */
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such series */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stored market data is damaged */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backend.data.bar_tables import BarTable, read_table, write_csv, write_parquet
-from backend.domain.imports import Reading, TimeStyle, Understood, read_header, understand
+from backend.data.bar_tables import read_table, write_csv, write_parquet
+from backend.domain.imports import BarTable, Reading, TimeStyle, Understood, read_header, understand
 from backend.domain.market import ALWAYS, Timeframe
 from backend.domain.market_errors import BadFile, DataTooLarge
 

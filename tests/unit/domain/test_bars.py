@@ -1,5 +1,6 @@
 """A bar frame is checked once where it enters: bad rows are named, good ones keep every bit."""
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,9 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backend.domain.bars import TS_DTYPE, check_bars, content_hash, derive, empty_bars, start_microseconds
+from backend.domain.bars import (
+    COLUMNS,
+    TS_DTYPE,
+    check_bars,
+    content_hash,
+    derive,
+    empty_bars,
+    frame_of,
+    joined_hash,
+    part_hash,
+    start_microseconds,
+)
 from backend.domain.market import ALWAYS, Timeframe
 from backend.domain.market_errors import BadBars
+from backend.domain.periods import period_of
 
 
 def bars(count: int = 6, *, start: str = "2026-01-05", frequency: str = "1h", **columns: Any) -> pd.DataFrame:
@@ -91,9 +104,30 @@ def test_an_empty_frame_is_a_frame() -> None:
 
 def test_one_bit_makes_another_hash() -> None:
     one, other = bars(), bars()
-    assert content_hash(one) == content_hash(other)
+    assert content_hash(one, Timeframe.H1) == content_hash(other, Timeframe.H1)
     other.loc[3, "close"] = np.nextafter(other.loc[3, "close"], 0)
-    assert content_hash(one) != content_hash(other)
+    assert content_hash(one, Timeframe.H1) != content_hash(other, Timeframe.H1)
+
+
+def test_hash_of_no_bars_is_that_of_nothing() -> None:
+    assert content_hash(empty_bars(), Timeframe.H1) == hashlib.sha256(b"").hexdigest()
+
+
+def test_known_hashes_of_whole_periods_stand_for_their_bars() -> None:
+    frame = bars(40, start="2026-01-31 23:40", frequency="1min")
+    january, february = (
+        content_hash_of_part(frame.iloc[:20]),
+        content_hash_of_part(frame.iloc[20:]),
+    )
+    period = period_of(1_767_571_200_000_000, Timeframe.M1)
+    whole = content_hash(frame, Timeframe.M1)
+    assert whole == joined_hash([january, february])
+    assert whole == content_hash(frame, Timeframe.M1, {period: january})
+    assert whole != content_hash(frame, Timeframe.M1, {period: february})
+
+
+def content_hash_of_part(frame: pd.DataFrame) -> str:
+    return part_hash(start_microseconds(frame), [frame[name].to_numpy() for name in COLUMNS])
 
 
 def test_longer_bars_hold_what_their_parts_held() -> None:
@@ -117,3 +151,13 @@ def test_weekly_bars_begin_on_monday() -> None:
 
 def test_starts_are_microseconds() -> None:
     assert start_microseconds(bars(1))[0] == 1_767_571_200_000_000
+
+
+def test_a_frame_over_arrays_copies_none_of_them() -> None:
+    starts = np.arange(3) * 3_600_000_000
+    columns = {name: np.arange(3.0) for name in COLUMNS}
+    frame = frame_of(starts, columns)
+    assert list(frame.columns) == ["ts", *COLUMNS]
+    assert str(frame["ts"].dtype) == TS_DTYPE
+    assert np.shares_memory(start_microseconds(frame), starts)
+    assert all(np.shares_memory(frame[name].to_numpy(), columns[name]) for name in COLUMNS)

@@ -97,11 +97,11 @@ def test_daily_bars_of_a_short_session_are_made_of_its_minutes() -> None:
 
 
 def test_times_may_be_text_and_have_a_zone() -> None:
-    expected = content_hash(bars("BTC/USDT", "1h", "2024-01-01", "2024-01-03"))
+    expected = content_hash(bars("BTC/USDT", "1h", "2024-01-01", "2024-01-03"), Timeframe.H1)
     tokyo = datetime(2024, 1, 1, 9, tzinfo=timezone(timedelta(hours=9)))
     for start in ("2024-01-01T01:00+01:00", datetime(2024, 1, 1), tokyo):  # noqa: DTZ001
         found = simulated_bars("BTC/USDT", Timeframe.H1, start, "2024-01-03", clock=FakeClock(NOW))
-        assert content_hash(found) == expected
+        assert content_hash(found, Timeframe.H1) == expected
 
 
 def test_the_future_has_no_bars_and_the_present_is_unfinished() -> None:
@@ -116,7 +116,7 @@ def test_what_was_future_comes_as_it_would_have_come() -> None:
     later = bars("BTC/USDT", "5m", "2026-11-20", "2026-11-22", now=NOW + timedelta(days=5))
     for now in (NOW, NOW + timedelta(minutes=4), NOW + timedelta(minutes=5)):
         known = bars("BTC/USDT", "5m", "2026-11-20", "2026-11-22", now=now)
-        assert content_hash(known) == content_hash(later.iloc[: len(known)])
+        assert content_hash(known, Timeframe.H1) == content_hash(later.iloc[: len(known)], Timeframe.H1)
         assert len(known) == 144 + (now == NOW + timedelta(minutes=5))
 
 
@@ -134,13 +134,16 @@ def test_a_machine_without_vector_instructions_makes_the_same_bars() -> None:
 
 
 def hashes(asked: list[tuple[str, str]]) -> list[str]:
-    return [content_hash(bars(symbol, timeframe, "2023-02-01", "2023-04-01")) for symbol, timeframe in asked]
+    return [
+        content_hash(bars(symbol, timeframe, "2023-02-01", "2023-04-01"), Timeframe.H1) for symbol, timeframe in asked
+    ]
 
 
 def told_by_another_process(asked: list[tuple[str, str]], **environment: str) -> list[str]:
     ask = (
         "import sys; from backend.data.fetchers.demo import *; from backend.domain.bars import content_hash;"
-        "print(*[content_hash(simulated_bars(*one.split(), '2023-02-01', '2023-04-01')) for one in sys.argv[1:]])"
+        "found = [simulated_bars(*one.split(), '2023-02-01', '2023-04-01') for one in sys.argv[1:]];"
+        "print(*[content_hash(one, Timeframe.H1) for one in found])"
     )
     command = [sys.executable, "-c", ask, *[" ".join(one) for one in asked]]
     told = subprocess.run(

@@ -1,0 +1,487 @@
+"""Market data: who provides it, what is stored, the bars themselves, and the jobs that fetch and mend them."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import AwareDatetime, BaseModel
+from starlette.responses import Response
+
+from backend.api.dependencies import Caller, TheHouse
+from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
+from backend.api.idempotency import IdempotencyKey, once
+from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
+from backend.api.routers.market_shapes import (
+    BARS,
+    COVERAGE,
+    ESTIMATE,
+    FOUND,
+    INSTRUMENT,
+    PROVIDER,
+    REPAIR,
+    SERIES_ID,
+    STARTED,
+    WANTED,
+    Bars,
+    Cell,
+    Coverage,
+    EstimateMade,
+    GapFound,
+    InstrumentFound,
+    Instruments,
+    Provider,
+    Providers,
+    Range,
+    RepairWanted,
+    SeriesFound,
+    Started,
+    Stored,
+    SuspectFound,
+    Wanted,
+)
+from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.bootstrap import House
+from backend.domain.accounts import Identity
+from backend.domain.bars import COLUMNS, start_microseconds
+from backend.domain.errors import (
+    IdempotencyKeyInvalid,
+    IdempotencyKeyReused,
+    InputError,
+    InvalidCursor,
+    InvalidInput,
+    JobTooLarge,
+    NotAllowed,
+    QuotaReached,
+    RequestInProgress,
+)
+from backend.domain.jobs import Job
+from backend.domain.market import Instrument, Series, Span
+from backend.domain.market_errors import (
+    NoBars,
+    NotServed,
+    SeriesBusy,
+    SeriesDamaged,
+    UnknownProvider,
+    UnknownSeries,
+    UnknownSymbol,
+    VendorBusy,
+    VendorRefused,
+    VendorUnavailable,
+)
+from backend.domain.market_ports import SeriesEntry
+from backend.services.bar_library import Estimate, Held
+
+router = APIRouter(prefix="/api", tags=["Market data"])
+
+SERIES = "series"
+MOST_BARS = 50_000
+NO_NUL = r"^[^\x00]*$"  # Postgres has no text with it
+_ID = SERIES_ID
+
+SeriesId = Annotated[UUID, Path(description="The series' id.", examples=[str(_ID)])]
+SeriesQuery = Annotated[UUID, Query(description="The series' id.", examples=[str(_ID)])]
+_BAD_ID = invalid("/path/series_id", "Input should be a valid UUID.")
+_BAD_QUERY_ID = invalid("/query/series_id", "Input should be a valid UUID.")
+_VENDOR = (
+    UnknownProvider("dem", ["demo"]),
+    UnknownSymbol("BTCUSDT", "demo", ["BTC/USDT"]),
+    NotServed("demo has no bars of 2w."),
+    VendorUnavailable("crypto:binance did not answer 5 times. Try again later."),
+    VendorRefused("alpaca refused (HTTP 403). Check the keys."),
+    VendorBusy("crypto:binance", 30),
+)
+STARTS = (
+    *SIGNED_IN,
+    *WITH_BODY,
+    QuotaReached("waiting tasks", limit=1000, count=1000),
+    JobTooLarge(cores=1, memory_bytes=1 << 30, capacity_cores=1, capacity_memory_bytes=1 << 29),
+    RequestInProgress(),
+    IdempotencyKeyInvalid(),
+    IdempotencyKeyReused(),
+)
+
+
+@router.get(
+    "/providers",
+    operation_id="list_providers",
+    summary="List the providers of market data",
+    responses={
+        **shows(Providers, Providers(items=[PROVIDER]), "All of this installation.", "ETag"),
+        **NOT_MODIFIED,
+        **problems("/api/providers", *SIGNED_IN),
+    },
+)
+async def list_providers(request: Request, house: TheHouse, _caller: Caller, _: IfNoneMatch = None) -> Response:
+    """Also those that cannot be used here, with the reason."""
+    items = [Provider(**vars(facts)) for facts in house.market.markets.providers()]
+    return tagged(request, Providers(items=items))
+
+
+@router.get(
+    "/data/instruments",
+    operation_id="search_instruments",
+    summary="Search what a provider has",
+    responses={
+        **shows(Instruments, Instruments(items=[INSTRUMENT]), "Best matches first."),
+        **problems(
+            "/api/data/instruments", *SIGNED_IN, *_VENDOR, invalid("/query/limit", "Input should be at most 200.")
+        ),
+    },
+)
+async def search_instruments(
+    house: TheHouse,
+    _caller: Caller,
+    provider: Annotated[str, Query(max_length=60, description="As /api/providers names it.")],
+    search: Annotated[str, Query(max_length=40, description="A part of a symbol or name.")] = "",
+    limit: Limit = 50,
+) -> Response:
+    """Symbols as the provider writes them, which is how a fetch names them."""
+    found = await house.market.markets.instruments(provider, search, limit=limit)
+    return _json(Instruments(items=[_instrument(one) for one in found]))
+
+
+@router.get(
+    "/data/series",
+    operation_id="list_series",
+    summary="List the series that there are",
+    responses={
+        **shows(Page[SeriesFound], Page[SeriesFound](items=[FOUND], next_cursor=None), "Newest first.", "ETag", "Link"),
+        **NOT_MODIFIED,
+        **problems(
+            "/api/data/series", *SIGNED_IN, InvalidCursor(), invalid("/query/limit", "Input should be at most 200.")
+        ),
+    },
+)
+async def list_series(
+    *,
+    request: Request,
+    house: TheHouse,
+    caller: Caller,
+    search: Annotated[str, Query(max_length=40, pattern=NO_NUL, description="A part of the symbol.")] = "",
+    provider: Annotated[str | None, Query(max_length=60, pattern=NO_NUL, description="Only of this provider.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    _: IfNoneMatch = None,
+) -> Response:
+    """Shared series, which everybody may read, and what the caller imported."""
+    after = from_cursor(SERIES, cursor)
+    await house.adoption.look_now_and_then()
+    async with house.acting_as(caller, readonly=True) as services:
+        found = await services.market_data.entries(limit=limit, after=after, search=search, provider=provider)
+    held = await house.market.library.holdings(found.items)
+    following = to_cursor(SERIES, found.next) if found.next else None
+    answer = tagged(request, Page[SeriesFound](items=[_series(one) for one in held], next_cursor=following))
+    filters = {"search": [search] if search else [], "provider": [provider] if provider else []}
+    answer.headers.update(link_to_next(request.url.path, limit, following, **filters))
+    return answer
+
+
+@router.get(
+    "/data/series/{series_id}",
+    operation_id="read_series",
+    summary="Read what is stored of a series",
+    responses={
+        **shows(SeriesFound, FOUND, "The series.", "ETag"),
+        **NOT_MODIFIED,
+        **problems("/api/data/series/{series_id}", *SIGNED_IN, UnknownSeries(_ID), _BAD_ID),
+    },
+)
+async def read_series(
+    *, request: Request, house: TheHouse, caller: Caller, series_id: SeriesId, _: IfNoneMatch = None
+) -> Response:
+    """One line of the catalogue, with what the disk holds of it."""
+    (held,) = await house.market.library.holdings([await entry_of(house, caller, series_id)])
+    return tagged(request, _series(held))
+
+
+@router.delete(
+    "/data/series/{series_id}",
+    operation_id="delete_series",
+    summary="Delete a series that one imported",
+    status_code=204,
+    responses={
+        204: {"description": "It is gone, with its bars."},
+        **problems(
+            "/api/data/series/{series_id}",
+            *SIGNED_IN,
+            UnknownSeries(_ID),
+            NotAllowed("Shared series are everybody's; they can be fetched again, but not deleted by one user."),
+            _BAD_ID,
+        ),
+    },
+)
+async def delete_series(house: TheHouse, caller: Caller, series_id: SeriesId) -> Response:
+    """Its bars are deleted from the disk. Shared series stay."""
+    async with house.acting_as(caller, readonly=True) as services:
+        entry = await services.market_data.own_entry(series_id)
+    await house.market.library.delete(entry)
+    async with house.acting_as(caller) as services:
+        await services.market_data.forget(series_id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/data/bars",
+    operation_id="read_bars",
+    summary="Read the bars of a series",
+    responses={
+        **shows(Bars, BARS, "In order of time, at most `limit` of them."),
+        **problems(
+            "/api/data/bars",
+            *SIGNED_IN,
+            UnknownSeries(_ID),
+            NoBars("The series has bars from 2025-01-01 to 2026-01-01, none in this range."),
+            SeriesBusy("demo BTC/USDT 1h", 60),
+            SeriesDamaged("The file of 2025-03 is not what was written. It was set aside; fetch it again."),
+            _BAD_QUERY_ID,
+        ),
+    },
+)
+async def read_bars(
+    *,
+    house: TheHouse,
+    caller: Caller,
+    series_id: SeriesQuery,
+    start: Annotated[AwareDatetime | None, Query(description="From this moment; the first bar, when left out.")] = None,
+    end: Annotated[AwareDatetime | None, Query(description="Up to, not including, this moment.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="How many bars at most.")] = 5_000,
+) -> Response:
+    """Whole series come page by page: ask again from `next_start`."""
+    span = _span(start, end)
+    loaded = await house.market.library.bars(await entry_of(house, caller, series_id), span)
+    return Response(
+        await asyncio.to_thread(lambda: _bars_json(loaded.bars, loaded.content_hash, limit)),
+        media_type="application/json",
+        headers=PRIVATE,
+    )
+
+
+@router.get(
+    "/data/coverage",
+    operation_id="read_coverage",
+    summary="Read how complete a series is",
+    responses={
+        **shows(Coverage, COVERAGE, "Its heat map, gaps and odd bars.", "ETag"),
+        **NOT_MODIFIED,
+        **problems(
+            "/api/data/coverage",
+            *SIGNED_IN,
+            UnknownSeries(_ID),
+            NoBars("Nothing of demo BTC/USDT 1h is stored yet. Download it first."),
+            SeriesBusy("demo BTC/USDT 1h", 60),
+            SeriesDamaged("The file of 2025-03 is not what was written. It was set aside; fetch it again."),
+            _BAD_QUERY_ID,
+        ),
+    },
+)
+async def read_coverage(
+    *, request: Request, house: TheHouse, caller: Caller, series_id: SeriesQuery, _: IfNoneMatch = None
+) -> Response:
+    """Counted against the calendar of its market: nights and holidays are no gaps."""
+    examination = await house.market.library.examine(await entry_of(house, caller, series_id))
+    quality = examination.quality
+    return tagged(
+        request,
+        Coverage(
+            cell_length=examination.cell_length,
+            cells=[Cell(start=cell.start, expected=cell.expected, present=cell.present) for cell in examination.cells],
+            rows=quality.rows,
+            expected=quality.expected,
+            missing=quality.missing,
+            gaps=[GapFound(start=gap.span.start, end=gap.span.end, bars=gap.bars) for gap in quality.gaps],
+            gap_count=quality.gap_count,
+            suspects=[SuspectFound(ts=one.ts, kind=one.kind, detail=one.detail) for one in quality.suspects],
+            suspect_count=quality.suspect_count,
+        ),
+    )
+
+
+@router.post(
+    "/data/fetch/estimate",
+    openapi_extra=takes(WANTED),
+    operation_id="estimate_fetch",
+    summary="Estimate a download before it starts",
+    responses={
+        **shows(EstimateMade, ESTIMATE, "What is missing, and what it takes."),
+        **problems(
+            "/api/data/fetch/estimate", *SIGNED_IN, *WITH_BODY, *_VENDOR, invalid("/start", "It lies in the future.")
+        ),
+    },
+)
+async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: Caller) -> Response:
+    """Only what is not stored yet counts; nothing is downloaded."""
+    series, span = _asked(wanted, house.clock.now())
+    instrument = await house.market.markets.instrument_of(series)
+    made = await _estimate(house, instrument, series, span)
+    return _json(
+        EstimateMade(missing=_ranges(made.missing), bars=made.bars, size_bytes=made.size_bytes, seconds=made.seconds)
+    )
+
+
+@router.post(
+    "/data/fetch",
+    openapi_extra=takes(WANTED),
+    operation_id="fetch_bars",
+    summary="Download bars",
+    status_code=202,
+    responses={
+        **shows(Started, STARTED, "Queued.", "Location", "Idempotency-Replayed", status=202),
+        **problems("/api/data/fetch", *STARTS, *_VENDOR, invalid("/start", "It lies in the future.")),
+    },
+)
+async def fetch_bars(
+    *, request: Request, wanted: Wanted, house: TheHouse, caller: Caller, key: IdempotencyKey = None
+) -> Response:
+    """A task downloads what is missing, page by page: cancelled or cut, it goes on where it was."""
+    series, span = _asked(wanted, house.clock.now())
+    # The provider is asked before the transaction begins: it may take its time.
+    instrument = await house.market.markets.instrument_of(series)
+    planned = await _estimate(house, instrument, series, span)
+    span = house.market.library.until_now(span)
+    async with house.acting_as(caller) as services:
+
+        async def work() -> Response:
+            entry, job = await services.market_data.fetch(series, [span], bars=planned.bars)
+            return started(entry.id, job)
+
+        return await once(request, key, caller, services.idempotency, work)
+
+
+@router.post(
+    "/data/repair",
+    openapi_extra=takes(REPAIR),
+    operation_id="repair_series",
+    summary="Fetch the gaps of a series again",
+    status_code=202,
+    responses={
+        **shows(Started, STARTED, "Queued.", "Location", "Idempotency-Replayed", status=202),
+        **problems(
+            "/api/data/repair",
+            *STARTS,
+            UnknownSeries(_ID),
+            NoBars("The series has no gaps, so there is nothing to fetch again."),
+            NotAllowed("An imported series has no provider to ask again."),
+            invalid("/series_id", "Input should be a valid UUID."),
+        ),
+    },
+)
+async def repair_series(
+    *, request: Request, wanted: RepairWanted, house: TheHouse, caller: Caller, key: IdempotencyKey = None
+) -> Response:
+    """What the provider does not have either stays a gap."""
+    gaps = [_span_of(f"/gaps/{place}/end", gap.start, gap.end) for place, gap in enumerate(wanted.gaps)]
+    for place, gap in enumerate(gaps):
+        if gap.is_empty or gap.end > house.clock.now():
+            raise invalid(f"/gaps/{place}", "It is empty, or ends in the future.")
+    if not gaps:
+        async with house.acting_as(caller, readonly=True) as services:
+            entry = await services.market_data.repairable(wanted.series_id)
+        gaps = [gap.span for gap in (await house.market.library.examine(entry)).quality.gaps]
+    async with house.acting_as(caller) as services:
+
+        async def work() -> Response:
+            return started(wanted.series_id, await services.market_data.repair(wanted.series_id, gaps))
+
+        return await once(request, key, caller, services.idempotency, work)
+
+
+async def entry_of(house: House, caller: Identity, series_id: UUID) -> SeriesEntry:
+    """The caller's line of the catalogue; its transaction is over before the disk is read."""
+    async with house.acting_as(caller, readonly=True) as services:
+        return await services.market_data.entry(series_id)
+
+
+async def _estimate(house: House, instrument: Instrument, series: Series, span: Span) -> Estimate:
+    pace = house.market.markets.fetcher(series.provider).bars_a_second
+    return await house.market.library.estimate(instrument, series, span, bars_a_second=pace)
+
+
+def _asked(wanted: Wanted, now: datetime) -> tuple[Series, Span]:
+    try:
+        series = Series(
+            provider=wanted.provider,
+            symbol=wanted.symbol,
+            timeframe=wanted.timeframe,
+            adjustment=wanted.adjustment,
+        )
+    except ValueError as error:
+        field = "/symbol" if "symbol" in str(error) else "/provider"
+        raise InvalidInput([InputError(pointer=field, detail=f"{error}.")]) from error
+    return series, _span_of("/end", wanted.start, wanted.end or max(now, wanted.start))
+
+
+def _span_of(pointer: str, start: datetime, end: datetime) -> Span:
+    if start.tzinfo is None or end.tzinfo is None:
+        raise InvalidInput([InputError(pointer=pointer, detail="A time needs its zone, such as 2026-01-01T00:00:00Z.")])
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    if end < start:
+        raise InvalidInput([InputError(pointer=pointer, detail=f"It ends at {end:%Y-%m-%d}, before it starts.")])
+    return Span(start=start, end=end)
+
+
+def _span(start: datetime | None, end: datetime | None) -> Span | None:
+    if start is None and end is None:
+        return None
+    return _span_of("/query/end", start or datetime(1900, 1, 1, tzinfo=UTC), end or datetime(2200, 1, 1, tzinfo=UTC))
+
+
+def started(series_id: UUID, job: Job) -> Response:
+    body = Started(task_id=job.id, series_id=series_id, kind=job.kind, state=job.state)
+    return Response(
+        body.model_dump_json(),
+        status_code=202,
+        media_type="application/json",
+        headers={**PRIVATE, "Location": f"/api/system/tasks/{job.id}"},
+    )
+
+
+def _series(held: Held) -> SeriesFound:
+    entry, manifest = held.entry, held.manifest
+    return SeriesFound(
+        id=entry.id,
+        provider=entry.series.provider,
+        symbol=entry.series.symbol,
+        timeframe=entry.series.timeframe,
+        adjustment=entry.series.adjustment,
+        is_own=entry.series.owner is not None,
+        created_at=entry.created_at,
+        stored=None
+        if manifest is None
+        else Stored(
+            rows=manifest.rows,
+            size_bytes=manifest.size_bytes,
+            first=manifest.first,
+            last=manifest.last,
+            covered=_ranges(manifest.covered),
+            content_hash=manifest.content_hash,
+            source=manifest.source,
+            fetched_at=manifest.fetched_at,
+            instrument=_instrument(manifest.instrument),
+        ),
+    )
+
+
+def _instrument(instrument: Instrument) -> InstrumentFound:
+    return InstrumentFound(**vars(instrument))
+
+
+def _ranges(spans: Sequence[Span]) -> list[Range]:
+    return [Range(start=span.start, end=span.end) for span in spans]
+
+
+def _bars_json(bars: Any, content_hash: str, limit: int) -> bytes:
+    """By hand: building a model of 300,000 numbers would take longer than reading them."""
+    shown = bars.iloc[:limit]
+    rest = bars["ts"].iloc[limit].isoformat() if len(bars) > limit else None
+    columns = {name: shown[name].to_numpy().tolist() for name in COLUMNS}
+    milliseconds = (start_microseconds(shown) // 1000).tolist()
+    body = {"ts": milliseconds, **columns, "content_hash": content_hash, "next_start": rest}
+    return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _json(body: BaseModel) -> Response:
+    return Response(body.model_dump_json(), media_type="application/json", headers=PRIVATE)

@@ -1,0 +1,171 @@
+"""The part of the composition root that opens market data: providers, calendars, the bars on the disk, uploads.
+
+It needs no database, so the command line and the children of the runner open it alone.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backend.domain.errors import InvalidSetting
+from backend.settings import Settings
+
+if TYPE_CHECKING:
+    from backend.domain.market_ports import BarFetcher, BarFiles, BarHousekeeping, BarStore, TradingCalendar, Uploads
+    from backend.domain.ports import Clock
+    from backend.services.bar_library import BarLibrary
+    from backend.services.markets import Markets, ProviderFacts
+
+# What a child of the runner is told of the settings.
+CACHE_DIR_NAME = "TIDEMARK_CACHE_DIR"
+
+_DEMO = ("demo", "Simulated market", "Computed bars that are the same on every machine. No key and no network.")
+_YAHOO = ("yahoo", "Yahoo Finance", "Stocks, funds, currencies and crypto of the world. No key; it limits hard.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Market:
+    """All that market data stands on."""
+
+    cache_dir: Path
+    calendar: "TradingCalendar"
+    markets: "Markets"
+    store: "BarStore"
+    housekeeping: "BarHousekeeping"
+    library: "BarLibrary"
+    uploads: "Uploads"
+    files: "BarFiles"
+
+
+@asynccontextmanager
+async def open_market(settings: Settings, clock: "Clock | None" = None) -> AsyncIterator[Market]:
+    """The market data of this installation; its sessions with providers are closed at the end."""
+    from backend.data.bar_files import TableFiles
+    from backend.data.calendars import TradingCalendars
+    from backend.data.storage.bars import ParquetBarHousekeeping, ParquetBarStore
+    from backend.data.storage.uploads import StagedUploads
+    from backend.infrastructure.clock import SystemClock
+    from backend.services.bar_library import BarLibrary
+    from backend.services.markets import Markets
+
+    cache_dir = usable_cache_dir(settings.cache_dir)
+    clock, calendar = clock or SystemClock(), TradingCalendars()
+    store = ParquetBarStore(cache_dir, clock)
+    fetchers, facts = _providers(settings, calendar, clock)
+    markets = Markets(fetchers, facts)
+    try:
+        yield Market(
+            cache_dir=cache_dir,
+            calendar=calendar,
+            markets=markets,
+            store=store,
+            housekeeping=ParquetBarHousekeeping(store),
+            library=BarLibrary(store, calendar, clock),
+            uploads=StagedUploads(cache_dir, clock),
+            files=TableFiles(cache_dir),
+        )
+    finally:
+        await markets.close()
+
+
+def open_desk(environment: Mapping[str, str]) -> "tuple[BarStore, Uploads]":
+    """What an import in a child needs: where bars go, and where the uploaded files are."""
+    from backend.data.storage.bars import ParquetBarStore
+    from backend.data.storage.uploads import StagedUploads
+    from backend.infrastructure.clock import SystemClock
+
+    cache_dir, clock = Path(environment[CACHE_DIR_NAME]), SystemClock()
+    return ParquetBarStore(cache_dir, clock), StagedUploads(cache_dir, clock)
+
+
+def usable_cache_dir(folder: Path) -> Path:
+    """The folder, made when it is missing; raises InvalidSetting when nothing can be written there."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as problem:
+        reason = f"{folder} cannot be written: {problem.strerror}. Name a folder that is yours, or change its rights."
+        raise InvalidSetting(CACHE_DIR_NAME, reason) from problem
+    return folder
+
+
+def _providers(
+    settings: Settings, calendar: "TradingCalendar", clock: "Clock"
+) -> "tuple[dict[str, BarFetcher], list[ProviderFacts]]":
+    from backend.data.fetchers.demo import DemoFetcher
+    from backend.services.markets import ProviderFacts
+
+    fetchers: dict[str, BarFetcher] = {}
+    facts: list[ProviderFacts] = []
+
+    def offer(make: "Callable[[], BarFetcher]", name: str, title: str, about: str, *, simulated: bool = False) -> None:
+        fetcher = fetchers[name] = make()
+        facts.append(
+            ProviderFacts(
+                name=name,
+                title=title,
+                about=about,
+                timeframes=tuple(fetcher.timeframes),
+                adjustments=tuple(fetcher.adjustments),
+                is_simulated=simulated,
+            )
+        )
+
+    offer(lambda: DemoFetcher(calendar, clock), *_DEMO, simulated=True)
+    _offer_vendors(settings, calendar, clock, offer, facts)
+    return fetchers, facts
+
+
+def _offer_vendors(
+    settings: Settings,
+    calendar: "TradingCalendar",
+    clock: "Clock",
+    offer: Callable[..., None],
+    facts: "list[ProviderFacts]",
+) -> None:
+    from backend.data.fetchers.alpaca import AlpacaAccount, AlpacaFetcher
+    from backend.data.fetchers.yahoo import YahooFetcher
+    from backend.services.markets import ProviderFacts
+
+    _offer_exchanges(settings, calendar, clock, offer)
+    offer(partial(YahooFetcher, calendars=calendar, clock=clock), *_YAHOO)
+    alpaca = ("alpaca", "Alpaca", "US stocks and funds, raw or adjusted. It needs the keys of an account.")
+    key_id, secret = settings.alpaca_key_id, settings.alpaca_secret_key
+    if key_id is None or secret is None:
+        name, title, about = alpaca
+        reason = "It needs TIDEMARK_ALPACA_KEY_ID and TIDEMARK_ALPACA_SECRET_KEY, which the operator sets."
+        facts.append(ProviderFacts(name=name, title=title, about=about, unavailable=reason))
+        return
+    account = AlpacaAccount(
+        key_id=key_id.get_secret_value(),
+        secret_key=secret.get_secret_value(),
+        is_paper=settings.alpaca_paper,
+        feed=settings.alpaca_feed,
+    )
+    offer(lambda: AlpacaFetcher(account, calendars=calendar, clock=clock), *alpaca)
+
+
+def _offer_exchanges(
+    settings: Settings, calendar: "TradingCalendar", clock: "Clock", offer: Callable[..., None]
+) -> None:
+    from backend.data.fetchers.crypto import CryptoFetcher
+    from backend.data.fetchers.exchanges import EXCHANGES
+    from backend.domain.market_errors import MarketDataError
+
+    for exchange in settings.crypto_exchanges:
+        known = EXCHANGES.get(exchange)
+        try:
+            offer(
+                partial(CryptoFetcher, exchange, calendars=calendar, clock=clock),
+                f"crypto:{exchange}",
+                known.title if known else exchange,
+                "Spot markets of a crypto exchange, as traded. No key.",
+            )
+        except MarketDataError as problem:
+            raise InvalidSetting("TIDEMARK_CRYPTO_EXCHANGES", problem.detail) from problem

@@ -1,0 +1,253 @@
+"""`tidemark data ...`: bars on this machine's disk, without a server and without a database."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from backend.bootstrap_market import Market
+    from backend.domain.market import Series
+    from backend.domain.market_ports import Manifest
+
+app = typer.Typer(help="Market data on this machine.", no_args_is_help=True, rich_markup_mode=None)
+
+Provider = Annotated[str, typer.Option("--provider", help="demo, crypto:binance, yahoo, alpaca, or import.")]
+Symbol = Annotated[str, typer.Option("--symbol", help="As the provider writes it, such as BTC/USDT.")]
+Bar = Annotated[str, typer.Option("--timeframe", help="How long a bar lasts: 1m to 1w.")]
+Adjusted = Annotated[str, typer.Option("--adjustment", help="raw, splits or all.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+# Whose what the terminal imports is: this machine's.
+THIS_MACHINE = "00000000-0000-0000-0000-000000000000"
+
+
+@app.command("fetch")
+def fetch(
+    *,
+    provider: Provider = "demo",
+    symbol: Symbol,
+    timeframe: Bar,
+    start: Annotated[str, typer.Option("--start", help="The first day or moment, in UTC: 2024-01-01.")],
+    end: Annotated[str | None, typer.Option("--end", help="Up to, not including, it. Default: now.")] = None,
+    adjustment: Adjusted = "raw",
+    as_json: AsJson = False,
+) -> None:
+    """Download what is missing of a range. Cut off, it goes on where it was when called again."""
+    from backend.cli.terminal import say
+
+    series, since = _series(provider, symbol, timeframe, adjustment), _moment("--start", start)
+    until = _moment("--end", end) if end else datetime.now(UTC)
+
+    async def work(market: "Market") -> dict[str, Any]:
+        from backend.domain.market import Span
+        from backend.worker.fetching import Fetch
+
+        instrument = await market.markets.instrument_of(series)
+        pace = market.markets.fetcher(series.provider).bars_a_second
+        wanted = market.library.until_now(Span(start=since, end=max(since, until)))
+        planned = await market.library.estimate(instrument, series, wanted, bars_a_second=pace)
+        say(f"{planned.bars:,} bars of {series} are missing.")
+        done = await Fetch(market.markets, market.store).fetch(
+            series, [wanted], lambda told: say(f"{told.stage}: {told.message}"), lambda: False
+        )
+        manifest = market.store.manifest(series)
+        return {"fetched": done["bars"], "series": None if manifest is None else _facts(manifest)}
+
+    try:
+        done = _run(work)
+    except KeyboardInterrupt:
+        say("Stopped. What came so far is kept; the same command goes on from there.")
+        raise
+    _print(done, as_json, lambda: f"Fetched {done['fetched']:,} bars. {_line(done['series'])}")
+
+
+@app.command("import")
+def import_file(
+    *,
+    file: Annotated[Path, typer.Argument(help="CSV of any dialect, or Parquet.", exists=True, dir_okay=False)],
+    symbol: Annotated[str, typer.Option("--symbol", help="What to call it.")],
+    timeframe: Annotated[str | None, typer.Option("--timeframe", help="Default: what the file looks like.")] = None,
+    calendar: Annotated[str, typer.Option("--calendar", help="24/7, 24/5, or an exchange such as XNYS.")] = "24/7",
+    currency: Annotated[str, typer.Option("--currency")] = "USD",
+    zone: Annotated[str, typer.Option("--zone", help="Of times that name none.")] = "UTC",
+    accept_bad_rows: Annotated[bool, typer.Option("--accept-bad-rows", help="Leave them out.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a file into a series of this machine, which servers do not show to anybody."""
+    from backend.cli.terminal import say
+
+    async def work(market: "Market") -> dict[str, Any]:
+        from dataclasses import replace
+
+        from backend.domain.market import Span
+        from backend.domain.market_errors import BadFile
+        from backend.services import importing
+
+        now = datetime.now(UTC)
+        market.calendar.sessions(calendar, Span(start=now, end=now))
+        seen = importing.preview(market.files.first_rows(file, importing.PREVIEWED_ROWS), None)
+        for note in seen.reading.notes:
+            say(note)
+        length = timeframe or seen.timeframe
+        if length is None:
+            raise BadFile("How long its bars last cannot be seen. Say it with --timeframe.")
+        series, reading = _series("import", symbol, length, "raw"), replace(seen.reading, zone=zone)
+        understood = importing.read_all(
+            market.files.tables(file), reading, series.timeframe, calendar, lambda rows: say(f"{rows:,} rows")
+        )
+        manifest = importing.store_import(
+            market.store,
+            understood,
+            series,
+            importing.instrument_of_import(series, calendar, currency),
+            source=file.name,
+            accept_bad=accept_bad_rows,
+        )
+        return {"rows": len(understood.bars), "bad_rows": understood.bad_count, "series": _facts(manifest)}
+
+    done = _run(work)
+    _print(done, as_json, lambda: f"Imported {done['rows']:,} bars. {_line(done['series'])}")
+
+
+@app.command("export")
+def export(
+    *,
+    provider: Provider = "demo",
+    symbol: Symbol,
+    timeframe: Bar,
+    adjustment: Adjusted = "raw",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file; .parquet or .csv.", dir_okay=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Write a series into a file. Imported again, it is the same to the last bit."""
+    series = _series(provider, symbol, timeframe, adjustment)
+    kind: Literal["csv", "parquet"] = "parquet" if output.suffix == ".parquet" else "csv"
+
+    async def work(market: "Market") -> dict[str, Any]:
+        loaded = market.store.read(series)
+        market.files.write(loaded.bars, output, kind)
+        return {"rows": len(loaded.bars), "file": str(output), "content_hash": loaded.content_hash}
+
+    done = _run(work)
+    _print(done, as_json, lambda: f"Wrote {done['rows']:,} bars into {done['file']}.")
+
+
+@app.command("list")
+def list_series(as_json: AsJson = False) -> None:
+    """List what is stored: what everybody shares, and what this machine imported."""
+
+    async def work(market: "Market") -> dict[str, Any]:
+        found = [one for one in market.store.manifests() if str(one.series.owner or THIS_MACHINE) == THIS_MACHINE]
+        return {"items": [_facts(one) for one in sorted(found, key=lambda one: str(one.series))]}
+
+    done = _run(work)
+    words = "Nothing is stored yet. `tidemark data fetch --symbol BTC/USDT --timeframe 1h --start 2024-01-01` begins."
+    _print(done, as_json, lambda: "\n".join(_line(one) for one in done["items"]) or words)
+
+
+@app.command("verify")
+def verify(as_json: AsJson = False) -> None:
+    """Check that every stored file is what was written. What is damaged is set aside, and counts as missing."""
+    from backend.cli.terminal import say
+
+    async def work(market: "Market") -> dict[str, Any]:
+        damaged, series = {}, [one.series for one in market.store.manifests()]
+        for one in series:
+            say(str(one))
+            if found := market.store.verify(one):
+                damaged[str(one)] = dict(found)
+        return {"series": len(series), "damaged": damaged}
+
+    done = _run(work)
+    words = "\n".join(f"{name}: {file}: {why}" for name, all in done["damaged"].items() for file, why in all.items())
+    _print(done, as_json, lambda: words or f"{done['series']:,} series are whole.")
+    if done["damaged"]:
+        raise typer.Exit(4)
+
+
+def _run(work: "Callable[[Market], Coroutine[Any, Any, dict[str, Any]]]") -> dict[str, Any]:
+    """On the folder of this machine's settings; errors of the market get the exit codes of the documentation."""
+    from backend.bootstrap import read_settings
+    from backend.bootstrap_market import open_market
+    from backend.cli.failures import CommandFailed, ExitCode
+    from backend.domain.errors import InvalidInput
+    from backend.domain.market_errors import MarketDataError, NotServed, SeriesDamaged, UnknownMarketData, VendorError
+
+    settings = read_settings()
+
+    async def whole() -> dict[str, Any]:
+        async with open_market(settings) as market:
+            return await work(market)
+
+    try:
+        return asyncio.run(whole())
+    except InvalidInput as problem:
+        raise typer.BadParameter("; ".join(f"{one.pointer[1:]}: {one.detail}" for one in problem.errors)) from None
+    except MarketDataError as problem:
+        code = ExitCode.FAILURE
+        if isinstance(problem, UnknownMarketData | NotServed | SeriesDamaged):
+            code = ExitCode.DATA_MISSING
+        elif isinstance(problem, VendorError):
+            code = ExitCode.VENDOR
+        raise CommandFailed(problem.code, problem.title, problem.detail, exit_code=code) from problem
+
+
+def _series(provider: str, symbol: str, timeframe: str, adjustment: str) -> "Series":
+    from uuid import UUID
+
+    from backend.domain.market import IMPORT, Adjustment, Series, Timeframe
+
+    try:
+        return Series(
+            provider=provider,
+            symbol=symbol,
+            timeframe=Timeframe(timeframe),
+            adjustment=Adjustment(adjustment),
+            owner=UUID(THIS_MACHINE) if provider == IMPORT else None,
+        )
+    except ValueError as problem:
+        raise typer.BadParameter(f"{problem}.") from None
+
+
+def _moment(option: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{option}: '{text}' is no time such as 2024-01-01 or 2024-01-01T12:00Z.") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _facts(manifest: "Manifest") -> dict[str, Any]:
+    return {
+        "provider": manifest.series.provider,
+        "symbol": manifest.series.symbol,
+        "timeframe": manifest.series.timeframe,
+        "adjustment": manifest.series.adjustment,
+        "rows": manifest.rows,
+        "size_bytes": manifest.size_bytes,
+        "first": manifest.first.isoformat() if manifest.first else None,
+        "last": manifest.last.isoformat() if manifest.last else None,
+        "content_hash": manifest.content_hash,
+        "is_simulated": manifest.instrument.is_simulated,
+    }
+
+
+def _line(facts: dict[str, Any] | None) -> str:
+    if facts is None:
+        return "Nothing is stored."
+    what = f"{facts['provider']} {facts['symbol']} {facts['timeframe']}"
+    simulated = " (simulated)" if facts["is_simulated"] else ""
+    if not facts["rows"]:
+        return f"{what}{simulated}: no bars"
+    return f"{what}{simulated}: {facts['rows']:,} bars, {facts['first'][:16]} to {facts['last'][:16]} UTC"
+
+
+def _print(document: dict[str, Any], as_json: bool, words: "Callable[[], str]") -> None:
+    from backend.cli.terminal import clean
+
+    print(json.dumps(document, indent=2) if as_json else clean(words()))

@@ -1,0 +1,174 @@
+"""From a file that somebody brought to bars: shown before anything is stored, then read as a whole, part by part."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from backend.domain.bars import MOST_NAMED_ROWS, bad_rows, describe_rows, empty_bars
+from backend.domain.errors import InputError, InvalidInput
+from backend.domain.imports import BarTable, Reading, TimeStyle, Understood, read_header, understand
+from backend.domain.market import ALWAYS, Instrument, Series, Span, Timeframe
+from backend.domain.market_errors import BadBars, BadFile, BadRow, UnknownUpload
+from backend.domain.market_ports import BarStore, FetchedPage, Manifest, Uploads
+from backend.services.market_jobs import series_of
+
+PREVIEWED_ROWS = 20_000
+SHOWN_ROWS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What was understood of the first rows of a file. Without a timeframe nothing can be said about its bars."""
+
+    table: BarTable
+    reading: Reading
+    timeframe: Timeframe | None
+    understood: Understood | None
+    is_whole: bool
+
+
+def preview(
+    table: BarTable, reading: Reading | None, timeframe: Timeframe | None = None, calendar: str = ALWAYS
+) -> Preview:
+    """`reading` is how a person corrected it; else it is found out."""
+    if reading is None:
+        reading = read_header(table.header, table.cells)
+    else:
+        require_readable(reading, table)
+    timeframe = timeframe or reading.timeframe
+    return Preview(
+        table=table,
+        reading=reading,
+        timeframe=timeframe,
+        understood=None if timeframe is None else understand(table.cells, reading, timeframe, calendar),
+        is_whole=len(table.cells) < PREVIEWED_ROWS,
+    )
+
+
+def require_readable(reading: Reading, table: BarTable) -> None:
+    """Every column that it names is there, and the zone is one; else InvalidInput with a pointer to each mistake."""
+    named = {f"/reading/columns/{what}": name for what, name in reading.columns.items()}
+    named["/reading/time"] = reading.time
+    if reading.time_of_day is not None:
+        named["/reading/time_of_day"] = reading.time_of_day
+    known = list(table.cells.columns)
+    wrong = [
+        InputError(pointer=pointer, detail=f"The file has no column '{name}'. It has: {', '.join(known)}.")
+        for pointer, name in named.items()
+        if name not in known
+    ]
+    wrong += [
+        InputError(pointer=f"/reading/columns/{what}", detail="Say which column holds it.")
+        for what in ("open", "high", "low", "close")
+        if what not in reading.columns
+    ]
+    try:
+        ZoneInfo(reading.zone)
+    except (KeyError, ValueError, OSError):  # one that is not there is a KeyError
+        wrong.append(InputError(pointer="/reading/zone", detail=f"'{reading.zone}' is no time zone of the IANA list."))
+    if wrong:
+        raise InvalidInput(wrong)
+
+
+def read_all(
+    tables: Iterable[BarTable],
+    reading: Reading,
+    timeframe: Timeframe,
+    calendar: str,
+    told: Callable[[int], None] = lambda rows: None,
+) -> Understood:
+    """The whole file. In memory is what its numbers take, not what its text takes. `told` hears of rows read."""
+    parts: list[pd.DataFrame] = []
+    bad: list[BadRow] = []
+    bad_count = rows = 0
+    for table in tables:
+        if not parts:
+            require_readable(reading, table)
+        found = understand(table.cells, reading, timeframe, calendar)
+        bad += [replace(row, position=row.position + rows) for row in found.bad]
+        bad += table.broken
+        bad_count += found.bad_count + table.broken_count
+        rows += found.rows + table.broken_count
+        parts.append(found.bars)
+        told(rows)
+    ordered = parts[::-1] if reading.is_newest_first else parts
+    bars = pd.concat(ordered, ignore_index=True) if ordered else empty_bars()
+    # What is in order within each part, or beside a bad row, need not be so in the whole.
+    while (wrong := bad_rows(bars, timeframe, calendar)).any():
+        bad += describe_rows(bars, wrong, timeframe, calendar)
+        bad_count += int(wrong.sum())
+        bars = bars.loc[np.logical_not(wrong)].reset_index(drop=True)
+    return Understood(bars=bars, bad=tuple(bad[:MOST_NAMED_ROWS]), bad_count=bad_count, rows=rows)
+
+
+def store_import(
+    store: BarStore, understood: Understood, series: Series, instrument: Instrument, *, source: str, accept_bad: bool
+) -> Manifest:
+    """All of its good rows, or nothing: bad rows are refused unless they are accepted as lost."""
+    if understood.bad_count and not accept_bad:
+        raise BadBars(understood.bad, count=understood.bad_count, of=understood.rows)
+    if understood.bars.empty:
+        raise BadFile("Not a single row of the file is a bar.")
+    starts = understood.bars["ts"]
+    covered = Span(start=starts.iloc[0].to_pydatetime(), end=starts.iloc[-1].to_pydatetime() + series.timeframe.length)
+    return store.write(instrument, series, FetchedPage(bars=understood.bars, covered=covered), source=source)
+
+
+def import_upload(
+    payload: Mapping[str, Any], owner: UUID, store: BarStore, uploads: Uploads, told: Callable[[int], None]
+) -> dict[str, Any]:
+    """The work of a job: whoever runs it says whose it is, and that alone decides whose files and bars are touched."""
+    series = replace(series_of(payload["series"]), owner=owner)
+    upload_id = UUID(payload["upload_id"])
+    try:
+        upload = uploads.find(owner, upload_id)
+    except UnknownUpload:
+        done = store.manifest(series)
+        if done is None or done.source != source_of(payload["name"], upload_id):
+            raise
+        return {"rows": done.rows, "bad_rows": 0}  # an attempt before was cut after its work was done
+    reading = reading_of(payload["reading"])
+    understood = read_all(uploads.tables(upload), reading, series.timeframe, payload["calendar"], told)
+    store_import(
+        store,
+        understood,
+        series,
+        instrument_of_import(series, payload["calendar"], payload["currency"]),
+        source=source_of(upload.name, upload.id),
+        accept_bad=bool(payload["accept_bad_rows"]),
+    )
+    uploads.remove(upload)
+    return {"rows": len(understood.bars), "bad_rows": understood.bad_count}
+
+
+def instrument_of_import(series: Series, calendar: str, currency: str) -> Instrument:
+    return Instrument(
+        provider=series.provider, symbol=series.symbol, name=series.symbol, calendar=calendar, currency=currency
+    )
+
+
+def source_of(name: str, upload_id: UUID) -> str:
+    return f"{name} (upload {str(upload_id)[:8]})"
+
+
+def reading_facts(reading: Reading) -> dict[str, Any]:
+    """A reading as JSON."""
+    return {
+        "columns": dict(reading.columns),
+        "time": reading.time,
+        "time_of_day": reading.time_of_day,
+        "style": reading.style,
+        "zone": reading.zone,
+        "decimal": reading.decimal,
+        "is_newest_first": reading.is_newest_first,
+    }
+
+
+def reading_of(facts: Mapping[str, Any]) -> Reading:
+    """The reading of such JSON."""
+    return Reading(**{**facts, "style": TimeStyle(facts["style"])})

@@ -1,0 +1,26 @@
+"""The work of an import, done in a child: it knows the folder of market data and whose job it is, nothing more."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+
+class Stopped(Exception):
+    """Its user does not want it any more."""
+
+
+def run(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Callable[[], bool]) -> dict[str, Any]:
+    from backend.bootstrap_market import open_desk  # noqa: PLC0415 - a child that never imports need not load it
+    from backend.services.importing import import_upload  # noqa: PLC0415
+
+    def told(rows: int) -> None:
+        if is_cancelled():
+            raise Stopped
+        report("reading", message=f"{rows:,} rows")
+
+    store, uploads = open_desk(os.environ)
+    try:
+        return import_upload(payload, UUID(payload["user_id"]), store, uploads, told)
+    except Stopped:
+        return {}

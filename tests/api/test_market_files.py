@@ -1,0 +1,288 @@
+"""Files of bars over HTTP: uploaded, previewed, imported by a real worker, exported, and nobody else's."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from backend.api.routers.market_files import UPLOAD_PATH
+from backend.data.storage.uploads import StagedUploads
+from backend.domain.jobs import JobKind
+from backend.domain.market_ports import LARGEST_UPLOAD_BYTES
+from backend.worker.importing import run
+from tests.api.conftest import Person, Site, assert_problem
+
+HEADER = "Date,Open,High,Low,Close,Volume\n"
+DAYS = "".join(f"2025-01-{day:02},10{day}.5,110{day},9{day}.25,10{day}.75,{day}000\n" for day in range(10, 29))
+GOOD = (HEADER + DAYS).encode()
+
+
+async def upload(client: httpx.AsyncClient, who: Person, content: bytes, name: str = "my fund.csv") -> str:
+    answer = await client.post(UPLOAD_PATH, params={"name": name}, content=content, headers=who.headers)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["size_bytes"] == len(content)
+    upload_id: str = answer.json()["upload_id"]
+    return upload_id
+
+
+async def preview(client: httpx.AsyncClient, who: Person, upload_id: str, **more: Any) -> dict[str, Any]:
+    answer = await client.post("/api/data/import/preview", json={"upload_id": upload_id, **more}, headers=who.headers)
+    assert answer.status_code == 200, answer.text
+    shown: dict[str, Any] = answer.json()
+    return shown
+
+
+async def ask_import(client: httpx.AsyncClient, who: Person, upload_id: str, **more: Any) -> httpx.Response:
+    shown = await preview(client, who, upload_id)
+    wanted = {
+        "upload_id": upload_id,
+        "symbol": "MYFUND",
+        "timeframe": shown["timeframe"],
+        "reading": shown["reading"],
+        **more,
+    }
+    return await client.post("/api/data/import", json=wanted, headers=who.headers)
+
+
+async def do(site: Site, who: Person, task_id: str) -> dict[str, Any]:
+    """What a child does with this job, in this process."""
+    identity = await site.house.verifier.verify(who.token)
+    async with site.house.acting_as(identity) as services:
+        job = await services.jobs.job(UUID(task_id))
+    assert job.kind is JobKind.IMPORT
+    payload = {**job.payload, "user_id": str(job.user_id)}
+    with cache_of(site):
+        return await asyncio.to_thread(run, payload, lambda *_, **__: None, lambda: False)
+
+
+class cache_of:  # noqa: N801 - reads as a function
+    def __init__(self, site: Site) -> None:
+        self._place = str(site.house.market.cache_dir)
+
+    def __enter__(self) -> None:
+        os.environ["TIDEMARK_CACHE_DIR"] = self._place
+
+    def __exit__(self, *_: object) -> None:
+        del os.environ["TIDEMARK_CACHE_DIR"]
+
+
+async def imported(site: Site, client: httpx.AsyncClient, who: Person, content: bytes, **more: Any) -> str:
+    answer = await ask_import(client, who, await upload(client, who, content), **more)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == f"/api/system/tasks/{answer.json()['task_id']}"
+    await do(site, who, answer.json()["task_id"])
+    series_id: str = answer.json()["series_id"]
+    return series_id
+
+
+async def test_a_file_becomes_a_series_and_comes_back(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    upload_id = await upload(client, ada, GOOD)
+    shown = await preview(client, ada, upload_id)
+    assert (shown["name"], shown["timeframe"], shown["rows"], shown["bad_count"]) == ("my fund.csv", "1d", 19, 0)
+    assert shown["is_whole"]
+    assert shown["text"][0][:2] == ["2025-01-10", "1010.5"]
+    assert shown["bars"][0]["ts"] == "2025-01-10T00:00:00Z"
+    assert "no zone" in " ".join(shown["reading"]["notes"])
+    series_id = await imported(site, client, ada, GOOD)
+    found = (await client.get(f"/api/data/series/{series_id}", headers=ada.headers)).json()
+    assert (found["is_own"], found["provider"], found["stored"]["rows"]) == (True, "import", 19)
+    bars = (await client.get("/api/data/bars", params={"series_id": series_id}, headers=ada.headers)).json()
+    assert bars["open"][0] == 1010.5
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+async def test_an_export_imports_to_the_same_bits(
+    site: Site, client: httpx.AsyncClient, ada: Person, kind: str
+) -> None:
+    dice = np.random.default_rng(7)
+    close = np.exp(dice.normal(0, 0.1, 500).cumsum())
+    rows = pd.DataFrame({"ts": pd.date_range("2024-01-01", periods=500, freq="h", tz="UTC"), "open": close})
+    rows["high"], rows["low"], rows["close"] = close * 1.01, close / 1.01, close
+    rows["volume"] = dice.random(500) * 1e-7
+    first = await imported(site, client, ada, rows.to_csv(index=False).encode(), symbol="RANDOM")
+    answer = await client.get("/api/data/export", params={"series_id": first, "format": kind}, headers=ada.headers)
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == f'attachment; filename="import-RANDOM-1h.{kind}"'
+    again = await imported(site, client, ada, answer.content, symbol=f"AGAIN-{kind}")
+    hashes = [
+        (await client.get(f"/api/data/series/{one}", headers=ada.headers)).json()["stored"]["content_hash"]
+        for one in (first, again)
+    ]
+    assert hashes[0] == hashes[1]
+
+
+async def test_what_one_brings_is_nobody_elses(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    eve = await site.person()
+    upload_id = await upload(client, ada, GOOD)
+    answer = await client.post("/api/data/import/preview", json={"upload_id": upload_id}, headers=eve.headers)
+    assert_problem(answer, 404, "unknown_upload")
+    wanted = {"upload_id": upload_id, "symbol": "X", "timeframe": "1d", "reading": READING}
+    assert_problem(await client.post("/api/data/import", json=wanted, headers=eve.headers), 404, "unknown_upload")
+    series_id = await imported(site, client, ada, GOOD, symbol="SECRET")
+    for path in ("/api/data/bars", "/api/data/coverage", "/api/data/export"):
+        asked = await client.get(path, params={"series_id": series_id}, headers=eve.headers)
+        assert_problem(asked, 404, "unknown_series")
+    assert_problem(await client.get(f"/api/data/series/{series_id}", headers=eve.headers), 404, "unknown_series")
+    assert_problem(await client.delete(f"/api/data/series/{series_id}", headers=eve.headers), 404, "unknown_series")
+    asked = await client.post("/api/data/repair", json={"series_id": series_id}, headers=eve.headers)
+    assert_problem(asked, 404, "unknown_series")
+    listed = (await client.get("/api/data/series", params={"search": "SECRET"}, headers=eve.headers)).json()
+    assert listed["items"] == []
+    places = [path for path in site.house.market.cache_dir.rglob("manifest.json") if "SECRET" in str(path)]
+    assert [str(ada.user_id) in path.parts for path in places] == [True]
+
+
+async def test_the_owner_is_told_by_the_row_of_the_job_not_by_its_payload(
+    site: Site, client: httpx.AsyncClient, ada: Person
+) -> None:
+    eve = await site.person()
+    answer = await ask_import(client, eve, await upload(client, eve, GOOD), symbol="MINE")
+    identity = await site.house.verifier.verify(eve.token)
+    async with site.house.acting_as(identity) as services:
+        job = await services.jobs.job(UUID(answer.json()["task_id"]))
+    forged = {**job.payload, "series": {**job.payload["series"], "owner": str(ada.user_id)}}
+    with cache_of(site):
+        await asyncio.to_thread(run, {**forged, "user_id": str(eve.user_id)}, lambda *_, **__: None, lambda: False)
+    assert not list((site.house.market.cache_dir / "bars" / "private").glob(f"{ada.user_id}/*/MINE"))
+    assert list((site.house.market.cache_dir / "bars" / "private").glob(f"{eve.user_id}/*/MINE"))
+
+
+READING = {"columns": dict.fromkeys(("open", "high", "low", "close"), "Open"), "time": "Date"}
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"symbol": "../../shared"}, "/symbol"),
+        ({"symbol": "A B"}, "/symbol"),
+        ({"symbol": "x" * 41}, "/symbol"),
+        ({"timeframe": "7m"}, "/timeframe"),
+        ({"calendar": "XNOPE"}, "/calendar"),
+        ({"currency": "usd;"}, "/currency"),
+        ({"reading": {**READING, "time": "Nope"}}, "/reading/time"),
+        ({"reading": {**READING, "zone": "Mars/Olympus"}}, "/reading/zone"),
+        ({"reading": {**READING, "zone": "../../etc/passwd"}}, "/reading/zone"),
+        ({"reading": {**READING, "decimal": ";"}}, "/reading/decimal"),
+        ({"reading": {"columns": {"open": "Open"}, "time": "Date"}}, "/reading/columns/high"),
+    ],
+)
+async def test_wrong_wishes_are_pointed_at(
+    client: httpx.AsyncClient, ada: Person, change: dict[str, Any], pointer: str
+) -> None:
+    wanted = {
+        "upload_id": await upload(client, ada, GOOD),
+        "symbol": "MYFUND",
+        "timeframe": "1d",
+        "reading": READING,
+        **change,
+    }
+    body = assert_problem(await client.post("/api/data/import", json=wanted, headers=ada.headers), 422, "invalid_input")
+    assert pointer in [one["pointer"] for one in body["errors"]]
+
+
+async def test_bad_rows_refuse_the_file_unless_they_are_accepted(
+    site: Site, client: httpx.AsyncClient, ada: Person
+) -> None:
+    content = GOOD + b"2025-01-30,100,90,80,95,1\n2025-01-31,100,x,80,95,1\n"
+    shown = await preview(client, ada, await upload(client, ada, content))
+    assert [one["row"] for one in shown["bad"]] == [19, 20]
+    assert "high is below" in shown["bad"][0]["reason"]
+    answer = await ask_import(client, ada, await upload(client, ada, content), symbol="STRICT")
+    with pytest.raises(Exception, match="2 of 21 rows are no bars"):
+        await do(site, ada, answer.json()["task_id"])
+    found = (await client.get(f"/api/data/series/{answer.json()['series_id']}", headers=ada.headers)).json()
+    assert found["stored"] is None
+    series_id = await imported(site, client, ada, content, symbol="LENIENT", accept_bad_rows=True)
+    found = (await client.get(f"/api/data/series/{series_id}", headers=ada.headers)).json()
+    assert found["stored"]["rows"] == 19
+
+
+async def test_an_own_series_can_be_deleted_with_its_bars(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    series_id = await imported(site, client, ada, GOOD, symbol="GOING")
+    answer = await client.delete(f"/api/data/series/{series_id}", headers=ada.headers)
+    assert answer.status_code == 204
+    assert_problem(await client.get(f"/api/data/series/{series_id}", headers=ada.headers), 404, "unknown_series")
+    assert not [path for path in site.house.market.cache_dir.rglob("manifest.json") if "GOING" in str(path)]
+
+
+async def test_an_import_that_was_done_before_it_was_cut_is_done(
+    site: Site, client: httpx.AsyncClient, ada: Person
+) -> None:
+    answer = await ask_import(client, ada, await upload(client, ada, GOOD), symbol="TWICE")
+    first = await do(site, ada, answer.json()["task_id"])
+    assert await do(site, ada, answer.json()["task_id"]) == first
+
+
+async def test_bombs_are_refused(site: Site, client: httpx.AsyncClient, ada: Person, tmp_path: Path) -> None:
+    wide = ",".join(f"c{n}" for n in range(5_000)) + "\n" + ",".join(["1"] * 5_000) + "\n"
+    deep = "a" * 3_000_000
+    columns = {name: pa.array(np.zeros(1)) for name in ("open", "high", "low", "close", *map(str, range(100)))}
+    pq.write_table(pa.table(columns), tmp_path / "wide.parquet")
+    for content, status, code in (
+        (wide.encode(), 413, "data_too_large"),
+        (deep.encode(), 422, "bad_file"),
+        ((tmp_path / "wide.parquet").read_bytes(), 413, "data_too_large"),
+        (b"PAR1" + os.urandom(4000), 422, "bad_file"),
+        (os.urandom(4000), 422, "bad_file"),
+    ):
+        upload_id = await upload(client, ada, content)
+        answer = await client.post("/api/data/import/preview", json={"upload_id": upload_id}, headers=ada.headers)
+        assert_problem(answer, status, code)
+    assert_problem(await client.post(UPLOAD_PATH, params={"name": "x"}, headers=ada.headers), 422, "bad_file")
+
+
+async def test_this_path_alone_takes_more_than_a_mebibyte(client: httpx.AsyncClient, ada: Person) -> None:
+    large = GOOD + b"#" * 3_000_000
+    await upload(client, ada, large)
+    assert_problem(
+        await client.post("/api/data/import/preview", content=large, headers=ada.headers), 413, "body_too_large"
+    )
+    announced = {**ada.headers, "Content-Length": str(LARGEST_UPLOAD_BYTES + 1)}
+    answer = await client.post(UPLOAD_PATH, params={"name": "x"}, content=b"x", headers=announced)
+    assert_problem(answer, 413, "body_too_large")
+
+
+@asynccontextmanager
+async def small_uploads(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    from dataclasses import replace
+
+    uploads = StagedUploads(site.house.market.cache_dir, site.house.clock, largest=2_000, most_staged=3_000)
+    async with site.client(market=replace(site.house.market, uploads=uploads)) as client:
+        yield client
+
+
+async def test_nobody_fills_the_disk_with_uploads(site: Site, ada: Person) -> None:
+    async with small_uploads(site) as client:
+        refused = await client.post(UPLOAD_PATH, params={"name": "x"}, content=b"x" * 2001, headers=ada.headers)
+        assert_problem(refused, 413, "data_too_large")
+        await upload(client, ada, b"x" * 2_000)
+        refused = await client.post(UPLOAD_PATH, params={"name": "x"}, content=b"x" * 1001, headers=ada.headers)
+        assert_problem(refused, 413, "data_too_large")
+        await upload(client, ada, b"x" * 1_000)
+        refused = await client.post(UPLOAD_PATH, params={"name": "x"}, content=b"x", headers=ada.headers)
+        assert_problem(refused, 413, "data_too_large")
+        await upload(client, await site.person(), b"x" * 1_000)
+    assert not list(site.house.market.cache_dir.glob(f"uploads/{ada.user_id}/*.new"))
+
+
+async def test_uploads_go_after_a_day(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    old, new = await upload(client, ada, GOOD), await upload(client, ada, GOOD)
+    folder = site.house.market.cache_dir / "uploads" / str(ada.user_id)
+    os.utime(folder / old, (0, 0))
+    assert site.house.market.uploads.forget_old() >= 1
+    assert [one.name for one in folder.iterdir()] == [new]
+
+
+async def test_an_unknown_upload_is_unknown(client: httpx.AsyncClient, ada: Person) -> None:
+    answer = await client.post("/api/data/import/preview", json={"upload_id": str(uuid4())}, headers=ada.headers)
+    assert_problem(answer, 404, "unknown_upload")

@@ -1,0 +1,124 @@
+"""`tidemark data`: real processes on a folder of their own, without a server and without a database."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.serving import ROOT, environment, tidemark
+
+FETCH = ("data", "fetch", "--provider", "demo", "--symbol", "BTC/USDT", "--timeframe", "1h", "--start", "2024-01-01")
+
+
+def command(cache: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = tidemark(*arguments, TIDEMARK_CACHE_DIR=str(cache))
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def told(cache: Path, *arguments: str) -> Any:
+    return json.loads(command(cache, *arguments, "--json").stdout)
+
+
+def test_bars_are_fetched_listed_exported_and_imported_again(tmp_path: Path) -> None:
+    cache, file = tmp_path / "cache", tmp_path / "bars.csv"
+    first = told(cache, *FETCH, "--end", "2024-02-01")
+    assert (first["fetched"], first["series"]["rows"], first["series"]["is_simulated"]) == (744, 744, True)
+    assert told(cache, *FETCH, "--end", "2024-02-01")["fetched"] == 0
+    assert told(cache, *FETCH, "--end", "2024-02-02")["fetched"] == 24
+    (listed,) = told(cache, "data", "list")["items"]
+    assert listed["rows"] == 768
+    told(cache, "data", "export", "--symbol", "BTC/USDT", "--timeframe", "1h", "--output", str(file))
+    again = told(cache, "data", "import", str(file), "--symbol", "COPY")
+    assert again["series"]["content_hash"] == listed["content_hash"]
+    assert told(cache, "data", "verify") == {"series": 2, "damaged": {}}
+
+
+def test_a_damaged_file_is_found(tmp_path: Path) -> None:
+    command(tmp_path, *FETCH, "--end", "2024-01-03")
+    (file,) = (tmp_path / "bars").rglob("*.parquet")
+    file.write_bytes(file.read_bytes()[:-9])
+    assert "BTC/USDT" in command(tmp_path, "data", "verify", code=4).stdout
+    assert told(tmp_path, *FETCH, "--end", "2024-01-03")["fetched"] == 48
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("data", "fetch", "--symbol", "BTCUSDT", "--timeframe", "1h", "--start", "2024-01-01"), 4, "BTC/USDT"),
+        (("data", "fetch", "--symbol", "BTC/USDT", "--timeframe", "7m", "--start", "2024-01-01"), 2, "7m"),
+        (("data", "fetch", "--symbol", "BTC/USDT", "--timeframe", "1h", "--start", "soon"), 2, "soon"),
+        (("data", "fetch", "--symbol", "BTC/USDT", "--timeframe", "1h", "--start", "2999-01-01"), 2, "future"),
+        (
+            ("data", "fetch", "--provider", "nobody", "--symbol", "X", "--timeframe", "1h", "--start", "2024-01-01"),
+            4,
+            "demo",
+        ),
+        (
+            ("data", "fetch", "--provider", "alpaca", "--symbol", "X", "--timeframe", "1h", "--start", "2024-01-01"),
+            4,
+            "TIDEMARK_ALPACA_KEY_ID",
+        ),
+        (("data", "export", "--symbol", "ETH/USDT", "--timeframe", "1h", "-o", "/tmp/never.csv"), 4, "Download it"),
+    ],
+)
+def test_what_goes_wrong_says_what_to_do(tmp_path: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
+    assert words in command(tmp_path, *arguments, code=code).stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = command(tmp_path / "file" / "cache", "data", "list", code=3)
+    assert "TIDEMARK_CACHE_DIR" in done.stderr
+
+
+def test_a_bad_row_refuses_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("ts,open,high,low,close\n2024-01-01,1,2,1,1\n2024-01-02,1,2,1,1\n2024-01-03,1,0.5,1,1\n")
+    done = command(tmp_path / "cache", "data", "import", str(file), "--symbol", "BAD", code=1)
+    assert "row 2" in done.stderr
+    assert "bad_bars" in done.stderr
+    assert told(tmp_path / "cache", "data", "list")["items"] == []
+    kept = told(tmp_path / "cache", "data", "import", str(file), "--symbol", "BAD", "--accept-bad-rows")
+    assert (kept["rows"], kept["bad_rows"]) == (2, 1)
+
+
+def test_ctrl_c_keeps_what_came(tmp_path: Path) -> None:
+    fetch = (*FETCH[:-4], "--timeframe", "1m", "--start", "2016-01-01")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "backend.cli.main", *fetch],
+        cwd=ROOT,
+        env=environment(TIDEMARK_CACHE_DIR=str(tmp_path)),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    lines = iter(process.stderr.readline, "")
+    while not next(lines).startswith("downloading"):
+        pass
+    process.send_signal(2)
+    rest = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(30) == 130
+    assert "goes on from there" in rest
+    (kept,) = told(tmp_path, "data", "list")["items"]
+    assert kept["rows"] > 0
+    assert kept["first"].startswith("2016-01-01")
+
+
+def test_help_is_quick() -> None:
+    """No part of market data is loaded for it."""
+    code = "import sys; from backend.cli.main import app; print([m for m in ('pandas', 'pyarrow') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        command(Path("/nowhere"), "--help")
+        took.append(time.perf_counter() - began)
+    assert min(took) < 2.0
