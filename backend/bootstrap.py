@@ -147,12 +147,11 @@ class House:
         queued: list[UUID] = []
         acting = self.database.acting_as(identity, readonly=readonly, after_commit=lambda: self.hints.tell(queued))
         async with acting as connection:
-            jobs = Jobs(
-                JobTable(connection, queued), self.resources, self.foresight.forecasts, runner_id=self.runner_id
-            )
+            job_table = JobTable(connection, queued)
+            jobs = Jobs(job_table, self.resources, self.foresight.forecasts, runner_id=self.runner_id)
             yield Services(
                 accounts=Accounts(identity, AccountTables(connection)),
-                events=Events(jobs),
+                events=Events(job_table),
                 idempotency=IdempotencyTable(connection),
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),

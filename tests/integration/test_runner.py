@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from statistics import median
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +22,8 @@ from backend.bootstrap_market import Market, open_market
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
-from backend.domain.errors import DatabaseUnavailable
 from backend.data.storage.series import SharedSeries
+from backend.domain.errors import DatabaseUnavailable
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.domain.job_data import LARGEST_RESULT_BYTES
 from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome, Progress
@@ -32,8 +32,8 @@ from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.resource_manager import Memory, ResourceManager
-from backend.services.foresight import Foresight
 from backend.services.adoption import Adoption
+from backend.services.foresight import Foresight
 from backend.settings import Settings
 from backend.worker.children import Children
 from backend.worker.handlers import Maintain
@@ -576,8 +576,6 @@ async def test_jobs_whose_claim_was_answered_into_the_void_are_run_at_once(house
             assert done.attempts == 1
 
 
-async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House) -> None:
-    async with house.runner(handlers={JobKind.MAINTAIN: Maintain(HousekeepingTables(house.tables.worker))}):
 def maintain(house: House, market: Market) -> Maintain:
     adoption = Adoption(market.store, SharedSeries(house.tables.worker))
     return Maintain(HousekeepingTables(house.tables.worker), market, adoption)

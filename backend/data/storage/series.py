@@ -11,7 +11,7 @@ from backend.domain.pages import Page, Place
 if TYPE_CHECKING:
     import asyncpg
 
-    from backend.infrastructure.database import Database
+    from backend.infrastructure.service_database import ServiceDatabase
 
 
 class SeriesTable:
@@ -92,21 +92,20 @@ class SeriesTable:
 class SharedSeries:
     """A SharedCatalogue over the database."""
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: "ServiceDatabase") -> None:
         self._database = database
 
     async def adopt(self, found: Sequence[Series]) -> int:
         shared = [one for one in found if one.owner is None and one.is_refetchable]
-        async with self._database.acting_as_service() as connection:
-            return int(
-                await connection.fetchval(
-                    "select private.adopt_series($1::text[], $2::text[], $3::text[], $4::text[])",
-                    [one.provider for one in shared],
-                    [one.symbol for one in shared],
-                    [one.timeframe.value for one in shared],
-                    [one.adjustment.value for one in shared],
-                )
+        return int(
+            await self._database.fetchval(
+                "select private.adopt_series($1::text[], $2::text[], $3::text[], $4::text[])",
+                [one.provider for one in shared],
+                [one.symbol for one in shared],
+                [one.timeframe.value for one in shared],
+                [one.adjustment.value for one in shared],
             )
+        )
 
 
 def _entry_of(row: "asyncpg.Record | None") -> SeriesEntry:
