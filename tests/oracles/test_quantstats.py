@@ -11,7 +11,7 @@ from backend.domain.market import ALWAYS, Timeframe
 from backend.domain.trading.daily import DailyEquity
 from backend.domain.trading.performance import performance
 
-DAY = 86_400_000_000_000
+DAY = 86_400_000_000
 FIRST = 18_262 * DAY  # 2020-01-01
 START = 10_000.0
 
@@ -26,7 +26,7 @@ def returns_like(name: str, count: int = 700) -> pd.Series:
     seed, drift, scale, freedom = SAMPLES[name]
     random = np.random.default_rng(seed)
     noise = random.standard_normal(count) if freedom is None else random.standard_t(freedom, count)
-    index = pd.DatetimeIndex(FIRST + np.arange(count) * DAY, tz=None)
+    index = pd.DatetimeIndex((FIRST + np.arange(count) * DAY).astype("datetime64[us]"))
     return pd.Series(np.clip(drift + scale * noise, -0.5, 0.5), index=index)
 
 

@@ -13,7 +13,7 @@ from backend.domain.trading.statistics import Missing
 Floats = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int64]  # since 1970-01-01
 
-NANOSECONDS_A_DAY: Final = 86_400_000_000_000
+MICROSECONDS_A_DAY: Final = 86_400_000_000
 _SATURDAY: Final = 5
 _DAYS_A_WEEK: Final = 7
 _THURSDAY: Final = 3  # 1970-01-01 was one; Monday is 0
@@ -32,7 +32,7 @@ class DailyEquity:
     def of(
         cls, closed_at: npt.NDArray[np.int64], equity: Floats, *, start: float, calendar: str, timeframe: Timeframe
     ) -> "DailyEquity":
-        """From the equity at each close, in time order; `closed_at` is in nanoseconds since 1970, UTC.
+        """From the equity at each close, in time order; `closed_at` is in microseconds since 1970, UTC.
 
         A bar that closes at midnight belongs to the day that ends. What currencies do on a weekend is Monday's.
         """
@@ -69,7 +69,7 @@ class DailyEquity:
 
 
 def day_of(instants: npt.NDArray[np.int64], *, weekdays: bool = False) -> Days:
-    days = instants // NANOSECONDS_A_DAY
+    days = instants // MICROSECONDS_A_DAY
     if weekdays:
         weekday = weekday_of(days)
         days = days + np.where(weekday >= _SATURDAY, _DAYS_A_WEEK - weekday, 0)
@@ -89,13 +89,13 @@ def _last_of_days(closed_at: npt.NDArray[np.int64], *, weekdays: bool) -> npt.ND
     """The row of the last bar of each day. Days are few and bars are many, so it looks for the days' ends."""
     if not len(closed_at):
         return np.empty(0, np.int64)
-    first, last = (closed_at[[0, -1]] - 1) // NANOSECONDS_A_DAY
+    first, last = (closed_at[[0, -1]] - 1) // MICROSECONDS_A_DAY
     if len(closed_at) < last - first:
         days = day_of(closed_at - 1, weekdays=weekdays)
         return np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)
-    ends = (np.arange(first, last + 1) + 1) * NANOSECONDS_A_DAY
+    ends = (np.arange(first, last + 1) + 1) * MICROSECONDS_A_DAY
     if weekdays:
         # The ends of a Saturday and a Sunday are none.
-        ends = ends[weekday_of(ends // NANOSECONDS_A_DAY - 1) < _SATURDAY]
+        ends = ends[weekday_of(ends // MICROSECONDS_A_DAY - 1) < _SATURDAY]
     rows = np.searchsorted(closed_at, np.append(ends, closed_at[-1]), side="right") - 1
     return np.unique(rows[rows >= 0])

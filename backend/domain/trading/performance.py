@@ -1,7 +1,7 @@
 """Statistics of daily returns: growth, risk, drawdowns, and against a benchmark.
 
-Shares are fractions (0.12 is 12 %). Spread is measured with n - 1. Value at risk and the mean loss beyond it suppose the
-normal distribution, as most reports do; `..._seen` beside them is what was seen. They are returns: losses are below 0.
+Shares are fractions (0.12 is 12 %). Spread is measured with n - 1. Value at risk and the mean loss beyond it suppose
+the normal distribution, as most reports do; `..._seen` beside them is what was seen. Losses are returns below 0.
 """
 
 import math

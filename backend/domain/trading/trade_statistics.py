@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.trading.daily import NANOSECONDS_A_DAY, Floats, day_of, weekday_of
+from backend.domain.trading.daily import MICROSECONDS_A_DAY, Floats, day_of, weekday_of
 from backend.domain.trading.layout import (
     ENTRY_LIMIT,
     ENTRY_MARKET,
@@ -29,8 +29,8 @@ Records = npt.NDArray[np.void]
 Instants = npt.NDArray[np.int64]
 
 WHY: Final = {
-    ENTRY_MARKET: "market",
-    ENTRY_LIMIT: "limit",
+    ENTRY_MARKET: "market order",
+    ENTRY_LIMIT: "limit order",
     EXIT_SIGNAL: "signal",
     EXIT_STOP: "stop",
     EXIT_TARGET: "target",
@@ -39,8 +39,8 @@ WHY: Final = {
     STILL_OPEN: "still open",
 }
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_HOUR: Final = NANOSECONDS_A_DAY // 24
-_SECOND: Final = 1_000_000_000
+_HOUR: Final = MICROSECONDS_A_DAY // 24
+_SECOND: Final = 1_000_000
 _HOURS: Final = 24
 
 _NONE: Final = "There is no closed trade."
@@ -58,7 +58,7 @@ class Group:
 
 
 def trade_statistics(trades: Records, opened_at: Instants, *, mean_equity: float, years: float) -> Statistics:
-    """`opened_at` tells when each bar opened, in nanoseconds since 1970, UTC."""
+    """`opened_at` tells when each bar opened, in microseconds since 1970, UTC."""
     sheet = Sheet()
     closed = trades[trades["exit_why"] != STILL_OPEN]
     sheet.put("trades", lambda: len(closed))
@@ -83,7 +83,7 @@ def groups(trades: Records, opened_at: Instants) -> dict[str, Sequence[Group]]:
     """Closed trades by how they ended, their side, and the time of their exit (UTC)."""
     closed = trades[trades["exit_why"] != STILL_OPEN]
     exits = opened_at[closed["exit_bar"]] if len(closed) else np.empty(0, np.int64)
-    months = exits.astype("datetime64[ns]").astype("datetime64[M]")
+    months = exits.astype("datetime64[us]").astype("datetime64[M]")
     return {
         "exit_reason": _grouped(closed, closed["exit_why"], lambda key: WHY[key]),
         "side": _grouped(closed, np.sign(closed["quantity"]).astype(int), lambda key: "long" if key > 0 else "short"),

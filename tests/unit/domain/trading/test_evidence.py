@@ -65,7 +65,7 @@ def test_a_record_is_long_enough_when_the_ratio_is_surely_above_nothing() -> Non
     for length in (minimum_record_days, minimum_backtest_days):
         more = shape if length is minimum_record_days else {"trials": 3, "periods_a_year": 252}
         with pytest.raises(Missing, match="not above 0"):
-            length(-0.1, **more)  # type: ignore[operator]
+            length(-0.1, **more)
 
 
 def test_one_trial_alone_spreads_as_chance_would() -> None:

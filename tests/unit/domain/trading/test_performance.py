@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.domain.market import ALWAYS, FOREX, Timeframe
-from backend.domain.trading.daily import NANOSECONDS_A_DAY, DailyEquity
+from backend.domain.trading.daily import MICROSECONDS_A_DAY, DailyEquity
 from backend.domain.trading.performance import performance
 
 FIRST_DAY = 18_262  # 2020-01-01, a Wednesday
@@ -62,9 +62,7 @@ def test_growth_is_of_years_of_the_market() -> None:
         ((101.0, 99.0), "beta", "no benchmark"),
     ],
 )
-def test_what_cannot_be_computed_is_missing_with_its_reason(
-    equity: tuple[float, ...], name: str, reason: str
-) -> None:
+def test_what_cannot_be_computed_is_missing_with_its_reason(equity: tuple[float, ...], name: str, reason: str) -> None:
     found = performance(daily(*equity))
     assert name not in found.values
     assert reason in found.missing[name]
@@ -80,9 +78,7 @@ def test_an_account_that_follows_its_benchmark_differs_in_nothing() -> None:
 
 
 def test_a_benchmark_of_other_days_counts_where_both_have_one() -> None:
-    other = DailyEquity(
-        start=10.0, days=np.array([FIRST_DAY + 90]), equity=np.array([11.0]), periods_a_year=365.0
-    )
+    other = DailyEquity(start=10.0, days=np.array([FIRST_DAY + 90]), equity=np.array([11.0]), periods_a_year=365.0)
     assert "has 0 of these days" in performance(daily(101.0, 99.0), other).missing["beta"]
 
 
@@ -100,12 +96,12 @@ def test_no_figure_is_ever_none_nan_or_infinite(equity: list[float]) -> None:
 )
 def test_a_day_ends_with_its_last_bar_however_many_there_are(steps: list[int], calendar: str) -> None:
     """The same rows, found day by day."""
-    closed_at = (FIRST_DAY * 1_440 + np.cumsum(steps)) * (NANOSECONDS_A_DAY // 1_440)
-    equity = np.arange(len(steps)) + 1.0
+    closed_at = (FIRST_DAY * 1_440 + np.cumsum(steps)) * (MICROSECONDS_A_DAY // 1_440)
+    equity = np.arange(1, len(steps) + 1, dtype=np.float64)
     found = DailyEquity.of(closed_at, equity, start=1.0, calendar=calendar, timeframe=Timeframe.M1)
     last: dict[int, float] = {}
     for at, value in zip(closed_at, equity, strict=True):
-        day = int((at - 1) // NANOSECONDS_A_DAY)
+        day = int((at - 1) // MICROSECONDS_A_DAY)
         while calendar == FOREX and (day + 3) % 7 >= 5:
             day += 1
         last[day] = value
