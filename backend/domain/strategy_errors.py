@@ -1,11 +1,12 @@
 """What can go wrong with strategies, indicators and rules, each with its numbers and the next step.
 
-UnknownStrategy, UnknownIndicator      are NotFound
+UnknownStrategy, UnknownIndicator, UnknownPattern   are NotFound
 InvalidParameters                      is InvalidInput, its pointers name each parameter
 ├── InvalidRules                       a tree of rules; its pointers name each node
 └── NotEnoughHistory
 StrategyError                          the strategy itself, not who asks for it, is to blame
 ├── MissingValues
+├── NoSuchMarket
 ├── StrategyBroken
 ├── StrategyFailed
 ├── WrongSignals
@@ -109,6 +110,17 @@ class MissingValues(StrategyError):
             f"{what} has {count:,} of {of:,} values that are missing or not finite, the first at row {first:,}."
             " Repair or leave out these rows; nothing is filled in silently."
         )
+
+
+class NoSuchMarket(StrategyError):
+    """The strategy looks at a market whose bars nobody brought."""
+
+    code = "no_such_market"
+    title = "The strategy needs other bars"
+
+    def __init__(self, symbol: str, timeframe: str, held: Sequence[str]) -> None:
+        there = f"There are: {', '.join(held)}." if held else "There are none but its own."
+        super().__init__(f"The strategy looks at {symbol} {timeframe}, which is not here. {there} Add it to the run.")
 
 
 class StrategyBroken(StrategyError):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import talib
+from talib._ta_lib import MA_Type
 
 from backend.domain.indicators import momentum, trend, volatility, volume
 from backend.domain.indicators.catalogue import compute
@@ -36,7 +37,7 @@ def rows(count: int, make: Callable[[int], float], begins: int) -> np.ndarray:
         (momentum.rsi(C, 14), talib.RSI(C, 14)),
         (
             momentum.stochastic(H, L, C, k=14, smooth=3, d=3),
-            talib.STOCH(H, L, C, 14, 3, talib.MA_Type.SMA, 3, talib.MA_Type.SMA),
+            talib.STOCH(H, L, C, 14, 3, MA_Type.SMA, 3, MA_Type.SMA),
         ),
         (momentum.stochastic_rsi(C, 14, 5, 3), talib.STOCHRSI(C, 14, 5, 3)),
         (momentum.cci(H, L, C, 20), talib.CCI(H, L, C, 20)),
