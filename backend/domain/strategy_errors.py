@@ -9,7 +9,6 @@ StrategyError                          the strategy itself, not who asks for it,
 ├── NoSuchMarket
 ├── StrategyBroken
 ├── StrategyFailed
-├── WrongSignals
 └── NeverTrades
 """
 
@@ -147,13 +146,6 @@ class StrategyFailed(StrategyError):
             f"{strategy} failed on {bars:,} bars: {reason}{place}."
             " Correct the strategy, or tell who wrote it; other strategies are not affected."
         )
-
-
-class WrongSignals(StrategyError):
-    """What the strategy returned are no signals for these bars."""
-
-    code = "wrong_signals"
-    title = "The strategy's signals do not fit the bars"
 
 
 class NeverTrades(StrategyError):

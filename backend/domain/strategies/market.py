@@ -37,7 +37,7 @@ class Market:
     timeframe: Timeframe
     starts: Moments
     columns: Mapping[str, Floats] = field(repr=False)
-    others: Mapping[tuple[str, Timeframe], "Market"] = field(default=MappingProxyType({}), repr=False)
+    others: Mapping[tuple[str, Timeframe], "Market"] = field(default_factory=dict, repr=False)
     predictions: Predictions | None = None
 
     @classmethod
@@ -110,9 +110,9 @@ class Market:
         """
         wanted = (symbol or self.symbol, Timeframe(timeframe) if timeframe else self.timeframe)
         if wanted == (self.symbol, self.timeframe):
-            return Joined(market=self, rows=np.arange(len(self)))
-        found = self.others.get(wanted) or self._longer(*wanted)
-        return Joined(market=found, rows=_last_closed(found, self))
+            return Joined(market=self, rows=np.arange(len(self)), own_ends=self.ends)
+        found = self.others[wanted] if wanted in self.others else self._longer(*wanted)
+        return Joined(market=found, rows=_last_closed(found, self), own_ends=self.ends)
 
     def first(self, count: int) -> "Market":
         """As it was after so many bars: nothing of it, nor of what is beside it, was known later."""
@@ -161,6 +161,14 @@ class Joined:
 
     market: Market
     rows: npt.NDArray[np.int64]  # for each of one's own bars, which of the other's is the last closed one; -1 for none
+    own_ends: Moments = field(repr=False)
+
+    @property
+    def ages(self) -> Floats:
+        """How many seconds before one's own close the other's bar was closed; NaN where there is none."""
+        if not len(self.market):
+            return np.full(len(self.rows), np.nan)
+        return np.where(self.rows >= 0, (self.own_ends - self.market.ends[self.rows]) / 1e6, np.nan)
 
     @property
     def open(self) -> Floats:
