@@ -1,12 +1,15 @@
 """Bars for tests: made by hand, or a walk of chance that is the same every time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from backend.domain.bars import COLUMNS, start_microseconds
+from backend.domain.market import ALWAYS, Instrument, Timeframe
+from backend.domain.strategies.market import Market
 
 
 def walk(count: int = 600, *, seed: int = 7, start: str = "2026-01-05", frequency: str = "1h") -> pd.DataFrame:
@@ -39,3 +42,17 @@ def columns_of(bars: pd.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
 def _frame(start: str, frequency: str, *columns: npt.NDArray[np.float64]) -> pd.DataFrame:
     ts = pd.date_range(start, periods=len(columns[0]), freq=frequency, tz="UTC", unit="us")
     return pd.DataFrame({"ts": ts, **dict(zip(COLUMNS, columns, strict=True))})
+
+
+def market_of(bars: pd.DataFrame, timeframe: Timeframe = Timeframe.H1, *, symbol: str = "BTC/USDT") -> Market:
+    """These bars as a strategy sees them."""
+    return Market.of(bars, instrument_of(symbol), timeframe)
+
+
+def instrument_of(symbol: str = "BTC/USDT") -> Instrument:
+    return Instrument(provider="demo", symbol=symbol, name=symbol, calendar=ALWAYS, currency="USDT")
+
+
+def beside(*markets: Market) -> Market:
+    """The first, with the others beside it."""
+    return replace(markets[0], others={(each.symbol, each.timeframe): each for each in markets[1:]})

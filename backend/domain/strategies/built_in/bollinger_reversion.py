@@ -4,7 +4,7 @@ from backend.domain.indicators.volatility import bollinger
 from backend.domain.signals import Signals
 from backend.domain.strategies.base import Plot, StrategyParameters, TradingStrategy, parameter
 from backend.domain.strategies.market import Market
-from backend.domain.strategies.saying import positions
+from backend.domain.strategies.saying import EQUAL, positions
 
 
 class BollingerReversion(TradingStrategy):
@@ -35,9 +35,9 @@ class BollingerReversion(TradingStrategy):
         upper, middle, lower = bollinger(close, given.period, given.deviations)
         name = f"Bollinger band ({given.period}, {given.deviations:g})"
         return positions(
-            enter_long=close < lower,
+            enter_long=close < lower * (1 - EQUAL),
             exit_long=close >= middle,
-            enter_short=close > upper,
+            enter_short=close > upper * (1 + EQUAL),
             exit_short=close <= middle,
             reasons=[
                 f"The close is below the lower {name}",

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+import numpy as np
 from pydantic import model_validator
 
 from backend.domain.indicators.momentum import rsi
@@ -46,9 +47,11 @@ class RsiReversion(TradingStrategy):
 
     def generate_signals(self, market: Market) -> Signals:
         given, index = self.parameters, rsi(market.close, self.parameters.period)
+        # Of a price that has not moved yet TA-Lib says 0, as if it had only fallen.
+        has_moved = np.logical_or.accumulate(market.close != market.close[:1])
         name = f"RSI ({given.period})"
         return positions(
-            enter_long=index < given.oversold,
+            enter_long=(index < given.oversold) & has_moved,
             exit_long=index >= given.leave,
             enter_short=index > given.overbought,
             exit_short=index <= given.leave,
