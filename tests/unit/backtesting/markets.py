@@ -1,5 +1,7 @@
 """Random bars and signals for tests, made from a seed."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -31,7 +33,7 @@ def random_signals(bars: pd.DataFrame, seed: int, *, levels: bool = True) -> Sig
     count = len(bars)
     close = bars["close"].to_numpy()
     direction = dice.choice([KEEP, LONG, SHORT, FLAT], count, p=[0.7, 0.12, 0.1, 0.08]).astype(np.int8)
-    columns = {}
+    columns: dict[str, Any] = {}
     if levels:
         side = np.where(direction == SHORT, -1, 1)
         columns = {

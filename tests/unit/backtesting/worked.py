@@ -53,11 +53,12 @@ class Example:
     def _feed(self, symbol: str) -> Feed:
         rows = [row for row in self.bars if row.get("symbol", "") == symbol]
         said = [_said(row["says"]) for row in rows]
-        columns = sorted({name for _, values in said for name in values})
+        names = sorted({name for _, values in said for name in values})
+        columns: dict[str, Any] = {name: [values.get(name, np.nan) for _, values in said] for name in names}
         signals = Signals.of(
             [direction for direction, _ in said],
             bars=len(rows),
-            **{name: np.array([values.get(name, np.nan) for _, values in said]) for name in columns},
+            **columns,
         )
         times = [START + pd.Timedelta(hours=int(row["bar"])) for row in rows]
         bars = check_bars(_frame(times, rows), Timeframe.H1, ALWAYS)
