@@ -1,5 +1,6 @@
 """The oldest of trend rules: a fast average against a slow one."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -11,8 +12,17 @@ from backend.domain.signals import KEEP, LONG, NO_REASON, SHORT, Codes, Directio
 from backend.domain.strategies.base import Plot, StrategyParameters, TradingStrategy, parameter
 from backend.domain.strategies.market import Market
 from backend.domain.strategies.saying import EQUAL, signals
+from backend.domain.strategies.sharing import Rows, Turns
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+# Bars that are looked over at a time: their averages then stay in the processor's cache.
+_TILE = 512
+# Eight marks of one side, as one number: an eighth of the bars is looked at where nothing changes.
+_ALL_ABOVE, _ALL_BENEATH = np.uint64(0x0101010101010101), np.uint64(0xFFFFFFFFFFFFFFFF)
+_WORD = 8
+_ROOM = 1 << 19
 
 
 class SmaCross(TradingStrategy):
@@ -59,6 +69,18 @@ class SmaCross(TradingStrategy):
         words = [above, beneath, f"{first} above", f"{first} beneath"]
         return signals(direction, reason, [f"{text} the {slow}-bar average" for text in words])
 
+    @classmethod
+    def turns(cls, market: Market, several: Sequence[StrategyParameters]) -> Turns:
+        """Each average is computed once for all pairs that use it."""
+        periods, which = np.unique([(each.fast, each.slow) for each in several], return_inverse=True)  # type: ignore[attr-defined]  # they are its own
+        at_once = np.array([each.at_once for each in several])  # type: ignore[attr-defined]
+        room = _ROOM
+        while True:
+            found = _turns(market.close, periods, which.reshape(-1, 2), at_once, room)
+            if found[0][-1] <= room:
+                return Turns(first=found[0], rows=found[1], direction=found[2])
+            room = int(found[0][-1])
+
 
 @compiled
 def _crossings(close: Floats, fast: int, slow: int, at_once: bool) -> tuple[Directions, Codes]:
@@ -90,3 +112,93 @@ def _crossings(close: Floats, fast: int, slow: int, at_once: bool) -> tuple[Dire
         fast_sum -= close[row - fast + 1]
         slow_sum -= close[row - slow + 1]
     return direction, reason
+
+
+@compiled
+def _turns(
+    close: Floats, periods: Ints, which: Ints, at_once: npt.NDArray[np.bool_], room: int
+) -> tuple[Ints, Rows, Directions]:
+    """The crossings of many pairs of averages, pair by pair. `which` are a pair's places among the periods.
+
+    The last of the counts tells how much room is needed; with less, rows are missing.
+    """
+    pairs = len(which)
+    averages, sums = np.empty((len(periods), _TILE)), np.zeros(len(periods))
+    sides, counts = np.zeros(pairs, np.int8), np.zeros(pairs + 1, np.int64)
+    pair_of, row_of, side_of = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int8)
+    marks = np.empty(_TILE, np.int8)
+    words = marks.view(np.uint64)
+    said = 0
+    for begin in range(0, len(close), _TILE):
+        length = min(_TILE, len(close) - begin)
+        for each in range(len(periods)):
+            sums[each] = _average(close, periods[each], begin, begin + length, sums[each], averages[each])
+        for pair in range(pairs):
+            ready = periods[which[pair, 1]] - 1 - begin
+            if ready >= length:
+                continue
+            _mark(averages[which[pair, 0]], averages[which[pair, 1]], marks, length)
+            at, side = max(ready, 0), sides[pair]
+            while True:
+                at = _until_other(marks, words, at, length, side)
+                if at == length:
+                    break
+                if side != 0 or at_once[pair]:
+                    if said < room:
+                        pair_of[said], row_of[said], side_of[said] = pair, begin + at, marks[at]
+                    said += 1
+                    counts[pair + 1] += 1
+                side = marks[at]
+            sides[pair] = side
+    return _by_pair(np.cumsum(counts), pair_of[: min(said, room)], row_of, side_of)
+
+
+@compiled
+def _average(close: Floats, period: int, begin: int, end: int, total: float, averages: Floats) -> float:
+    """The running average of these bars, the sum carried on: in the order in which `_crossings` adds."""
+    share = 1.0 / period
+    for row in range(begin, end):
+        total += close[row]
+        averages[row - begin] = total * share
+        if row >= period - 1:
+            total -= close[row - period + 1]
+    return total
+
+
+@compiled
+def _mark(fast: Floats, slow: Floats, marks: Directions, count: int) -> None:
+    """LONG where the fast average is above, SHORT where it is beneath, 0 where they are equal."""
+    for at in range(count):
+        distance, near = fast[at] - slow[at], EQUAL * slow[at]
+        marks[at] = np.int8(distance > near) - np.int8(distance < -near)
+
+
+@compiled
+def _until_other(marks: Directions, words: npt.NDArray[np.uint64], at: int, end: int, side: int) -> int:
+    """The next mark of a side that is not this one, or the end. Equal averages keep the side."""
+    same = _ALL_ABOVE if side > 0 else _ALL_BENEATH
+    while at < end:
+        if side != 0 and at % _WORD == 0:
+            while at + _WORD <= end and words[at // _WORD] == same:
+                at += _WORD
+            if at >= end:
+                break
+        if marks[at] != 0 and marks[at] != side:
+            return at
+        at += 1
+    return end
+
+
+@compiled
+def _by_pair(
+    first: Ints, pair_of: npt.NDArray[np.int32], row_of: Rows, side_of: Directions
+) -> tuple[Ints, Rows, Directions]:
+    """From the order of bars to that of pairs."""
+    rows, sides = np.empty(len(pair_of), np.int32), np.empty(len(pair_of), np.int8)
+    at = first.copy()
+    for each in range(len(pair_of)):
+        place = at[pair_of[each]]
+        if place < len(rows):
+            rows[place], sides[place] = row_of[each], side_of[each]
+        at[pair_of[each]] += 1
+    return first, rows, sides
