@@ -276,9 +276,7 @@ def _measure_trades(values: Floats, why: Codes, trades: Records, bars: int, scra
         return
     for at in range(closed):
         away[at] = (pnl[at] - mean) * (pnl[at] - mean)
-    _divide(
-        values, why, _SQN, math.sqrt(closed) * mean, math.sqrt(total(away) / (closed - 1)), _ALL_SAME
-    )
+    _divide(values, why, _SQN, math.sqrt(closed) * mean, math.sqrt(total(away) / (closed - 1)), _ALL_SAME)
 
 
 @compiled
@@ -349,7 +347,7 @@ def total(values: Floats) -> float:
     if count > _BLOCK:
         half = count // 2
         half -= half % 8
-        return total(values[:half]) + total(values[half:])
+        return float(total(values[:half]) + total(values[half:]))
     a, b, c, d = values[0], values[1], values[2], values[3]
     e, f, g, h = values[4], values[5], values[6], values[7]
     at = 8

@@ -1,4 +1,4 @@
-"""The parameters that are tried: values of each, made from the strategy's own bounds and from what somebody asks for."""
+"""The parameters that are tried: values of each, from the strategy's own bounds and from what somebody asks for."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,7 +105,7 @@ class ParameterSpace:
     def at(self, place: int) -> Combination:
         """The combination of that number in the order of iteration."""
         found: list[Value] = []
-        for values in reversed(self.values.values()):
+        for values in reversed(list(self.values.values())):
             place, which = divmod(place, len(values))
             found.append(values[which])
         return tuple(reversed(found))
@@ -153,9 +153,7 @@ class _Unusable(Exception):
         super().__init__(detail)
 
 
-def _values_of(
-    name: str, asked: Any, fields: Mapping[str, FieldInfo], fixed: Mapping[str, Any]
-) -> tuple[Value, ...]:
+def _values_of(name: str, asked: Any, fields: Mapping[str, FieldInfo], fixed: Mapping[str, Any]) -> tuple[Value, ...]:
     unknown = _unknown(name, fields, "")
     if unknown is not None:
         raise _Unusable(unknown.detail)
@@ -175,7 +173,9 @@ def _list(name: str, asked: Sequence[Any]) -> tuple[Value, ...]:
         raise _Unusable(f"{name} has no values. Give at least one.")
     for place, value in enumerate(asked):
         if not isinstance(value, int | float | bool | str) or (isinstance(value, float) and not math.isfinite(value)):
-            raise _Unusable(f"{name} has the value {value!r:.40}; numbers, words and true or false are possible.", f"/{place}")
+            raise _Unusable(
+                f"{name} has the value {value!r:.40}; numbers, words and true or false are possible.", f"/{place}"
+            )
     if len(asked) > MOST_VALUES:
         raise _Unusable(f"{name} has {len(asked):,} values; at most {MOST_VALUES:,} are possible.")
     values = tuple(dict.fromkeys(asked))

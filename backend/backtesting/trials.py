@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,9 @@ class Trials:
         return Trial(
             number=number,
             parameters=dict(zip(self.names, self.combinations[number], strict=True)),
-            metrics={name: float(value) for name, value, code in zip(METRICS, values, why, strict=True) if code == THERE},
+            metrics={
+                name: float(value) for name, value, code in zip(METRICS, values, why, strict=True) if code == THERE
+            },
             missing={name: REASONS[int(code)] for name, code in zip(METRICS, why, strict=True) if code != THERE},
             failure=None if failure is None else str(failure),
         )
@@ -75,6 +77,19 @@ class Trials:
         """Of all trials, NaN where it is missing."""
         column: Floats = self.metrics[:, METRICS.index(name)]
         return column
+
+
+def trials_of(names: tuple[str, ...], batch: Batch) -> Trials:
+    """Those of one batch by themselves."""
+    return Trials(
+        names=names,
+        combinations=batch.combinations,
+        metrics=batch.values,
+        why=batch.why,
+        failures=batch.failures,
+        compared=(),
+        blocks=None,
+    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -143,8 +158,3 @@ def edges_of(days: int, blocks: int = BLOCKS) -> npt.NDArray[np.int64]:
     if days < 2 * blocks:
         return np.empty(0, np.int64)
     return np.linspace(0, days, blocks + 1).astype(np.int64)
-
-
-def plain(value: Any) -> Value:
-    """A number as Python writes it, for a file."""
-    return value.item() if isinstance(value, np.generic) else value

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from itertools import islice
@@ -73,7 +73,7 @@ class Trier:
     def days(self) -> int:
         return len(self.day_ends)
 
-    def in_order(self, wanted: Iterable[Wanted], *, workers: int | None = None) -> Iterator[Batch]:
+    def in_order(self, wanted: Iterable[Wanted], *, workers: int | None = None) -> Generator[Batch, None, None]:
         """Batches of trials in the order in which they are wanted, whatever thread ran them."""
         shares = self._is_compiled and issubclass(self.course.strategy, SharesWork)
         size, left = _SHARING if shares else _ALONE, iter(wanted)
@@ -117,9 +117,7 @@ class Trier:
 
     # ---- One symbol: what strategies say, and the compiled loop over trials
 
-    def _asked(
-        self, several: Sequence[StrategyParameters], failures: dict[int, Exception]
-    ) -> tuple[list[int], Turns]:
+    def _asked(self, several: Sequence[StrategyParameters], failures: dict[int, Exception]) -> tuple[list[int], Turns]:
         strategy, market = self.course.strategy, self.course.markets[0]
         if issubclass(strategy, SharesWork):
             rows = []
@@ -154,8 +152,8 @@ class Trier:
                 break
             room = 2 * len(desk.state.fills)
         if found is not sheets:
-            for mine, theirs in zip(sheets, found, strict=True):
-                mine[rows] = theirs
+            sheets.values[rows], sheets.why[rows] = found.values, found.why
+            sheets.sums[rows], sheets.squares[rows] = found.sums, found.squares
 
     def _said(self, turns: Turns) -> Said:
         """By the bars of the course, those before it left out."""
@@ -175,7 +173,8 @@ class Trier:
     def _bars(self) -> Columns:
         market, start = self.course.markets[0], self.course.starts[0]
         return Columns(
-            market.starts[start:], *(market.columns[name][start:] for name in ("open", "high", "low", "close", "volume"))
+            market.starts[start:],
+            *(market.columns[name][start:] for name in ("open", "high", "low", "close", "volume")),
         )
 
     @cached_property
@@ -269,9 +268,7 @@ Cancelled = Callable[[], bool]
 
 def _blank_sheets(trials: int, blocks: int) -> Sheets:
     why: Codes = np.full((trials, len(METRICS)), FAILED, np.int8)
-    return Sheets(
-        np.full((trials, len(METRICS)), np.nan), why, np.zeros((trials, blocks)), np.zeros((trials, blocks))
-    )
+    return Sheets(np.full((trials, len(METRICS)), np.nan), why, np.zeros((trials, blocks)), np.zeros((trials, blocks)))
 
 
 def _sum_blocks(daily: DailyEquity, edges: npt.NDArray[np.int64], sheets: Sheets, row: int) -> None:

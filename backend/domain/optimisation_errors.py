@@ -52,7 +52,9 @@ class UnknownObjective(InvalidInput):
 
     def __init__(self, name: str, meant: Sequence[str], known: Sequence[str]) -> None:
         self.name, self.meant = name, tuple(meant)
-        hint = f"Did you mean {' or '.join(repr(one) for one in meant)}?" if meant else f"There are: {', '.join(known)}."
+        hint = (
+            f"Did you mean {' or '.join(repr(one) for one in meant)}?" if meant else f"There are: {', '.join(known)}."
+        )
         super().__init__(detail=f"There is no objective '{name}'. {hint}")
 
 

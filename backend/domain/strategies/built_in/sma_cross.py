@@ -132,7 +132,7 @@ def _turns(
     for begin in range(0, len(close), _TILE):
         length = min(_TILE, len(close) - begin)
         for each in range(len(periods)):
-            sums[each] = _average(close, periods[each], begin, begin + length, sums[each], averages[each])
+            sums[each] = _average(close, periods[each], begin, sums[each], averages[each, :length])
         for pair in range(pairs):
             ready = periods[which[pair, 1]] - 1 - begin
             if ready >= length:
@@ -154,12 +154,13 @@ def _turns(
 
 
 @compiled
-def _average(close: Floats, period: int, begin: int, end: int, total: float, averages: Floats) -> float:
+def _average(close: Floats, period: int, begin: int, total: float, averages: Floats) -> float:
     """The running average of these bars, the sum carried on: in the order in which `_crossings` adds."""
     share = 1.0 / period
-    for row in range(begin, end):
+    for at in range(len(averages)):
+        row = begin + at
         total += close[row]
-        averages[row - begin] = total * share
+        averages[at] = total * share
         if row >= period - 1:
             total -= close[row - period + 1]
     return total
