@@ -124,6 +124,7 @@ class Days(NamedTuple):
     """The days of a run, and room to work in."""
 
     ends: Ints  # the last bar of each
+    closes: Floats  # and its close
     edges: Ints  # where the blocks of days begin, and the end; empty = no blocks
     path: Floats  # the start and then each day's equity
     returns: Floats
@@ -236,11 +237,11 @@ def _measure_shape(values: Floats, returns: Floats, away: Floats, mean: float, v
     for day in range(n):
         distance = returns[day] - mean
         away[day] = distance * distance * distance
-    values[_SKEW] = total(away) / n / variance**1.5 * math.sqrt(n * (n - 1)) / (n - 2)
+    values[_SKEW] = total(away) / n / (variance * math.sqrt(variance)) * math.sqrt(n * (n - 1)) / (n - 2)
     for day in range(n):
         square = (returns[day] - mean) * (returns[day] - mean)
         away[day] = square * square
-    excess = total(away) / n / variance**2.0 - 3.0
+    excess = total(away) / n / (variance * variance) - 3.0
     values[_KURTOSIS] = ((n + 1) * excess + 6.0) * (n - 1) / ((n - 2) * (n - 3))
 
 
@@ -347,7 +348,7 @@ def total(values: Floats) -> float:
     if count > _BLOCK:
         half = count // 2
         half -= half % 8
-        return float(total(values[:half]) + total(values[half:]))
+        return total(values[:half]) + total(values[half:])
     a, b, c, d = values[0], values[1], values[2], values[3]
     e, f, g, h = values[4], values[5], values[6], values[7]
     at = 8

@@ -81,16 +81,10 @@ class _Guide:
         wanted: list[Wanted] = []
         for _ in range(count):
             self.proposed += 1
-            asked: optuna.trial.Trial | None = self._study.ask(self._scales)
-            combination: Combination | None = self._combination(asked.params) if asked else None
-            if combination in self.known and asked is not None:
-                # What is known already teaches nothing: another one is drawn by lot.
-                self._study.tell(asked, self.known[combination])
-                asked, combination = None, self._unseen()
-            if combination is None or combination in self._open:
-                self._open.get(combination or (), []).extend([asked] if asked else [])
-                continue
-            self._open[combination] = [asked] if asked else []
+            combination, asked = self._next()
+            if combination is None:
+                return wanted
+            self._open[combination] = asked
             parameters = self.space.parameters(combination)
             if isinstance(parameters, str):
                 self.skipped, self.why = self.skipped + 1, self.why or parameters
@@ -98,6 +92,18 @@ class _Guide:
             else:
                 wanted.append((combination, parameters))
         return wanted
+
+    def _next(self) -> tuple[Combination | None, list[optuna.trial.Trial]]:
+        """What the sampler proposes; where that is known already and teaches nothing, another one by lot."""
+        asked = self._study.ask(self._scales)
+        combination = self._combination(asked.params)
+        if combination in self.known:
+            self._study.tell(asked, self.known[combination])
+        elif combination in self._open:
+            self._open[combination].append(asked)
+        else:
+            return combination, [asked]
+        return self._unseen(), []
 
     def learn(self, combinations: Sequence[Combination], scores: Sequence[float]) -> None:
         for combination, score in zip(combinations, scores, strict=True):

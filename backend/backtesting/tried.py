@@ -31,6 +31,8 @@ Ints = npt.NDArray[np.int64]
 
 # So many bars are looked over at once for one that reaches a price.
 BLOCK: Final = 64
+# Signals that are passed over at once while they change nothing.
+_LOOK_AHEAD: Final = 32
 _MICROSECONDS_A_YEAR = 365.0 * 86_400e6
 
 
@@ -105,18 +107,23 @@ def _run(course: Course, desk: Desk, said: Said, days: Days, event: int, last: i
     while at < count:
         cash, quantity, side = account.cash, book.quantity, sign(book.quantity)
         resting = KEEP if book.order_side != 0 else side
-        # The next bar that has something to hear.
-        while event < last:
-            if said.rows[event] >= at - 1:
-                wanted = turns[columns.direction[event] + 1]
-                if wanted not in (resting, KEEP) or (moves > 0 and side != 0 and brings_levels(columns, event)):
-                    break
+        while event < last and said.rows[event] < at - 1:
             event += 1
-        until = min(count, said.rows[event] + 1) if event < last else count
+        # The next bar that has something to hear, as far as one looks: a stop may come before it and change that.
+        heard, looked = event, 0
+        while heard < last and looked < _LOOK_AHEAD:
+            wanted = turns[columns.direction[heard] + 1]
+            if wanted not in (resting, KEEP) or (moves > 0 and side != 0 and brings_levels(columns, heard)):
+                break
+            heard += 1
+            looked += 1
+        until = min(count, said.rows[heard] + 1) if heard < last else count
+        is_awake = looked < _LOOK_AHEAD
         if book.wake_below > -np.inf or book.wake_above < np.inf:
-            until = _first_reached(course, book.wake_below, book.wake_above, at, until)
+            reached = _first_reached(course, book.wake_below, book.wake_above, at, until)
+            is_awake, until = is_awake or reached < until, reached
         while days.ends[day] < until:
-            days.path[day + 1] = cash + quantity * bars.close[days.ends[day]]
+            days.path[day + 1] = cash + quantity * days.closes[day]
             day += 1
             if day == len(days.ends):
                 return True
@@ -124,11 +131,14 @@ def _run(course: Course, desk: Desk, said: Said, days: Days, event: int, last: i
             book.mark = bars.close[until - 1]
             account.equity = cash + quantity * book.mark
         at = until
+        if not is_awake:
+            continue
         if not has_room(desk.state):
             return False
         take_bar(desk.now[0], bars, at)
-        heard = event < last and said.rows[event] == at - 1
-        take_signal(desk.said[0], columns, event if heard else -1)
+        while event < last and said.rows[event] < at - 1:
+            event += 1
+        take_signal(desk.said[0], columns, event if event < last and said.rows[event] == at - 1 else -1)
         years = (bars.starts[at] - bars.starts[at - 1]) / _MICROSECONDS_A_YEAR if at > 0 else 0.0
         if len(course.detail.first) > 0:
             rows[0], rows[1] = course.detail.first[at], course.detail.first[at + 1]

@@ -211,6 +211,7 @@ class Trier:
         most_trades = room // 2 + 2
         days = Days(
             ends=self.day_ends,
+            closes=self._bars.close[self.day_ends],
             edges=self.edges,
             path=np.empty(self.days + 1),
             returns=np.empty(self.days),

@@ -72,7 +72,8 @@ class SmaCross(TradingStrategy):
     @classmethod
     def turns(cls, market: Market, several: Sequence[StrategyParameters]) -> Turns:
         """Each average is computed once for all pairs that use it."""
-        periods, which = np.unique([(each.fast, each.slow) for each in several], return_inverse=True)  # type: ignore[attr-defined]  # they are its own
+        pairs = np.array([(each.fast, each.slow) for each in several])  # type: ignore[attr-defined]  # its own
+        periods, which = np.unique(pairs, return_inverse=True)
         at_once = np.array([each.at_once for each in several])  # type: ignore[attr-defined]
         room = _ROOM
         while True:
