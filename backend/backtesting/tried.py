@@ -101,8 +101,8 @@ def _run(course: Course, desk: Desk, said: Said, days: Days, event: int, last: i
     count, day, at = len(bars.close), 0, 0
     turns = meanings(account.rules)
     columns = said.columns
-    moves = len(columns.stop) + len(columns.target) + len(columns.stop_percent) + len(columns.target_percent)
-    moves += len(columns.trail_percent)
+    levels = len(columns.stop) + len(columns.target) + len(columns.trail_percent)
+    moves = levels + len(columns.stop_percent) + len(columns.target_percent) > 0
     rows = np.zeros(2, np.int64)
     while at < count:
         cash, quantity, side = account.cash, book.quantity, sign(book.quantity)
@@ -110,26 +110,21 @@ def _run(course: Course, desk: Desk, said: Said, days: Days, event: int, last: i
         while event < last and said.rows[event] < at - 1:
             event += 1
         # The next bar that has something to hear, as far as one looks: a stop may come before it and change that.
-        heard, looked = event, 0
-        while heard < last and looked < _LOOK_AHEAD:
-            wanted = turns[columns.direction[heard] + 1]
-            if wanted not in (resting, KEEP) or (moves > 0 and side != 0 and brings_levels(columns, heard)):
-                break
-            heard += 1
-            looked += 1
+        behind = min(last, event + _LOOK_AHEAD)
+        heard = _heard(columns, turns, resting, moves and side != 0, event, behind)
         until = min(count, said.rows[heard] + 1) if heard < last else count
-        is_awake = looked < _LOOK_AHEAD
+        is_awake = heard < behind or behind == last
         if book.wake_below > -np.inf or book.wake_above < np.inf:
             reached = _first_reached(course, book.wake_below, book.wake_above, at, until)
             is_awake, until = is_awake or reached < until, reached
+        if until > at:
+            book.mark = bars.close[until - 1]
+            account.equity = cash + quantity * book.mark
         while days.ends[day] < until:
             days.path[day + 1] = cash + quantity * days.closes[day]
             day += 1
             if day == len(days.ends):
                 return True
-        if until > at:
-            book.mark = bars.close[until - 1]
-            account.equity = cash + quantity * book.mark
         at = until
         if not is_awake:
             continue
@@ -148,6 +143,16 @@ def _run(course: Course, desk: Desk, said: Said, days: Days, event: int, last: i
             day += 1
         at += 1
     return True
+
+
+@compiled
+def _heard(columns: SignalColumns, turns: Ints, resting: int, moves: bool, event: int, behind: int) -> int:
+    """The first signal from `event` on that changes something, or `behind`."""
+    while event < behind:
+        if turns[columns.direction[event] + 1] not in (resting, KEEP) or (moves and brings_levels(columns, event)):
+            break
+        event += 1
+    return event
 
 
 @compiled

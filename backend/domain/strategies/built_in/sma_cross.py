@@ -16,12 +16,18 @@ from backend.domain.strategies.sharing import Rows, Turns
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
 
 # Bars that are looked over at a time: their averages then stay in the processor's cache.
 _TILE = 512
-# Eight marks of one side, as one number: an eighth of the bars is looked at where nothing changes.
-_ALL_ABOVE, _ALL_BENEATH = np.uint64(0x0101010101010101), np.uint64(0xFFFFFFFFFFFFFFFF)
-_WORD = 8
+# A bit a bar, so many at once.
+_WORD = 64
+_ONE, _ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
+# Where the lowest bit of a word is, by a product that is another one for each (a De Bruijn sequence).
+_SEQUENCE, _TOP = np.uint64(0x03F79D71B4CB0A89), np.uint64(58)
+_PLACES = np.zeros(_WORD, np.int64)
+for _place in range(_WORD):
+    _PLACES[(int(_SEQUENCE) << _place & int(_ALL)) >> int(_TOP)] = _place
 _ROOM = 1 << 19
 
 
@@ -68,6 +74,9 @@ class SmaCross(TradingStrategy):
         first = f"When both averages were first known, the {fast}-bar one was"
         words = [above, beneath, f"{first} above", f"{first} beneath"]
         return signals(direction, reason, [f"{text} the {slow}-bar average" for text in words])
+
+    def least_bars(self) -> int:
+        return self.parameters.slow
 
     @classmethod
     def turns(cls, market: Market, several: Sequence[StrategyParameters]) -> Turns:
@@ -127,8 +136,7 @@ def _turns(
     averages, sums = np.empty((len(periods), _TILE)), np.zeros(len(periods))
     sides, counts = np.zeros(pairs, np.int8), np.zeros(pairs + 1, np.int64)
     pair_of, row_of, side_of = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int8)
-    marks = np.empty(_TILE, np.int8)
-    words = marks.view(np.uint64)
+    above, beneath = np.empty(_TILE // _WORD, np.uint64), np.empty(_TILE // _WORD, np.uint64)
     said = 0
     for begin in range(0, len(close), _TILE):
         length = min(_TILE, len(close) - begin)
@@ -138,18 +146,18 @@ def _turns(
             ready = periods[which[pair, 1]] - 1 - begin
             if ready >= length:
                 continue
-            _mark(averages[which[pair, 0]], averages[which[pair, 1]], marks, length)
+            _compare(averages[which[pair, 0]], averages[which[pair, 1]], above, beneath)
             at, side = max(ready, 0), sides[pair]
             while True:
-                at = _until_other(marks, words, at, length, side)
-                if at == length:
+                at, now = _next_side(above, beneath, at, side)
+                if at >= length:
                     break
                 if side != 0 or at_once[pair]:
                     if said < room:
-                        pair_of[said], row_of[said], side_of[said] = pair, begin + at, marks[at]
+                        pair_of[said], row_of[said], side_of[said] = pair, begin + at, now
                     said += 1
                     counts[pair + 1] += 1
-                side = marks[at]
+                side = now
             sides[pair] = side
     return _by_pair(np.cumsum(counts), pair_of[: min(said, room)], row_of, side_of)
 
@@ -168,27 +176,33 @@ def _average(close: Floats, period: int, begin: int, total: float, averages: Flo
 
 
 @compiled
-def _mark(fast: Floats, slow: Floats, marks: Directions, count: int) -> None:
-    """LONG where the fast average is above, SHORT where it is beneath, 0 where they are equal."""
-    for at in range(count):
-        distance, near = fast[at] - slow[at], EQUAL * slow[at]
-        marks[at] = np.int8(distance > near) - np.int8(distance < -near)
+def _compare(fast: Floats, slow: Floats, above: Words, beneath: Words) -> None:
+    """A bit for each bar on which the fast average is above the slow one, and for each on which it is beneath."""
+    for word in range(len(above)):
+        up, down = np.uint64(0), np.uint64(0)
+        for bit in range(_WORD):
+            at = word * _WORD + bit
+            distance, near = fast[at] - slow[at], EQUAL * slow[at]
+            up |= np.uint64(distance > near) << np.uint64(bit)
+            down |= np.uint64(distance < -near) << np.uint64(bit)
+        above[word], beneath[word] = up, down
 
 
 @compiled
-def _until_other(marks: Directions, words: npt.NDArray[np.uint64], at: int, end: int, side: int) -> int:
-    """The next mark of a side that is not this one, or the end. Equal averages keep the side."""
-    same = _ALL_ABOVE if side > 0 else _ALL_BENEATH
-    while at < end:
-        if side != 0 and at % _WORD == 0:
-            while at + _WORD <= end and words[at // _WORD] == same:
-                at += _WORD
-            if at >= end:
-                break
-        if marks[at] != 0 and marks[at] != side:
-            return at
-        at += 1
-    return end
+def _next_side(above: Words, beneath: Words, at: int, side: int) -> tuple[int, int]:
+    """The next bar on another side than this one, and which; behind the tile where there is none.
+
+    Equal averages keep the side.
+    """
+    left = _ALL << np.uint64(at % _WORD)
+    for word in range(at // _WORD, len(above)):
+        up = above[word] & left if side <= 0 else np.uint64(0)
+        found = up | (beneath[word] & left if side >= 0 else np.uint64(0))
+        if found != 0:
+            lowest = found & (~found + _ONE)
+            return word * _WORD + _PLACES[(lowest * _SEQUENCE) >> _TOP], LONG if up & lowest else SHORT
+        left = _ALL
+    return _TILE, side
 
 
 @compiled
