@@ -183,7 +183,7 @@ def _line(family: Family, entry: Entry, at: str) -> bytes:
     }
     if entry.failure is not None:
         row["failure"] = entry.failure
-    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(row, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def _indexed(text: bytes, begin: int, path: Path, before: int) -> npt.NDArray[np.void]:
