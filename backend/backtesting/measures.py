@@ -366,4 +366,4 @@ def total(values: Floats) -> float:
     while at < count:
         result += values[at]
         at += 1
-    return result
+    return float(result)

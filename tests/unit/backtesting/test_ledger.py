@@ -102,7 +102,7 @@ def test_a_line_that_is_no_trial_is_named(tmp_path: Path) -> None:
     kept.append(FAMILY, [entry(5)])
     path = kept.folder / FAMILY.file_name
     path.write_bytes(b"what?\n" + path.read_bytes())
-    with pytest.raises(LedgerDamaged, match="Line 1 of sma-cross-BTC-USDT-.*is no trial"):
+    with pytest.raises(LedgerDamaged, match=r"Line 1 of sma-cross-BTC-USDT-.*is no trial"):
         list(kept.read(FAMILY))
 
 

@@ -188,7 +188,7 @@ def test_too_little_history_for_all_is_an_error_with_numbers() -> None:
 
 
 def test_nothing_that_the_strategy_takes_is_an_error_with_numbers() -> None:
-    with pytest.raises(NothingToTry, match="none of the 4 combinations.*fast is 20 and slow is 10"):
+    with pytest.raises(NothingToTry, match=r"none of the 4 combinations.*fast is 20 and slow is 10"):
         swept(averages(), {"fast": [20, 30], "slow": [10, 15]})
 
 
@@ -263,7 +263,7 @@ def test_a_search_can_be_cancelled() -> None:
 
 
 def test_an_objective_that_does_not_exist_is_named_with_what_may_be_meant() -> None:
-    with pytest.raises(UnknownObjective, match="There is no objective 'sharp'. Did you mean 'sharpe'"):
+    with pytest.raises(UnknownObjective, match=r"There is no objective 'sharp'. Did you mean 'sharpe'"):
         Objective.named("sharp")
     with pytest.raises(UnknownObjective, match="There are: sharpe, sortino"):
         Objective.named("xyz")

@@ -57,7 +57,8 @@ class Anything(TradingStrategy):
         if not self.parameters.insists:
             return said
         rows = np.maximum.accumulate(np.where(said.direction != KEEP, np.arange(len(said)), 0))
-        return Signals(direction=said.direction[rows], **{**said.columns, "limit": None})
+        columns: dict[str, Any] = {**said.columns, "limit": None}
+        return Signals(direction=said.direction[rows], **columns)
 
 
 def assert_each_equals_its_backtest(course: Course, several: list[Any]) -> None:

@@ -117,7 +117,7 @@ def later() -> Any:
 def test_the_stitched_account_is_out_of_sample_alone_and_flat_between_windows(strategy: type[TradingStrategy]) -> None:
     on = course(strategy=strategy)
     ranges = {**PAIRS, "at_once": [True]} if strategy is SmaCross else {"period": [5, 9, 14]}
-    found = walked(on, ranges, purge=24)
+    found = walked(on, ranges, purge=40)
     result = found.result
     assert result is not None
     assert found.analysis is not None
