@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from backend.data.storage.bars.blocks import Block, empty_block, hash_of
 from backend.data.storage.bars.files import Damaged, decode, group_count, group_rows
@@ -78,6 +79,10 @@ class Decoder:
         units = [unit for piece in pieces for unit in piece.units()]
         rows = [rows for piece in pieces for rows in piece.unit_rows()]
         self._memory.keep(str(folder.path), units, rows, block, current=kept.file_names())
+
+    def forget(self, path: Path) -> None:
+        """Give back the memory that the bars of a folder take."""
+        self._memory.forget(str(path))
 
     def _decoded(self, folder: Folder, pieces: Sequence[Piece]) -> Block:
         block, row, work = empty_block(sum(piece.rows for piece in pieces)), 0, []

@@ -114,6 +114,7 @@ class ParquetBarStore:
 
     def delete(self, series: Series) -> bool:
         self._touched.pop(series, None)
+        self._decoder.forget(self.shelves.path(series))
         with self._saying_what_the_disk_refused(series):
             return self.shelves.remove(series)
 
