@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +16,21 @@ from backend.domain.errors import InvalidSetting
 from backend.settings import Settings
 
 if TYPE_CHECKING:
-    from backend.domain.market_ports import BarFetcher, BarFiles, BarHousekeeping, BarStore, TradingCalendar, Uploads
+    from backend.domain.market_ports import (
+        BarFetcher,
+        BarFiles,
+        BarHousekeeping,
+        BarStore,
+        DiskQuotas,
+        TradingCalendar,
+        Uploads,
+    )
     from backend.domain.ports import Clock
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets, ProviderFacts
 
-# What a child of the runner is told of the settings.
 CACHE_DIR_NAME = "TIDEMARK_CACHE_DIR"
+_USER_DISK_NAME = "TIDEMARK_USER_DISK_BYTES"
 
 _DEMO = ("demo", "Simulated market", "Computed bars that are the same on every machine. No key and no network.")
 _YAHOO = ("yahoo", "Yahoo Finance", "Stocks, funds, currencies and crypto of the world. No key; it limits hard.")
@@ -36,6 +45,7 @@ class Market:
     markets: "Markets"
     store: "BarStore"
     housekeeping: "BarHousekeeping"
+    quotas: "DiskQuotas"
     library: "BarLibrary"
     uploads: "Uploads"
     files: "BarFiles"
@@ -47,6 +57,7 @@ async def open_market(settings: Settings, clock: "Clock | None" = None) -> Async
     from backend.data.bar_files import TableFiles
     from backend.data.calendars import TradingCalendars
     from backend.data.storage.bars import ParquetBarHousekeeping, ParquetBarStore
+    from backend.data.storage.quotas import FolderQuotas
     from backend.data.storage.uploads import StagedUploads
     from backend.infrastructure.clock import SystemClock
     from backend.services.bar_library import BarLibrary
@@ -64,6 +75,7 @@ async def open_market(settings: Settings, clock: "Clock | None" = None) -> Async
             markets=markets,
             store=store,
             housekeeping=ParquetBarHousekeeping(store),
+            quotas=FolderQuotas(cache_dir, settings.user_disk_bytes),
             library=BarLibrary(store, calendar, clock),
             uploads=StagedUploads(cache_dir, clock),
             files=TableFiles(cache_dir),
@@ -72,14 +84,33 @@ async def open_market(settings: Settings, clock: "Clock | None" = None) -> Async
         await markets.close()
 
 
-def open_desk(environment: Mapping[str, str]) -> "tuple[BarStore, Uploads]":
-    """What an import in a child needs: where bars go, and where the uploaded files are."""
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What an import in a child needs: where bars go, where the uploaded files are, and how much may be kept."""
+
+    store: "BarStore"
+    uploads: "Uploads"
+    quotas: "DiskQuotas"
+
+
+def desk_environment(settings: Settings) -> dict[str, str]:
+    """What a child of the runner is told of the settings."""
+    return {CACHE_DIR_NAME: str(settings.cache_dir), _USER_DISK_NAME: str(settings.user_disk_bytes)}
+
+
+def open_desk(environment: Mapping[str, str]) -> Desk:
+    """The desk that such an environment tells of."""
     from backend.data.storage.bars import ParquetBarStore
+    from backend.data.storage.quotas import FolderQuotas
     from backend.data.storage.uploads import StagedUploads
     from backend.infrastructure.clock import SystemClock
 
     cache_dir, clock = Path(environment[CACHE_DIR_NAME]), SystemClock()
-    return ParquetBarStore(cache_dir, clock), StagedUploads(cache_dir, clock)
+    return Desk(
+        store=ParquetBarStore(cache_dir, clock),
+        uploads=StagedUploads(cache_dir, clock),
+        quotas=FolderQuotas(cache_dir, int(environment[_USER_DISK_NAME])),
+    )
 
 
 def usable_cache_dir(folder: Path) -> Path:
@@ -147,6 +178,7 @@ def _offer_vendors(
         secret_key=secret.get_secret_value(),
         is_paper=settings.alpaca_paper,
         feed=settings.alpaca_feed,
+        delay=timedelta(minutes=settings.alpaca_delay_minutes),
     )
     offer(lambda: AlpacaFetcher(account, calendars=calendar, clock=clock), *alpaca)
 

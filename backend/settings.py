@@ -68,11 +68,15 @@ class Settings(BaseSettings):
     rate_limits: Literal["on", "off"] = "on"
     smtp_url: SecretStr | None = None  # smtp://user:password@host:587?from=tidemark@example.com
 
+    cache_gib: float = Field(default=20.0, gt=0)
+    user_disk_gib: float = Field(default=5.0, gt=0)
+
     crypto_exchanges: CommaSeparated = ("binance", "kraken", "coinbase")
     alpaca_key_id: SecretStr | None = None
     alpaca_secret_key: SecretStr | None = None
     alpaca_paper: bool = True
     alpaca_feed: Literal["sip", "iex"] = "sip"
+    alpaca_delay_minutes: float = Field(default=16.0, ge=0)  # of the feed "sip"; 0 with a paid plan
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     database_pooler_url: SecretStr | None = None
@@ -187,6 +191,14 @@ class Settings(BaseSettings):
     @property
     def embedded(self) -> bool:
         return self.database_url is None
+
+    @property
+    def cache_bytes(self) -> int:
+        return round(self.cache_gib * 1024**3)
+
+    @property
+    def user_disk_bytes(self) -> int:
+        return round(self.user_disk_gib * 1024**3)
 
     @property
     def binds_to_loopback(self) -> bool:

@@ -137,6 +137,10 @@ class DiskRoom:
         return self.free_bytes < min(self.total_bytes // 20, 2 * 1024**3)
 
 
+# What a stored bar takes on the disk, where nothing more is known.
+USUAL_BYTES_A_BAR = 12.0
+
+
 class BarHousekeeping(Protocol):
     """What keeps the store from filling the disk. Synchronous, like the store."""
 
@@ -144,15 +148,36 @@ class BarHousekeeping(Protocol):
         """By owner; None is what all share. What was set aside counts too."""
 
     def evict(self, budget_bytes: int, *, owner: UUID | None = None) -> Sequence[Manifest]:
-        """Delete series until all (or those of one owner) fit, what was not used for longest first.
-
-        Imports stay, since nobody could fetch them again, and so does what is being written. Returns what went.
+        """Delete series that can be fetched again until all such (or those of one owner) fit, what was not used for
+        longest first. What is being written stays. Returns what went.
         """
 
     def sweep(self) -> int:
         """Remove what killed writers left and what nobody reads any more; returns how many bytes that were."""
 
     def room(self) -> DiskRoom: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskShare:
+    """What one person's own files take, and may take."""
+
+    series_bytes: int
+    uploads_bytes: int
+    most_bytes: int
+
+    @property
+    def used_bytes(self) -> int:
+        return self.series_bytes + self.uploads_bytes
+
+
+class DiskQuotas(Protocol):
+    """Everybody's share of the disk. Synchronous, like the store."""
+
+    def share(self, owner: UUID) -> DiskShare: ...
+
+    def require(self, owner: UUID, size_bytes: int, *, instead_of: int = 0) -> None:
+        """Raises DataTooLarge when so much more does not fit; `instead_of` is what goes for it."""
 
 
 class TradingCalendar(Protocol):

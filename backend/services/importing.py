@@ -14,7 +14,7 @@ from backend.domain.errors import InputError, InvalidInput
 from backend.domain.imports import BarTable, Reading, TimeStyle, Understood, read_header, understand
 from backend.domain.market import ALWAYS, Instrument, Series, Span, Timeframe
 from backend.domain.market_errors import BadBars, BadFile, BadRow, UnknownUpload
-from backend.domain.market_ports import BarStore, FetchedPage, Manifest, Uploads
+from backend.domain.market_ports import USUAL_BYTES_A_BAR, BarStore, DiskQuotas, FetchedPage, Manifest, Uploads
 from backend.services.market_jobs import series_of
 
 PREVIEWED_ROWS = 20_000
@@ -120,7 +120,13 @@ def store_import(
 
 
 def import_upload(
-    payload: Mapping[str, Any], owner: UUID, store: BarStore, uploads: Uploads, told: Callable[[int], None]
+    payload: Mapping[str, Any],
+    owner: UUID,
+    told: Callable[[int], None],
+    *,
+    store: BarStore,
+    uploads: Uploads,
+    quotas: DiskQuotas,
 ) -> dict[str, Any]:
     """The work of a job: whoever runs it says whose it is, and that alone decides whose files and bars are touched."""
     series = replace(series_of(payload["series"]), owner=owner)
@@ -134,6 +140,8 @@ def import_upload(
         return {"rows": done.rows, "bad_rows": 0}  # an attempt before was cut after its work was done
     reading = reading_of(payload["reading"])
     understood = read_all(uploads.tables(upload), reading, series.timeframe, payload["calendar"], told)
+    # What it replaces of the series is not known to be less, so it is not counted.
+    quotas.require(owner, round(len(understood.bars) * USUAL_BYTES_A_BAR), instead_of=upload.size_bytes)
     store_import(
         store,
         understood,

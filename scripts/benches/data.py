@@ -1,4 +1,4 @@
-"""The market cache: a year of one-minute bars read, cut, appended to and weighed, beside pyarrow and raw memory."""
+"""The market cache: a year of one-minute bars read, cut, appended to, weighed; and the demo market, beside peers."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from backend.domain.market import ALWAYS, Instrument, Series, Span, Timeframe
 from backend.domain.market_ports import FetchedPage
 from backend.infrastructure.clock import SystemClock
 from scripts.benches.figures import Figure, at_most
+from scripts.benches.market.demo import demo_figures
+from scripts.benches.market.likeness import likeness
 
 BARS = 525_600
 DAY = 1_440
@@ -42,7 +44,9 @@ Read = Callable[[], Any]
 
 
 def run() -> Sequence[Figure]:
-    return [*cache()]
+    measured = [*cache()]
+    _say("making a demo market")
+    return [*measured, *demo_figures(), *likeness()]
 
 
 def cache() -> Iterator[Figure]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,8 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from backend.api.routers.market_files import UPLOAD_PATH
+from backend.bootstrap_market import desk_environment
+from backend.data.storage.quotas import FolderQuotas
 from backend.data.storage.uploads import StagedUploads
 from backend.domain.jobs import JobKind
+from backend.domain.market_errors import DataTooLarge
 from backend.domain.market_ports import LARGEST_UPLOAD_BYTES
 from backend.worker.importing import run
 from tests.api.conftest import Person, Site, assert_problem
@@ -54,26 +58,23 @@ async def ask_import(client: httpx.AsyncClient, who: Person, upload_id: str, **m
     return await client.post("/api/data/import", json=wanted, headers=who.headers)
 
 
-async def do(site: Site, who: Person, task_id: str) -> dict[str, Any]:
+async def do(site: Site, who: Person, task_id: str, **more: str) -> dict[str, Any]:
     """What a child does with this job, in this process."""
     identity = await site.house.verifier.verify(who.token)
     async with site.house.acting_as(identity) as services:
         job = await services.jobs.job(UUID(task_id))
     assert job.kind is JobKind.IMPORT
     payload = {**job.payload, "user_id": str(job.user_id)}
-    with cache_of(site):
+    with told_as_a_child(site, **more):
         return await asyncio.to_thread(run, payload, lambda *_, **__: None, lambda: False)
 
 
-class cache_of:  # noqa: N801 - reads as a function
-    def __init__(self, site: Site) -> None:
-        self._place = str(site.house.market.cache_dir)
-
-    def __enter__(self) -> None:
-        os.environ["TIDEMARK_CACHE_DIR"] = self._place
-
-    def __exit__(self, *_: object) -> None:
-        del os.environ["TIDEMARK_CACHE_DIR"]
+@contextmanager
+def told_as_a_child(site: Site, **more: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**desk_environment(site.house.settings), **more}.items():
+            patch.setenv(name, value)
+        yield
 
 
 async def imported(site: Site, client: httpx.AsyncClient, who: Person, content: bytes, **more: Any) -> str:
@@ -151,7 +152,7 @@ async def test_the_owner_is_told_by_the_row_of_the_job_not_by_its_payload(
     async with site.house.acting_as(identity) as services:
         job = await services.jobs.job(UUID(answer.json()["task_id"]))
     forged = {**job.payload, "series": {**job.payload["series"], "owner": str(ada.user_id)}}
-    with cache_of(site):
+    with told_as_a_child(site):
         await asyncio.to_thread(run, {**forged, "user_id": str(eve.user_id)}, lambda *_, **__: None, lambda: False)
     assert not list((site.house.market.cache_dir / "bars" / "private").glob(f"{ada.user_id}/*/MINE"))
     assert list((site.house.market.cache_dir / "bars" / "private").glob(f"{eve.user_id}/*/MINE"))
@@ -254,8 +255,6 @@ async def test_this_path_alone_takes_more_than_a_mebibyte(client: httpx.AsyncCli
 
 @asynccontextmanager
 async def small_uploads(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    from dataclasses import replace
-
     uploads = StagedUploads(site.house.market.cache_dir, site.house.clock, largest=2_000, most_staged=3_000)
     async with site.client(market=replace(site.house.market, uploads=uploads)) as client:
         yield client
@@ -273,6 +272,35 @@ async def test_nobody_fills_the_disk_with_uploads(site: Site, ada: Person) -> No
         assert_problem(refused, 413, "data_too_large")
         await upload(client, await site.person(), b"x" * 1_000)
     assert not list(site.house.market.cache_dir.glob(f"uploads/{ada.user_id}/*.new"))
+
+
+async def test_what_one_keeps_has_a_quota(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    await imported(site, client, ada, GOOD)
+    cache = site.house.market.cache_dir
+    used = FolderQuotas(cache, 0).share(ada.user_id).used_bytes
+    assert used > 0
+    market = replace(site.house.market, quotas=FolderQuotas(cache, used + len(GOOD)))
+    async with site.client(market=market) as tight:
+        refused = await tight.post(UPLOAD_PATH, params={"name": "x"}, content=GOOD + b"x", headers=ada.headers)
+        detail = assert_problem(refused, 413, "data_too_large")["detail"]
+        assert "of your" in detail
+        assert "by imported series" in detail
+
+        async def unannounced() -> AsyncIterator[bytes]:
+            yield GOOD + b"x"
+
+        refused = await tight.post(UPLOAD_PATH, params={"name": "x"}, content=unannounced(), headers=ada.headers)
+        assert_problem(refused, 413, "data_too_large")
+        assert FolderQuotas(cache, 0).share(ada.user_id).used_bytes == used, "nothing is left of what was refused"
+        await upload(tight, await site.person(), GOOD)
+
+
+async def test_an_import_beyond_the_quota_stores_nothing(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    answer = await ask_import(client, ada, await upload(client, ada, GOOD), symbol="TOO-MUCH")
+    with pytest.raises(DataTooLarge, match=r"[\d,]+ B of your 200 B"):
+        await do(site, ada, answer.json()["task_id"], TIDEMARK_USER_DISK_BYTES="200")
+    found = (await client.get(f"/api/data/series/{answer.json()['series_id']}", headers=ada.headers)).json()
+    assert found["stored"] is None
 
 
 async def test_uploads_go_after_a_day(site: Site, client: httpx.AsyncClient, ada: Person) -> None:

@@ -331,6 +331,8 @@ class BarHousekeepingContract:
         owner = uuid4()
         imported = Series(provider=IMPORT, symbol="MINE", timeframe=Timeframe.H1, owner=owner)
         self.fill(store, imported, BTC)
+        size = store.manifests()[0].size_bytes
+        assert housekeeping.evict(size) == [], "they do not push out what all share"
         assert [one.series for one in housekeeping.evict(0)] == [BTC]
         assert [one.series for one in store.manifests()] == [imported]
 

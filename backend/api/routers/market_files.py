@@ -86,7 +86,7 @@ _UNREADABLE = (
             UPLOAD_PATH,
             *SIGNED_IN,
             BodyTooLarge(LARGEST_UPLOAD_BYTES),
-            DataTooLarge("Your uploaded files take 1.0 GiB, of at most 1.0 GiB. Import them first."),
+            DataTooLarge("It needs 30.0 MiB, and 5.0 GiB of your 5.0 GiB are taken. Delete series first."),
             StorageFull("The disk has no room for this file."),
             BadRequest("The upload broke off."),
             BadFile("The file is empty."),
@@ -101,10 +101,13 @@ async def upload_file(
     name: Annotated[str, Query(min_length=1, max_length=200, description="What the file is called.")],
 ) -> Response:
     """CSV of any dialect, or Parquet, as the raw body: at most 256 MiB."""
+    await asyncio.to_thread(house.market.quotas.require, caller.user_id, _announced_bytes(request))
     writer = await asyncio.to_thread(house.market.uploads.begin, caller.user_id, name)
     try:
         if not await _write_body(request, writer):
             raise BadFile("The file is empty.")
+        # One that did not say how large it is counts as a whole only now.
+        await asyncio.to_thread(house.market.quotas.require, caller.user_id, 0)
         kept = await asyncio.to_thread(writer.keep)
     except ClientDisconnect:
         raise BadRequest("The upload broke off.") from None
@@ -216,6 +219,11 @@ async def export_series(
     file = await asyncio.to_thread(house.market.files.open_written, loaded.bars, kind)
     headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="{_file_name(entry.series)}.{kind}"'}
     return StreamingResponse(_pieces(file), media_type=_MEDIA[kind], headers=headers)
+
+
+def _announced_bytes(request: Request) -> int:
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdigit() else 0
 
 
 async def _write_body(request: Request, writer: UploadWriter) -> int:
