@@ -22,6 +22,7 @@ ADDRESSES = 100
 TOKEN_SECONDS = 4 * 3600
 PATH = "/api/system/task-events"
 
+
 @dataclass(frozen=True, kw_only=True)
 class Member:
     """A user with a job, whose every change of state is an event."""
