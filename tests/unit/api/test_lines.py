@@ -1,6 +1,7 @@
 """How a line tells its client: at once while it can, in order always, and within bounds when the client is slow."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from backend.api.following import Following
-from backend.api.lines import EventLine
+from backend.api.lines import PATIENCE_SECONDS, EventLine
 from backend.api.stream import MOST_WAITING_FRAMES, End, Frame, Stream
 from backend.api.streams import READING_AT_ONCE, Streams
 from backend.bootstrap import House
@@ -160,8 +161,19 @@ async def test_frames_wait_for_a_client_that_takes_no_more_and_follow_in_order(b
     assert booth.ids == list(range(1, MOST_WAITING_FRAMES + 3))
 
 
+async def test_burst_that_fills_the_line_for_a_moment_costs_nobody_the_stream(booth: Booth) -> None:
+    booth.line.pause_writing()
+    booth.happen(3 * MOST_WAITING_FRAMES)
+    assert booth.said == ""
+    booth.line.resume_writing()
+    await settled(booth)
+    booth.happen()
+    assert booth.ids == list(range(1, 3 * MOST_WAITING_FRAMES + 2))
+
+
 async def test_client_that_goes_on_taking_nothing_is_cut_off(booth: Booth) -> None:
     booth.line.pause_writing()
+    booth.stream.sending_since = time.monotonic() - PATIENCE_SECONDS
     booth.happen(MOST_WAITING_FRAMES + 1)
     assert booth.stream.end is End.TOO_SLOW
     assert booth.wire.was_aborted
