@@ -114,13 +114,17 @@ class Streams:
         self._meter.stream_opened()
         return stream
 
-    def begin(self, user_id: UUID, last_id: int) -> None:
-        """The table was just seen to end with this event: for the user's first stream, telling begins behind it."""
+    def begin(self, user_id: UUID, last_id: int) -> int:
+        """The table was just seen to end with this event: for the user's first stream, telling begins behind it.
+
+        For any other it goes on behind the event whose id is returned.
+        """
         audience = self._audiences[str(user_id)]
         if audience.place is None:
             audience.place = last_id
             if audience.heard_of > last_id or audience.is_stale:
                 self._mark_stale(audience)
+        return audience.place
 
     def leave(self, stream: Stream, end: End) -> None:
         stream.close(end)

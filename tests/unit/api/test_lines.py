@@ -55,6 +55,9 @@ class Table:
         self.failure: Exception | None = None
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        # Between two looks.
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
 
     @asynccontextmanager
     async def acting_as(self, identity: Identity, *, readonly: bool) -> AsyncIterator[Any]:
@@ -77,14 +80,16 @@ class Table:
         )
 
     async def running(self) -> list[Any]:
+        await self.may_go_on.wait()
         return []
 
 
 class Booth:
     """One client's line, from the beginning, over fakes."""
 
-    def __init__(self, table: Table, streams: Streams) -> None:
+    def __init__(self, table: Table, streams: Streams, who: Identity | None = None) -> None:
         self.table, self.streams, self.wire = table, streams, Wire()
+        self.who = who or identity()
         self.connections: set[object] = set()
 
     @property
@@ -96,7 +101,7 @@ class Booth:
         return [int(line[4:]) for line in self.said.splitlines() if line.startswith("id: ")]
 
     async def begin(self, *, is_chunked: bool = True, is_full: bool = False) -> "Booth":
-        self.stream: Stream = self.streams.enter(identity())
+        self.stream: Stream = self.streams.enter(self.who)
         following = Following(cast(House, self.table), self.streams, self.stream, after=None)
         await following.begin()
         self.line = EventLine(self.streams, self.stream, following, "a-request")
@@ -230,6 +235,24 @@ async def test_page_that_fills_the_line_is_followed_by_the_next_when_it_was_take
         assert booth.ids == list(range(1, read + 1))
         booth.line.resume_writing()
     assert booth.stream.ear is booth.line
+
+
+async def test_streams_of_one_user_that_begin_in_another_order_than_they_looked_miss_nothing(booth: Booth) -> None:
+    table, streams, who = booth.table, booth.streams, identity()
+    early, late = Booth(table, streams, who), Booth(table, streams, who)
+    table.last_id = 5
+    table.may_go_on = going_on = asyncio.Event()
+    beginning = asyncio.create_task(early.begin())
+    await asyncio.sleep(0)
+    table.last_id = 7
+    table.may_go_on = asyncio.Event()
+    table.may_go_on.set()
+    await late.begin()
+    going_on.set()
+    await beginning
+    await settled(early)
+    assert early.ids == [6, 7]
+    assert late.ids == []
 
 
 @pytest.mark.parametrize(
