@@ -37,7 +37,8 @@ HEARTBEAT_SECONDS = 15.0
 # A reader who takes nothing for so long is gone, whatever its connection says.
 STALLED_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
-REMEMBERED_PROGRESS = 10_000
+# Many more than run at a time; some of them ended while nobody listened here.
+REMEMBERED_PROGRESS = 2_000
 _T = TypeVar("_T")
 _ENDS_OF_A_JOB = (EventType.TASK_COMPLETED, EventType.TASK_FAILED, EventType.TASK_CANCELLED)
 
