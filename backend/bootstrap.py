@@ -6,11 +6,14 @@ Each adapter is imported inside the function that picks it, so that a command pa
 import asyncio
 import contextlib
 import hashlib
+import os
+import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
@@ -25,7 +28,9 @@ from backend.domain.ports import (
     EventFeed,
     Housekeeping,
     IdempotencyRepository,
+    JobHints,
     JobQueue,
+    JobRecords,
     RateLimiter,
     ResourceMonitor,
     StreamTickets,
@@ -33,14 +38,17 @@ from backend.domain.ports import (
 )
 from backend.services.accounts import Accounts
 from backend.services.events import Events
+from backend.services.foresight import Foresight
 from backend.services.jobs import Jobs
 from backend.settings import REPOSITORY, Settings, given_names, read_settings, unknown_names
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from backend.domain.jobs import Plan
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
+    from backend.infrastructure.service_database import ServiceDatabase
     from backend.infrastructure.supabase.auth_keys import AuthKeys
     from backend.infrastructure.supabase.auth_server import AuthServer
     from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
@@ -100,11 +108,16 @@ class House:
     clock: Clock
     monitor: "Monitor"
     database: "Database"
-    # The runner's login, which can become the service, for what concerns no single user.
-    worker_database: "Database"
+    # The service, for what concerns no single user.
+    worker_database: "ServiceDatabase"
     bus: EventBus
     feed: EventFeed
     queue: JobQueue
+    hints: JobHints
+    records: JobRecords
+    foresight: Foresight
+    # Under which this process takes jobs.
+    runner_id: str
     resources: ResourceMonitor
     housekeeping: Housekeeping
     election: Election
@@ -123,12 +136,15 @@ class House:
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.tickets import TicketTable
 
-        async with self.database.acting_as(identity, readonly=readonly) as connection:
+        queued: list[UUID] = []
+        acting = self.database.acting_as(identity, readonly=readonly, after_commit=lambda: self.hints.tell(queued))
+        async with acting as connection:
+            jobs = JobTable(connection, queued)
             yield Services(
                 accounts=Accounts(identity, AccountTables(connection)),
-                events=Events(JobTable(connection)),
+                events=Events(jobs),
                 idempotency=IdempotencyTable(connection),
-                jobs=Jobs(JobTable(connection), self.resources),
+                jobs=Jobs(jobs, self.resources, self.foresight.forecasts, runner_id=self.runner_id),
                 tickets=TicketTable(connection),
             )
 
@@ -168,7 +184,9 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.data.storage.events import EventTable
     from backend.data.storage.housekeeping import HousekeepingTables
     from backend.data.storage.job_queue import JobQueueTable
+    from backend.data.storage.job_records import JobRecordTable
     from backend.infrastructure.clock import SystemClock
+    from backend.infrastructure.job_hints import LocalJobHints
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.rate_limits import MemoryRateLimiter
     from backend.infrastructure.resource_manager import ResourceManager
@@ -176,12 +194,17 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
 
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
+        monitor.watch_machine(resources.gauges)
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
         database = await _database(ground, monitor, stack)
         worker_database = await _worker_database(ground, stack)
         stack.enter_context(_running(monitor.watch_event_loop()))
+        records = JobRecordTable(worker_database)
+        foresight = Foresight(records, monitor)
+        await foresight.look()
+        stack.enter_context(_running(foresight.keep_looking()))
         yield House(
             settings=settings,
             address=settings.public_url or address,
@@ -190,9 +213,13 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             monitor=monitor,
             database=database,
             worker_database=worker_database,
-            bus=await _event_bus(ground, stack),
+            bus=await _event_bus(ground, monitor, stack),
             feed=EventTable(worker_database),
             queue=JobQueueTable(worker_database, capacity=resources.capacity),
+            hints=LocalJobHints(),
+            records=records,
+            foresight=foresight,
+            runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
             resources=resources,
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),
@@ -217,8 +244,9 @@ class Ground:
     project: Project
     owner_dsn: str  # as `postgres`, for migrations
     api_dsn: str  # as `app_api`, which is nobody until it becomes a user
-    worker_dsn: str  # as `app_worker`, which can become the service
-    direct_dsn: str  # as `app_api`, to Postgres itself: a pooler passes no notifications on, and keeps no lock
+    # To Postgres itself, not through a pooler:
+    worker_dsn: str  # as `app_worker`, which becomes the service for as long as a session lasts
+    direct_dsn: str  # as `app_api`, for notifications and locks
     login_passwords: dict[str, str]
     through_pooler: bool = False
     keys: "AuthKeys | None" = None
@@ -259,7 +287,7 @@ async def _hosted(settings: Settings, address: str, stack: AsyncExitStack, say: 
         ),
         owner_dsn=owner,
         api_dsn=login_dsn(served, "app_api", passwords["app_api"]),
-        worker_dsn=login_dsn(served, "app_worker", passwords["app_worker"]),
+        worker_dsn=login_dsn(owner, "app_worker", passwords["app_worker"]),
         direct_dsn=login_dsn(owner, "app_api", passwords["app_api"]),
         login_passwords=passwords,
         through_pooler=settings.database_pooler_url is not None,
@@ -285,21 +313,22 @@ async def _database(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -
     return database
 
 
-async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "Database":
-    from backend.infrastructure.database import Database
+async def _worker_database(ground: Ground, stack: AsyncExitStack) -> "ServiceDatabase":
+    from backend.infrastructure.service_database import ServiceDatabase
 
-    database = Database(ground.worker_dsn, max_size=8, statement_cache=not ground.through_pooler)
+    database = ServiceDatabase(ground.worker_dsn)
     await database.open()
     stack.push_async_callback(database.close)
     return database
 
 
-async def _event_bus(ground: Ground, stack: AsyncExitStack) -> EventBus:
+async def _event_bus(ground: Ground, monitor: "Monitor", stack: AsyncExitStack) -> EventBus:
     from backend.infrastructure.event_bus import PostgresEventBus
 
     bus = PostgresEventBus(ground.direct_dsn)
     await bus.open()
     stack.push_async_callback(bus.close)
+    monitor.watch_bus(lambda: bus.is_connected)
     return bus
 
 
@@ -399,6 +428,13 @@ def open_auth_admin(settings: Settings, url: str | None) -> AccountAdmin:
     if url is not None:
         return AuthAdmin(url, _auth_keys(settings).secret_key)
     return AuthAdmin(settings.supabase_url or "", _secret(settings.supabase_secret_key))
+
+
+async def read_plans(settings: Settings) -> "Sequence[Plan]":
+    """The plans in the database, which must answer: the hosted one, or the embedded one of a running instance."""
+    from backend.data.storage.plans import read_plans
+
+    return await read_plans(describe_project(settings, "")["DB_URL"])
 
 
 async def examine_project(settings: Settings) -> "list[Check]":

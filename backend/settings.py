@@ -225,6 +225,7 @@ def unknown_names(given: Collection[str]) -> dict[str, str | None]:
     known = {_environment_name(name) for name in Settings.model_fields} | {
         "TIDEMARK_ENV_FILE",
         "TIDEMARK_PYTHON",
+        "TIDEMARK_SERVER",
         "TIDEMARK_TOKEN",
     }
     unknown = sorted(name for name in given if name.startswith("TIDEMARK_") and name not in known)

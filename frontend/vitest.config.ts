@@ -4,6 +4,8 @@ import base from './vite.config.ts'
 
 export default mergeConfig(base, defineConfig({
   test: {
+    // A machine that is busy with something else is slow, not wrong.
+    testTimeout: 30_000,
     environment: 'jsdom',
     include: ['src/**/*.test.ts'],
     setupFiles: ['./src/test-setup.ts'],

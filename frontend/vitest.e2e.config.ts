@@ -15,6 +15,7 @@ export default defineConfig({
     environment: 'node',
     fileParallelism: false, // two cores: one browser at a time
     testTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } }, // a machine that is busy with something else is slow, not wrong
     hookTimeout: 60_000,
     globalSetup: ['./require-instance.ts'],
   },

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.promtool import promtool
+
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".venv" / "bin"
 NODE_ENVIRONMENT = {"PATH": f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}"}
@@ -28,6 +30,7 @@ class Lane:
     commands: Sequence[Command]
     folder: Path = ROOT
     needs_browser: bool = False
+    needs_promtool: bool = False
 
 
 def pytest(folder: str, *options: str) -> Command:
@@ -55,6 +58,12 @@ LANES = (
         [pytest("tests/integration", "--numprocesses=2", "--dist=loadfile")],
     ),
     Lane("api", "the HTTP face of a running process", [pytest("tests/api")]),
+    Lane(
+        "monitoring",
+        "alerts ring, and the dashboard shows what there is",
+        [pytest("tests/monitoring")],
+        needs_promtool=True,
+    ),
     Lane(
         "web",
         "the web app's parts, and its weight",
@@ -111,6 +120,11 @@ def run(lane: Lane, extra: tuple[str, ...]) -> bool:
         if browser is None:
             return False
         environment["CHROMIUM_PATH"] = browser
+    if lane.needs_promtool:
+        tool = promtool()
+        if tool is None:
+            return False
+        environment["PROMTOOL_PATH"] = tool
     # Every command runs even if one before it failed: one run shows all there is to mend.
     codes = [
         subprocess.run(

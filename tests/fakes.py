@@ -146,6 +146,7 @@ class FakeMeter:
     problems: list[str]
     unexpected: int = 0
     streams: int = 0
+    sockets: int = 0
     events_told: int = 0
 
     @classmethod
@@ -176,6 +177,13 @@ class FakeMeter:
     def stream_closed(self, why: str) -> None:
         self.streams -= 1
         self.problems.append(f"stream {why}")
+
+    def socket_opened(self) -> None:
+        self.sockets += 1
+
+    def socket_closed(self, why: str) -> None:
+        self.sockets -= 1
+        self.problems.append(f"socket {why}")
 
     def event_told(self, lag_seconds: float) -> None:
         self.events_told += 1

@@ -1,10 +1,10 @@
 """The queue over a real Postgres, as its users and its runners see it: every call is a transaction of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
@@ -13,14 +13,17 @@ from backend.data.storage.events import EventTable
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.jobs import JobTable
 from backend.domain.accounts import Identity
-from backend.domain.jobs import Demand, Job, JobFailure, JobKind, NewJob, Outcome
+from backend.domain.jobs import Demand, Job, JobFailure, JobKind, Lease, NewJob, Outcome
 from backend.domain.ports import EventFeed, JobQueue, JobRepository
 from backend.infrastructure.database import Database
+from backend.infrastructure.service_database import ServiceDatabase
 from tests.cluster import FreshDatabase
 from tests.fakes import START
 
 SMALL = Demand(cores=1, memory_bytes=64 * 1024**2)
 ROOM = Demand(cores=4, memory_bytes=1024**3)
+# For one small job, and no more.
+ONE = Demand(cores=1, memory_bytes=1024**3)
 BROKEN = JobFailure(code="broken", title="It broke", detail="By 3 of 5.", remedy="Mend it.", log_tail="crack")
 BACKTEST = NewJob(kind=JobKind.BACKTEST, payload={"fast": 20, "symbols": ["BTC/USDT"]}, demand=SMALL)
 
@@ -36,10 +39,19 @@ class Sides:
 
     async def failed(self) -> Job:
         job = await self.mine.submit(BACKTEST)
-        lease = await self.queue.claim(job.id, "runner", ROOM)
+        lease = await claim(self.queue, job)
         assert lease is not None
-        assert await self.queue.finish(lease, Outcome.failed(BROKEN))
+        assert await self.queue.finish([(lease, Outcome.failed(BROKEN))])
         return job
+
+
+async def claim(
+    queue: JobQueue, job: Job | None = None, *, room: Demand = ONE, runner_id: str = "runner"
+) -> Lease | None:
+    """This job, or the next one alone; None when there is none."""
+    leases = await queue.claim(runner_id, room, job_ids=None if job is None else [job.id])
+    assert len(leases) < 2
+    return leases[0] if leases else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +60,7 @@ class Tables:
 
     fresh: FreshDatabase
     api: Database
-    worker: Database
+    worker: ServiceDatabase
 
     @property
     def queue(self) -> JobQueueTable:
@@ -62,7 +74,7 @@ class Tables:
         return self.of(await self.fresh.add_user())
 
     def of(self, user_id: UUID) -> JobRepository:
-        return cast(JobRepository, _Committing(self.api, identity(user_id)))
+        return cast(JobRepository, Committing(self.api, identity(user_id), JobTable))
 
     async def sides(self) -> Sides:
         return Sides(mine=await self.person(), others=await self.person(), queue=self.queue, feed=self.feed)
@@ -87,7 +99,7 @@ class Tables:
 @asynccontextmanager
 async def open_tables(fresh: FreshDatabase) -> AsyncIterator[Tables]:
     api = Database(fresh.dsn("app_api"), min_size=1, max_size=8)
-    worker = Database(fresh.dsn("app_worker"), min_size=1, max_size=8)
+    worker = ServiceDatabase(fresh.dsn("app_worker"), min_size=1)
     await api.open()
     await worker.open()
     tables = Tables(fresh=fresh, api=api, worker=worker)
@@ -111,16 +123,17 @@ def identity(user_id: UUID) -> Identity:
     )
 
 
-class _Committing:
-    """A JobRepository as requests use it, one after the other."""
+class Committing:
+    """A repository as requests use it: each call in a transaction of its own."""
 
-    def __init__(self, database: Database, who: Identity) -> None:
+    def __init__(self, database: Database, who: Identity, table: Callable[[Any], object]) -> None:
         self._database = database
         self._who = who
+        self._table = table
 
     def __getattr__(self, name: str) -> object:
         async def call(*arguments: object, **named: object) -> object:
             async with self._database.acting_as(self._who) as connection:
-                return await getattr(JobTable(connection), name)(*arguments, **named)
+                return await getattr(self._table(connection), name)(*arguments, **named)
 
         return call

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TIDEMARK = ROOT / ".venv" / "bin" / "tidemark"
+# The same, with jobs that do what tests/integration/works.py says.
+WITH_WORKS = (sys.executable, "-m", "tests.serve_with_works")
 START_SECONDS = 60
 
 
@@ -49,16 +51,19 @@ def environment(**settings: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
         "TIDEMARK_ENV_FILE": "",
         "TIDEMARK_LOG_FORMAT": "json",
+        # Nobody's own login; a test that signs in brings a folder.
+        "XDG_CONFIG_HOME": "/nowhere",
         **settings,
     }
 
 
-def start(data_dir: Path, *arguments: str, **settings: str) -> Running:
+def start(data_dir: Path, *arguments: str, command: Sequence[str | Path] = (TIDEMARK,), **settings: str) -> Running:
     """Start it and wait until it answers; on failure the error holds what it printed."""
     log = data_dir.parent / f"{data_dir.name}.log"
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [TIDEMARK, "serve", "--data-dir", data_dir, "--port", "0", *arguments],
+            [*command, "serve", "--data-dir", data_dir, "--port", "0", *arguments],
+            cwd=ROOT,
             env=environment(**settings),
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -77,8 +82,10 @@ def start(data_dir: Path, *arguments: str, **settings: str) -> Running:
 
 
 @contextlib.contextmanager
-def serving(data_dir: Path, *arguments: str, **settings: str) -> Iterator[Running]:
-    running = start(data_dir, *arguments, **settings)
+def serving(
+    data_dir: Path, *arguments: str, command: Sequence[str | Path] = (TIDEMARK,), **settings: str
+) -> Iterator[Running]:
+    running = start(data_dir, *arguments, command=command, **settings)
     try:
         yield running
     finally:
@@ -86,10 +93,13 @@ def serving(data_dir: Path, *arguments: str, **settings: str) -> Iterator[Runnin
             running.stop()
 
 
-def tidemark(*arguments: str, data_dir: Path, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+def tidemark(
+    *arguments: str, data_dir: Path | None = None, stdin: str = "", **settings: str
+) -> subprocess.CompletedProcess[str]:
     """Run one command of the command line to its end."""
+    place = () if data_dir is None else ("--data-dir", str(data_dir))
     return subprocess.run(
-        [sys.executable, "-m", "backend.cli.main", *arguments, "--data-dir", str(data_dir)],
+        [sys.executable, "-m", "backend.cli.main", *arguments, *place],
         cwd=ROOT,
         env=environment(**settings),
         input=stdin,

@@ -16,7 +16,8 @@ from backend.api.documentation import tidy
 from backend.api.edge import Edge
 from backend.api.errors import answer_errors
 from backend.api.limits import BodyLimit, RateLimits
-from backend.api.routers import accounts, config, events, health, jobs, problems
+from backend.api.rooms import ROOMS_PATH, Rooms
+from backend.api.routers import accounts, config, events, health, jobs, problems, resources
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
 from backend.api.streams import Streams
 from backend.api.task_events import TASK_EVENTS_PATH, TaskEvents
@@ -47,11 +48,16 @@ def create_app(house: House, *, web_app: Path = WEB_APP, workers: Callable[[], R
     streams = Streams(
         bus=house.bus, feed=house.feed, accounts=house.account_watch, clock=house.clock, meter=house.monitor
     )
+
+    def limited(door: ASGIApp) -> ASGIApp:
+        return guarded(_rate_limited(door, house))
+
     policy = web_policy([project.url] if project.mode == "supabase" else [])
     return Doors(
         auth=None if house.auth is None else guarded(_Mounted(house.auth)),
-        api=guarded(_api_door(house, workers)),
+        api=guarded(_api_door(house, workers, streams)),
         task_events=TaskEvents(house, streams, lambda beginning: guarded(_limited(beginning, house))),
+        rooms=Rooms(house, streams, limited),
         web=guarded(WebApp(web_app, policy=policy)),
         streams=streams,
     )
@@ -69,7 +75,7 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    features = (health, config, accounts, jobs, events, problems)
+    features = (health, config, accounts, jobs, resources, events, problems)
     for feature in features:
         app.include_router(feature.router)
     answer_errors(
@@ -87,29 +93,33 @@ def describe_api() -> FastAPI:
     return app
 
 
-def _api_door(house: House, workers: Callable[[], Readiness] | None) -> ASGIApp:
+def _api_door(house: House, workers: Callable[[], Readiness] | None, streams: Streams) -> ASGIApp:
     api = describe_api()
     api.state.house = house
     api.state.workers = workers
+    api.state.streams = streams
     door: ASGIApp = BodyLimit(_Routed(api))
     return _limited(GZipMiddleware(door, minimum_size=SMALLEST_WORTH_COMPRESSING), house)
 
 
 def _limited(door: ASGIApp, house: House) -> ASGIApp:
-    if house.limiter is not None:
-        door = RateLimits(door, house.limiter, house.monitor)
-    return CrossOrigin(door, house.settings.cors_origins)
+    return CrossOrigin(_rate_limited(door, house), house.settings.cors_origins)
+
+
+def _rate_limited(door: ASGIApp, house: House) -> ASGIApp:
+    return door if house.limiter is None else RateLimits(door, house.limiter, house.monitor)
 
 
 class Doors:
     """Sends a request to the part that answers it. Each part brings its own wrappers; a stream can go without any."""
 
     def __init__(
-        self, *, auth: ASGIApp | None, api: ASGIApp, task_events: ASGIApp, web: ASGIApp, streams: Streams
+        self, *, auth: ASGIApp | None, api: ASGIApp, task_events: ASGIApp, rooms: Rooms, web: ASGIApp, streams: Streams
     ) -> None:
         self._auth = auth
         self._api = api
         self._task_events = task_events
+        self._rooms = rooms
         self._web = web
         self._streams = streams
 
@@ -118,13 +128,14 @@ class Doors:
             case "lifespan":
                 await self._lifespan(receive, send)
             case "websocket":
-                await send({"type": "websocket.close", "code": 1000})
+                await self._rooms(scope, receive, send)
             case _:
                 await self._door(scope["path"])(scope, receive, send)
 
     async def end_streams(self) -> None:
         """Before the server waits for its last answers: these would never end by themselves."""
         await self._streams.close()
+        await self._rooms.close()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """The house was opened before and is closed after; only the streams live with the server."""
@@ -133,7 +144,7 @@ class Doors:
             if message["type"] == "lifespan.startup":
                 self._streams.open()
             else:
-                await self._streams.close()
+                await self.end_streams()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
@@ -141,6 +152,8 @@ class Doors:
     def _door(self, path: str) -> ASGIApp:
         if path == TASK_EVENTS_PATH:
             return self._task_events
+        if path == ROOMS_PATH:
+            return self._rooms
         if self._auth is not None and path.startswith(f"{AUTH_PATH}/"):
             return self._auth
         if any(path == prefix or path.startswith(f"{prefix}/") for prefix in API_PATHS):

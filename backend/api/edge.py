@@ -1,4 +1,7 @@
-"""The outermost ring: every request gets an id, one line in the log and a place in the metrics; no error escapes."""
+"""The outermost ring: every request gets an id, one line in the log and a place in the metrics; no error escapes.
+
+The opening of a socket is a request too. What comes after it is not seen here.
+"""
 
 import asyncio
 import re
@@ -15,8 +18,10 @@ from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.ports import Meter
 
 ACCEPTED_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}")
+BEGINNINGS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CLIENT_WENT_AWAY = 499
+SOCKET_OPENED = 101
 # Answers that come by the second and say nothing when they are fine.
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics", "web", "web assets"})
 
@@ -29,9 +34,6 @@ class Edge:
         self._meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         context = RequestContext(request_id=_request_id(scope))
         context.facts["request_id"] = context.request_id
         remember(scope, context)
@@ -53,12 +55,12 @@ class Edge:
 
     async def _unexpected(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         self._meter.unexpected_error()
-        logger.exception("Unexpected error in {} {}", scope["method"], scope["path"])
+        logger.exception("Unexpected error in {} {}", _method(scope), scope["path"])
         if answer.status == 0:
             await problem(TidemarkError(), scope)(scope, receive, answer.send)
 
     def _finish(self, scope: Scope, context: RequestContext, answer: "_Answer", seconds: float) -> None:
-        method = scope["method"] if scope["method"] in METHODS else "OTHER"
+        method = _method(scope)
         status = answer.status or CLIENT_WENT_AWAY
         self._meter.request_finished(method=method, route=context.route, status=status, seconds=seconds)
         if "problem" in context.facts:
@@ -83,10 +85,16 @@ class _Answer:
         self.status = 0
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
+        if message["type"] in BEGINNINGS:
+            self.status = message.get("status", SOCKET_OPENED)
             MutableHeaders(scope=message)["X-Request-ID"] = self._request_id
         await self._send(message)
+
+
+def _method(scope: Scope) -> str:
+    """A socket is opened by GET, and its scope does not say so."""
+    method = str(scope.get("method", "GET"))
+    return method if method in METHODS else "OTHER"
 
 
 def _request_id(scope: Scope) -> str:

@@ -91,6 +91,20 @@ class RequestTooSlow(BadRequest):
     title = "The request did not arrive in time"
 
 
+class UpgradeRequired(BadRequest):
+    """A WebSocket lives at this path, and the request does not open one."""
+
+    code = "upgrade_required"
+    title = "This path is a WebSocket"
+
+
+class OriginNotAllowed(domain.NotAllowed):
+    """The page that opens the WebSocket is neither ours nor one that the operator allows."""
+
+    code = "origin_not_allowed"
+    title = "Pages of this origin may not open a WebSocket here"
+
+
 class NotReady(domain.ServiceUnavailable):
     """A part that requests need is not there yet."""
 
@@ -104,6 +118,7 @@ EDGE_STATUS: Mapping[type[TidemarkError], int] = {
     MethodNotAllowed: 405,
     RequestTooSlow: 408,
     UnknownHost: 421,
+    UpgradeRequired: 426,
     HeadTooLarge: 431,
 }
 

@@ -64,7 +64,8 @@ class RateLimits:
                 MutableHeaders(scope=message).update(headers_of(context.allowance))
             await send(message)
 
-        limit = ADDRESS_READS if scope["method"] in SAFE_METHODS else ADDRESS_WRITES
+        # A socket is opened by GET, and its scope does not say so.
+        limit = ADDRESS_READS if scope.get("method", "GET") in SAFE_METHODS else ADDRESS_WRITES
         try:
             await take(self._limiter, limit, network_of(client_address(scope)), context, self._meter)
         except RateLimited as error:

@@ -95,10 +95,7 @@ class KnownHosts:
         self._names = {"localhost", *filter(None, map(_name_of, addresses))}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket") and not self._is_ours(Headers(scope=scope).getlist("host")):
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1008})
-                return
+        if not self._is_ours(Headers(scope=scope).getlist("host")):
             error = UnknownHost(
                 "Tidemark does not answer to this host name. If it should, set TIDEMARK_PUBLIC_URL to it."
             )

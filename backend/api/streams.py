@@ -32,7 +32,8 @@ TELLINGS_A_TURN = 256
 STREAMS_A_TURN = 250
 USERS_A_TURN = 1_000
 SWEEP_SECONDS = 1.0
-SUSPENSION_SECONDS = 3.0
+# One who comes in the middle of a round is looked at in the next: 5 s are promised.
+SUSPENSION_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15.0
 # A reader who takes nothing for so long is gone, whatever its connection says.
 STALLED_SECONDS = 20.0
@@ -278,8 +279,10 @@ class _LastProgress:
     def __init__(self) -> None:
         self._frames: OrderedDict[tuple[str, str], Frame] = OrderedDict()
 
-    def keep(self, whose: str, job_id: str, frame: Frame) -> None:
-        self._frames[whose, job_id] = frame
+    def keep(self, whose: str, job_id: str, heard: Frame) -> None:
+        """What is told again names the log also when this time it went without saying."""
+        known = self._frames.get((whose, job_id))
+        self._frames[whose, job_id] = heard if known is None else _with_log_of(known, heard)
         self._frames.move_to_end((whose, job_id))
         if len(self._frames) > REMEMBERED_PROGRESS:
             self._frames.popitem(last=False)
@@ -289,6 +292,14 @@ class _LastProgress:
 
     def forget(self, whose: str, job_id: str) -> None:
         self._frames.pop((whose, job_id), None)
+
+
+def _with_log_of(known: Frame, heard: Frame) -> Frame:
+    if "log_tail" in heard.task or "log_tail" not in known.task:
+        return heard
+    if known.task.get("attempt") != heard.task.get("attempt"):
+        return heard
+    return Frame(heard.type, {**heard.task, "log_tail": known.task["log_tail"]})
 
 
 async def _a_few_at_a_time(items: Sequence[_T], few: int, seconds: float) -> AsyncIterator[Sequence[_T]]:

@@ -1,16 +1,22 @@
-"""The command `tidemark`: nouns, then verbs. Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 130 interrupted."""
+"""The command `tidemark`: nouns, then verbs.
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration or credentials, 4 data missing, 130 interrupted.
+"""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from backend.cli import keys, users
+from backend.cli import keys, tasks, users
 from backend.cli.database import database
 from backend.cli.doctor import doctor
+from backend.cli.failures import CommandFailed
+from backend.cli.login import login, logout
 from backend.cli.migrate import migrate
 from backend.cli.serve import serve
 from backend.cli.status import status
+from backend.cli.terminal import clean
 from backend.domain.errors import ConfigurationError, TidemarkError
 from backend.version import VERSION
 
@@ -27,6 +33,9 @@ app.command()(status)
 app.command()(doctor)
 app.command()(migrate)
 app.command()(database)
+app.command()(login)
+app.command()(logout)
+app.add_typer(tasks.app, name="tasks")
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="keys")
 
@@ -53,6 +62,9 @@ def main() -> None:
     except TidemarkError as problem:
         print(f"{problem.title}.\n{problem.detail}\n(code: {problem.code})", file=sys.stderr)
         sys.exit(3 if isinstance(problem, ConfigurationError) else 1)
+    except CommandFailed as problem:
+        print(clean(problem.words), file=sys.stderr)
+        sys.exit(problem.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -14,3 +14,14 @@ DataDir = Annotated[
         show_default=False,
     ),
 ]
+
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="The address of a Tidemark. Default: TIDEMARK_SERVER, else the one you are signed in to, else the one "
+        "that runs on this machine.",
+        show_default=False,
+    ),
+]

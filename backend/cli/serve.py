@@ -150,16 +150,24 @@ async def _serve(settings: "Settings", held: "Held", listener: socket.socket, st
             return
         async with open_runner(house) as runner, open_scheduler(house):
             stop.server = _server(house, runner, lambda: _announce(house, held, address, say))
+            spare_the_collector()
             try:
                 await stop.server.serve(sockets=[listener])
             finally:
                 held.withdraw()
 
 
+def spare_the_collector() -> None:
+    """What is there once everything is open stays: looking through it again and again would only hold up the loop."""
+    gc.collect()
+    gc.freeze()
+
+
 def _server(house: "House", runner: "Runner", answers: Callable[[], None]) -> "uvicorn.Server":
     import uvicorn
 
     from backend.api.app import create_app
+    from backend.api.sockets import SETTINGS
     from backend.api.wire import BoundedHttp
 
     app = create_app(house, workers=runner.readiness)
@@ -183,6 +191,7 @@ def _server(house: "House", runner: "Runner", answers: Callable[[], None]) -> "u
         uvicorn.Config(
             app,
             http=BoundedHttp,
+            **SETTINGS,
             loop="none",
             log_config=None,
             log_level="warning",

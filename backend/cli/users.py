@@ -8,10 +8,16 @@ import typer
 from backend.cli.options import DataDir
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from backend.bootstrap import Settings
     from backend.domain.accounts import Account
+    from backend.domain.jobs import Plan
     from backend.domain.ports import AccountAdmin
 
-app = typer.Typer(help="Create, list, promote and suspend users.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Create, list, promote and suspend users, and give them plans.", no_args_is_help=True, rich_markup_mode=None
+)
 
 A_CENTURY = 876_000  # hours
 
@@ -64,10 +70,7 @@ def list_users(
     if not rows:
         print("There are no users yet. Create one: tidemark user create you@example.com")
         return
-    columns = ("email", "role", "state", "created", "last sign-in (UTC)", "id")
-    widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
-    for row in (dict(zip(columns, columns, strict=True)), *rows):
-        print("  ".join(row[column].ljust(width) for column, width in zip(columns, widths, strict=True)).rstrip())
+    _table(rows)
 
 
 @app.command("promote")
@@ -79,6 +82,47 @@ def promote(
     """Make a user an administrator. It holds from the user's next token on, within the hour."""
     account = _accounts(data_dir).set_admin(email, not revoke)
     print(f"{account.email} is {'no longer' if revoke else 'now'} an administrator.")
+
+
+@app.command("plan")
+def set_plan(
+    email: Email,
+    plan: Annotated[str, typer.Argument(help="One of those that `tidemark user plans` lists.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Give a user another plan: how many tasks may wait, and how many run at once. It holds at once."""
+    from backend.domain.errors import NotFound
+
+    known = {one.quota.plan: one.quota for one in _plans(data_dir)}
+    if plan not in known:
+        raise NotFound(f"There is no plan {plan}. There are: {', '.join(known)}.")
+    account, quota = _accounts(data_dir).set_plan(email, plan), known[plan]
+    print(f"{account.email} has the plan {plan}: {quota.queued:,} tasks may wait, {quota.running:,} run at once.")
+
+
+@app.command("plans")
+def list_plans(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """List the plans, the smallest first, and how many users have each."""
+    import json
+
+    plans = _plans(data_dir)
+    if as_json:
+        print(json.dumps([{**vars(one.quota), "users": one.accounts} for one in plans], indent=2))
+        return
+    _table(
+        [
+            {
+                "plan": one.quota.plan,
+                "may wait": f"{one.quota.queued:,}",
+                "run at once": f"{one.quota.running:,}",
+                "users": f"{one.accounts:,}",
+            }
+            for one in plans
+        ]
+    )
 
 
 @app.command("suspend")
@@ -111,17 +155,41 @@ def _password(*, from_stdin: bool, generate: bool) -> str:
 
 
 def _accounts(data_dir: "DataDir") -> "AccountAdmin":
-    from backend.bootstrap import open_auth_admin, read_settings
+    from backend.bootstrap import open_auth_admin
+    from backend.cli import instance
+
+    settings = _settings(data_dir)
+    running = instance.find(settings.data_dir) if settings.embedded else None
+    return open_auth_admin(settings, running.url if running else None)
+
+
+def _settings(data_dir: "DataDir") -> "Settings":
+    """Of a hosted project, or of an instance that is running."""
+    from backend.bootstrap import read_settings
     from backend.cli import instance
     from backend.domain.errors import ServiceUnavailable
 
     settings = read_settings(data_dir=data_dir)
-    running = instance.find(settings.data_dir) if settings.embedded else None
-    if settings.embedded and running is None:
+    if settings.embedded and instance.find(settings.data_dir) is None:
         raise ServiceUnavailable(
             f"Tidemark is not running on {settings.data_dir}. Start it with ./scripts/run, then try again."
         )
-    return open_auth_admin(settings, running.url if running else None)
+    return settings
+
+
+def _plans(data_dir: "DataDir") -> "Sequence[Plan]":
+    import asyncio
+
+    from backend.bootstrap import read_plans
+
+    return asyncio.run(read_plans(_settings(data_dir)))
+
+
+def _table(rows: "Sequence[Mapping[str, str]]") -> None:
+    """At least one row, under the names of its columns."""
+    widths = {column: max(len(column), *(len(row[column]) for row in rows)) for column in rows[0]}
+    for row in ({column: column for column in widths}, *rows):
+        print("  ".join(row[column].ljust(width) for column, width in widths.items()).rstrip())
 
 
 def _ask_for_password() -> str:
@@ -141,6 +209,7 @@ def _row(account: "Account") -> dict[str, str]:
     return {
         "email": account.email or ("(demo user)" if account.is_anonymous else "(none)"),
         "role": _role(account),
+        "plan": account.plan or "standard",
         "state": "suspended" if _is_suspended(account) else "active",
         "created": f"{account.created_at:%Y-%m-%d}",
         "last sign-in (UTC)": f"{account.last_sign_in_at:%Y-%m-%d %H:%M}" if account.last_sign_in_at else "never",
@@ -154,6 +223,7 @@ def _document(account: "Account") -> dict[str, str | bool | None]:
         "id": str(account.id),
         "email": account.email,
         "role": _role(account),
+        "plan": account.plan or "standard",
         "state": "suspended" if _is_suspended(account) else "active",
         "is_demo": account.is_anonymous,
         "suspended_until": account.suspended_until.isoformat() if account.suspended_until else None,

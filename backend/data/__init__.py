@@ -1,1 +1,1 @@
-"""What we know: tables and, later, market data."""
+"""What we know: tables, market data, and when markets are open."""

@@ -127,6 +127,8 @@ class Account:
     email: str | None
     is_admin: bool
     is_anonymous: bool
+    # What an operator gave it; None is the standard.
+    plan: str | None
     suspended_until: datetime | None
     created_at: datetime
     last_sign_in_at: datetime | None

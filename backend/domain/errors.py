@@ -3,15 +3,17 @@
     TidemarkError
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
     ├── NotAllowed                AccountSuspended
-    ├── NotFound                  SessionNotFound  JobNotFound
+    ├── NotFound                  SessionNotFound  JobNotFound  BacktestNotFound
     ├── Conflict                  RequestInProgress  JobNotRetryable
     ├── VersionConflict
     ├── VersionRequired
     ├── InvalidInput              InvalidCursor  IdempotencyKeyInvalid  IdempotencyKeyReused  JobTooLarge
+    │                         PayloadTooLarge
     ├── BodyTooLarge
     ├── RateLimited
     ├── QuotaReached
     ├── ServiceUnavailable        DatabaseUnavailable  SigningKeysUnavailable
+    ├── MarketDataError           in market_errors.py, with a tree of its own
     └── ConfigurationError        InvalidSetting  DataDirectoryInUse  DataDirectoryUnusable
                                   PortTaken  MigrationRefused
 
@@ -113,6 +115,16 @@ class JobNotFound(NotFound):
 
     def __init__(self, job_id: object) -> None:
         super().__init__(f"You have no task {job_id}.")
+
+
+class BacktestNotFound(NotFound):
+    """The caller has no backtest of that id."""
+
+    code = "backtest_not_found"
+    title = "No such backtest"
+
+    def __init__(self, backtest_id: object) -> None:
+        super().__init__(f"You have no backtest {backtest_id}.")
 
 
 class Conflict(TidemarkError):
@@ -240,6 +252,20 @@ class JobTooLarge(InvalidInput):
         super().__init__(
             detail=f"The task needs {_amount(cores, memory_bytes)}; this machine gives tasks at most"
             f" {_amount(capacity_cores, capacity_memory_bytes)}. Choose a smaller input."
+        )
+
+
+class PayloadTooLarge(InvalidInput):
+    """What the job is to work on is larger than we keep with a job."""
+
+    code = "payload_too_large"
+    title = "The input of this task is too large"
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
+        super().__init__(
+            detail=f"The input of the task has {size_bytes:,} bytes; at most {limit_bytes:,} are allowed."
+            " Name fewer symbols or parameters, or split it into several tasks."
         )
 
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from backend.domain.jobs import Job
+
 EVENTS_ARE_KEPT_FOR = timedelta(days=7)
 
 # Channels of the bus. The database tells the first three itself, in the transaction of the change.
@@ -47,6 +49,14 @@ class EventLog:
     def continues(self, after: int) -> bool:
         """False when events after that id are gone, or when no such id was ever given: the reader must start anew."""
         return self.first_kept_id - 1 <= after <= self.last_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A job as it stood when this was the last event of its user: whatever comes after that event is news."""
+
+    job: Job
+    last_id: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Work that outlives a request: what a job is, the states it may take, and the rules of each kind."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -145,18 +146,21 @@ class Progress:
     percent: float | None = None
     message: str | None = None
     eta_seconds: float | None = None
+    # What it printed last, in its present attempt.
+    log_tail: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """One piece of work as the table has it. Without a user it is the installation's own housekeeping."""
+class JobInBrief:
+    """A job as lists have it: where it stands, not what went in or came out, which may be large."""
 
     id: UUID
     user_id: UUID | None
     kind: JobKind
     state: JobState
-    payload: Mapping[str, Any] = field(repr=False)
     demand: Demand
+    # How much work it is, in the measure of its kind, where that is known.
+    work_units: float | None
     priority: int
     attempts: int
     max_attempts: int
@@ -167,9 +171,17 @@ class Job:
     queued_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    result: Mapping[str, Any] | None = field(repr=False)
     failure: JobFailure | None
     is_partial: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(JobInBrief):
+    """One piece of work as the table has it. Without a user it is the installation's own housekeeping."""
+
+    payload: Mapping[str, Any] = field(repr=False)
+    result: Mapping[str, Any] | None = field(repr=False)
+    log_tail: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,26 +191,42 @@ class NewJob:
     kind: JobKind
     payload: Mapping[str, Any] = field(repr=False)
     demand: Demand
+    work_units: float | None = None
     priority: int = 0
 
-
-@dataclass(frozen=True, kw_only=True)
-class JobCounts:
-    """How many jobs of a user wait and run."""
-
-    queued: int
-    running: int
+    def __post_init__(self) -> None:
+        if self.work_units is not None and not 0 < self.work_units < math.inf:
+            raise ValueError(f"{self.work_units} is no amount of work")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quota:
-    """How many jobs of a user may wait, and how many may run at once."""
+    """How many jobs of a user may wait, and how many may run at once, by the user's plan."""
 
     queued: int
     running: int
+    plan: str = "standard"
 
 
+# Of who has no other plan. The table of plans has it too, and an operator may change it there.
 DEFAULT_QUOTA = Quota(queued=1_000, running=16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A plan as an operator sees it: what it allows, and how many accounts have it."""
+
+    quota: Quota
+    accounts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobCounts:
+    """How many jobs of a user wait and run, and how many may."""
+
+    queued: int
+    running: int
+    quota: Quota = DEFAULT_QUOTA
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +236,17 @@ class Lease:
     job: Job
     epoch: int
     until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ahead:
+    """How many jobs may be leased beyond the room there is: of kinds so brief that none of them waits for long."""
+
+    count: int
+    kinds: frozenset[JobKind]
+
+
+NOTHING_AHEAD = Ahead(count=0, kinds=frozenset())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,20 +264,31 @@ class Outcome:
 
     state: JobState
     result: Mapping[str, Any] | None = field(default=None, repr=False)
+    # It holds what a failed run printed last, `log_tail` what any other did.
     failure: JobFailure | None = None
+    log_tail: str | None = field(default=None, repr=False)
     is_partial: bool = False
 
     @classmethod
-    def completed(cls, result: Mapping[str, Any]) -> "Outcome":
-        return cls(state=JobState.COMPLETED, result=result)
+    def completed(cls, result: Mapping[str, Any], log_tail: str | None = None) -> "Outcome":
+        return cls(state=JobState.COMPLETED, result=result, log_tail=log_tail)
 
     @classmethod
     def failed(cls, failure: JobFailure) -> "Outcome":
         return cls(state=JobState.FAILED, failure=failure)
 
     @classmethod
-    def cancelled(cls, partial_result: Mapping[str, Any] | None = None) -> "Outcome":
-        return cls(state=JobState.CANCELLED, result=partial_result, is_partial=partial_result is not None)
+    def cancelled(cls, partial_result: Mapping[str, Any] | None = None, log_tail: str | None = None) -> "Outcome":
+        is_partial = partial_result is not None
+        return cls(state=JobState.CANCELLED, result=partial_result, log_tail=log_tail, is_partial=is_partial)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningNow:
+    """How many jobs of a kind run."""
+
+    kind: JobKind
+    count: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,15 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from backend.domain.accounts import Account, Identity, Profile, ProfileChange, Session
-from backend.domain.events import BusMessage, EventLog, FeedPlace, TaskEvent
+from backend.domain.events import BusMessage, EventLog, FeedPlace, Standing, TaskEvent
+from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import (
+    Ahead,
     Demand,
     Job,
     JobCounts,
     JobFailure,
+    JobInBrief,
     JobKind,
     JobState,
     Lease,
@@ -24,9 +27,11 @@ from backend.domain.jobs import (
     Outcome,
     Progress,
     Renewal,
+    RunningNow,
     Waiting,
 )
 from backend.domain.pages import Page, Place
+from backend.domain.queue_play import QueueAround
 
 
 class Clock(Protocol):
@@ -138,6 +143,10 @@ class Meter(Protocol):
 
     def stream_closed(self, why: str) -> None: ...
 
+    def socket_opened(self) -> None: ...
+
+    def socket_closed(self, why: str) -> None: ...
+
     def event_told(self, lag_seconds: float) -> None: ...
 
     def exposition(self) -> tuple[bytes, str]: ...
@@ -156,6 +165,8 @@ class AccountAdmin(Protocol):
 
     def set_admin(self, email: str, is_admin: bool) -> Account: ...
 
+    def set_plan(self, email: str, plan: str) -> Account: ...
+
     def suspend(self, email: str, *, hours: int) -> Account:
         """No hours end a suspension."""
 
@@ -164,43 +175,62 @@ class JobRepository(Protocol):
     """A user's own jobs, already narrowed by the database to those of the acting user."""
 
     async def counts(self) -> JobCounts:
-        """How many wait and run. Until this transaction ends nobody else adds to them."""
+        """How many wait and run, and may."""
 
     async def submit(self, job: NewJob) -> Job:
-        """Add a job to the queue, with its event. The queue hears of it when this transaction commits."""
+        """Add a job to the queue, with its event. The queue hears of it when this transaction commits.
+
+        Raises QuotaReached, here or at the commit: when others took the last places of the user's plan meanwhile.
+        """
 
     async def job(self, job_id: UUID) -> Job | None: ...
 
     async def jobs(
         self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
-    ) -> Page[Job]:
+    ) -> Page[JobInBrief]:
         """Newest first; empty states or kinds mean all."""
 
     async def request_cancel(self, job_id: UUID) -> Job | None:
         """Cancel what is queued, ask what is running to stop, leave the rest; None when there is no such job."""
 
     async def retry(self, job_id: UUID) -> Job | None:
-        """Queue a failed or cancelled job for a new attempt; None when there is no such job in such a state."""
+        """Queue a failed or cancelled job for a new attempt; None when there is no such job in such a state.
+
+        Raises QuotaReached when as many of the user's jobs wait as may.
+        """
+
+    async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
+        """What the user's waiting jobs stand among: those that are next, these, and what runs, there or elsewhere."""
 
     async def event_log(self, *, after: int, limit: int) -> EventLog: ...
+
+    async def standing(self, job_id: UUID) -> Standing | None:
+        """The job and the user's last event, both of one moment; None when there is no such job."""
 
 
 class JobQueue(Protocol):
     """The runner's side of all jobs. What is done under a lease that was lost changes nothing."""
 
-    async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:
-        """Lease this job, or (None) the next that fits the room; None when there is none or others were quicker.
+    async def claim(
+        self, runner_id: str, room: Demand, *, job_ids: Sequence[UUID] | None = None, ahead: Ahead = ...
+    ) -> Sequence[Lease]:
+        """Lease the next jobs that fit the room together, the next one first; when ids are given, these in their order.
 
-        Next is the user with the fewest running jobs, then the priority, which ages.
+        Next is the user with the fewest running jobs, then the priority, which ages. Each job that is leased counts as
+        running for the one after it. Fewer than possible may come when others claim at the same time; nothing comes
+        when there is nothing. `ahead` allows for some more, as long as nothing before them waits for room.
         """
 
     async def renew(self, leases: Sequence[Lease]) -> Renewal: ...
 
-    async def finish(self, lease: Lease, outcome: Outcome) -> bool:
-        """End the job for good, with its result and event; False when the lease was lost."""
+    async def finish(self, endings: Sequence[tuple[Lease, Outcome]]) -> frozenset[UUID]:
+        """End jobs for good, with their results and events: those whose lease held, all of them or (it raises) none."""
 
-    async def hand_back(self, lease: Lease) -> bool:
-        """Queue the job again, at shutdown: this attempt does not count; False when the lease was lost."""
+    async def hand_back(self, leases: Sequence[Lease]) -> frozenset[UUID]:
+        """Queue jobs again, whose attempt does not count: those whose lease held."""
+
+    async def recall(self, runner_id: str, known: Collection[UUID]) -> int:
+        """Hand back what this runner leased and never heard of, since the answer was lost: all but those it knows."""
 
     async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
         """The child died: queue the job again, or fail it when its attempts are spent; None when the lease was lost."""
@@ -212,6 +242,25 @@ class JobQueue(Protocol):
 
     async def add(self, job: NewJob) -> Job:
         """Add a job of the installation's own, unless one of its kind waits or runs already; then that one."""
+
+
+class JobRecords(Protocol):
+    """What the jobs of all users together tell about jobs, without saying whose they are."""
+
+    async def completed(self, *, since: datetime | None, most: int) -> Sequence[CompletedRun]:
+        """The latest completed jobs of each kind that ended after that moment, at most so many each."""
+
+    async def running(self) -> Sequence[RunningNow]: ...
+
+
+class JobHints(Protocol):
+    """Tells the runner of this process at once what was queued here. A hint may be lost: the queue is the truth."""
+
+    def tell(self, job_ids: Sequence[UUID]) -> None:
+        """These were queued, and that is committed."""
+
+    def listen(self, heard: Callable[[UUID], None]) -> Callable[[], None]:
+        """Be told of each from now on, until what is returned is called."""
 
 
 class EventFeed(Protocol):
@@ -311,6 +360,9 @@ class JobMeter(Protocol):
     def jobs_wait(self, waiting: Sequence[Waiting]) -> None: ...
 
     def worker_restarted(self) -> None: ...
+
+    def leases_expired(self, count: int) -> None:
+        """So many jobs were taken back from runners that went silent."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,18 +6,29 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from loguru import logger
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from backend.domain.jobs import Waiting
+from backend.domain.ports import MachineGauges
 from backend.infrastructure.redaction import redact, redacted
+from backend.version import VERSION
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -104,8 +115,14 @@ class Monitor:
     """Every metric of the process, named tidemark_*, in base units; labels are route templates, never ids."""
 
     def __init__(self) -> None:
+        # A second series for each counter, that nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no types
         self.registry = CollectorRegistry()
         ProcessCollector(namespace="tidemark", registry=self.registry)
+        Gauge("tidemark_build_info", "Always 1.", ("version",), registry=self.registry).labels(VERSION).set(1)
+        self._ready = Gauge(
+            "tidemark_ready", "1 while what requests need is there.", ("check",), registry=self.registry
+        )
         self._requests = self._counter("http_requests", "Requests answered.", "method", "route", "status")
         self._durations = Histogram(
             "tidemark_http_request_duration_seconds",
@@ -132,8 +149,12 @@ class Monitor:
             registry=self.registry,
         )
 
-        self._streams = Gauge("tidemark_streams", "Streams of events that are open.", registry=self.registry)
+        self._streams = Gauge(
+            "tidemark_streams", "Streams of events that are open, those of sockets included.", registry=self.registry
+        )
         self._streams_closed = self._counter("streams_closed", "Streams that ended, by reason.", "why")
+        self._sockets = Gauge("tidemark_sockets", "WebSockets that are open.", registry=self.registry)
+        self._sockets_closed = self._counter("sockets_closed", "WebSockets that ended, by reason.", "why")
         self._stream_lag = Histogram(
             "tidemark_stream_lag_seconds",
             "From an event to its being told to the streams of its user.",
@@ -155,6 +176,7 @@ class Monitor:
             registry=self.registry,
         )
         self._workers_restarted = self._counter("worker_restarts", "Worker processes that were replaced.")
+        self._leases_expired = self._counter("job_leases_expired", "Jobs taken back from a runner that went silent.")
 
     def _job_times(self, name: str, meaning: str, *labels: str) -> Histogram:
         return Histogram(f"tidemark_{name}_seconds", meaning, labels, buckets=JOB_BUCKETS, registry=self.registry)
@@ -190,6 +212,13 @@ class Monitor:
         self._streams.dec()
         self._streams_closed.labels(why).inc()
 
+    def socket_opened(self) -> None:
+        self._sockets.inc()
+
+    def socket_closed(self, why: str) -> None:
+        self._sockets.dec()
+        self._sockets_closed.labels(why).inc()
+
     def event_told(self, lag_seconds: float) -> None:
         self._stream_lag.observe(max(0.0, lag_seconds))
 
@@ -217,16 +246,33 @@ class Monitor:
     def worker_restarted(self) -> None:
         self._workers_restarted.inc()
 
+    def leases_expired(self, count: int) -> None:
+        self._leases_expired.inc(count)
+
+    def readiness_checked(self, checks: Mapping[str, bool]) -> None:
+        for name, is_ok in checks.items():
+            self._ready.labels(name).set(is_ok)
+
     def pool_waited(self, seconds: float) -> None:
         self._pool_wait.observe(seconds)
 
     def watch_pool(self, size: Callable[[], int], idle: Callable[[], int]) -> None:
         """Report a pool's connections whenever the metrics are read."""
-        for name, meaning, read in (
-            ("database_pool_connections", "Database connections that are open.", size),
-            ("database_pool_idle_connections", "Database connections that are open and free.", idle),
-        ):
-            Gauge(f"tidemark_{name}", meaning, registry=self.registry).set_function(read)
+        self._watch("database_pool_connections", "Database connections that are open.", size)
+        self._watch("database_pool_idle_connections", "Database connections that are open and free.", idle)
+
+    def watch_bus(self, is_connected: Callable[[], bool]) -> None:
+        self._watch("event_bus_connected", "1 while hints of changes arrive from the database.", is_connected)
+
+    def watch_workers(self, count: Callable[[], int], fit: Callable[[], int]) -> None:
+        self._watch("workers", "Worker processes that there are to be.", count)
+        self._watch("workers_ready", "Worker processes that answer.", fit)
+
+    def watch_machine(self, gauges: Callable[[], MachineGauges]) -> None:
+        self.registry.register(_Machine(gauges))
+
+    def _watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        Gauge(f"tidemark_{name}", meaning, registry=self.registry).set_function(read)
 
     async def watch_event_loop(self) -> None:
         """Measure the event loop until cancelled."""
@@ -238,3 +284,26 @@ class Monitor:
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as Prometheus reads them, and their content type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+
+class _Machine(Collector):
+    """The machine's gauges, looked at once for each reading of the metrics."""
+
+    def __init__(self, gauges: Callable[[], MachineGauges]) -> None:
+        self._gauges = gauges
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # or it would be collected at once, to learn its names
+
+    def collect(self) -> Iterable[Metric]:
+        now = self._gauges()
+        for name, meaning, value in (
+            ("machine_cpu_usage_ratio", "How busy the processors are, 0 to 1.", now.cpu_percent / 100),
+            ("machine_memory_bytes", "Memory of the machine, or of the container.", now.memory_total_bytes),
+            ("machine_memory_available_bytes", "What of it nobody uses.", now.memory_available_bytes),
+            ("jobs_capacity_cores", "Cores that all jobs together may take.", now.capacity.cores),
+            ("jobs_capacity_memory_bytes", "Memory that all jobs together may take.", now.capacity.memory_bytes),
+            ("jobs_room_cores", "Cores that are free for jobs.", now.room.cores),
+            ("jobs_room_memory_bytes", "Memory that is free for jobs.", now.room.memory_bytes),
+        ):
+            yield GaugeMetricFamily(f"tidemark_{name}", meaning, value=value)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from backend.domain.events import EventLog
+from backend.domain.errors import JobNotFound
+from backend.domain.events import EventLog, Standing
 from backend.domain.jobs import JobState
 from backend.domain.ports import JobRepository
 
@@ -27,3 +28,10 @@ class Events:
         """The jobs that run now, whose progress no event tells."""
         page = await self._jobs.jobs(limit=_MOST_RUNNING, after=None, states=(JobState.RUNNING,))
         return [job.id for job in page.items]
+
+    async def standing(self, job_id: UUID) -> Standing:
+        """Where a job stands, and behind which event its news begin."""
+        standing = await self._jobs.standing(job_id)
+        if standing is None:
+            raise JobNotFound(job_id)
+        return standing

@@ -2,21 +2,22 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psutil
-from loguru import logger
 
 from backend.domain.jobs import JobFailure, Progress
 from backend.worker.endings import Assignment, Ending, How, failure_of
-from backend.worker.process import LARGEST_FRAME_BYTES, frame, length_of
+from backend.worker.frames import Frames
+from backend.worker.log_tail import LogTail
 
 # Asked to stop, told to stop, made to stop: gone within 5 s whatever it does.
 COOPERATION_SECONDS = 3.0
@@ -24,8 +25,7 @@ TERMINATION_SECONDS = 1.0
 # Pings come every 2 s. One that leaves this many unanswered counts as gone, then is.
 UNANSWERED_IS_SILENT = 3
 UNANSWERED_IS_DEAD = 8
-LOG_TAIL_BYTES = 8 * 1024
-LOG_TAIL_LINES = 40
+SECONDS_BETWEEN_LOGS = 0.2
 _LOG_SECONDS = 0.5
 # All that a child inherits. No secret is among them, and a new one can't slip in.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV")
@@ -34,12 +34,12 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIR
 class Child:
     """A process that waits for a job, does it, and waits for the next."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], connection: asyncio.StreamWriter, log: "LogTail", cpus: Sequence[int]
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: LogTail, cpus: Sequence[int]) -> None:
         """`cpus` are the processors that it may use, the first ones first."""
         self._process = process
-        self._connection = connection
+        # Jobs go over the line, pings and cancels over the leash, which another thread of it holds.
+        self._line = Frames(self._heard, self._broke)
+        self._leash = Frames(self._heard, self._broke)
         self._log = log
         self._watched = psutil.Process(process.pid)
         self._cpus = list(cpus)
@@ -48,36 +48,35 @@ class Child:
         self._unanswered = 0
         self._was_signalled = False
         self._job: RunningAssignment | None = None
-        self._hearing: asyncio.Task[None] | None = None
+        self._jobs = 0
+        self._burying: asyncio.Task[None] | None = None
+        self._telling_log: asyncio.TimerHandle | None = None
+        log.on_growth = self._log_grew
 
     @classmethod
     async def start(cls, cpus: Sequence[int] = ()) -> "Child":
         """Start one on this thread, with whose end the kernel would end it, so it must be the main one."""
-        ours, theirs = socket.socketpair()
-        log_reads, log_writes = os.pipe()
-        log_end = os.fdopen(log_reads, "rb", 0)
-        try:
-            process = _launch(theirs.fileno(), log_writes)
-        except BaseException:
-            ours.close()
-            log_end.close()
-            raise
-        finally:
-            theirs.close()
-            os.close(log_writes)
-        log = LogTail()
-        try:
-            await asyncio.get_running_loop().connect_read_pipe(lambda: log, log_end)
-            reader, writer = await asyncio.open_unix_connection(sock=ours)
-        except BaseException:
-            process.kill()
-            process.wait()
-            log.close()
-            log_end.close()
-            ours.close()
-            raise
-        child = cls(process, writer, log, cpus)
-        child._hearing = asyncio.create_task(child._hear(reader))
+        loop = asyncio.get_running_loop()
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            sockets = []
+            for _ in range(2):
+                near, far = socket.socketpair()
+                sockets.append((ours.enter_context(near), theirs.enter_context(far)))
+            log_reads, log_writes = os.pipe()
+            theirs.callback(os.close, log_writes)
+            log_end = ours.enter_context(os.fdopen(log_reads, "rb", 0))
+            log = LogTail(log_reads)
+            process = _launch([far.fileno() for _, far in sockets], log_writes)
+            ours.callback(process.wait)
+            ours.callback(process.kill)
+            child = cls(process, log, cpus)
+            await loop.connect_read_pipe(lambda: log, log_end)
+            ours.callback(log.close)
+            for (near, _), frames in zip(sockets, (child._line, child._leash), strict=True):
+                await loop.create_unix_connection(partial(_itself, frames), sock=near)
+                ours.callback(frames.close)
+            # From here on they are the child's to end.
+            ours.pop_all()
         return child
 
     @property
@@ -105,7 +104,7 @@ class Child:
 
     @property
     def last_words(self) -> str:
-        return self._log.text()
+        return self._log.text or ""
 
     async def ready(self) -> bool:
         """Wait until it is warm; False when it died before."""
@@ -122,13 +121,28 @@ class Child:
 
     async def run(self, assignment: Assignment, on_progress: Callable[[Progress], None]) -> Ending:
         """Do one job to its end. Whatever the job does, this returns: with its result, or with why there is none."""
-        job = self._job = RunningAssignment(assignment, on_progress)
-        self._log.clear()
-        if not self.is_alive:
-            self._end_job(How.DIED, self._failure(How.DIED))
-        self._say(
+        ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+        def on_end(ending: Ending) -> None:
+            if not ended.done():
+                ended.set_result(ending)
+
+        self.begin(assignment, on_progress, on_end)
+        try:
+            return await ended
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+
+    def begin(
+        self, assignment: Assignment, on_progress: Callable[[Progress], None], on_end: Callable[[Ending], None]
+    ) -> None:
+        """Give it a job, and hear of its end, whatever becomes of it: by then the child is free for the next."""
+        self._jobs += 1
+        self._line.say(
             {
                 "do": "run",
+                "number": self._jobs,
                 "work": assignment.work,
                 "payload": assignment.payload,
                 "threads": assignment.cores,
@@ -138,15 +152,10 @@ class Child:
         too_late = asyncio.get_running_loop().call_later(
             assignment.wall_limit_seconds, self.end_job_soon, How.TIMED_OUT
         )
-        try:
-            return await job.ended
-        except asyncio.CancelledError:
-            self.kill()
-            raise
-        finally:
-            too_late.cancel()
-            job.leave_in_peace()
-            self._job = None
+        self._job = RunningAssignment(self._jobs, assignment, on_progress, on_end, too_late)
+        self._log.clear()
+        if not self.is_alive:
+            self._end_job(How.DIED, self._failure(How.DIED))
 
     def end_job_soon(self, reason: How = How.CANCELLED) -> None:
         """Ask the job to stop; after a while terminate, then kill."""
@@ -154,7 +163,7 @@ class Child:
         if job is None or job.ending_soon is not None:
             return
         job.reason = reason
-        self._say({"do": "cancel"})
+        self._leash.say({"do": "cancel", "number": job.number})
         job.ending_soon = asyncio.create_task(self._escalate())
 
     def kill(self, reason: How = How.STOPPED) -> None:
@@ -169,7 +178,7 @@ class Child:
             self.kill(How.DIED)
         elif self._ready.is_set():
             self._unanswered += 1
-            self._say({"do": "ping"})
+            self._leash.say({"do": "ping"})
 
     def look_at_memory(self) -> None:
         """Kill it when its job holds more memory than it was given."""
@@ -177,7 +186,8 @@ class Child:
         if job is None:
             return
         with contextlib.suppress(psutil.Error):
-            job.resident_bytes = self._watched.memory_info().rss
+            # One that was just killed holds nothing any more; what it held before is what matters.
+            job.resident_bytes = self._watched.memory_info().rss or job.resident_bytes
             if job.resident_bytes > job.assignment.memory_bytes:
                 self.kill(How.OUT_OF_MEMORY)
 
@@ -192,24 +202,6 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
-    def _say(self, message: Mapping[str, Any]) -> None:
-        if not self._connection.is_closing():
-            self._connection.write(frame(dict(message)))
-
-    async def _hear(self, reader: asyncio.StreamReader) -> None:
-        try:
-            while True:
-                length = length_of(await reader.readexactly(4))
-                if length > LARGEST_FRAME_BYTES:
-                    break
-                self._heard(json.loads(await reader.readexactly(length)))
-        except (asyncio.IncompleteReadError, OSError):
-            pass  # it is gone
-        except (ValueError, KeyError, TypeError) as error:
-            logger.error("A worker process says what nobody understands, so it is ended: {!r}", error)
-        finally:
-            await self._bury()
-
     def _heard(self, message: Mapping[str, Any]) -> None:
         match message["say"]:
             case "ready":
@@ -217,35 +209,69 @@ class Child:
             case "pong":
                 self._unanswered = 0
             case "progress" if self._job is not None:
-                self._job.on_progress(
-                    Progress(stage=message["stage"], percent=message["percent"], message=message["message"])
+                self._job.tell(
+                    Progress(
+                        stage=message["stage"],
+                        percent=message["percent"],
+                        message=message["message"],
+                        log_tail=self._log.text,
+                    )
                 )
             case "done":
-                self._returned(message["result"], is_partial=message["is_partial"])
+                self._log.catch_up()
+                self._returned(message)
             case "raised" if self._job is not None:
+                self._log.catch_up()
                 reason = self._job.reason or How.RAISED
                 self._end_job(reason, self._failure(reason, message))
 
-    def _returned(self, result: Mapping[str, Any], *, is_partial: bool) -> None:
-        reason = self._job.reason if self._job is not None and is_partial else None
-        self._end_job(reason or How.RETURNED, self._failure(reason) if reason else None, result)
+    def _returned(self, message: Mapping[str, Any]) -> None:
+        reason = self._job.reason if self._job is not None and message["is_partial"] else None
+        self._end_job(
+            reason or How.RETURNED,
+            self._failure(reason) if reason else None,
+            result=message["result"],
+            seconds=message["seconds"],
+        )
+
+    def _broke(self) -> None:
+        if self._burying is None:
+            self._signal(signal.SIGKILL)
+            self._burying = asyncio.ensure_future(self._bury())
 
     async def _bury(self) -> None:
-        """The line broke: see that the process is gone, take its last words, and tell what became of its job."""
-        self._signal(signal.SIGKILL)
+        """A line broke: see that the process is gone, take its last words, and tell what became of its job."""
         await asyncio.to_thread(self._process.wait)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._log.ended.wait(), _LOG_SECONDS)
-        self._connection.close()
-        self._log.close()
+        for line in (self._line, self._leash, self._log):
+            line.close()
         self._buried.set()
         if self._job is not None:
             reason = self._job.reason or How.DIED
             self._end_job(reason, self._failure(reason))
 
-    def _end_job(self, how: How, failure: JobFailure | None, result: Mapping[str, Any] | None = None) -> None:
-        if self._job is not None and not self._job.ended.done():
-            self._job.ended.set_result(Ending(how=how, failure=failure, result=result))
+    def _log_grew(self) -> None:
+        """Told also of a job that prints and reports nothing, at most five times a second."""
+        if self._job is not None and self._telling_log is None:
+            self._telling_log = asyncio.get_running_loop().call_later(SECONDS_BETWEEN_LOGS, self._tell_log)
+
+    def _tell_log(self) -> None:
+        self._telling_log = None
+        if self._job is not None:
+            self._job.tell(replace(self._job.latest, log_tail=self._log.text))
+
+    def _end_job(
+        self,
+        how: How,
+        failure: JobFailure | None,
+        *,
+        result: Mapping[str, Any] | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            job.end(Ending(how=how, failure=failure, result=result, log_tail=self._log.text, seconds=seconds))
 
     def _failure(self, how: How, raised: Mapping[str, Any] | None = None) -> JobFailure | None:
         if self._job is None:
@@ -257,59 +283,50 @@ class Child:
             exit_code=self._process.returncode,
             was_silent=self._unanswered >= UNANSWERED_IS_DEAD,
             raised=raised,
-            log_tail=self._log.text() or None,
+            log_tail=self._log.text,
         )
 
 
 class RunningAssignment:
     """The job that a child does now."""
 
-    def __init__(self, assignment: Assignment, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        number: int,
+        assignment: Assignment,
+        on_progress: Callable[[Progress], None],
+        on_end: Callable[[Ending], None],
+        too_late: asyncio.TimerHandle,
+    ) -> None:
+        self.number = number
         self.assignment = assignment
-        self.on_progress = on_progress
-        self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self.ending_soon: asyncio.Task[None] | None = None
         self.reason: How | None = None
         self.resident_bytes = 0
+        self.latest = Progress(stage="running")
+        self._on_progress = on_progress
+        self._on_end = on_end
+        self._too_late = too_late
 
-    def leave_in_peace(self) -> None:
+    def tell(self, progress: Progress) -> None:
+        self.latest = progress
+        self._on_progress(progress)
+
+    def end(self, ending: Ending) -> None:
+        self._too_late.cancel()
         if self.ending_soon is not None:
             self.ending_soon.cancel()
+        self._on_end(ending)
 
 
-class LogTail(asyncio.Protocol):
-    """The last of what a child prints."""
-
-    def __init__(self) -> None:
-        self.ended = asyncio.Event()
-        self._bytes = b""
-        self._transport: asyncio.BaseTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._bytes = (self._bytes + data)[-LOG_TAIL_BYTES:]
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.ended.set()
-
-    def clear(self) -> None:
-        self._bytes = b""
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def text(self) -> str:
-        lines = self._bytes.decode(errors="replace").replace("\x00", "").splitlines()
-        return "\n".join(lines[-LOG_TAIL_LINES:])
+def _itself(frames: Frames) -> Frames:
+    return frames
 
 
-def _launch(line: int, log: int) -> subprocess.Popen[bytes]:
+def _launch(lines: Sequence[int], log: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-        [sys.executable, "-P", "-m", "backend.worker.process", str(line), str(os.getpid())],
-        pass_fds=(line,),
+        [sys.executable, "-P", "-m", "backend.worker.process", *map(str, lines), str(os.getpid())],
+        pass_fds=lines,
         env=child_environment(),
         stdin=subprocess.DEVNULL,
         stdout=log,

@@ -3,8 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from loguru import logger
 
@@ -22,9 +21,11 @@ class Children:
     def __init__(self, count: int, *, on_restart: Callable[[], None] = lambda: None) -> None:
         self._count = count
         self._on_restart = on_restart
+        # Called whenever one is there to be taken.
+        self.on_idle: Callable[[], None] = lambda: None
         self._alive: set[Child] = set()
         # The one that worked last has the warmest caches.
-        self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
+        self._idle: list[Child] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -55,17 +56,24 @@ class Children:
         """How many can work or do."""
         return sum(child.is_fit and child.answers for child in self._alive)
 
-    @asynccontextmanager
-    async def lend(self) -> AsyncIterator[Child]:
-        """A warm child for one job; it comes back by itself if it is still fit."""
-        child = await self._idle.get()
-        while not child.is_fit:
-            child = await self._idle.get()
-        try:
-            yield child
-        finally:
+    @property
+    def idle(self) -> int:
+        """How many wait for a job."""
+        return sum(child.is_fit for child in self._idle)
+
+    def take(self) -> Child | None:
+        """A warm child for one job, if one waits; whoever takes it gives it back."""
+        while self._idle:
+            child = self._idle.pop()
             if child.is_fit:
-                self._idle.put_nowait(child)
+                return child
+        return None
+
+    def give_back(self, child: Child) -> None:
+        """One that is not fit any more is replaced by itself."""
+        if child.is_fit:
+            self._idle.append(child)
+            self.on_idle()
 
     async def _keep(self, cpus: list[int]) -> None:
         pause = 0.0
@@ -86,7 +94,7 @@ class Children:
         self._alive.add(child)
         is_warm = await child.ready()
         if is_warm:
-            self._idle.put_nowait(child)
+            self.give_back(child)
         else:
             logger.error("A worker process ended before it was warm: {}", child.last_words)
         await child.gone()

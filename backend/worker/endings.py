@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from backend.domain.job_data import LARGEST_RESULT_BYTES, readable
 from backend.domain.jobs import JobFailure
 
 
@@ -28,6 +29,9 @@ class Ending:
     how: How
     result: Mapping[str, Any] | None = field(default=None, repr=False)
     failure: JobFailure | None = None
+    log_tail: str | None = field(default=None, repr=False)
+    # How long the work took by the child's own clock, where it came to its end.
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,8 @@ def failure_of(
     """None for what is no failure: a result, a cancel, the end of the server."""
     match how:
         case How.RAISED if raised is not None:
-            return JobFailure(code=raised["code"], title=raised["title"], detail=raised["detail"], log_tail=log_tail)
+            words = {name: readable(raised[name]) for name in ("code", "title", "detail")}
+            return JobFailure(**words, log_tail=log_tail)
         case How.OUT_OF_MEMORY:
             return JobFailure(
                 code="memory_limit_reached",
@@ -80,6 +85,15 @@ def failure_of(
                 log_tail=log_tail,
             )
     return None
+
+
+def result_too_large(size_bytes: int) -> JobFailure:
+    return JobFailure(
+        code="result_too_large",
+        title="The result is too large to be kept",
+        detail=f"It has {size_bytes:,} bytes; at most {LARGEST_RESULT_BYTES:,} are kept.",
+        remedy="Choose a smaller input: fewer bars, fewer combinations or a longer timeframe.",
+    )
 
 
 def _cause_of_death(exit_code: int | None, *, held_bytes: int, was_silent: bool) -> str:

@@ -1,10 +1,11 @@
 """The child that computes: a process of its own that does one job at a time and knows nothing but the job.
 
 It has no database, no secrets and no framework, and can be killed at any moment. It speaks frames of JSON with its
-parent over one socket. A second thread answers the parent's pings, so native code must let go of the interpreter
-while it computes (numba: `nogil=True`), or the child looks dead.
+parent over two sockets. Jobs come over the line, which the main thread listens to between them, so that none is handed
+from thread to thread. Pings and cancels come over the leash to a second thread, so native code must let go of the
+interpreter while it computes (numba: `nogil=True`), or the child looks dead.
 
-    python -m backend.worker.process <descriptor of the socket> <parent's pid>
+    python -m backend.worker.process <descriptor of the line> <descriptor of the leash> <parent's pid>
 """
 
 import contextlib
@@ -14,7 +15,6 @@ import importlib
 import json
 import math
 import os
-import queue
 import resource
 import signal
 import socket
@@ -26,12 +26,17 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from backend.domain.job_data import LARGEST_RESULT_BYTES
+
 PR_SET_PDEATHSIG = 1
-LARGEST_FRAME_BYTES = 64 * 1024 * 1024
+# A result, and the few words around it.
+LARGEST_FRAME_BYTES = LARGEST_RESULT_BYTES + 1024
 # The server must answer while jobs compute, and when memory runs out it is a job that the kernel should end.
 NICENESS = 5
 OOM_SCORE = 800
 SECONDS_BETWEEN_REPORTS = 0.1
+# An exception can carry a whole table.
+LONGEST_WORDS = 2_000
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 Message = dict[str, Any]
@@ -41,11 +46,25 @@ Work = Callable[[Any, Report, Callable[[], bool]], Any]
 _LENGTH = struct.Struct(">I")
 
 
+class ResultTooLarge(Exception):
+    """What the job returned is more than is kept."""
+
+    code = "result_too_large"
+    title = "The result is too large to be kept"
+
+    def __init__(self, size_bytes: int) -> None:
+        self.detail = (
+            f"It has {size_bytes:,} bytes; at most {LARGEST_RESULT_BYTES:,} are kept."
+            " Choose fewer bars, fewer combinations or a longer timeframe."
+        )
+        super().__init__(self.detail)
+
+
 def frame(message: Message) -> bytes:
     """One message as it travels: its length, then JSON. Refuses NaN, which is no JSON and no result."""
     body = json.dumps(message, allow_nan=False, separators=(",", ":")).encode()
     if len(body) > LARGEST_FRAME_BYTES:
-        raise ValueError(f"{len(body):,} bytes are more than the {LARGEST_FRAME_BYTES:,} that a job may hand over")
+        raise ResultTooLarge(len(body))
     return _LENGTH.pack(len(body)) + body
 
 
@@ -55,24 +74,27 @@ def length_of(head: bytes) -> int:
     return int(length)
 
 
-def main(descriptor: int, parent: int) -> None:
+def main(line_descriptor: int, leash_descriptor: int, parent: int) -> None:
     _tie_to(parent)
     _step_back()
     faulthandler.enable()
-    line = Line(socket.socket(fileno=descriptor))
-    ear = Ear(line)
+    line, leash = (Line(socket.socket(fileno=number)) for number in (line_descriptor, leash_descriptor))
+    ear = Ear(leash)
     threading.Thread(target=ear.listen, name="ear", daemon=True).start()
     line.say({"say": "ready"})
     while True:
-        ear.next_job().do()
+        job = RunningJob(line.hear(), line, ear)
+        ear.latest = job
+        job.do()
 
 
 class Line:
-    """The socket to the parent. When it breaks the parent is gone, and so is the child."""
+    """A socket to the parent. When it breaks the parent is gone, and so is the child."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lock = threading.Lock()
+        self._heard = bytearray()
 
     def say(self, message: Message) -> None:
         self.send(frame(message))
@@ -85,70 +107,76 @@ class Line:
                 os._exit(0)
 
     def hear(self) -> Message:
-        message: Message = json.loads(self._read(length_of(self._read(_LENGTH.size))))
+        message: Message = json.loads(self._take(length_of(self._take(_LENGTH.size))))
         return message
 
-    def _read(self, count: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < count:
+    def _take(self, count: int) -> bytes:
+        while len(self._heard) < count:
             try:
-                part = self._connection.recv(count - len(parts))
+                part = self._connection.recv(1 << 16)
             except OSError:
                 part = b""
             if not part:
                 os._exit(0)
-            parts += part
-        return bytes(parts)
+            self._heard += part
+        taken = bytes(self._heard[:count])
+        del self._heard[:count]
+        return taken
 
 
 class Ear:
     """Listens to the parent while the main thread computes."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._jobs: queue.SimpleQueue[RunningJob] = queue.SimpleQueue()
-        self._latest: RunningJob | None = None
+    def __init__(self, leash: Line) -> None:
+        self._leash = leash
+        # Jobs are numbered: a cancel may come before its job, and must not hit the next.
+        self._cancelled = 0
+        self.latest: RunningJob | None = None
 
-    def next_job(self) -> "RunningJob":
-        return self._jobs.get()
+    def heard_cancel_of(self, number: int) -> bool:
+        return self._cancelled >= number
 
     def listen(self) -> None:
         while True:
-            message = self._line.hear()
+            message = self._leash.hear()
             match message["do"]:
-                case "run":
-                    self._latest = RunningJob(message, self._line)
-                    self._jobs.put(self._latest)
                 case "cancel":
-                    if self._latest is not None:
-                        self._latest.cancelled.set()
+                    self._cancelled = message["number"]
                 case "ping":
-                    if self._latest is not None:
-                        self._latest.tell_what_is_left()
-                    self._line.say({"say": "pong"})
+                    if self.latest is not None:
+                        self.latest.tell_what_is_left()
+                    self._leash.say({"say": "pong"})
 
 
 class RunningJob:
     """One job from its message to its last word."""
 
-    def __init__(self, message: Message, line: Line) -> None:
+    def __init__(self, message: Message, line: Line, ear: Ear) -> None:
         self._message = message
         self._line = line
+        self._ear = ear
         self._lock = threading.Lock()
         self._untold: Message | None = None
         self._told_at = float("-inf")
         self._stage: str | None = None
         self._knows_of_cancel = False
         self._is_over = False
-        self.cancelled = threading.Event()
 
     def do(self) -> None:
+        began = time.monotonic()
         try:
             _limit_threads(self._message["threads"], self._message["cpus"])
             result = _find(self._message["work"])(self._message["payload"], self.report, self.is_cancelled)
             if not isinstance(result, dict):
                 raise TypeError(f"{self._message['work']} returned a {type(result).__name__}, where a dict was due")
-            last_word = frame({"say": "done", "result": result, "is_partial": self._knows_of_cancel})
+            last_word = frame(
+                {
+                    "say": "done",
+                    "result": result,
+                    "is_partial": self._knows_of_cancel,
+                    "seconds": time.monotonic() - began,
+                }
+            )
         except BaseException as error:  # noqa: BLE001 - whatever a job raises, also SystemExit, is told to the parent
             traceback.print_exc()
             last_word = frame({"say": "raised", **_described(error)})
@@ -160,7 +188,7 @@ class RunningJob:
 
     def is_cancelled(self) -> bool:
         """What a job asks between its steps. Once it was told yes, what it returns is partial."""
-        self._knows_of_cancel = self._knows_of_cancel or self.cancelled.is_set()
+        self._knows_of_cancel = self._knows_of_cancel or self._ear.heard_cancel_of(self._message["number"])
         return self._knows_of_cancel
 
     def report(self, stage: str, percent: float | None = None, message: str = "") -> None:
@@ -168,9 +196,9 @@ class RunningJob:
         with self._lock:
             self._untold = {
                 "say": "progress",
-                "stage": str(stage),
+                "stage": str(stage)[:LONGEST_WORDS],
                 "percent": float(percent) if percent is not None and math.isfinite(percent) else None,
-                "message": str(message),
+                "message": str(message)[:LONGEST_WORDS],
             }
             if self._untold["stage"] == self._stage and time.monotonic() - self._told_at < SECONDS_BETWEEN_REPORTS:
                 return
@@ -198,8 +226,8 @@ def _described(error: BaseException) -> Message:
     """Errors of the domain speak for themselves; anything else is told by its name."""
     code, title, detail = (getattr(error, name, None) for name in ("code", "title", "detail"))
     if isinstance(code, str) and isinstance(title, str) and isinstance(detail, str):
-        return {"code": code, "title": title, "detail": detail}
-    reason = traceback.format_exception_only(type(error), error)[-1].strip()
+        return {"code": code, "title": title, "detail": detail[:LONGEST_WORDS]}
+    reason = traceback.format_exception_only(type(error), error)[-1].strip()[:LONGEST_WORDS]
     if isinstance(error, MemoryError):
         return {"code": "out_of_memory", "title": "The job ran out of memory", "detail": reason}
     return {"code": "unexpected_error", "title": "The job failed", "detail": reason}
@@ -208,7 +236,8 @@ def _described(error: BaseException) -> Message:
 def _limit_threads(threads: int, cpus: list[int]) -> None:
     """Libraries that are loaded by the job read these names; the affinity holds for all of them."""
     os.environ.update(dict.fromkeys(THREAD_SETTINGS, str(threads)))
-    if cpus and sys.platform == "linux":
+    # Threads inherit it, so where the main one has it from the job before, the others do, too.
+    if cpus and sys.platform == "linux" and os.sched_getaffinity(0) != set(cpus):
         # From outside a machine may take a processor away at any time.
         with contextlib.suppress(OSError):
             for thread in os.listdir("/proc/self/task"):
@@ -232,4 +261,4 @@ def _step_back() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*(int(argument) for argument in sys.argv[1:]))

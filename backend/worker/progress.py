@@ -2,67 +2,35 @@
 
 import asyncio
 import json
-from collections import defaultdict, deque
+import math
 from collections.abc import Callable
-from dataclasses import replace
-from statistics import median
+from typing import Any
 
 from backend.domain.events import PROGRESS_CHANNEL
-from backend.domain.jobs import Job, JobKind, Progress
+from backend.domain.forecast import Forecasts
+from backend.domain.job_data import last_lines, readable
+from backend.domain.jobs import Job, Progress
 from backend.domain.ports import EventBus
 
 SECONDS_BETWEEN_TELLINGS = 0.2
-# The bus takes 7,999 bytes, and a character can take twelve of them in JSON.
 LONGEST_STAGE = 80
 LONGEST_MESSAGE = 400
-REMEMBERED_JOBS = 50
-# Before this the pace of a job says little about its end.
-FIRST_TELLING_PERCENT = 2.0
-
-
-class Durations:
-    """How long jobs of each kind took here, and how well that was foreseen."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[JobKind, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED_JOBS))
-        self._errors: dict[JobKind, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED_JOBS))
-
-    def expected(self, kind: JobKind) -> float | None:
-        """The median of the latest jobs of this kind; None before the first."""
-        return median(self._seconds[kind]) if self._seconds[kind] else None
-
-    def error(self, kind: JobKind) -> float | None:
-        """By what share of their length jobs of this kind missed what was foreseen at their start, as a median."""
-        return median(self._errors[kind]) if self._errors[kind] else None
-
-    def eta(self, kind: JobKind, *, elapsed: float, percent: float | None) -> float | None:
-        """Seconds to go: from what such jobs took before, giving way to the job's own pace as it moves on."""
-        expected = self.expected(kind)
-        from_history = None if expected is None else max(expected - elapsed, 0.0)
-        if percent is None or percent < FIRST_TELLING_PERCENT:
-            return from_history
-        from_pace = elapsed * (100 - percent) / percent
-        if from_history is None:
-            return from_pace
-        return (from_pace * percent + from_history * (100 - percent)) / 100
-
-    def completed(self, kind: JobKind, seconds: float) -> None:
-        expected = self.expected(kind)
-        if expected is not None and seconds > 0:
-            self._errors[kind].append(abs(expected - seconds) / seconds)
-        self._seconds[kind].append(seconds)
+# What Postgres notifies in one piece.
+LARGEST_WORDS_BYTES = 7_999
 
 
 class Telling:
     """Tells one job's progress over the bus, at most five times a second, the latest word always in the end."""
 
-    def __init__(self, job: Job, bus: EventBus, durations: Durations, clock: Callable[[], float]) -> None:
+    def __init__(self, job: Job, bus: EventBus, forecasts: Forecasts, clock: Callable[[], float]) -> None:
         self._job = job
         self._bus = bus
-        self._durations = durations
+        self._forecasts = forecasts
         self._clock = clock
         self._began = clock()
         self._untold: Progress | None = None
+        # Of a new attempt the first telling says also that nothing was printed yet.
+        self._told_log: str | None = ""
         self._teller: asyncio.Task[None] | None = None
 
     def tell(self, progress: Progress) -> None:
@@ -81,23 +49,39 @@ class Telling:
         while self._untold is not None:
             progress, self._untold = self._untold, None
             await self._bus.publish(PROGRESS_CHANNEL, self._words(progress))
+            self._told_log = progress.log_tail
             await asyncio.sleep(SECONDS_BETWEEN_TELLINGS)
 
     def _words(self, progress: Progress) -> str:
-        percent = None if progress.percent is None else round(min(max(progress.percent, 0.0), 100.0), 1)
-        eta = self._durations.eta(self._job.kind, elapsed=self._clock() - self._began, percent=percent)
-        told = replace(progress, percent=percent, eta_seconds=progress.eta_seconds if eta is None else eta)
-        return json.dumps(
-            {
-                "user_id": str(self._job.user_id),
-                "task": {
-                    "id": str(self._job.id),
-                    "kind": self._job.kind,
-                    "attempt": self._job.attempts,
-                    "stage": told.stage[:LONGEST_STAGE],
-                    "percent": told.percent,
-                    "message": None if told.message is None else told.message[:LONGEST_MESSAGE],
-                    "eta_seconds": None if told.eta_seconds is None else round(told.eta_seconds, 1),
-                },
-            }
-        )
+        percent = _number(progress.percent)
+        percent = None if percent is None else min(max(percent, 0.0), 100.0)
+        eta = self._eta(percent)
+        task = {
+            "id": str(self._job.id),
+            "kind": self._job.kind,
+            "attempt": self._job.attempts,
+            "stage": readable(progress.stage)[:LONGEST_STAGE],
+            "percent": percent,
+            "message": None if progress.message is None else readable(progress.message)[:LONGEST_MESSAGE],
+            "eta_seconds": _number(progress.eta_seconds if eta is None else eta),
+        }
+        if progress.log_tail != self._told_log:
+            task["log_tail"] = None
+            room = LARGEST_WORDS_BYTES - len(self._encoded(task))
+            task["log_tail"] = progress.log_tail and last_lines(progress.log_tail, most_bytes=room, size=_size_in_json)
+        return self._encoded(task).decode()
+
+    def _encoded(self, task: dict[str, Any]) -> bytes:
+        return json.dumps({"user_id": str(self._job.user_id), "task": task}, ensure_ascii=False).encode()
+
+    def _eta(self, percent: float | None) -> float | None:
+        job, elapsed = self._job, self._clock() - self._began
+        return self._forecasts.eta(job.kind, job.work_units, elapsed=elapsed, percent=percent)
+
+
+def _size_in_json(part: str) -> int:
+    return len(json.dumps(part, ensure_ascii=False).encode()) - len('""')
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 1)

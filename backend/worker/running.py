@@ -1,6 +1,7 @@
 """One leased job for as long as this runner has it: where it is done, and what shall become of it."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -8,11 +9,12 @@ from enum import Enum
 from loguru import logger
 
 from backend.domain.errors import ServiceUnavailable, TidemarkError
-from backend.domain.jobs import KINDS, JobFailure, JobKind, Lease, Outcome, Progress, Workplace
+from backend.domain.job_data import LARGEST_RESULT_BYTES, size_of
+from backend.domain.jobs import KINDS, Job, JobFailure, JobKind, Lease, Outcome, Progress, Workplace
 from backend.domain.ports import JobHandler
 from backend.worker.child import COOPERATION_SECONDS, Child
 from backend.worker.children import Children
-from backend.worker.endings import Assignment, Ending, How
+from backend.worker.endings import Assignment, Ending, How, result_too_large
 
 
 class Return(Enum):
@@ -23,6 +25,7 @@ class Return(Enum):
 
 # Ended for good, lost with its process, or handed back.
 Verdict = Outcome | JobFailure | Return
+Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +36,35 @@ class Workshop:
     works: Mapping[JobKind, str]
     handlers: Mapping[JobKind, JobHandler]
 
+    def handler(self, kind: JobKind) -> JobHandler | None:
+        """Who does it in the runner itself; None when a child does."""
+        return self.handlers.get(kind) if KINDS[kind].workplace is Workplace.RUNNER else None
+
 
 class Running:
-    """A job at work. It can be asked to stop, be lost to another runner, or be stopped with the server."""
+    """A leased job waits for a child, is at work, then is over, and says so once.
 
-    def __init__(self, lease: Lease) -> None:
+    It can be asked to stop, be lost to another runner, or be stopped with the server.
+    """
+
+    def __init__(self, lease: Lease, on_end: Callable[["Running", Verdict], None]) -> None:
         self.lease = lease
         self.is_lost = False
-        self._is_cancelled = lease.job.cancel_requested_at is not None
+        self.is_over = False
+        # Of a job that a child did: how long the work itself took, where that is known.
+        self.was_sent = False
+        self.worked_seconds: float | None = None
+        # What is given back when it is over: the room that it takes, and its child.
+        self.taken = contextlib.ExitStack()
+        self._on_end = on_end
+        self._is_cancelled = False
         self._is_stopped = False
         self._child: Child | None = None
-        self._handling: asyncio.Task[Mapping[str, object]] | None = None
+        self._handling: asyncio.Task[None] | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        return not self.is_over and self._child is None and self._handling is None
 
     @property
     def answers(self) -> bool:
@@ -59,82 +80,87 @@ class Running:
         if self._is_cancelled:
             return
         self._is_cancelled = True
-        if self._child is not None:
+        if self.is_waiting:
+            self.end(Outcome.cancelled())
+        elif self._child is not None:
             self._child.end_job_soon(How.CANCELLED)
-        if self._handling is not None:
+        elif self._handling is not None:
             asyncio.get_running_loop().call_later(COOPERATION_SECONDS, self._handling.cancel)
 
     def lose(self) -> None:
         """Somebody else has the lease, so nothing that comes of it counts."""
         self.is_lost = True
-        self._end()
+        self._give_up()
 
     def stop(self) -> None:
-        """The server stops and has waited long enough."""
+        """It goes back to the queue: the server stops and has waited long enough, or the job has."""
         self._is_stopped = True
-        self._end()
+        self._give_up()
 
-    async def do(self, workshop: Workshop, report: Callable[[Progress], None]) -> Verdict:
+    def begin_in(self, child: Child, work: str, report: Report) -> None:
         job = self.lease.job
-        if self._is_cancelled:
-            return Outcome.cancelled()
-        if KINDS[job.kind].workplace is Workplace.RUNNER and job.kind in workshop.handlers:
-            return await self._handle(workshop.handlers[job.kind], report)
-        if job.kind in workshop.works:
-            return await self._send_to_child(workshop.children, workshop.works[job.kind], report)
-        return Outcome.failed(
-            JobFailure(
-                code="kind_not_available",
-                title="This installation cannot do such tasks",
-                detail=f"Nothing here does tasks of the kind {job.kind}.",
-                remedy="Ask the operator whether all servers run the same version.",
-            )
+        assignment = Assignment(
+            work=work,
+            payload=job.payload,
+            cores=job.demand.cores,
+            memory_bytes=job.demand.memory_bytes,
+            wall_limit_seconds=job.wall_limit_seconds,
         )
+        self._child = child
+        self.was_sent = True
+        child.begin(assignment, report, self._came_back)
 
-    async def _send_to_child(self, children: Children, work: str, report: Callable[[Progress], None]) -> Verdict:
-        job = self.lease.job
-        async with children.lend() as child:
-            if self._is_stopped or self.is_lost:
-                return Return.HANDED_BACK
-            if self._is_cancelled:
-                return Outcome.cancelled()
-            self._child = child
-            try:
-                assignment = Assignment(
-                    work=work,
-                    payload=job.payload,
-                    cores=job.demand.cores,
-                    memory_bytes=job.demand.memory_bytes,
-                    wall_limit_seconds=job.wall_limit_seconds,
-                )
-                return self._judge(await child.run(assignment, report))
-            finally:
-                self._child = None
+    def begin_here(self, handler: JobHandler, report: Report) -> None:
+        self._handling = asyncio.create_task(self._handle(handler, report))
+
+    def end(self, verdict: Verdict) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        self._child = None
+        self._on_end(self, verdict)
+
+    async def abandoned(self) -> None:
+        """At the very end of the runner nothing of it goes on here."""
+        if self._handling is not None:
+            self._handling.cancel()
+            await asyncio.gather(self._handling, return_exceptions=True)
+
+    def _give_up(self) -> None:
+        if self.is_waiting:
+            self.end(Return.HANDED_BACK)
+        if self._child is not None:
+            self._child.kill(How.STOPPED)
+        if self._handling is not None:
+            self._handling.cancel()
+
+    def _came_back(self, ending: Ending) -> None:
+        self.worked_seconds = ending.seconds
+        self.end(self._judge(ending))
 
     def _judge(self, ending: Ending) -> Verdict:
         match ending:
             case Ending(how=How.STOPPED):
                 return Return.HANDED_BACK
             case Ending(how=How.CANCELLED, result=result):
-                return Outcome.cancelled(result or None)
+                return Outcome.cancelled(result or None, ending.log_tail)
             case Ending(how=How.DIED, failure=JobFailure() as failure):
                 return failure
             case Ending(failure=JobFailure() as failure):
                 return Outcome.failed(failure)
-        return Outcome.completed(ending.result or {})
+        return Outcome.completed(ending.result or {}, ending.log_tail)
 
-    async def _handle(self, handler: JobHandler, report: Callable[[Progress], None]) -> Verdict:
+    async def _handle(self, handler: JobHandler, report: Report) -> None:
         job = self.lease.job
-        self._handling = asyncio.ensure_future(handler.run(job, report, lambda: self._is_cancelled))
         try:
             async with asyncio.timeout(job.wall_limit_seconds):
-                result = await self._handling
+                verdict: Verdict = self._keep(await handler.run(job, report, lambda: self._is_cancelled))
         except asyncio.CancelledError:
             if not (self._is_cancelled or self._is_stopped or self.is_lost):
-                raise
-            return Outcome.cancelled() if self._is_cancelled else Return.HANDED_BACK
+                raise  # the runner is at its very end, and the lease will run out
+            verdict = Outcome.cancelled() if self._is_cancelled else Return.HANDED_BACK
         except TimeoutError:
-            return Outcome.failed(
+            verdict = Outcome.failed(
                 JobFailure(
                     code="time_limit_reached",
                     title="The task took too long",
@@ -143,20 +169,25 @@ class Running:
             )
         except ServiceUnavailable as error:
             # Trying again later may help, and attempts are counted.
-            return JobFailure(code=error.code, title=error.title, detail=error.detail)
+            verdict = JobFailure(code=error.code, title=error.title, detail=error.detail)
         except TidemarkError as error:
-            return Outcome.failed(JobFailure(code=error.code, title=error.title, detail=error.detail))
+            verdict = Outcome.failed(JobFailure(code=error.code, title=error.title, detail=error.detail))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises, its job must end
             logger.exception("A task of the kind {} failed", job.kind)
-            return Outcome.failed(
+            verdict = Outcome.failed(
                 JobFailure(code="unexpected_error", title="The task failed", detail=f"{type(error).__name__}: {error}")
             )
-        finally:
-            self._handling = None
+        self.end(verdict)
+
+    def _keep(self, result: Mapping[str, object]) -> Outcome:
+        if (size := size_of(result)) > LARGEST_RESULT_BYTES:
+            return Outcome.failed(result_too_large(size))
         return Outcome.cancelled(result or None) if self._is_cancelled else Outcome.completed(result)
 
-    def _end(self) -> None:
-        if self._child is not None:
-            self._child.kill(How.STOPPED)
-        if self._handling is not None:
-            self._handling.cancel()
+
+def log_failure(job: Job, verdict: Verdict) -> None:
+    """For the operator, whose the job is not: what it met, nothing of what it worked on."""
+    failure = verdict if isinstance(verdict, JobFailure) else verdict.failure if isinstance(verdict, Outcome) else None
+    if failure is not None:
+        facts = {"task_id": str(job.id), "user_id": job.user_id and str(job.user_id), "code": failure.code}
+        logger.bind(**facts, attempt=job.attempts).warning("A task of the kind {} failed: {}", job.kind, failure.title)

@@ -18,14 +18,18 @@ from backend.data.storage.accounts import AccountStates
 from backend.data.storage.events import EventTable
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
+from backend.data.storage.job_records import JobRecordTable
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
 from backend.infrastructure.election import AdvisoryLockElection
 from backend.infrastructure.event_bus import PostgresEventBus
+from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.monitoring import Monitor
+from backend.infrastructure.service_database import ServiceDatabase
 from backend.infrastructure.supabase.auth_keys import AuthKeys
 from backend.infrastructure.supabase.signing_keys import LocalSigningKeys
 from backend.infrastructure.supabase.tokens import JwtVerifier
+from backend.services.foresight import Foresight
 from backend.settings import Settings
 from tests.cluster import FreshDatabase, cluster, database
 from tests.fake_jobs import FakeMachine
@@ -113,9 +117,10 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     keys, clock = AuthKeys.generate(), SystemClock()
     project = Project(mode="embedded", url=ADDRESS, publishable_key=keys.publishable_key)
     pool = Database(database.dsn("app_api"), max_size=8)
-    worker = Database(database.dsn("app_worker"), max_size=4)
+    worker = ServiceDatabase(database.dsn("app_worker"), max_size=4)
     machine = FakeMachine()
     bus = PostgresEventBus(database.dsn("app_worker"))
+    records, monitor = JobRecordTable(worker), Monitor()
     await pool.open()
     await worker.open()
     await bus.open()
@@ -124,10 +129,14 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         address=ADDRESS,
         project=project,
         clock=clock,
-        monitor=Monitor(),
+        monitor=monitor,
         database=pool,
         worker_database=worker,
         queue=JobQueueTable(worker, capacity=machine.capacity),
+        hints=LocalJobHints(),
+        records=records,
+        foresight=Foresight(records, monitor),
+        runner_id="tests",
         feed=EventTable(worker),
         bus=bus,
         resources=machine,

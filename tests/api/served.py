@@ -13,6 +13,7 @@ import httpx
 import uvicorn
 
 from backend.api.app import create_app
+from backend.api.sockets import SETTINGS
 from backend.api.task_events import TASK_EVENTS_PATH
 from backend.api.wire import BoundedHttp
 from backend.bootstrap import House
@@ -34,7 +35,7 @@ async def served(house: House) -> AsyncIterator[str]:
             await app.end_streams()
             await super().shutdown(sockets)
 
-    config = uvicorn.Config(app, http=BoundedHttp, port=0, log_config=None, access_log=False, lifespan="on")
+    config = uvicorn.Config(app, http=BoundedHttp, **SETTINGS, port=0, log_config=None, access_log=False, lifespan="on")
     server = Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from backend.domain.errors import QuotaReached
 from backend.domain.jobs import Demand, JobFailure, JobKind, NewJob, Outcome
 from tests.api.conftest import Person, Site, assert_problem
 from tests.fake_jobs import FakeMachine
@@ -20,9 +21,8 @@ async def submit(site: Site, who: Person, kind: JobKind = JobKind.BACKTEST) -> U
 
 
 async def finish(site: Site, job_id: UUID, outcome: Outcome) -> None:
-    lease = await site.house.queue.claim(job_id, "runner", ROOM)
-    assert lease is not None
-    assert await site.house.queue.finish(lease, outcome)
+    (lease,) = await site.house.queue.claim("runner", ROOM, job_ids=[job_id])
+    assert await site.house.queue.finish([(lease, outcome)])
 
 
 async def read(client: httpx.AsyncClient, who: Person, job_id: UUID) -> dict[str, Any]:
@@ -89,7 +89,7 @@ async def test_waiting_task_says_what_it_waits_for(site: Site, ada: Person) -> N
 
 async def test_cancelling_a_queued_and_a_running_task(client: httpx.AsyncClient, site: Site, ada: Person) -> None:
     queued, running = await submit(site, ada), await submit(site, ada)
-    assert await site.house.queue.claim(running, "runner", ROOM) is not None
+    assert await site.house.queue.claim("runner", ROOM, job_ids=[running])
     answer = await client.post(f"/api/system/tasks/{queued}/cancel", headers=ada.headers)
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
     answer = await client.post(f"/api/system/tasks/{running}/cancel", headers=ada.headers)
@@ -174,7 +174,51 @@ async def test_health_names_each_part(client: httpx.AsyncClient, ada: Person) ->
 async def test_payload_that_is_submitted_is_the_payload_that_runs(site: Site, ada: Person) -> None:
     async with site.house.acting_as(identity(ada.user_id)) as services:
         job = await services.jobs.submit(JobKind.BACKTEST, {"note": "ä \"'\\ ;--", "nested": {"list": [1, 2.5, None]}})
-    lease = await site.house.queue.claim(job.id, "runner", ROOM)
-    assert lease is not None
+    (lease,) = await site.house.queue.claim("runner", ROOM, job_ids=[job.id])
     assert lease.job.payload == {"note": "ä \"'\\ ;--", "nested": {"list": [1, 2.5, None]}}
     assert BACKTEST.kind == lease.job.kind
+
+
+async def submit_and_fail(site: Site, who: Person) -> None:
+    async with site.house.acting_as(identity(who.user_id)) as services:
+        await services.jobs.submit(JobKind.BACKTEST, {})
+        raise ZeroDivisionError
+
+
+async def test_the_runner_hears_of_a_job_when_it_is_committed_and_never_of_one_that_was_undone(site: Site) -> None:
+    ada = await site.person()
+    told: list[UUID] = []
+    stop = site.house.hints.listen(told.append)
+    try:
+        async with site.house.acting_as(identity(ada.user_id)) as services:
+            job = await services.jobs.submit(JobKind.BACKTEST, {})
+            assert told == []
+        assert told == [job.id]
+        with pytest.raises(ZeroDivisionError):
+            await submit_and_fail(site, ada)
+        assert told == [job.id]
+        await finish(site, job.id, Outcome.failed(BROKEN))
+        async with site.house.acting_as(identity(ada.user_id)) as services:
+            await services.jobs.retry(job.id)
+        assert told == [job.id, job.id]
+    finally:
+        stop()
+
+
+async def test_a_submit_that_others_overtook_at_the_quota_is_refused_by_the_commit(site: Site) -> None:
+    ada = await site.person()
+    await site.execute(
+        "insert into public.tasks (user_id, kind, payload, cores, memory_bytes, max_attempts, wall_limit_seconds)"
+        " select $1, 'backtest', '{}', 1, 1, 1, 60 from generate_series(1, 999)",
+        ada.user_id,
+        role="postgres",
+    )
+
+    async def submit_slowly() -> None:
+        async with site.house.acting_as(identity(ada.user_id)) as services:
+            await services.jobs.submit(JobKind.BACKTEST, {})
+            await submit(site, ada)
+
+    with pytest.raises(QuotaReached) as refused:
+        await submit_slowly()
+    assert (refused.value.limit, refused.value.count) == (1000, 1000)

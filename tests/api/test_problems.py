@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from tests.api.conftest import Person, Site, assert_problem
 
 
 @pytest.mark.parametrize(
-    "path", ["/api", "/api/", "/api/nothing", "/api/me/", "/auth", "/auth/v2/x", "/auth/v1", "/ws"]
+    "path", ["/api", "/api/", "/api/nothing", "/api/me/", "/auth", "/auth/v2/x", "/auth/v1", "/ws/rooms"]
 )
 async def test_unknown_path_is_404_even_for_a_browser(client: httpx.AsyncClient, path: str) -> None:
     answer = await client.get(path, headers={"Accept": "text/html"})
@@ -170,8 +171,8 @@ class FailsAtCommit:
         self._database = database
 
     @asynccontextmanager
-    async def acting_as(self, identity: Identity | None, *, readonly: bool = False) -> AsyncIterator[object]:
-        async with self._database.acting_as(identity, readonly=readonly) as connection:
+    async def acting_as(self, identity: Identity | None, **how: Any) -> AsyncIterator[object]:
+        async with self._database.acting_as(identity, **how) as connection:
             yield connection
             raise DatabaseUnavailable
 

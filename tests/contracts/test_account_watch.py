@@ -10,7 +10,7 @@ import pytest
 
 from backend.data.storage.accounts import AccountStates
 from backend.domain.ports import AccountWatch
-from backend.infrastructure.database import Database
+from backend.infrastructure.service_database import ServiceDatabase
 from tests.cluster import FreshDatabase
 from tests.fakes import FakeAccountWatch
 
@@ -48,7 +48,7 @@ class TestAccountStates(AccountWatchContract):
     async def open(self) -> AsyncIterator[tuple[AccountWatch, UUID, UUID]]:
         ada = await self.fresh.add_user()
         eve = await self.fresh.add_user(banned_until=datetime.now(UTC) + timedelta(hours=1))
-        database = Database(self.fresh.dsn("app_worker"), min_size=1, max_size=1)
+        database = ServiceDatabase(self.fresh.dsn("app_worker"), min_size=1, max_size=1)
         await database.open()
         try:
             yield AccountStates(database), ada, eve

@@ -3,15 +3,17 @@
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 
 from backend.domain.events import EventType
-from backend.domain.jobs import KINDS, JobCounts, JobKind, JobState, NewJob, Outcome
+from backend.domain.jobs import DEFAULT_QUOTA, KINDS, JobCounts, JobKind, JobState, NewJob, Outcome
+from backend.domain.queue_play import ME
 from tests.cluster import FreshDatabase
 from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
-from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, open_tables
+from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, claim, open_tables
 
 
 class JobRepositoryContract:
@@ -54,7 +56,7 @@ class JobRepositoryContract:
         for _ in range(2):
             await sides.mine.submit(BACKTEST)
         await sides.failed()
-        await sides.queue.claim(first.id, "runner", ROOM)
+        await claim(sides.queue, first)
         assert await sides.mine.counts() == JobCounts(queued=2, running=1)
 
     async def test_pages_hold_every_job_once_newest_first(self, sides: Sides) -> None:
@@ -85,11 +87,11 @@ class JobRepositoryContract:
         assert cancelled is not None
         assert (cancelled.state, cancelled.attempts) == (JobState.CANCELLED, 0)
         assert cancelled.finished_at is not None
-        assert await sides.queue.claim(None, "runner", ROOM) is None
+        assert await claim(sides.queue) is None
 
     async def test_running_job_is_asked_to_stop_once(self, sides: Sides) -> None:
         job = await sides.mine.submit(BACKTEST)
-        await sides.queue.claim(job.id, "runner", ROOM)
+        await claim(sides.queue, job)
         asked = await sides.mine.request_cancel(job.id)
         assert asked is not None
         assert (asked.state, asked.finished_at) == (JobState.RUNNING, None)
@@ -115,7 +117,7 @@ class JobRepositoryContract:
         assert (retried.id, retried.state, retried.attempts) == (job.id, JobState.QUEUED, 1)
         assert (retried.failure, retried.finished_at, retried.started_at) == (None, None, None)
         assert retried.max_attempts == 1 + KINDS[JobKind.BACKTEST].max_attempts
-        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        lease = await claim(sides.queue, job)
         assert lease is not None
         assert (lease.job.attempts, lease.epoch) == (2, 2)
 
@@ -126,11 +128,71 @@ class JobRepositoryContract:
         retried = await sides.mine.retry(job.id)
         assert retried is not None
         assert (retried.state, retried.cancel_requested_at) == (JobState.QUEUED, None)
-        lease = await sides.queue.claim(job.id, "runner", ROOM)
+        lease = await claim(sides.queue, job)
         assert lease is not None
         assert await sides.mine.retry(job.id) is None
-        await sides.queue.finish(lease, Outcome.completed({}))
+        await sides.queue.finish([(lease, Outcome.completed({}))])
         assert await sides.mine.retry(job.id) is None
+
+    async def test_log_and_result_are_kept_with_the_end_and_not_listed(self, sides: Sides) -> None:
+        job = await sides.mine.submit(replace(BACKTEST, work_units=12.5))
+        (lease,) = await sides.queue.claim("runner", ROOM, job_ids=[job.id])
+        assert lease.job.work_units == 12.5
+        assert await sides.queue.finish([(lease, Outcome.completed({"sharpe": 1.5}, "reading\ndone €"))])
+        done = await sides.mine.job(job.id)
+        assert done is not None
+        assert (done.result, done.log_tail, done.work_units) == ({"sharpe": 1.5}, "reading\ndone €", 12.5)
+        (listed,) = (await sides.mine.jobs(limit=9, after=None)).items
+        assert (listed.id, listed.state, listed.work_units) == (job.id, JobState.COMPLETED, 12.5)
+
+    async def test_retry_leaves_no_log_behind(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        (lease,) = await sides.queue.claim("runner", ROOM, job_ids=[job.id])
+        await sides.mine.request_cancel(job.id)
+        assert await sides.queue.finish([(lease, Outcome.cancelled({"half": 1}, "half of it"))])
+        stopped = await sides.mine.job(job.id)
+        assert stopped is not None
+        assert (stopped.log_tail, stopped.is_partial) == ("half of it", True)
+        retried = await sides.mine.retry(job.id)
+        assert retried is not None
+        assert (retried.log_tail, retried.result, retried.is_partial) == (None, None, False)
+
+    async def test_waiting_jobs_are_told_with_their_place_and_how_much_work_they_are(self, sides: Sides) -> None:
+        later = await sides.mine.submit(replace(BACKTEST, work_units=250.0))
+        sooner = await sides.mine.submit(NewJob(kind=JobKind.SWEEP, payload={}, demand=ROOM, priority=1))
+        around = await sides.mine.queue_around([later.id, sooner.id], runner_id="here")
+        assert [(jobs.job_id, jobs.place, jobs.owner) for jobs in around.mine] == [
+            (sooner.id, 1, ME),
+            (later.id, 2, ME),
+        ]
+        first, second = around.mine
+        assert (first.kind, first.demand, first.work_units) == (JobKind.SWEEP, ROOM, None)
+        assert (second.kind, second.demand, second.work_units) == (JobKind.BACKTEST, SMALL, 250.0)
+        assert first.turn_seconds - first.waited_seconds == pytest.approx(60, abs=0.1)
+        assert 0 <= second.waited_seconds < 10
+        assert (around.running, around.is_cut, around.most_running) == ([], False, {ME: DEFAULT_QUOTA.running})
+
+    async def test_jobs_of_others_are_told_as_numbers_alone(self, sides: Sides) -> None:
+        mine = await sides.mine.submit(BACKTEST)
+        for work in (100.0, 300.0, None):
+            await sides.others.submit(replace(BACKTEST, work_units=work, payload={"secret": "of others"}))
+        sweep = await sides.others.submit(NewJob(kind=JobKind.SWEEP, payload={}, demand=SMALL, work_units=5.0))
+        assert await sides.queue.claim("there", ROOM, job_ids=[sweep.id])
+        around = await sides.mine.queue_around([mine.id, sweep.id], runner_id="here")
+        (others,) = (jobs for jobs in around.waiting if jobs.owner != ME)
+        assert (others.count, others.work_units, others.is_cut) == (3, 200.0, False)
+        assert (others.job_id, others.place) == (None, None)
+        (busy,) = around.running
+        assert (busy.owner, busy.is_here, busy.kind, busy.work_units) == (others.owner, False, JobKind.SWEEP, 5.0)
+        assert 0 <= busy.elapsed < 10
+        assert str(sweep.id) not in str(around)
+        assert "secret" not in str(around)
+        assert (await sides.others.queue_around([], runner_id="there")).running[0].is_here
+
+    async def test_what_runs_and_waits_of_nobody_around_says_nothing(self, sides: Sides) -> None:
+        await sides.failed()
+        around = await sides.others.queue_around([], runner_id="here")
+        assert (around.waiting, around.running) == ([], [])
 
     async def test_log_tells_each_change_in_order(self, sides: Sides) -> None:
         empty = await sides.mine.event_log(after=0, limit=10)
@@ -149,6 +211,22 @@ class JobRepositoryContract:
         assert [event.id for event in (await sides.mine.event_log(after=1, limit=1)).events] == [2]
         rest = await sides.mine.event_log(after=3, limit=10)
         assert (rest.events, rest.last_id) == ((), 3)
+
+    async def test_standing_is_of_the_moment_of_the_last_event(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        await sides.mine.submit(BACKTEST)
+        standing = await sides.mine.standing(job.id)
+        assert standing is not None
+        assert (standing.job, standing.last_id) == (job, 2)
+        await sides.queue.claim("runner", ROOM, job_ids=[job.id])
+        standing = await sides.mine.standing(job.id)
+        assert standing is not None
+        assert (standing.job.state, standing.last_id) == (JobState.RUNNING, 3)
+
+    async def test_standing_of_anothers_job_is_as_unknown_as_that_of_none(self, sides: Sides) -> None:
+        job = await sides.mine.submit(BACKTEST)
+        assert await sides.others.standing(job.id) is None
+        assert await sides.mine.standing(uuid4()) is None
 
 
 class TestFakeJobs(JobRepositoryContract):

@@ -17,6 +17,7 @@ from backend.data.storage.tickets import TicketTable
 from backend.domain.accounts import Identity
 from backend.domain.ports import StreamTickets
 from backend.infrastructure.database import Database
+from backend.infrastructure.service_database import ServiceDatabase
 from tests.cluster import FreshDatabase
 from tests.fakes import FakeClock, FakeStreamTickets
 
@@ -112,7 +113,7 @@ class _Buying:
 
 
 class _Spending:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ServiceDatabase) -> None:
         self._database = database
 
     async def issue(self, digest: bytes) -> datetime:
@@ -135,7 +136,7 @@ class TestTicketTable(StreamTicketsContract):
 
     @asynccontextmanager
     async def open(self, claims: dict[str, Any]) -> AsyncIterator[Counter]:
-        users, service = Database(self.fresh.dsn("app_api")), Database(self.fresh.dsn("app_worker"))
+        users, service = Database(self.fresh.dsn("app_api")), ServiceDatabase(self.fresh.dsn("app_worker"))
         await users.open()
         await service.open()
 

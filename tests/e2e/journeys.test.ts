@@ -2,7 +2,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { launch, type Visit, visit, withoutRefusals } from './browser'
-import { codeIn, letterTo, linkIn, password, signIn, signOut, signUp, someone, startDemo } from './people'
+import { codeIn, letterTo, linkIn, password, savedBy, signIn, signOut, signUp, someone, startDemo } from './people'
 
 let browser: Browser
 let it_: Visit
@@ -189,11 +189,10 @@ describe('settings', () => {
     const { page } = it_
     const email = await signUp(page)
     await page.goto('/settings/preferences')
-    await page.getByText('Dark', { exact: true }).click()
-    await page.getByText('Colour-blind', { exact: true }).click()
-    await page.getByText('Compact', { exact: true }).click()
+    for (const choice of ['Dark', 'Colour-blind', 'Compact']) {
+      await savedBy(page, () => page.getByText(choice, { exact: true }).click())
+    }
     await expect.poll(() => page.evaluate(() => ({ ...document.documentElement.dataset }))).toMatchObject({ theme: 'dark', palette: 'colour_blind', density: 'compact' })
-    await page.waitForLoadState('networkidle')
 
     const other = await visit(browser)
     await signIn(other.page, email)

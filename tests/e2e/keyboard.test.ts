@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { launch, type Visit, visit } from './browser'
-import { password, signUp, someone, startDemo } from './people'
+import { password, savedBy, signUp, someone, startDemo } from './people'
 
 let browser: Browser
 let it_: Visit
@@ -85,8 +85,7 @@ it('goes by g and a letter, shows the sheet by ?, and lets single keys be switch
   await page.keyboard.press('Escape')
   await page.goto('/settings/preferences')
   await page.getByRole('switch', { name: 'Single-key shortcuts' }).focus()
-  await page.keyboard.press('Space')
-  await page.waitForLoadState('networkidle')
+  await savedBy(page, () => page.keyboard.press('Space'))
   await page.keyboard.press('g')
   await page.keyboard.press('d')
   await page.keyboard.press('?')

@@ -49,6 +49,20 @@ const faces: Face[] = [
     await page.route('**/healthz', (route) => route.abort())
     await page.getByText('Tidemark does not answer.').waitFor()
   } },
+  { name: 'status, empty', path: '/status', signedIn: true, heading: 'Status centre', arrange: (page) => page.getByText('No tasks yet').waitFor() },
+  { name: 'status, filtered to nothing', path: '/status?state=failed&kind=train', signedIn: true, heading: 'Status centre', arrange: (page) => page.getByText('No tasks match').waitFor() },
+  { name: 'status, loading', path: '/status', signedIn: true, heading: 'Status centre', prepare: (page) => page.route('**/api/system/**', () => undefined), arrange: (page) => page.waitForTimeout(400) },
+  { name: 'status, error', path: '/status', signedIn: true, heading: 'Status centre', prepare: (page) => page.route('**/api/system/**', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('The tasks could not be loaded').waitFor() },
+  { name: 'status, offline', path: '/status', signedIn: true, heading: 'Status centre', arrange: async (page) => {
+    await page.getByText('No tasks yet').waitFor()
+    await page.route('**/healthz', (route) => route.abort())
+    await page.getByText('Tidemark does not answer.').waitFor()
+  } },
+  { name: 'status, stream cut', path: '/status?state=failed', signedIn: true, heading: 'Status centre', prepare: (page) => page.route('**/api/system/task-events', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('This may be out of date.').waitFor() },
+  { name: 'updates', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
+    await page.getByRole('button', { name: /^Updates:/ }).click()
+    await page.getByText('Open the status centre').last().waitFor()
+  } },
   { name: 'settings, profile', path: '/settings/profile', signedIn: true, heading: 'Settings' },
   { name: 'settings, preferences', path: '/settings/preferences', signedIn: true, heading: 'Settings' },
   { name: 'settings, security', path: '/settings/security', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('This browser').waitFor() },

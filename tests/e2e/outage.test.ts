@@ -26,7 +26,7 @@ it('shows a banner within 3 s, keeps the page, and resumes without a click', { t
   const email = await signUp(page)
   await page.getByText('All are applied.').waitFor()
   await page.getByText(email).first().waitFor()
-  const banner = page.getByText('Tidemark does not answer.')
+  const banner = page.getByText('Tidemark does not answer.', { exact: true })
 
   await instance.kill()
   await banner.waitFor({ timeout: 3_000 })

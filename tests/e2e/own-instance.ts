@@ -1,23 +1,32 @@
-/** A Tidemark of one's own, for tests that kill it. */
-import { type ChildProcess, spawn } from 'node:child_process'
+/** A Tidemark of one's own, for tests that kill it, or whose tasks must have something to do. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const tidemark = process.env.TIDEMARK_COMMAND ?? fileURLToPath(new URL('../../.venv/bin/tidemark', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const tidemark = process.env.TIDEMARK_COMMAND ?? join(root, '.venv/bin/tidemark')
+const python = process.env.TIDEMARK_PYTHON ?? join(root, '.venv/bin/python')
+
+export interface NewTask {
+  kind: string
+  payload: object
+  max_attempts?: number
+}
 
 export class OwnInstance {
   private process: ChildProcess | undefined
   private constructor(
     private readonly folder: string, private readonly port: number, private readonly settings: Record<string, string>,
+    private readonly command: readonly string[],
   ) {}
 
-  static async start(settings: Record<string, string> = {}) {
+  static async start(settings: Record<string, string> = {}, command: readonly string[] = [tidemark]) {
     const folder = mkdtempSync(join(tmpdir(), 'tidemark-outage-'))
     chmodSync(folder, 0o755) // Postgres runs as somebody else when the tests run as root
-    const instance = new OwnInstance(folder, await freePort(), settings)
+    const instance = new OwnInstance(folder, await freePort(), settings, command)
     try {
       await instance.resume()
     } catch (error) {
@@ -27,17 +36,30 @@ export class OwnInstance {
     return instance
   }
 
+  /** One whose tasks do what tests/integration/works.py says. */
+  static startWithWorks() {
+    return OwnInstance.start({}, [python, '-m', 'tests.serve_with_works'])
+  }
+
   get url() { return `http://127.0.0.1:${this.port}` }
 
   async resume() {
-    const options = ['serve', '--data-dir', join(this.folder, 'data'), '--port', String(this.port)]
-    this.process = spawn(tidemark, options, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...surroundings(), ...this.settings } })
+    const [program = tidemark, ...options] = [...this.command, 'serve', '--data-dir', this.dataDir, '--port', String(this.port)]
+    this.process = spawn(program, options, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...surroundings(), ...this.settings } })
     const deadline = Date.now() + 60_000
     while (Date.now() < deadline) {
       if (await fetch(`${this.url}/readyz`).then(({ ok }) => ok, () => false)) return
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
     throw new Error(`No answer from ${this.url} within 60 s`)
+  }
+
+  private get dataDir() { return join(this.folder, 'data') }
+
+  /** As long as no page can submit a task. Returns the ids. */
+  async addTasks(email: string, ...tasks: NewTask[]): Promise<string[]> {
+    const { DB_URL: database } = JSON.parse(await run(tidemark, ['status', '--data-dir', this.dataDir, '-o', 'json'])) as { DB_URL: string }
+    return JSON.parse(await run(python, ['-m', 'tests.e2e.add_tasks', database, email], JSON.stringify(tasks))) as string[]
   }
 
   async kill() {
@@ -58,6 +80,16 @@ export class OwnInstance {
     }
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+function run(program: string, options: string[], input = '') {
+  return new Promise<string>((resolve, reject) => {
+    const child = execFile(program, options, { cwd: root, env: surroundings() }, (error, stdout) => {
+      if (error === null) resolve(stdout)
+      else reject(error)
+    })
+    child.stdin?.end(input)
+  })
 }
 
 /** This process's environment without what was meant for another instance. */

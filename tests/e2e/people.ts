@@ -36,6 +36,13 @@ export async function signOut(page: Page) {
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
 }
 
+/** Until the server has kept a preference that was chosen. */
+export async function savedBy(page: Page, choose: () => Promise<void>) {
+  const saved = page.waitForResponse((response) => response.request().method() === 'PATCH' && response.ok())
+  await choose()
+  await saved
+}
+
 interface Letter { Text: string }
 
 /** The newest message to somebody, as Mailpit's API tells it. */

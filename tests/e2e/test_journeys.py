@@ -8,7 +8,7 @@ import pytest
 from tests.serving import ROOT, data_folder, environment, serving
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_every_journey_in_chromium() -> None:
     npm = shutil.which("npm")
     assert npm is not None, "npm is missing: ./scripts/test brings it"

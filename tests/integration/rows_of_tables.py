@@ -25,6 +25,14 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
         "max_attempts": 1,
         "wall_limit_seconds": 1,
     },
+    "series": lambda user_id: {
+        "id": user_id,
+        "user_id": user_id,
+        "provider": "import",
+        "symbol": "MINE",
+        "timeframe": "1d",
+        "adjustment": "raw",
+    },
     # The row is there already: adding the task wrote it.
     "task_events": lambda user_id: {"user_id": user_id, "id": 1, "type": "task_queued", "task": "{}"},
 }

@@ -12,11 +12,11 @@ from typing import Any
 from uuid import UUID
 
 from backend.data.storage.job_queue import JobQueueTable
-from backend.domain.jobs import Demand, Lease, Outcome, Renewal
-from backend.infrastructure.database import Database
+from backend.domain.jobs import NOTHING_AHEAD, Ahead, Demand, Lease, Outcome, Renewal
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.resource_manager import Memory, ResourceManager
+from backend.infrastructure.service_database import ServiceDatabase
 from backend.worker.children import Children
 from backend.worker.runner import Runner
 from backend.worker.running import Workshop
@@ -28,23 +28,27 @@ GIB = 1024**3
 class Deadly(JobQueueTable):
     """A queue whose runner dies at a step."""
 
-    def __init__(self, database: Database, step: str) -> None:
+    def __init__(self, database: ServiceDatabase, step: str) -> None:
         super().__init__(database, capacity=lambda: Demand(cores=4, memory_bytes=8 * GIB))
         self._step = step
 
-    async def claim(self, job_id: UUID | None, runner_id: str, room: Demand) -> Lease | None:
-        lease = await super().claim(job_id, runner_id, room)
-        if lease is not None:
+    async def claim(
+        self, runner_id: str, room: Demand, *, job_ids: Sequence[UUID] | None = None, ahead: Ahead = NOTHING_AHEAD
+    ) -> Sequence[Lease]:
+        leases = await super().claim(runner_id, room, job_ids=job_ids, ahead=ahead)
+        for lease in leases:
             print("claimed", lease.job.id, flush=True)  # noqa: T201 - the test reads it
             self._die_at("claimed")
-        return lease
+        return leases
 
-    async def finish(self, lease: Lease, outcome: Outcome) -> bool:
+    async def finish(self, endings: Sequence[tuple[Lease, Outcome]]) -> frozenset[UUID]:
         self._die_at("computed")
-        is_written = await super().finish(lease, outcome)
-        print("written" if is_written else "refused", lease.job.id, flush=True)  # noqa: T201 - the test reads it
+        written = await super().finish(endings)
+        for lease, _ in endings:
+            word = "written" if lease.job.id in written else "refused"
+            print(word, lease.job.id, flush=True)  # noqa: T201 - the test reads it
         self._die_at("written")
-        return is_written
+        return written
 
     async def renew(self, leases: Sequence[Lease]) -> Renewal:
         renewal = await super().renew(leases)
@@ -58,7 +62,7 @@ class Deadly(JobQueueTable):
 
 
 async def main(worker_dsn: str, api_dsn: str, step: str = "") -> None:
-    database, bus = Database(worker_dsn), PostgresEventBus(api_dsn)
+    database, bus = ServiceDatabase(worker_dsn), PostgresEventBus(api_dsn)
     machine = ResourceManager(cores=2, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB))
     await database.open()
     await bus.open()

@@ -50,7 +50,7 @@ async def test_every_table_has_row_security_enabled_and_forced(catalogue: asyncp
 
 
 async def test_every_exposed_table_belongs_to_users(catalogue: asyncpg.Connection) -> None:
-    """A user_id that is never null (but for housekeeping's own tasks), leads an index, and goes with its account."""
+    """A user_id (null means housekeeping, or shared series) that leads an index and goes with its account."""
     tables = await names(
         catalogue,
         """select c.oid::regclass::text from pg_class c where c.relnamespace = any($1::regnamespace[])
@@ -60,7 +60,8 @@ async def test_every_exposed_table_belongs_to_users(catalogue: asyncpg.Connectio
                join pg_index i on i.indrelid = c.oid and i.indkey[0] = a.attnum and i.indpred is null
                join pg_constraint k on k.conrelid = c.oid and k.contype = 'f' and a.attnum = any(k.conkey)
                where a.attrelid = c.oid and a.attname = 'user_id' and a.atttypid = 'uuid'::regtype
-                 and (a.attnotnull or c.oid = 'public.tasks'::regclass) and k.confdeltype = 'c')""",
+                 and (a.attnotnull or c.oid in ('public.tasks'::regclass, 'public.series'::regclass))
+                 and k.confdeltype = 'c')""",
         list(EXPOSED),
     )
     assert not tables, f"no user_id uuid not null, leading an index, with an on delete cascade: {tables}"

@@ -1,18 +1,21 @@
 """Warm children in real processes: what they may see, how jobs end in them, and how they end themselves."""
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from backend.domain.job_data import LARGEST_RESULT_BYTES
 from backend.domain.jobs import JobFailure, Progress
 from backend.worker import child as child_module
 from backend.worker.child import Child
@@ -43,8 +46,19 @@ async def children() -> AsyncIterator[Children]:
         await children.close()
 
 
+@asynccontextmanager
+async def lent(children: Children) -> AsyncIterator[Child]:
+    await until(lambda: children.idle)
+    child = children.take()
+    assert child is not None
+    try:
+        yield child
+    finally:
+        children.give_back(child)
+
+
 async def do(children: Children, what: Assignment, told: list[Progress] | None = None) -> Ending:
-    async with children.lend() as child:
+    async with lent(children) as child:
         return await child.run(what, (told if told is not None else []).append)
 
 
@@ -78,8 +92,8 @@ async def test_a_child_knows_no_secret_and_no_database(children: Children, monke
     assert seen is not None
     assert "canary-5e4d" not in str(seen["environment"])
     assert seen["modules"] == []
-    # Nothing, the log twice, the line to the parent, and the folder that is being listed.
-    assert seen["descriptors"] == 5
+    # Nothing, the log twice, the line and the leash to the parent, and the folder that is being listed.
+    assert seen["descriptors"] == 6
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds a process to processors")
@@ -144,7 +158,7 @@ async def test_a_job_that_allocates_without_end_dies_with_its_numbers(children: 
 
 
 async def test_a_job_that_listens_stops_soon_with_a_partial_result(children: Children) -> None:
-    async with children.lend() as child:
+    async with lent(children) as child:
         job = asyncio.create_task(child.run(assignment("count", steps=1000, pause=0.01), ignore))
         await asyncio.sleep(0.3)
         began = time.monotonic()
@@ -158,7 +172,7 @@ async def test_a_job_that_listens_stops_soon_with_a_partial_result(children: Chi
 
 
 async def test_a_job_that_ends_before_it_hears_of_the_cancel_is_whole(children: Children) -> None:
-    async with children.lend() as child:
+    async with lent(children) as child:
         job = asyncio.create_task(child.run(assignment("echo", a=1), ignore))
         await asyncio.sleep(0)
         child.end_job_soon()
@@ -167,7 +181,7 @@ async def test_a_job_that_ends_before_it_hears_of_the_cancel_is_whole(children: 
 
 async def test_a_job_that_ignores_everything_is_gone_within_five_seconds(children: Children) -> None:
     told: list[Progress] = []
-    async with children.lend() as child:
+    async with lent(children) as child:
         job = asyncio.create_task(child.run(assignment("ignore_everything"), told.append))
         await until(lambda: bool(told))
         began = time.monotonic()
@@ -192,7 +206,7 @@ async def test_a_stopped_child_does_not_answer_and_is_ended(
     quick = Children(1)
     await quick.open()
     try:
-        async with quick.lend() as child:
+        async with lent(quick) as child:
             job = asyncio.create_task(child.run(assignment("count", steps=1000), ignore))
             await asyncio.sleep(0.3)
             assert child.answers
@@ -210,7 +224,7 @@ async def test_a_computing_child_answers(children: Children, monkeypatch: pytest
     quick = Children(1)
     await quick.open()
     try:
-        async with quick.lend() as child:
+        async with lent(quick) as child:
             job = asyncio.create_task(child.run(assignment("report_much", seconds=2), ignore))
             while not job.done():
                 assert child.answers
@@ -226,6 +240,47 @@ async def test_progress_is_told_seldom_and_the_latest_is_not_lost(children: Chil
     assert ending.result["reports"] > 1000
     assert 5 <= len(told) <= 25
     assert told[0].stage == "hurrying"
+
+
+async def test_lines_are_told_while_they_are_printed_and_kept_at_the_end(children: Children) -> None:
+    told: list[Progress] = []
+    lines = [f"epoch {number}\n" for number in range(10)]
+    ending = await do(children, assignment("print_lines", lines=lines, pause=0.1), told)
+    assert ending.log_tail == "\n".join(f"epoch {number}" for number in range(10))
+    logs = [str(progress.log_tail) for progress in told]
+    assert 3 <= len(logs) <= 7
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(logs))
+
+
+async def test_last_line_before_the_end_is_never_missing(children: Children) -> None:
+    for number in range(50):
+        ending = await do(children, assignment("print_lines", lines=["first\n", f"the end of {number}\n"]))
+        assert ending.log_tail == f"first\nthe end of {number}"
+
+
+async def test_log_of_one_job_is_not_that_of_the_next(children: Children) -> None:
+    async with lent(children) as child:
+        assert (await child.run(assignment("print_lines", lines=["mine\n"]), ignore)).log_tail == "mine"
+        assert (await child.run(assignment("echo"), ignore)).log_tail is None
+
+
+async def test_log_is_bounded_and_readable_whatever_is_printed(children: Children) -> None:
+    noise = ["\x00\x1b[31mred\x1b[0m\n", "10 %\r20 %\r30 %\n", "\xff\xfe\n", "x" * 300_000 + "\n", "last\n"]
+    ending = await do(children, assignment("print_lines", lines=noise, raw=True))
+    assert ending.log_tail == "last"
+    ending = await do(children, assignment("print_lines", lines=noise[:3], raw=True))
+    assert ending.log_tail == "red\n30 %\n\ufffd\ufffd"
+    many = await do(children, assignment("print_lines", lines=[f"line {number}\n" for number in range(5000)]))
+    assert str(many.log_tail).splitlines() == [f"line {number}" for number in range(4960, 5000)]
+
+
+async def test_result_that_is_too_large_is_refused_with_the_numbers(children: Children) -> None:
+    most = await do(children, assignment("return_much", mib=512, bytes=LARGEST_RESULT_BYTES - 100))
+    assert most.how == How.RETURNED
+    failure = failure_of(await do(children, assignment("return_much", mib=512, bytes=LARGEST_RESULT_BYTES + 2000)))
+    assert failure.code == "result_too_large"
+    assert "at most 16,777,216 are kept" in failure.detail
+    assert (await do(children, assignment("echo"))).how == How.RETURNED
 
 
 def test_a_child_dies_with_its_parent() -> None:
@@ -252,7 +307,7 @@ def test_a_child_dies_with_its_parent() -> None:
 async def test_closing_leaves_no_process() -> None:
     children = Children(2)
     await children.open()
-    async with children.lend() as first, children.lend() as second:
+    async with lent(children) as first, lent(children) as second:
         pids = {first.pid, second.pid}
     await children.close()
     assert not any(psutil.pid_exists(pid) for pid in pids)

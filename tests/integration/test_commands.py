@@ -129,6 +129,51 @@ def test_a_suspension_holds_at_once_and_can_be_lifted(running: Running) -> None:
     assert sign_in(running, "rogue@example.com").status_code == 200
 
 
+def test_a_plan_holds_at_once_and_is_listed(running: Running) -> None:
+    create(running, "quant@example.com", "--admin")
+    token = sign_in(running, "quant@example.com").json()["access_token"]
+    assert quota(running, token) == {
+        "plan": "standard",
+        "queued": {"limit": 1000, "count": 0},
+        "running": {"limit": 16, "count": 0},
+    }
+    given = tidemark("user", "plan", "quant@example.com", "large", data_dir=running.data_dir)
+    assert "10,000 tasks may wait, 64 run at once" in given.stdout
+    assert quota(running, token)["running"] == {"limit": 64, "count": 0}
+    assert users(running)["quant@example.com"]["plan"] == "large"
+    assert users(running)["quant@example.com"]["role"] == "admin"
+    listed = {plan["plan"]: plan for plan in json.loads(plans(running, "--json"))}
+    assert listed["large"] == {"queued": 10000, "running": 64, "plan": "large", "users": 1}
+    assert set(listed) == {"small", "standard", "large"}
+    assert plans(running).splitlines()[0].split() == ["plan", "may", "wait", "run", "at", "once", "users"]
+
+
+def test_a_plan_that_is_none_is_refused_with_those_there_are(running: Running) -> None:
+    create(running, "golden@example.com")
+    answer = tidemark("user", "plan", "golden@example.com", "gold", data_dir=running.data_dir)
+    assert answer.returncode == 1
+    assert "There is no plan gold. There are: small, standard, large." in answer.stderr
+    assert users(running)["golden@example.com"]["plan"] == "standard"
+
+
+def test_plans_of_an_instance_that_does_not_run_are_not_listed(data_dir: Path) -> None:
+    answer = tidemark("user", "plans", data_dir=data_dir)
+    assert answer.returncode == 1
+    assert "not running" in answer.stderr
+
+
+def plans(running: Running, *options: str) -> str:
+    answer = tidemark("user", "plans", *options, data_dir=running.data_dir)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def quota(running: Running, token: str) -> dict[str, Any]:
+    answer = httpx.get(f"{running.url}/api/system/resources", headers={"Authorization": f"Bearer {token}"})
+    found: dict[str, Any] = answer.json()["quota"]
+    return found
+
+
 def test_an_unknown_user_is_named(running: Running) -> None:
     answer = tidemark("user", "promote", "nobody@example.com", data_dir=running.data_dir)
     assert answer.returncode == 1

@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from backend.data.storage.jobs import JobTable
-from backend.domain.events import FeedPlace
-from backend.domain.jobs import JobFailure, JobState, Outcome
+from backend.domain.events import EventType, FeedPlace
+from backend.domain.jobs import Demand, JobFailure, JobState, Outcome
 from tests.cluster import FreshDatabase
-from tests.job_tables import BACKTEST, ROOM, Tables, identity, open_tables
+from tests.job_tables import BACKTEST, Tables, claim, identity, open_tables
 
 
 @pytest.fixture
@@ -20,34 +20,78 @@ async def tables(database: FreshDatabase) -> AsyncIterator[Tables]:
         yield tables
 
 
-async def test_ids_of_a_user_are_in_the_order_of_the_commits(tables: Tables) -> None:
-    """The second of two transactions cannot take an id before the first one, which holds the user, has ended."""
+async def test_a_slow_submit_keeps_no_other_waiting_and_ids_are_in_the_order_of_the_commits(tables: Tables) -> None:
+    """An id is taken by the commit itself."""
     who = identity(await tables.fresh.add_user())
+    mine = tables.of(who.user_id)
+    async with tables.api.acting_as(who) as connection:
+        slow = await JobTable(connection).submit(BACKTEST)
+        quick = await asyncio.wait_for(mine.submit(BACKTEST), 2)
+        assert [event.task["id"] for event in (await mine.event_log(after=0, limit=9)).events] == [str(quick.id)]
+    events = (await mine.event_log(after=0, limit=9)).events
+    assert [(event.id, event.task["id"]) for event in events] == [(1, str(quick.id)), (2, str(slow.id))]
+
+
+async def test_ids_of_a_user_wait_for_a_transaction_that_took_one(tables: Tables) -> None:
+    """A cancel takes an id at once, so what comes after it cannot commit before it: a reader would skip it."""
+    who = identity(await tables.fresh.add_user())
+    mine = tables.of(who.user_id)
+    job = await mine.submit(BACKTEST)
     order: list[str] = []
     first_wrote, first_may_end = asyncio.Event(), asyncio.Event()
 
     async def slow() -> None:
         async with tables.api.acting_as(who) as connection:
-            await JobTable(connection).submit(replace(BACKTEST, payload={"name": "slow"}))
+            await JobTable(connection).request_cancel(job.id)
             first_wrote.set()
             await first_may_end.wait()
         order.append("slow")
 
     async def quick() -> None:
         await first_wrote.wait()
-        async with tables.api.acting_as(who) as connection:
-            await JobTable(connection).submit(replace(BACKTEST, payload={"name": "quick"}))
+        await mine.submit(BACKTEST)
         order.append("quick")
 
     tasks = [asyncio.create_task(slow()), asyncio.create_task(quick())]
     await first_wrote.wait()
     await asyncio.sleep(0.2)
-    # A reader sees nothing yet, rather than the second without the first.
-    assert (await tables.of(who.user_id).event_log(after=0, limit=9)).events == ()
+    assert len((await mine.event_log(after=0, limit=9)).events) == 1
     first_may_end.set()
     await asyncio.gather(*tasks)
     assert order == ["slow", "quick"]
-    assert [event.id for event in (await tables.of(who.user_id).event_log(after=0, limit=9)).events] == [1, 2]
+    events = (await mine.event_log(after=0, limit=9)).events
+    assert [(event.id, event.type) for event in events] == [
+        (1, EventType.TASK_QUEUED),
+        (2, EventType.TASK_CANCELLED),
+        (3, EventType.TASK_QUEUED),
+    ]
+
+
+async def test_a_job_that_its_own_transaction_cancels_was_queued_first(tables: Tables) -> None:
+    who = identity(await tables.fresh.add_user())
+    async with tables.api.acting_as(who) as connection:
+        jobs = JobTable(connection)
+        await jobs.request_cancel((await jobs.submit(BACKTEST)).id)
+    events = (await tables.of(who.user_id).event_log(after=0, limit=9)).events
+    assert [event.type for event in events] == [EventType.TASK_QUEUED, EventType.TASK_CANCELLED]
+
+
+async def test_events_of_one_statement_count_up_for_each_user(tables: Tables) -> None:
+    ada, eve = [await tables.fresh.add_user() for _ in range(2)]
+    for user_id in (ada, eve):
+        await tables.flood(user_id, 3)
+    leases = await tables.queue.claim("runner", Demand(cores=5, memory_bytes=10))
+    assert len(leases) == 5
+    assert len(await tables.queue.finish([(lease, Outcome.completed({})) for lease in leases])) == 5
+    for user_id in (ada, eve):
+        log = await tables.of(user_id).event_log(after=0, limit=99)
+        assert [event.id for event in log.events] == list(range(1, log.last_id + 1))
+        told = [(event.task["id"], event.type) for event in log.events]
+        assert len(set(told)) == len(told)
+        # Each job's own events are in their order, whichever else are between them.
+        for job_id in {task_id for task_id, _ in told}:
+            types = [type for task_id, type in told if task_id == job_id]
+            assert types == [EventType.TASK_QUEUED, EventType.TASK_RUNNING, EventType.TASK_COMPLETED][: len(types)]
 
 
 async def test_undone_transaction_leaves_no_gap(tables: Tables) -> None:
@@ -131,10 +175,10 @@ async def test_log_says_what_was_deleted(tables: Tables) -> None:
 async def test_event_tells_neither_what_went_in_nor_what_came_out(tables: Tables) -> None:
     mine = await tables.person()
     job = await mine.submit(replace(BACKTEST, payload={"canary": "went in"}))
-    lease = await tables.queue.claim(job.id, "runner", ROOM)
+    lease = await claim(tables.queue, job)
     assert lease is not None
     failure = JobFailure(code="broken", title="Broken", detail="It broke.", log_tail="canary in the log")
-    await tables.queue.finish(lease, Outcome(state=JobState.FAILED, result={"canary": "came out"}, failure=failure))
+    await tables.queue.finish([(lease, Outcome(state=JobState.FAILED, result={"canary": "came out"}, failure=failure))])
     events = (await mine.event_log(after=0, limit=9)).events
     assert "canary" not in str(events)
     assert events[-1].task["failure"] == {"code": "broken", "title": "Broken", "detail": "It broke.", "remedy": None}
@@ -157,7 +201,7 @@ async def test_notices_leave_with_the_commit(tables: Tables) -> None:
             ("tidemark_job_queued", str(job.id)),
             ("tidemark_event", f"{who.user_id} 1"),
         }
-        await tables.queue.claim(job.id, "runner", ROOM)
+        await claim(tables.queue, job)
         assert await next_of(heard, 1) == {("tidemark_event", f"{who.user_id} 2")}
         await tables.of(who.user_id).request_cancel(job.id)
         assert await next_of(heard, 2) == {("tidemark_job_cancel", str(job.id)), ("tidemark_event", f"{who.user_id} 3")}

@@ -268,7 +268,7 @@ async def test_tables_cannot_be_emptied_or_altered(
 
 
 @pytest.mark.parametrize("kind", STRANGERS)
-async def test_the_tables_of_auth_and_the_record_of_migrations_are_closed(
+async def test_the_tables_of_auth_our_private_ones_and_the_record_of_migrations_are_closed(
     api: asyncpg.Connection, people: People, kind: str
 ) -> None:
     for table in (
@@ -277,6 +277,9 @@ async def test_the_tables_of_auth_and_the_record_of_migrations_are_closed(
         "auth.refresh_tokens",
         "auth.one_time_tokens",
         "mailbox.messages",
+        "private.plans",
+        "private.stream_tickets",
+        "private.task_event_counters",
         "supabase_migrations.schema_migrations",
         "embedded.files",
         "pg_catalog.pg_authid",
@@ -291,4 +294,4 @@ async def _acl(api: asyncpg.Connection, table: str) -> object:
 
 
 def _rest_of_key(table: str) -> str:
-    return {"idempotency_keys": ", key", "tasks": ", id", "task_events": ", id"}.get(table, "")
+    return {"idempotency_keys": ", key", "tasks": ", id", "task_events": ", id", "series": ", id"}.get(table, "")

@@ -10,11 +10,13 @@ import pytest
 
 from backend.data.storage.jobs import JobTable
 from backend.domain.errors import QuotaReached
-from backend.domain.jobs import Demand, JobKind, JobState, Lease, NewJob, Outcome, Quota
+from backend.domain.forecast import Forecasts
+from backend.domain.jobs import Demand, JobKind, JobState, Lease, NewJob, Outcome
+from backend.infrastructure.service_database import ServiceDatabase
 from backend.services.jobs import Jobs
 from tests.cluster import FreshDatabase
 from tests.fake_jobs import FakeMachine
-from tests.job_tables import BACKTEST, ROOM, Tables, identity, open_tables
+from tests.job_tables import BACKTEST, ROOM, Tables, claim, identity, open_tables
 
 REFUSED = asyncpg.InsufficientPrivilegeError
 
@@ -36,7 +38,7 @@ async def test_of_many_claimers_each_job_goes_to_one(tables: Tables) -> None:
 
     async def claim_all(runner_id: str) -> list[Lease]:
         found = []
-        while lease := await tables.queue.claim(None, runner_id, ROOM):
+        while lease := await claim(tables.queue, runner_id=runner_id):
             found.append(lease)
         return found
 
@@ -50,10 +52,10 @@ async def test_of_two_who_want_the_same_job_one_gets_it(tables: Tables) -> None:
     mine = await tables.person()
     for _ in range(20):
         job = await mine.submit(BACKTEST)
-        leases = await asyncio.gather(*(tables.queue.claim(job.id, name, ROOM) for name in ("one", "two")))
+        leases = await asyncio.gather(*(claim(tables.queue, job, runner_id=name) for name in ("one", "two")))
         won = [lease for lease in leases if lease is not None]
         assert len(won) == 1
-        assert await tables.queue.finish(won[0], Outcome.completed({}))
+        assert await tables.queue.finish([(won[0], Outcome.completed({}))])
 
 
 async def test_claim_that_is_not_committed_holds_the_job_and_nobody_waits_for_it(tables: Tables) -> None:
@@ -61,10 +63,10 @@ async def test_claim_that_is_not_committed_holds_the_job_and_nobody_waits_for_it
     first, second = await mine.submit(BACKTEST), await mine.submit(BACKTEST)
     async with tables.worker.acting_as_service() as connection:
         await connection.execute("select from public.tasks where id = $1 for update", first.id)
-        lease = await asyncio.wait_for(tables.queue.claim(None, "other", ROOM), 1)
+        lease = await asyncio.wait_for(claim(tables.queue, runner_id="other"), 1)
         assert lease is not None
         assert lease.job.id == second.id
-        assert await asyncio.wait_for(tables.queue.claim(first.id, "other", ROOM), 1) is None
+        assert await asyncio.wait_for(claim(tables.queue, first, runner_id="other"), 1) is None
 
 
 async def test_expired_lease_goes_back_and_its_late_writes_change_nothing(tables: Tables) -> None:
@@ -72,19 +74,19 @@ async def test_expired_lease_goes_back_and_its_late_writes_change_nothing(tables
     user_id = await tables.fresh.add_user()
     mine = tables.of(user_id)
     job = await mine.submit(BACKTEST)
-    late = await tables.queue.claim(job.id, "stopped", ROOM)
+    late = await claim(tables.queue, job, runner_id="stopped")
     assert late is not None
     await expire(tables, late)
     assert await tables.queue.reap() == 1
     assert await tables.queue.reap() == 0
-    assert not await tables.queue.finish(late, Outcome.completed({"by": "stopped"}))
-    present = await tables.queue.claim(None, "present", ROOM)
+    assert not await tables.queue.finish([(late, Outcome.completed({"by": "stopped"}))])
+    present = await claim(tables.queue, runner_id="present")
     assert present is not None
     assert present.epoch == 2
-    assert not await tables.queue.finish(late, Outcome.completed({"by": "stopped"}))
+    assert not await tables.queue.finish([(late, Outcome.completed({"by": "stopped"}))])
     assert (await tables.queue.renew([late])).lost == {job.id}
-    assert await tables.queue.finish(present, Outcome.completed({"by": "present"}))
-    assert not await tables.queue.finish(late, Outcome.completed({"by": "stopped"}))
+    assert await tables.queue.finish([(present, Outcome.completed({"by": "present"}))])
+    assert not await tables.queue.finish([(late, Outcome.completed({"by": "stopped"}))])
     found = await mine.job(job.id)
     assert found is not None
     assert (found.state, found.result, found.attempts) == (JobState.COMPLETED, {"by": "present"}, 2)
@@ -100,22 +102,22 @@ async def test_expired_lease_goes_back_and_its_late_writes_change_nothing(tables
 async def test_of_many_finishes_at_once_one_counts(tables: Tables) -> None:
     mine = await tables.person()
     job = await mine.submit(BACKTEST)
-    lease = await tables.queue.claim(job.id, "runner", ROOM)
+    lease = await claim(tables.queue, job)
     assert lease is not None
     done = await asyncio.gather(
-        *(tables.queue.finish(lease, Outcome.completed({"number": number})) for number in range(6))
+        *(tables.queue.finish([(lease, Outcome.completed({"number": number}))]) for number in range(6))
     )
-    assert sum(done) == 1
+    assert sum(map(bool, done)) == 1
     found = await mine.job(job.id)
     assert found is not None
-    assert found.result == {"number": done.index(True)}
+    assert found.result == {"number": done.index(frozenset({job.id}))}
     assert (await mine.event_log(after=0, limit=9)).last_id == 3
 
 
 async def test_renewed_lease_outlives_the_reaper(tables: Tables) -> None:
     mine = await tables.person()
     job = await mine.submit(BACKTEST)
-    lease = await tables.queue.claim(job.id, "runner", ROOM)
+    lease = await claim(tables.queue, job)
     assert lease is not None
     await expire(tables, lease)
     renewal = await tables.queue.renew([lease])
@@ -127,7 +129,7 @@ async def test_reaper_fails_what_has_no_attempts_left_and_cancels_what_was_to_st
     mine = await tables.person()
     spent, unwanted = await mine.submit(BACKTEST), await mine.submit(BACKTEST)
     for job in (spent, unwanted):
-        lease = await tables.queue.claim(job.id, "runner", ROOM)
+        lease = await claim(tables.queue, job)
         assert lease is not None
         await expire(tables, lease)
     await tables.execute("update public.tasks set attempts = max_attempts where id = $1", spent.id)
@@ -144,10 +146,10 @@ async def test_reaper_fails_what_has_no_attempts_left_and_cancels_what_was_to_st
 async def test_thousand_jobs_of_one_user_let_the_other_go_next(tables: Tables) -> None:
     greedy, modest = await tables.fresh.add_user(), await tables.fresh.add_user()
     await tables.flood(greedy, 1000)
-    running = await tables.queue.claim(None, "runner", ROOM)
+    running = await claim(tables.queue)
     assert running is not None
     lone = await tables.of(modest).submit(BACKTEST)
-    following = await tables.queue.claim(None, "runner", ROOM)
+    following = await claim(tables.queue)
     assert following is not None
     assert following.job.id == lone.id
 
@@ -158,7 +160,7 @@ async def test_claim_costs_the_same_in_a_long_queue(tables: Tables) -> None:
     await tables.flood(greedy, 2000)
     await tables.execute("analyze public.tasks")
     before = await reads(tables)
-    assert await tables.queue.claim(None, "runner", ROOM) is not None
+    assert await claim(tables.queue) is not None
     assert await reads(tables) - before < 500
 
 
@@ -186,7 +188,7 @@ async def test_priority_ages(tables: Tables) -> None:
     more_urgent = await mine.submit(replace(BACKTEST, priority=3))
     order = []
     for _ in range(3):
-        lease = await tables.queue.claim(None, "runner", ROOM)
+        lease = await claim(tables.queue)
         assert lease is not None
         order.append(lease.job.id)
     assert order == [more_urgent.id, old.id, urgent.id]
@@ -195,18 +197,18 @@ async def test_priority_ages(tables: Tables) -> None:
 async def test_large_job_is_passed_for_a_minute_and_then_room_is_kept_for_it(tables: Tables) -> None:
     mine, others = await tables.person(), await tables.person()
     large = await mine.submit(replace(BACKTEST, demand=ROOM))
-    half = Demand(cores=2, memory_bytes=ROOM.memory_bytes // 2)
+    half = Demand(cores=1, memory_bytes=ROOM.memory_bytes // 2)
     for _ in range(2):
         await others.submit(BACKTEST)
-    passing = await tables.queue.claim(None, "runner", half)
+    passing = await claim(tables.queue, room=half)
     assert passing is not None
     await tables.execute("update public.tasks set queued_at = now() - interval '61 s' where id = $1", large.id)
-    assert await tables.queue.claim(None, "runner", half) is None
-    assert await tables.queue.finish(passing, Outcome.completed({}))
-    lease = await tables.queue.claim(None, "runner", ROOM)
+    assert await claim(tables.queue, room=half) is None
+    assert await tables.queue.finish([(passing, Outcome.completed({}))])
+    lease = await claim(tables.queue, room=ROOM)
     assert lease is not None
     assert lease.job.id == large.id
-    assert await tables.queue.claim(None, "runner", half) is not None
+    assert await claim(tables.queue, room=half) is not None
 
 
 async def test_no_room_is_kept_for_what_this_machine_cannot_hold(tables: Tables) -> None:
@@ -214,7 +216,7 @@ async def test_no_room_is_kept_for_what_this_machine_cannot_hold(tables: Tables)
     huge = await mine.submit(replace(BACKTEST, demand=Demand(cores=64, memory_bytes=1)))
     await tables.execute("update public.tasks set queued_at = now() - interval '61 s' where id = $1", huge.id)
     small = await mine.submit(BACKTEST)
-    lease = await tables.queue.claim(None, "runner", ROOM)
+    lease = await claim(tables.queue)
     assert lease is not None
     assert lease.job.id == small.id
 
@@ -222,22 +224,22 @@ async def test_no_room_is_kept_for_what_this_machine_cannot_hold(tables: Tables)
 async def test_large_jobs_of_one_user_keep_no_room_from_who_runs_less(tables: Tables) -> None:
     greedy = await tables.person()
     running = await greedy.submit(BACKTEST)
-    assert await tables.queue.claim(running.id, "runner", ROOM) is not None
+    assert await claim(tables.queue, running) is not None
     large = await greedy.submit(replace(BACKTEST, demand=ROOM))
     await tables.execute("update public.tasks set queued_at = now() - interval '61 s' where id = $1", large.id)
     lone = await (await tables.person()).submit(BACKTEST)
-    lease = await tables.queue.claim(None, "runner", Demand(cores=2, memory_bytes=ROOM.memory_bytes // 2))
+    lease = await claim(tables.queue, room=Demand(cores=2, memory_bytes=ROOM.memory_bytes // 2))
     assert lease is not None
     assert lease.job.id == lone.id
 
 
 async def test_many_submits_at_once_stay_within_the_quota(tables: Tables) -> None:
-    who = identity(await tables.fresh.add_user())
+    await tables.execute("insert into private.plans (name, most_queued, most_running) values ('five', 5, 1)")
+    who = identity(await tables.fresh.add_user(raw_app_meta_data='{"plan": "five"}'))
 
     async def submit() -> None:
         async with tables.api.acting_as(who) as connection:
-            jobs = Jobs(JobTable(connection), FakeMachine(), quota=Quota(queued=5, running=1))
-            await jobs.submit(JobKind.BACKTEST, {})
+            await Jobs(JobTable(connection), FakeMachine(), Forecasts(), runner_id="here").submit(JobKind.BACKTEST, {})
 
     answers = await asyncio.gather(*(submit() for _ in range(20)), return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, QuotaReached)]
@@ -263,12 +265,12 @@ async def test_many_hands_on_one_users_jobs_never_lock_each_other_out(tables: Ta
     async def runner(name: str) -> None:
         nonlocal done
         while time.monotonic() < ended_at:
-            lease = await tables.queue.claim(None, name, ROOM)
+            lease = await claim(tables.queue, runner_id=name)
             if lease is None:
                 await asyncio.sleep(0.001)
                 continue
             await tables.queue.renew([lease])
-            done += await tables.queue.finish(lease, Outcome.completed({}))
+            done += len(await tables.queue.finish([(lease, Outcome.completed({}))]))
 
     await asyncio.gather(*(user(number) for number in range(4)), *(runner(f"runner {number}") for number in range(3)))
     assert done > 0
@@ -295,21 +297,21 @@ async def test_users_write_their_queue_by_its_functions_alone(tables: Tables, st
 
 
 async def test_api_cannot_become_the_service(tables: Tables) -> None:
+    disguised = ServiceDatabase(tables.fresh.dsn("app_api"), min_size=1)
     with pytest.raises(REFUSED):
-        async with tables.api.acting_as_service():
-            pass
+        await disguised.open()
 
 
 async def test_jobs_and_events_go_with_their_account(tables: Tables) -> None:
     user_id = await tables.fresh.add_user()
     mine = tables.of(user_id)
     job = await mine.submit(BACKTEST)
-    lease = await tables.queue.claim(job.id, "runner", ROOM)
+    lease = await claim(tables.queue, job)
     assert lease is not None
     connection = await asyncpg.connect(tables.fresh.dsn("supabase_auth_admin"))
     await connection.execute("delete from auth.users where id = $1", user_id)
     await connection.close()
-    assert not await tables.queue.finish(lease, Outcome.completed({}))
+    assert not await tables.queue.finish([(lease, Outcome.completed({}))])
     assert await tables.feed.of_users({user_id: 0}, limit=9) == []
 
 

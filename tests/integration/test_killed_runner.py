@@ -221,18 +221,27 @@ async def test_a_runner_that_is_told_to_end_gives_its_job_back_at_once(tables: T
     assert (back.state, back.attempts) == (JobState.QUEUED, 0)
 
 
-@pytest.mark.timeout(180)
-async def test_jobs_finish_though_postgres_is_killed_while_they_run(data_dir: Path) -> None:
+@contextlib.asynccontextmanager
+async def mortal_tables(data_dir: Path) -> AsyncIterator[Tables]:
+    """On a Postgres of its own, which may be killed."""
     postgres = EmbeddedPostgres(data_dir, preferred_port=0)
     await asyncio.to_thread(postgres.start)
-    owner = postgres.address.dsn("postgres")
-    await migrate(owner, MIGRATIONS)
-    passwords = postgres.address.passwords
-    await set_login_passwords(owner, {login: passwords[login] for login in ("app_api", "app_worker")})
-    fresh = FreshDatabase(name="postgres", address=postgres.address)
-    async with open_tables(fresh) as tables:
+    try:
+        owner = postgres.address.dsn("postgres")
+        await migrate(owner, MIGRATIONS)
+        passwords = postgres.address.passwords
+        await set_login_passwords(owner, {login: passwords[login] for login in ("app_api", "app_worker")})
+        async with open_tables(FreshDatabase(name="postgres", address=postgres.address)) as tables:
+            yield tables
+    finally:
+        await asyncio.to_thread(postgres.stop)
+
+
+@pytest.mark.timeout(180)
+async def test_jobs_finish_though_postgres_is_killed_while_they_run(data_dir: Path) -> None:
+    async with mortal_tables(data_dir) as tables:
         mine = await tables.person()
-        with runner(fresh):
+        with runner(tables.fresh):
             jobs = [await mine.submit(counting(steps=30)) for _ in range(2)]
             for job in jobs:
                 await becomes(mine, job, JobState.RUNNING)
@@ -242,4 +251,23 @@ async def test_jobs_finish_though_postgres_is_killed_while_they_run(data_dir: Pa
             for job in [*jobs, late]:
                 assert (await becomes(mine, job, JobState.COMPLETED)).attempts == 1
                 assert await events_of(mine, job) == ["queued", "running", "completed"]
-    await asyncio.to_thread(postgres.stop)
+
+
+@pytest.mark.timeout(180)
+async def test_many_brief_jobs_finish_once_though_postgres_is_killed_in_the_middle_of_batches(data_dir: Path) -> None:
+    async with mortal_tables(data_dir) as tables:
+        mine = await tables.person()
+        jobs = [await mine.submit(NewJob(kind=JobKind.WALK_FORWARD, payload={}, demand=SMALL)) for _ in range(600)]
+        with runner(tables.fresh) as running:
+            for _ in range(2):
+                for _ in range(200):
+                    running.line()
+                (await asyncio.to_thread(postmaster_of, data_dir)).kill()
+            await asyncio.sleep(3)
+            done = [await becomes(mine, job, JobState.COMPLETED, seconds=60) for job in jobs]
+        assert {job.result is not None for job in done} == {True}
+        # A claim whose answer was lost does not count as an attempt.
+        assert {job.attempts for job in done} == {1}
+        log = await mine.event_log(after=0, limit=10_000)
+        assert [event.id for event in log.events] == list(range(1, len(log.events) + 1))
+        assert sum(event.type == "task_completed" for event in log.events) == 600

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 from uuid import UUID
 
@@ -15,20 +18,27 @@ import psutil
 import pytest
 
 from backend.data.storage.housekeeping import HousekeepingTables
+from backend.data.storage.job_queue import JobQueueTable
+from backend.data.storage.job_records import JobRecordTable
+from backend.domain.errors import DatabaseUnavailable
 from backend.domain.events import PROGRESS_CHANNEL
-from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome
+from backend.domain.job_data import LARGEST_RESULT_BYTES
+from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome, Progress
 from backend.domain.ports import JobHandler, JobRepository
 from backend.infrastructure.event_bus import PostgresEventBus
+from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.resource_manager import Memory, ResourceManager
+from backend.services.foresight import Foresight
 from backend.worker.children import Children
 from backend.worker.handlers import Maintain
+from backend.worker.line import AHEAD_JOBS, LATEST_JOBS
 from backend.worker.runner import Runner
 from backend.worker.running import Workshop
 from tests.cluster import FreshDatabase
 from tests.integration.test_children import until
 from tests.integration.works import WORKS
-from tests.job_tables import Tables, open_tables
+from tests.job_tables import Tables, claim, open_tables
 
 GIB = 1024**3
 MIB = 1024**2
@@ -46,15 +56,19 @@ class House:
 
     @asynccontextmanager
     async def runner(
-        self, *, cores: int = 2, handlers: Mapping[JobKind, JobHandler] | None = None, **settings: float
+        self,
+        *,
+        cores: int = 2,
+        handlers: Mapping[JobKind, JobHandler] | None = None,
+        meter: Monitor | None = None,
+        **settings: Any,
     ) -> AsyncIterator[Runner]:
         runner = Runner(
-            queue=self.tables.queue,
             bus=self.bus,
             resources=ResourceManager(cores=cores, memory=lambda: Memory(total_bytes=4 * GIB, available_bytes=4 * GIB)),
             workshop=Workshop(children=Children(cores), works=WORKS, handlers=handlers or {}),
-            meter=Monitor(),
-            **settings,
+            meter=meter or Monitor(),
+            **{"queue": self.tables.queue, **settings},
         )
         await runner.open()
         try:
@@ -184,7 +198,7 @@ async def test_a_result_that_the_database_refuses_fails_the_job(house: House) ->
 
 async def test_a_kind_that_nothing_here_does_fails_with_words(house: House) -> None:
     async with house.runner():
-        failed = await house.becomes(await house.submit(JobKind.TRAIN), JobState.FAILED)
+        failed = await house.becomes(await house.submit(JobKind.FETCH), JobState.FAILED)
         assert failed.failure is not None
         assert failed.failure.code == "kind_not_available"
 
@@ -252,19 +266,29 @@ async def test_a_silent_child_gets_no_lease_and_the_job_runs_elsewhere(
         assert (await house.events_of(job)).count("completed") == 1
 
 
+async def test_a_job_that_another_runner_left_behind_is_taken_back_and_counted(house: House) -> None:
+    job, meter = await house.submit(JobKind.PREDICT), Monitor()
+    assert await house.tables.queue.claim("a runner that vanished", Demand(cores=9, memory_bytes=GIB), job_ids=[job.id])
+    await house.expire_leases()
+    async with house.runner(heartbeat_seconds=0.2, meter=meter):
+        assert (await house.becomes(job, JobState.COMPLETED)).attempts == 2
+    assert "tidemark_job_leases_expired_total 1.0" in meter.exposition()[0].decode()
+
+
 async def test_what_is_written_under_a_lost_lease_changes_nothing(house: House) -> None:
     async with house.runner(heartbeat_seconds=0.2) as runner:
         job = await house.submit(steps=200, pause=0.05)
         await house.becomes(job, JobState.RUNNING)
         old: Lease = runner._running[job.id].lease
-        await house.expire_leases()
-        await house.tables.queue.reap()
-        second = await house.tables.queue.claim(job.id, "another runner", Demand(cores=9, memory_bytes=GIB))
+        while (await house.job(job)).state == JobState.RUNNING and runner._running[job.id].lease is old:
+            await house.expire_leases()  # unless the heartbeat is quicker
+            await house.tables.queue.reap()
+        second = await claim(house.tables.queue, job, runner_id="another runner")
         # Either this runner or the other has it by now, under a higher epoch.
-        assert not await house.tables.queue.finish(old, Outcome.completed({"counted": -1}))
+        assert not await house.tables.queue.finish([(old, Outcome.completed({"counted": -1}))])
         await until(lambda: job.id not in runner._running or runner._running[job.id].lease.epoch > old.epoch)
         if second is not None:
-            assert await house.tables.queue.finish(second, Outcome.completed({"counted": 7}))
+            assert await house.tables.queue.finish([(second, Outcome.completed({"counted": 7}))])
             assert (await house.becomes(job, JobState.COMPLETED)).result == {"counted": 7}
 
 
@@ -304,6 +328,116 @@ async def test_progress_is_told_over_the_bus_with_the_time_to_go(house: House) -
     assert 0 < last["task"]["eta_seconds"] < 2
 
 
+async def test_what_a_job_printed_is_told_and_kept(house: House) -> None:
+    heard: list[dict[str, Any]] = []
+
+    async def listen() -> None:
+        async for message in house.bus.subscribe(PROGRESS_CHANNEL):
+            if message.payload is not None:
+                heard.append(json.loads(message.payload)["task"])
+
+    listening = asyncio.create_task(listen())
+    async with house.runner():
+        job = await house.submit(JobKind.IMPORT, lines=["reading\n", "\x07writing €\n", "done\n"], pause=0.3)
+        done = await house.becomes(job, JobState.COMPLETED)
+        cancelled = await house.submit(JobKind.IMPORT, lines=["begun\n"] * 100, pause=0.1)
+        await until(lambda: any(task["id"] == str(cancelled.id) and task.get("log_tail") for task in heard))
+        await house.mine.request_cancel(cancelled.id)
+        stopped = await house.becomes(cancelled, JobState.CANCELLED)
+    listening.cancel()
+    assert done.log_tail == "reading\nwriting €\ndone"
+    told = [task["log_tail"] for task in heard if task["id"] == str(job.id) and "log_tail" in task]
+    assert told[0] == "reading"
+    assert "reading\nwriting €" in told
+    assert str(stopped.log_tail).startswith("begun")
+
+
+async def test_retry_begins_with_an_empty_log(house: House) -> None:
+    async with house.runner():
+        job = await house.submit(JobKind.IMPORT, lines=["begun\n"] * 100, pause=0.05)
+        await house.becomes(job, JobState.RUNNING)
+        await asyncio.sleep(0.3)
+        await house.mine.request_cancel(job.id)
+        assert (await house.becomes(job, JobState.CANCELLED)).log_tail
+    retried = await house.mine.retry(job.id)
+    assert retried is not None
+    assert retried.log_tail is None
+
+
+async def test_results_that_are_too_large_fail_their_jobs_with_the_numbers(house: House) -> None:
+    class Chatty:
+        async def run(
+            self, job: Job, report: Callable[[Progress], None], is_cancelled: Callable[[], bool]
+        ) -> Mapping[str, Any]:
+            return {"rows": "1" * (LARGEST_RESULT_BYTES + 1)}
+
+    async with house.runner(handlers={JobKind.FETCH: Chatty()}):
+        in_child = await house.submit(
+            JobKind.TRAIN, Demand(cores=1, memory_bytes=512 * MIB), bytes=LARGEST_RESULT_BYTES + 2000
+        )
+        for job in (in_child, await house.submit(JobKind.FETCH)):
+            failure = (await house.becomes(job, JobState.FAILED)).failure
+            assert failure is not None
+            assert failure.code == "result_too_large"
+            assert "at most 16,777,216 are kept" in failure.detail
+
+
+async def test_forecasts_survive_a_restart_and_follow_what_others_run(house: House) -> None:
+    records = JobRecordTable(house.tables.worker)
+    async with house.runner():
+        for steps in (10, 30, 50):
+            job = await house.mine.submit(sized(steps))
+            await house.becomes(job, JobState.COMPLETED)
+    before, meter = Foresight(records, Monitor()), Monitor()
+    await before.look()
+    after = Foresight(records, meter)
+    await after.look()
+    assert after.history() == before.history()
+    (history,) = after.history()
+    assert (history.kind, history.jobs) == (JobKind.BACKTEST, 3)
+    assert after.forecasts.expected(JobKind.BACKTEST, 100.0) == before.forecasts.expected(JobKind.BACKTEST, 100.0)
+    async with house.runner():
+        await house.becomes(await house.mine.submit(sized(8)), JobState.COMPLETED)
+    await after.look()
+    assert after.history()[0].jobs == 4
+    await after.look()
+    assert after.history()[0].jobs == 4
+    assert b'tidemark_job_eta_error_ratio{kind="backtest"}' in meter.exposition()[0]
+
+
+async def test_after_twenty_jobs_their_time_is_foreseen_within_thirty_percent(house: House) -> None:
+    """Real jobs in real children, whose sizes differ by ten times."""
+    chance = random.Random(7)
+    foresight = Foresight(JobRecordTable(house.tables.worker), Monitor())
+    missed: list[float] = []
+    async with house.runner():
+        for number in range(32):
+            steps = round(3 * 10 ** chance.random())
+            expected = foresight.forecasts.expected(JobKind.BACKTEST, float(steps))
+            job = await house.mine.submit(sized(steps))
+            done = await house.becomes(job, JobState.COMPLETED)
+            assert done.started_at is not None
+            assert done.finished_at is not None
+            took = (done.finished_at - done.started_at).total_seconds()
+            if number >= 20:
+                assert expected is not None
+                missed.append(abs(expected - took) / took)
+            await foresight.look()
+    assert median(missed) <= 0.30, missed
+    error = foresight.forecasts.error(JobKind.BACKTEST)
+    assert error is not None
+    assert error <= 0.30
+
+
+PAUSE = 0.02
+
+
+def sized(steps: int) -> NewJob:
+    return NewJob(
+        kind=JobKind.BACKTEST, payload={"steps": steps, "pause": PAUSE}, demand=SMALL, work_units=float(steps)
+    )
+
+
 async def test_a_flood_of_one_user_delays_another_by_one_job_at_most(house: House) -> None:
     flood = [await house.submit(steps=4, pause=0.05) for _ in range(30)]
     other = house.tables.of(await house.tables.fresh.add_user())
@@ -321,6 +455,120 @@ async def test_two_runners_run_each_job_once(house: House) -> None:
         for job in jobs:
             assert (await house.becomes(job, JobState.COMPLETED)).attempts == 1
             assert await house.events_of(job) == ["queued", "running", "completed"]
+
+
+async def test_a_hint_from_here_needs_no_bus(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.worker.runner.POLL_SECONDS", 60)
+    hints = LocalJobHints()
+    async with house.runner(hints=hints) as runner:
+        await knows_that_nothing_waits(runner)
+        await house.bus.close()
+        job = await house.submit(JobKind.PREDICT)
+        hints.tell([job.id])
+        assert (await house.becomes(job, JobState.COMPLETED)).attempts == 1
+
+
+async def test_a_hint_that_comes_twice_is_claimed_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.worker.runner.POLL_SECONDS", 60)
+    hints, queue = LocalJobHints(), CountingClaims(house.tables)
+    async with house.runner(hints=hints, queue=queue) as runner:
+        await knows_that_nothing_waits(runner)
+        before = queue.claims
+        for _ in range(5):
+            job = await house.submit(JobKind.PREDICT)
+            hints.tell([job.id])
+            await house.becomes(job, JobState.COMPLETED)
+        await asyncio.sleep(0.2)
+        assert queue.claims - before == 5
+
+
+async def test_a_hint_about_a_job_that_is_gone_harms_nothing(house: House) -> None:
+    hints = LocalJobHints()
+    async with house.runner(hints=hints) as runner:
+        await knows_that_nothing_waits(runner)
+        hints.tell([UUID(int=7)])
+        await house.becomes(await house.submit(JobKind.PREDICT), JobState.COMPLETED)
+
+
+@pytest.fixture
+def patient_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts as brief, also on a machine that is busy with something else."""
+    monkeypatch.setattr("backend.worker.line.BRIEF_SECONDS", 0.5)
+    monkeypatch.setattr("backend.worker.line.AHEAD_SECONDS", 60)
+
+
+@pytest.mark.usefixtures("patient_pace")
+async def test_another_users_job_passes_what_was_leased_ahead(house: House) -> None:
+    """Brief jobs are leased before there is room for them, and still another's first job is among the next."""
+    other = house.tables.of(await house.tables.fresh.add_user())
+    brief = NewJob(kind=JobKind.WALK_FORWARD, payload={}, demand=SMALL)
+    async with house.runner() as runner:
+        for _ in range(LATEST_JOBS):
+            await house.becomes(await house.submit(JobKind.WALK_FORWARD), JobState.COMPLETED)
+        flood = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD) for _ in range(400)))
+        await until(lambda: len(runner._line) > 0)
+        job = await other.submit(brief)
+        committed = time.monotonic()
+        await until_async(lambda: ended(other, job))
+        mine = [await house.becomes(one, JobState.COMPLETED) for one in flood]
+        lone = await other.job(job.id)
+    assert {one.attempts for one in mine} == {1}
+    assert lone is not None
+    before = [one for one in mine if committed < began(one) < began(lone)]
+    # What waited here already, and one more claim that was on its way.
+    assert len(before) <= 2 * (2 * AHEAD_JOBS + 2)
+
+
+@pytest.mark.usefixtures("patient_pace")
+async def test_what_was_leased_ahead_goes_back_when_the_jobs_turn_out_long(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.worker.line.BUSY_SECONDS", 0.5)
+    async with house.runner(cores=1) as runner:
+        for _ in range(LATEST_JOBS):
+            await house.becomes(await house.submit(JobKind.WALK_FORWARD), JobState.COMPLETED)
+        long = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD, seconds=3.0) for _ in range(4)))
+        await until(lambda: len(runner._line) > 0)
+        await until(lambda: len(runner._line) == 0 and len(runner._held) == 1)
+        counts = await house.mine.counts()
+        assert (counts.running, counts.queued) == (1, 3)
+        for job in long:
+            done = await house.becomes(job, JobState.COMPLETED)
+            assert done.attempts == 1
+
+
+@pytest.mark.usefixtures("patient_pace")
+async def test_two_runners_lease_ahead_and_run_each_job_once(house: House) -> None:
+    async with house.runner(), house.runner():
+        for _ in range(2):
+            jobs = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD) for _ in range(150)))
+            for job in jobs:
+                assert (await house.becomes(job, JobState.COMPLETED)).attempts == 1
+    log = await house.mine.event_log(after=0, limit=1000)
+    types = Counter(event.type for event in log.events)
+    assert set(types.values()) == {300}
+    assert [event.id for event in log.events] == list(range(1, 901))
+
+
+async def test_a_result_that_cannot_be_stored_fails_alone_among_many(house: House) -> None:
+    bad = await asyncio.gather(*(house.submit(JobKind.SCORE) for _ in range(3)))
+    good = await asyncio.gather(*(house.submit(JobKind.PREDICT) for _ in range(30)))
+    async with house.runner():
+        for job in good:
+            await house.becomes(job, JobState.COMPLETED)
+        for job in bad:
+            failed = await house.becomes(job, JobState.FAILED)
+            assert failed.failure is not None
+            assert failed.failure.code == "result_not_storable"
+
+
+async def test_jobs_whose_claim_was_answered_into_the_void_are_run_at_once(house: House) -> None:
+    """Postgres committed the claim, and the connection broke before it could say so."""
+    jobs = [await house.submit(JobKind.PREDICT) for _ in range(3)]
+    async with house.runner(queue=LosesFirstAnswer(house.tables)):
+        for job in jobs:
+            done = await house.becomes(job, JobState.COMPLETED, seconds=10)
+            assert done.attempts == 1
 
 
 async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House) -> None:
@@ -347,6 +595,35 @@ async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House) -
         await until_async(is_done)
         assert await house.events_of(done) == ["running", "completed"]
         assert await house.kept_answers() == ["young"]
+
+
+class CountingClaims(JobQueueTable):
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables.worker, capacity=lambda: Demand(cores=4, memory_bytes=4 * GIB))
+        self.claims = 0
+
+    async def claim(self, *arguments: Any, **named: Any) -> Sequence[Lease]:
+        self.claims += 1
+        return await super().claim(*arguments, **named)
+
+
+class LosesFirstAnswer(CountingClaims):
+    async def claim(self, *arguments: Any, **named: Any) -> Sequence[Lease]:
+        leases = await super().claim(*arguments, **named)
+        if self.claims == 1:
+            assert leases
+            raise DatabaseUnavailable()
+        return leases
+
+
+async def knows_that_nothing_waits(runner: Runner) -> None:
+    await until(lambda: runner._workshop.children.idle > 0 and runner._nothing_waits)
+    await asyncio.sleep(0.2)
+
+
+def began(job: Job) -> float:
+    assert job.result is not None
+    return float(job.result["began"])
 
 
 async def pid_of(runner: Runner, job: Job) -> int:

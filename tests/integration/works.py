@@ -21,6 +21,9 @@ WORKS = {
     JobKind.PREDICT: "tests.integration.works:echo",
     JobKind.EXPORT: "tests.integration.works:raise_error",
     JobKind.SCORE: "tests.integration.works:return_nul",
+    JobKind.WALK_FORWARD: "tests.integration.works:look_at_the_clock",
+    JobKind.IMPORT: "tests.integration.works:print_lines",
+    JobKind.TRAIN: "tests.integration.works:return_much",
 }
 
 Report = Callable[..., None]
@@ -29,6 +32,13 @@ IsCancelled = Callable[[], bool]
 
 def echo(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
     return {**payload, "pid": os.getpid()}
+
+
+def look_at_the_clock(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """As brief as a job can be, or as long as it is told to."""
+    began = time.monotonic()
+    time.sleep(payload.get("seconds", 0))
+    return {"began": began}
 
 
 def look_around(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
@@ -103,6 +113,21 @@ def crash(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) ->
         case name:
             os.kill(os.getpid(), getattr(signal, name))
     return {}
+
+
+def print_lines(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """Print what is given, and report nothing."""
+    for line in payload["lines"]:
+        sys.stdout.buffer.write(line.encode("latin-1") if payload.get("raw") else line.encode())
+        sys.stdout.buffer.flush()
+        time.sleep(payload.get("pause", 0))
+        if is_cancelled():
+            return {}
+    return {"printed": len(payload["lines"])}
+
+
+def return_much(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    return {"equity": "1" * payload["bytes"]}
 
 
 def return_nan(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:

@@ -36,7 +36,8 @@ id: 17
 data: {"type":"task_running","task":{"id":"0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a","kind":"sweep","state":"running"}}
 
 event: task_progress
-data: {"type":"task_progress","task":{"id":"0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a","stage":"Sweeping","percent":40}}
+data: {"type":"task_progress","task":{"id":"0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a","kind":"sweep","attempt":1,\
+"stage":"Sweeping","percent":40.0,"message":"4,000 of 10,000","eta_seconds":21.5,"log_tail":"reading 525,600 bars"}}
 
 """
 
@@ -86,7 +87,10 @@ def describe_stream() -> dict[str, Any]:
             "summary": "Follow what happens to one's tasks",
             "description": (
                 "Server-sent events of the caller's tasks. Events have ids that count up by one; progress has none. "
-                "`reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s."
+                "`reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s. "
+                "`task_progress` tells `stage`, `percent`, `message` and `eta_seconds` (null where unknown) of an "
+                "`attempt`, and in `log_tail` the last lines that the task printed in it: a text, null while there are "
+                "none, and left out when they are what was told before."
             ),
             "security": [{bearer.scheme_name: []}, {}],
             "parameters": [

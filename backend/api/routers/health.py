@@ -88,7 +88,7 @@ async def read_liveness() -> Response:
 )
 async def read_readiness(request: Request, house: TheHouse) -> Response:
     """Each part that requests need, by name. 503 with the same list in `checks` when one is missing."""
-    checks = [*await asyncio.gather(_database(house), _migrations(request, house)), *_workers(request)]
+    checks = await _checks(request, house)
     if all(check.ok for check in checks):
         return Response(Ready(checks=checks).model_dump_json(), media_type="application/json", headers=NO_STORE)
     missing = " ".join(f"{check.name}: {check.detail}" for check in checks if not check.ok)
@@ -106,7 +106,7 @@ async def read_readiness(request: Request, house: TheHouse) -> Response:
 )
 async def read_system_health(request: Request, house: TheHouse, _: Caller) -> Response:
     """The checks of readiness for people to read: an answer, whether all is well or not."""
-    checks = [*await asyncio.gather(_database(house), _migrations(request, house)), *_workers(request)]
+    checks = await _checks(request, house)
     health = Health(status="well" if all(check.ok for check in checks) else "unwell", checks=checks)
     return Response(health.model_dump_json(), media_type="application/json", headers=NO_STORE)
 
@@ -130,8 +130,14 @@ async def read_metrics(request: Request, house: TheHouse) -> Response:
     """For Prometheus: from this machine itself, or with the token of TIDEMARK_METRICS_TOKEN as bearer."""
     if not (_is_this_machine(request, house) or _holds_token(request, house)):
         raise NotAllowed("Metrics are for this machine, or for who holds TIDEMARK_METRICS_TOKEN.")
+    checks = await _checks(request, house)
+    house.monitor.readiness_checked({check.name: check.ok for check in checks})
     content, media_type = house.monitor.exposition()
     return Response(content, headers={"Content-Type": media_type, **NO_STORE})
+
+
+async def _checks(request: Request, house: House) -> list[Check]:
+    return [*await asyncio.gather(_database(house), _migrations(request, house)), *_workers(request)]
 
 
 async def _database(house: House) -> Check:

@@ -1,6 +1,7 @@
-"""One's own tasks, and what the machine that runs them can give."""
+"""One's own tasks: what they are, how far, why and how long they wait, and what they wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,12 +10,15 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from backend.api.dependencies import Caller, Changing, Reading, TheHouse
+from backend.api.dependencies import Caller, Changing, Reading
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, invalid, problems, shows
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
+from backend.api.streams import Streams
 from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.bootstrap import Services
 from backend.domain import jobs as domain
+from backend.domain.accounts import Identity
 from backend.domain.errors import (
     IdempotencyKeyInvalid,
     IdempotencyKeyReused,
@@ -25,7 +29,7 @@ from backend.domain.errors import (
     QuotaReached,
     RequestInProgress,
 )
-from backend.domain.ports import ResourceMonitor
+from backend.domain.waiting import Wait
 
 router = APIRouter(prefix="/api/system", tags=["Tasks"])
 
@@ -43,6 +47,15 @@ class Failure(BaseModel):
     log_tail: str | None = Field(description="The last lines that the task wrote.")
 
 
+class Progress(BaseModel):
+    """How far a running task is, by the latest that this server heard of it."""
+
+    stage: str
+    percent: float | None
+    message: str | None
+    eta_seconds: float | None = Field(description="About how long it still takes.")
+
+
 class Task(BaseModel):
     """One task as lists show it."""
 
@@ -56,6 +69,10 @@ class Task(BaseModel):
     memory_bytes: int = Field(description="How much memory it takes while it runs.")
     wall_limit_seconds: int = Field(description="It is stopped when it runs longer.")
     waits_for: str | None = Field(description="Why a queued task cannot start at this moment; null when it can.")
+    waits_seconds: float | None = Field(
+        description="About how long a queued task still waits; null when it can start at once, or nobody can know."
+    )
+    progress: Progress | None = Field(description="Of a running task, as soon as it told something.")
     cancel_requested_at: datetime | None
     created_at: datetime
     queued_at: datetime
@@ -70,32 +87,9 @@ class TaskInFull(Task):
 
     payload: dict[str, Any]
     result: dict[str, Any] | None
-
-
-class Share(BaseModel):
-    """How much of the machine tasks may take together, and how much of that is free."""
-
-    cores: int
-    memory_bytes: int
-
-
-class Waiting(BaseModel):
-    """How many tasks of a kind wait, whoever submitted them."""
-
-    kind: domain.JobKind
-    count: int
-    oldest_queued_at: datetime
-
-
-class Resources(BaseModel):
-    """What the machine, or the container around the server, has and does."""
-
-    cpu_percent: float
-    memory_total_bytes: int
-    memory_available_bytes: int
-    capacity: Share = Field(description="The most that all tasks together may take.")
-    room: Share = Field(description="What of it is free now.")
-    waiting: list[Waiting]
+    log_tail: str | None = Field(
+        description="The last lines that the task wrote: up to now while it runs, else up to its end."
+    )
 
 
 _NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -112,6 +106,8 @@ TASK = Task(
     memory_bytes=402653184,
     wall_limit_seconds=900,
     waits_for=None,
+    waits_seconds=None,
+    progress=None,
     cancel_requested_at=None,
     created_at=_NOW,
     queued_at=_NOW,
@@ -126,16 +122,28 @@ TASK = Task(
     ),
     is_partial=False,
 )
-TASK_IN_FULL = TaskInFull(**TASK.model_dump(), payload={"strategy": "sma_cross"}, result=None)
-RESOURCES = Resources(
-    cpu_percent=12.5,
-    memory_total_bytes=8589934592,
-    memory_available_bytes=6442450944,
-    capacity=Share(cores=2, memory_bytes=6442450944),
-    room=Share(cores=1, memory_bytes=4294967296),
-    waiting=[Waiting(kind=domain.JobKind.BACKTEST, count=3, oldest_queued_at=_NOW)],
+RUNNING = TASK.model_copy(
+    update={
+        "state": domain.JobState.RUNNING,
+        "progress": Progress(stage="Sweeping", percent=40.0, message="4,000 of 10,000", eta_seconds=21.5),
+        "finished_at": None,
+        "failure": None,
+    }
 )
-
+QUEUED = TASK.model_copy(
+    update={
+        "state": domain.JobState.QUEUED,
+        "attempts": 0,
+        "waits_for": "Waits for a core: it needs 1, and 0 of 2 are free. 3 tasks are ahead of it, 1 of them yours.",
+        "waits_seconds": 45.0,
+        "started_at": None,
+        "finished_at": None,
+        "failure": None,
+    }
+)
+TASK_IN_FULL = TaskInFull(
+    **TASK.model_dump(), payload={"strategy": "sma_cross"}, result=None, log_tail="reading 525,600 bars"
+)
 TaskId = Annotated[UUID, Path(description="The task's id.", examples=[str(_ID)])]
 _BAD_ID = invalid("/path/task_id", "Input should be a valid UUID.")
 
@@ -145,7 +153,9 @@ _BAD_ID = invalid("/path/task_id", "Input should be a valid UUID.")
     operation_id="list_my_tasks",
     summary="List one's own tasks",
     responses={
-        **shows(Page[Task], Page[Task](items=[TASK], next_cursor=None), "Newest first.", "ETag", "Link"),
+        **shows(
+            Page[Task], Page[Task](items=[QUEUED, RUNNING, TASK], next_cursor=None), "Newest first.", "ETag", "Link"
+        ),
         **NOT_MODIFIED,
         **problems(
             "/api/system/tasks", *SIGNED_IN, InvalidCursor(), invalid("/query/limit", "Input should be at most 200.")
@@ -155,7 +165,7 @@ _BAD_ID = invalid("/path/task_id", "Input should be a valid UUID.")
 async def list_my_tasks(
     *,
     request: Request,
-    house: TheHouse,
+    caller: Caller,
     services: Reading,
     state: Annotated[
         list[domain.JobState],
@@ -171,8 +181,9 @@ async def list_my_tasks(
     """Every task of the caller, whatever its state; `state` and `kind` may be given more than once."""
     found = await services.jobs.jobs(limit=limit, after=from_cursor(TASKS, cursor), states=state, kinds=kind)
     following = to_cursor(TASKS, found.next) if found.next else None
+    known = await _known(request, caller, services, found.items)
     page = Page[Task](
-        items=[Task(**_shown(job, house.resources)) for job in found.items],
+        items=[Task(**_shown(job, known)) for job in found.items],
         next_cursor=following,
     )
     answer = tagged(request, page)
@@ -191,10 +202,16 @@ async def list_my_tasks(
     },
 )
 async def read_my_task(
-    request: Request, house: TheHouse, services: Reading, task_id: TaskId, _: IfNoneMatch = None
+    *,
+    request: Request,
+    caller: Caller,
+    services: Reading,
+    task_id: TaskId,
+    _: IfNoneMatch = None,
 ) -> Response:
     """One task, also long after it ended."""
-    return tagged(request, _in_full(await services.jobs.job(task_id), house.resources))
+    job = await services.jobs.job(task_id)
+    return tagged(request, _in_full(job, await _known(request, caller, services, [job])))
 
 
 @router.post(
@@ -217,7 +234,6 @@ async def read_my_task(
 async def cancel_my_task(
     *,
     request: Request,
-    house: TheHouse,
     caller: Caller,
     services: Changing,
     task_id: TaskId,
@@ -226,7 +242,8 @@ async def cancel_my_task(
     """A queued task is cancelled at once, a running one is asked to stop; one that has ended stays as it is."""
 
     async def work() -> Response:
-        return _answer(_in_full(await services.jobs.cancel(task_id), house.resources))
+        job = await services.jobs.cancel(task_id)
+        return _answer(_in_full(job, await _known(request, caller, services, [job])))
 
     return await once(request, key, caller, services.idempotency, work)
 
@@ -255,7 +272,6 @@ async def cancel_my_task(
 async def retry_my_task(
     *,
     request: Request,
-    house: TheHouse,
     caller: Caller,
     services: Changing,
     task_id: TaskId,
@@ -265,56 +281,61 @@ async def retry_my_task(
 
     async def work() -> Response:
         job = await services.jobs.retry(task_id)
-        answer = _answer(_in_full(job, house.resources), status=202)
+        answer = _answer(_in_full(job, await _known(request, caller, services, [job])), status=202)
         answer.headers["Location"] = f"/api/system/tasks/{job.id}"
         return answer
 
     return await once(request, key, caller, services.idempotency, work)
 
 
-@router.get(
-    "/resources",
-    operation_id="read_resources",
-    summary="Read what the machine can give to tasks",
-    responses={
-        **shows(Resources, RESOURCES, "The gauges at this moment.", "ETag"),
-        **NOT_MODIFIED,
-        **problems("/api/system/resources", *SIGNED_IN),
-    },
-)
-async def read_resources(request: Request, house: TheHouse, _: Caller, __: IfNoneMatch = None) -> Response:
-    """The limits of a container count where there are some."""
-    gauges = house.resources.gauges()
-    body = Resources(
-        cpu_percent=gauges.cpu_percent,
-        memory_total_bytes=gauges.memory_total_bytes,
-        memory_available_bytes=gauges.memory_available_bytes,
-        capacity=_share(gauges.capacity),
-        room=_share(gauges.room),
-        waiting=[Waiting(**vars(one)) for one in await house.queue.waiting()],
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """What no row says: what running tasks told last, in their present attempt, and why the others wait."""
+
+    told: Mapping[UUID, Mapping[str, Any]]
+    waits: Mapping[UUID, Wait]
+
+
+async def _known(request: Request, caller: Identity, services: Services, jobs: Sequence[domain.JobInBrief]) -> _Known:
+    attempts = {job.id: job.attempts for job in jobs if job.state == domain.JobState.RUNNING}
+    streams: Streams = request.app.state.streams
+    told = {UUID(frame.task["id"]): frame.task for frame in streams.progress_of(caller.user_id, tuple(attempts))}
+    return _Known(
+        told={job_id: task for job_id, task in told.items() if task.get("attempt") == attempts[job_id]},
+        waits=await services.jobs.waits(jobs),
     )
-    return tagged(request, body)
 
 
-def _share(demand: domain.Demand) -> Share:
-    return Share(cores=demand.cores, memory_bytes=demand.memory_bytes)
-
-
-def _in_full(job: domain.Job, machine: ResourceMonitor) -> TaskInFull:
+def _in_full(job: domain.Job, known: _Known) -> TaskInFull:
     return TaskInFull(
-        **_shown(job, machine), payload=dict(job.payload), result=None if job.result is None else dict(job.result)
+        **_shown(job, known),
+        payload=dict(job.payload),
+        result=None if job.result is None else dict(job.result),
+        log_tail=known.told[job.id].get("log_tail") if job.id in known.told else _log_tail(job),
     )
 
 
-def _shown(job: domain.Job, machine: ResourceMonitor) -> dict[str, Any]:
-    failure = job.failure
+def _log_tail(job: domain.Job) -> str | None:
+    """A failed run's stands with its failure."""
+    return job.log_tail if job.log_tail is not None or job.failure is None else job.failure.log_tail
+
+
+def _shown(job: domain.JobInBrief, known: _Known) -> dict[str, Any]:
+    failure, progress, wait = job.failure, known.told.get(job.id), known.waits.get(job.id)
     return {
         **{name: getattr(job, name) for name in _AS_THEY_ARE},
         "cores": job.demand.cores,
         "memory_bytes": job.demand.memory_bytes,
-        "waits_for": machine.can_run(job.demand).reason if job.state == domain.JobState.QUEUED else None,
+        "waits_for": wait and wait.reason,
+        "waits_seconds": None if wait is None or wait.seconds is None else _about(wait.seconds),
+        "progress": None if progress is None else Progress(**{name: progress[name] for name in Progress.model_fields}),
         "failure": None if failure is None else Failure(**vars(failure)),
     }
+
+
+def _about(seconds: float) -> float:
+    """Two figures and no fractions: more would only flicker."""
+    return float(f"{seconds:.2g}") if seconds >= 10 else float(round(seconds))
 
 
 _AS_THEY_ARE: Sequence[str] = (

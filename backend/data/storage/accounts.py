@@ -10,7 +10,7 @@ from backend.domain.pages import Page, Place
 if TYPE_CHECKING:
     import asyncpg
 
-    from backend.infrastructure.database import Database
+    from backend.infrastructure.service_database import ServiceDatabase
 
 
 class AccountTables:
@@ -79,7 +79,7 @@ class AccountTables:
 class AccountStates:
     """An AccountWatch over the database, as the service."""
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: "ServiceDatabase") -> None:
         self._database = database
 
     async def suspended(self, user_ids: Collection[UUID]) -> frozenset[UUID]:

@@ -10,31 +10,30 @@ from backend.domain.events import EventType, FeedPlace, TaskEvent
 if TYPE_CHECKING:
     import asyncpg
 
-    from backend.infrastructure.database import Database
+    from backend.infrastructure.service_database import ServiceDatabase
 
 
 class EventTable:
     """An EventFeed over the database, as the service."""
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: "ServiceDatabase") -> None:
         self._database = database
 
     async def of_users(self, after: Mapping[UUID, int], *, limit: int) -> Sequence[TaskEvent]:
-        async with self._database.acting_as_service() as connection:
-            rows = await connection.fetch(
-                """
-                select event.user_id, event.id, event.type, event.at, event.task
-                from unnest($1::uuid[], $2::bigint[]) as reader (user_id, after)
-                cross join lateral (
-                    select * from public.task_events
-                    where user_id = reader.user_id and id > reader.after order by id limit $3
-                ) as event
-                order by event.user_id, event.id
-                """,
-                list(after),
-                list(after.values()),
-                limit,
-            )
+        rows = await self._database.fetch(
+            """
+            select event.user_id, event.id, event.type, event.at, event.task
+            from unnest($1::uuid[], $2::bigint[]) as reader (user_id, after)
+            cross join lateral (
+                select * from public.task_events
+                where user_id = reader.user_id and id > reader.after order by id limit $3
+            ) as event
+            order by event.user_id, event.id
+            """,
+            list(after),
+            list(after.values()),
+            limit,
+        )
         return [event_of(row) for row in rows]
 
     async def since(self, place: FeedPlace | None, *, limit: int) -> tuple[Sequence[TaskEvent], FeedPlace]:

@@ -6,13 +6,13 @@ from backend.domain.events import EVENTS_ARE_KEPT_FOR
 from backend.domain.ports import ANSWERS_ARE_KEPT_FOR
 
 if TYPE_CHECKING:
-    from backend.infrastructure.database import Database
+    from backend.infrastructure.service_database import ServiceDatabase
 
 
 class HousekeepingTables:
     """Housekeeping over the database."""
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: "ServiceDatabase") -> None:
         self._database = database
 
     async def forget_old_events(self) -> int:

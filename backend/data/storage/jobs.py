@@ -1,14 +1,16 @@
 """A user's own jobs in Postgres. The connection acts as the user, so row level security narrows every row."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backend.data.storage.events import event_of
-from backend.domain.events import EventLog
-from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobKind, JobState, NewJob
+from backend.domain.events import EventLog, Standing
+from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobInBrief, JobKind, JobState, NewJob, Quota
 from backend.domain.pages import Page, Place
+from backend.domain.queue_play import MOST_USERS_AROUND, BusyJob, QueueAround, WaitingJobs
+from backend.infrastructure.database import refusals_told
 
 if TYPE_CHECKING:
     import asyncpg
@@ -17,26 +19,37 @@ if TYPE_CHECKING:
 class JobTable:
     """A JobRepository on one connection, inside one transaction."""
 
-    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    def __init__(
+        self, connection: "asyncpg.Connection[asyncpg.Record]", queued: MutableSequence[UUID] | None = None
+    ) -> None:
+        """To `queued` it adds the jobs that wait by what was done here, once that is committed."""
         self._connection = connection
+        self._queued = queued if queued is not None else []
 
     async def counts(self) -> JobCounts:
-        row = await self._connection.fetchrow("select queued, running from private.lock_my_tasks()")
-        return JobCounts(queued=row["queued"], running=row["running"]) if row else JobCounts(queued=0, running=0)
+        row = await self._connection.fetchrow("select * from private.count_my_tasks()")
+        if row is None:
+            raise LookupError("the statement counted nothing")
+        quota = Quota(queued=row["most_queued"], running=row["most_running"], plan=row["plan"])
+        return JobCounts(queued=row["queued"], running=row["running"], quota=quota)
 
     async def submit(self, job: NewJob) -> Job:
         rules = KINDS[job.kind]
-        row = await self._connection.fetchrow(
-            "select * from private.submit_my_task($1, $2, $3, $4, $5, $6, $7)",
-            job.kind,
-            json.dumps(dict(job.payload)),
-            job.demand.cores,
-            job.demand.memory_bytes,
-            job.priority,
-            rules.max_attempts,
-            rules.wall_limit_seconds,
-        )
-        return job_of(row)
+        with refusals_told():
+            row = await self._connection.fetchrow(
+                "select * from private.submit_my_task($1, $2, $3, $4, $5, $6, $7, $8)",
+                job.kind,
+                json.dumps(dict(job.payload)),
+                job.demand.cores,
+                job.demand.memory_bytes,
+                job.priority,
+                rules.max_attempts,
+                rules.wall_limit_seconds,
+                job.work_units,
+            )
+        added = job_of(row)
+        self._queued.append(added.id)
+        return added
 
     async def job(self, job_id: UUID) -> Job | None:
         row = await self._connection.fetchrow("select * from public.tasks where id = $1", job_id)
@@ -44,10 +57,13 @@ class JobTable:
 
     async def jobs(
         self, *, limit: int, after: Place | None, states: Sequence[JobState] = (), kinds: Sequence[JobKind] = ()
-    ) -> Page[Job]:
+    ) -> Page[JobInBrief]:
         rows = await self._connection.fetch(
             """
-            select * from public.tasks
+            select id, user_id, kind, state, cores, memory_bytes, work_units, priority, attempts, max_attempts,
+                   lease_epoch, wall_limit_seconds, cancel_requested_at, created_at, queued_at, started_at, finished_at,
+                   failure, is_partial
+            from public.tasks
             where ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
               and (cardinality($4::text[]) = 0 or state = any($4))
               and (cardinality($5::text[]) = 0 or kind = any($5))
@@ -60,7 +76,7 @@ class JobTable:
             list(states),
             list(kinds),
         )
-        jobs = tuple(job_of(row) for row in rows[:limit])
+        jobs = tuple(JobInBrief(**_brief(row)) for row in rows[:limit])
         there_is_more = len(rows) > limit
         return Page(items=jobs, next=Place(at=jobs[-1].created_at, id=jobs[-1].id) if there_is_more else None)
 
@@ -70,11 +86,26 @@ class JobTable:
 
     async def retry(self, job_id: UUID) -> Job | None:
         job = await self.job(job_id)
-        if job is None or not await self._connection.fetchval(
-            "select private.retry_my_task($1, $2)", job_id, KINDS[job.kind].max_attempts
-        ):
+        if job is None:
             return None
+        with refusals_told():
+            is_queued = await self._connection.fetchval(
+                "select private.retry_my_task($1, $2)", job_id, KINDS[job.kind].max_attempts
+            )
+        if not is_queued:
+            return None
+        self._queued.append(job_id)
         return await self.job(job_id)
+
+    async def queue_around(self, job_ids: Sequence[UUID], *, runner_id: str) -> QueueAround:
+        rows = await self._connection.fetch("select * from private.queue_around_me($1, $2)", list(job_ids), runner_id)
+        waiting = [row for row in rows if not row["is_running"]]
+        return QueueAround(
+            waiting=[_waiting(row) for row in waiting],
+            running=[_busy(row) for row in rows if row["is_running"]],
+            most_running={row["owner"]: row["most_running"] for row in waiting},
+            is_cut=any(row["owner"] > MOST_USERS_AROUND for row in waiting),
+        )
 
     async def event_log(self, *, after: int, limit: int) -> EventLog:
         rows = await self._connection.fetch(
@@ -95,31 +126,75 @@ class JobTable:
             last_id=rows[0]["last_id"],
         )
 
+    async def standing(self, job_id: UUID) -> Standing | None:
+        row = await self._connection.fetchrow(
+            "select task.*, ids.last_id from public.tasks as task, private.my_event_ids() as ids where task.id = $1",
+            job_id,
+        )
+        return None if row is None else Standing(job=job_of(row), last_id=row["last_id"])
+
 
 def job_of(row: "asyncpg.Record | None") -> Job:
     """The job of a row of the table."""
     if row is None:
         raise LookupError("the statement returned no job")
     return Job(
-        id=row["id"],
-        user_id=row["user_id"],
+        **_brief(row), payload=json.loads(row["payload"]), result=_object(row["result"]), log_tail=row["log_tail"]
+    )
+
+
+def _brief(row: "asyncpg.Record") -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in _AS_THEY_ARE},
+        "kind": JobKind(row["kind"]),
+        "state": JobState(row["state"]),
+        "demand": Demand(cores=row["cores"], memory_bytes=row["memory_bytes"]),
+        "failure": _failure(_object(row["failure"])),
+    }
+
+
+_AS_THEY_ARE = (
+    "id",
+    "user_id",
+    "work_units",
+    "priority",
+    "attempts",
+    "max_attempts",
+    "lease_epoch",
+    "wall_limit_seconds",
+    "cancel_requested_at",
+    "created_at",
+    "queued_at",
+    "started_at",
+    "finished_at",
+    "is_partial",
+)
+
+
+def _waiting(row: "asyncpg.Record") -> WaitingJobs:
+    return WaitingJobs(
+        owner=row["owner"],
         kind=JobKind(row["kind"]),
-        state=JobState(row["state"]),
-        payload=json.loads(row["payload"]),
         demand=Demand(cores=row["cores"], memory_bytes=row["memory_bytes"]),
-        priority=row["priority"],
-        attempts=row["attempts"],
-        max_attempts=row["max_attempts"],
-        lease_epoch=row["lease_epoch"],
-        wall_limit_seconds=row["wall_limit_seconds"],
-        cancel_requested_at=row["cancel_requested_at"],
-        created_at=row["created_at"],
-        queued_at=row["queued_at"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
-        result=_object(row["result"]),
-        failure=_failure(_object(row["failure"])),
-        is_partial=row["is_partial"],
+        work_units=row["work_units"],
+        turn_seconds=row["seconds"],
+        last_turn_seconds=row["last_seconds"],
+        waited_seconds=row["waited_seconds"],
+        count=row["jobs"],
+        is_cut=row["is_cut"],
+        job_id=row["job_id"],
+        place=row["place"],
+    )
+
+
+def _busy(row: "asyncpg.Record") -> BusyJob:
+    return BusyJob(
+        owner=row["owner"],
+        is_here=row["is_here"],
+        kind=JobKind(row["kind"]),
+        demand=Demand(cores=row["cores"], memory_bytes=row["memory_bytes"]),
+        work_units=row["work_units"],
+        elapsed=max(row["seconds"], 0.0),
     )
 
 

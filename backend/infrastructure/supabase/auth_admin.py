@@ -53,6 +53,9 @@ class AuthAdmin:
     def set_admin(self, email: str, is_admin: bool) -> Account:
         return self._change(email, {"app_metadata": {"role": "admin" if is_admin else None}})
 
+    def set_plan(self, email: str, plan: str) -> Account:
+        return self._change(email, {"app_metadata": {"plan": plan}})
+
     def suspend(self, email: str, *, hours: int) -> Account:
         return self._change(email, {"ban_duration": f"{hours}h" if hours else "none"})
 
@@ -94,6 +97,7 @@ def _account(user: User) -> Account:
         email=user.email or None,
         is_admin=user.app_metadata.get("role") == "admin",
         is_anonymous=user.is_anonymous,
+        plan=user.app_metadata.get("plan"),
         suspended_until=_time(user.banned_until),
         created_at=user.created_at,
         last_sign_in_at=user.last_sign_in_at,

@@ -1,6 +1,6 @@
 /** One's own profile, preferences and sessions. */
 import { queryOptions } from '@tanstack/vue-query'
-import { ApiError, request } from './client'
+import { ApiError, newIdempotencyKey, request } from './client'
 import { queryClient } from './queries'
 import type { components } from './schema'
 
@@ -23,7 +23,7 @@ export const meQuery = queryOptions({
 })
 
 export async function changeMe(change: ProfileChange, etag: string): Promise<VersionedProfile> {
-  const reply = await request<Profile>('PATCH', '/api/me', { body: change, ifMatch: etag, idempotencyKey: newKey() })
+  const reply = await request<Profile>('PATCH', '/api/me', { body: change, ifMatch: etag, idempotencyKey: newIdempotencyKey() })
   const profile = { ...reply.data, etag: reply.etag ?? '' }
   queryClient.setQueryData(meQuery.queryKey, profile)
   return profile
@@ -63,9 +63,4 @@ export const sessionsQuery = queryOptions({
 
 export async function endSession(id: string) {
   await request('DELETE', `/api/me/sessions/${encodeURIComponent(id)}`)
-}
-
-/** crypto.randomUUID exists only where the address is https or loopback. */
-function newKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -96,6 +96,15 @@ let observer: Observer = { answered: () => undefined, unreachable: () => undefin
 export function takeTokensFrom(source: TokenSource) { tokens = source }
 export function reportTo(watcher: Observer) { observer = watcher }
 
+/** For what is not asked with `request`: the stream of events. */
+export function bearer(options?: { renew: boolean }) { return tokens.token(options) }
+
+/** For a request that starts work: however often it is sent, the work starts once. */
+export function newIdempotencyKey() {
+  // crypto.randomUUID exists only where the address is https or loopback.
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
 export async function request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<Reply<T>> {
   const token = options.anonymous ? null : await tokens.token()
   let response = await send(method, path, options, token)

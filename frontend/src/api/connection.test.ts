@@ -41,13 +41,37 @@ describe('connection', () => {
     expect(onlineManager.isOnline()).toBe(true)
   })
 
-  it('waits a little longer each time, at most 5 seconds', async () => {
+  it('asks every second at first, since a server that starts anew is back soon, and then at most every 5', async () => {
     answer.mockImplementation(dead)
     await checkNow()
+    answer.mockClear()
+    await vi.advanceTimersByTimeAsync(9_500)
+    expect(answer).toHaveBeenCalledTimes(9)
     answer.mockClear()
     await vi.advanceTimersByTimeAsync(60_000)
     expect(answer.mock.calls.length).toBeGreaterThanOrEqual(12)
     expect(answer.mock.calls.length).toBeLessThanOrEqual(16)
+  })
+
+  it('goes on asking for a lost server while nobody sees the page, and asks nothing of one that is there', async () => {
+    const seen = vi.spyOn(document, 'visibilityState', 'get').mockReturnValue('hidden')
+    document.dispatchEvent(new Event('visibilitychange'))
+    answer.mockClear()
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(answer).not.toHaveBeenCalled()
+    answer.mockImplementation(dead)
+    await checkNow()
+    answer.mockImplementation(alive)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(useConnection().isLost.value).toBe(false)
+    seen.mockReturnValue('visible')
+    document.dispatchEvent(new Event('visibilitychange'))
+  })
+
+  it('asks once for all who want to know at the same time', async () => {
+    answer.mockClear()
+    await Promise.all([checkNow(), checkNow(), checkNow()])
+    expect(answer).toHaveBeenCalledOnce()
   })
 
   it('checks at once when the browser says that it is offline', async () => {

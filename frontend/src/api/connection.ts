@@ -6,6 +6,8 @@ import { reportTo } from './client'
 const heartbeatMilliseconds = 2_000
 const answerWithinMilliseconds = 2_500
 const longestWaitMilliseconds = 5_000
+/** So many times it is asked every second: a server that starts anew is back within seconds. */
+const quickAttempts = 10
 
 interface Connection {
   state: 'connected' | 'lost'
@@ -18,6 +20,7 @@ interface Connection {
 const connection = reactive<Connection>({ state: 'connected', lostAt: null, nextAttemptAt: null, attempts: 0, checking: false })
 let timer: ReturnType<typeof setTimeout> | undefined
 let watching = false
+let check: Promise<void> | undefined
 
 export function useConnection() {
   return { connection: readonly(connection), isLost: computed(() => connection.state === 'lost'), checkNow }
@@ -32,15 +35,20 @@ export function watchConnection() {
   window.addEventListener('online', () => { void checkNow() })
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') void checkNow()
-    else clearTimeout(timer)
+    else if (connection.state === 'connected') clearTimeout(timer)
   })
   schedule(heartbeatMilliseconds)
 }
 
-export async function checkNow() {
-  if (connection.checking) return
+/** Settles when the answer is there, or fails to come. */
+export function checkNow(): Promise<void> {
+  check ??= ask().finally(() => { check = undefined })
+  return check
+}
+
+async function ask() {
   clearTimeout(timer)
-  connection.checking = true
+  Object.assign(connection, { checking: true, nextAttemptAt: null })
   const alive = await answers()
   connection.checking = false
   if (alive) recovered()
@@ -51,11 +59,13 @@ export async function checkNow() {
 function schedule(milliseconds: number) {
   clearTimeout(timer)
   connection.nextAttemptAt = connection.state === 'lost' ? new Date(Date.now() + milliseconds) : null
-  if (document.visibilityState === 'visible') timer = setTimeout(() => { void checkNow() }, milliseconds)
+  // A page that nobody sees asks nothing, but it does not give up a server that it lost: others may listen through it.
+  const asks = document.visibilityState === 'visible' || connection.state === 'lost'
+  if (asks) timer = setTimeout(() => { void checkNow() }, milliseconds)
 }
 
 function waitBeforeAttempt() {
-  return Math.min(1_000 * connection.attempts, longestWaitMilliseconds)
+  return Math.min(1_000 * Math.max(1, connection.attempts - quickAttempts), longestWaitMilliseconds)
 }
 
 function lost() {

@@ -1,20 +1,28 @@
 /** A question's state in the words that AsyncView understands. */
-import type { UseQueryReturnType } from '@tanstack/vue-query'
-import { computed, reactive } from 'vue'
+import { computed, reactive, type Ref } from 'vue'
 import { ApiError } from './client'
 import { useConnection } from './connection'
 
-export function facesOf<T>(query: UseQueryReturnType<T, Error>) {
+interface Question {
+  data: Ref<unknown>
+  isFetching: Ref<boolean>
+  error: Ref<Error | null>
+  dataUpdatedAt: Ref<number>
+}
+
+export function facesOf(query: Question) {
   const { isLost } = useConnection()
   return reactive({
     hasContent: computed(() => query.data.value !== undefined),
     loading: computed(() => query.isFetching.value),
     error: computed(() => {
       const error = query.error.value
-      if (error !== null) return described(error)
-      // Nothing to show and nobody to ask: a skeleton would promise what does not come.
-      return isLost.value && query.data.value === undefined ? unreachable : null
+      // With nothing to show and nobody to ask, a skeleton would promise what does not come.
+      if (isLost.value) return query.data.value === undefined ? unreachable : null
+      return error === null ? null : described(error)
     }),
+    // The banner above says since when; here what is old only steps back.
+    dimmed: computed(() => isLost.value),
     asOf: computed(() => (query.dataUpdatedAt.value > 0 ? new Date(query.dataUpdatedAt.value) : null)),
   })
 }

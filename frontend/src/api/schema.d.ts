@@ -254,7 +254,7 @@ export interface paths {
         };
         /**
          * Read what the machine can give to tasks
-         * @description The limits of a container count where there are some.
+         * @description The limits of a container count where there are some; the quota is the caller's own.
          */
         get: operations["read_resources"];
         put?: never;
@@ -296,7 +296,7 @@ export interface paths {
         };
         /**
          * Follow what happens to one's tasks
-         * @description Server-sent events of the caller's tasks. Events have ids that count up by one; progress has none. `reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s.
+         * @description Server-sent events of the caller's tasks. Events have ids that count up by one; progress has none. `reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s. `task_progress` tells `stage`, `percent`, `message` and `eta_seconds` (null where unknown) of an `attempt`, and in `log_tail` the last lines that the task printed in it: a text, null while there are none, and left out when they are what was told before.
          */
         get: operations["stream_task_events"];
         put?: never;
@@ -422,6 +422,28 @@ export interface components {
             version: string;
             /** Checks */
             checks: components["schemas"]["Check"][];
+        };
+        /**
+         * History
+         * @description How long the latest tasks of a kind took, and how well that was foreseen.
+         */
+        History: {
+            kind: components["schemas"]["JobKind"];
+            /**
+             * Jobs
+             * @description How many completed tasks this is drawn from.
+             */
+            jobs: number;
+            /**
+             * Typical Seconds
+             * @description The median of what they took.
+             */
+            typical_seconds: number;
+            /**
+             * Eta Error
+             * @description By what share of its length a task missed the time foreseen at its start, as a median; null before the second task.
+             */
+            eta_error: number | null;
         };
         /**
          * JobKind
@@ -598,6 +620,33 @@ export interface components {
             preferences?: components["schemas"]["PreferencesChange"];
         };
         /**
+         * Progress
+         * @description How far a running task is, by the latest that this server heard of it.
+         */
+        Progress: {
+            /** Stage */
+            stage: string;
+            /** Percent */
+            percent: number | null;
+            /** Message */
+            message: string | null;
+            /**
+             * Eta Seconds
+             * @description About how long it still takes.
+             */
+            eta_seconds: number | null;
+        };
+        /**
+         * Quota
+         * @description What one's plan allows, and how much of that is in use.
+         */
+        Quota: {
+            /** Plan */
+            plan: string;
+            queued: components["schemas"]["Use"];
+            running: components["schemas"]["Use"];
+        };
+        /**
          * Ready
          * @description Everything that requests need is there.
          */
@@ -628,6 +677,23 @@ export interface components {
             room: components["schemas"]["Share"];
             /** Waiting */
             waiting: components["schemas"]["Waiting"][];
+            /** Running */
+            running: components["schemas"]["Running"][];
+            /**
+             * History
+             * @description Kinds of which a task was completed.
+             */
+            history: components["schemas"]["History"][];
+            quota: components["schemas"]["Quota"];
+        };
+        /**
+         * Running
+         * @description How many tasks of a kind run, whoever submitted them.
+         */
+        Running: {
+            kind: components["schemas"]["JobKind"];
+            /** Count */
+            count: number;
         };
         /**
          * Session
@@ -721,6 +787,13 @@ export interface components {
              * @description Why a queued task cannot start at this moment; null when it can.
              */
             waits_for: string | null;
+            /**
+             * Waits Seconds
+             * @description About how long a queued task still waits; null when it can start at once, or nobody can know.
+             */
+            waits_seconds: number | null;
+            /** @description Of a running task, as soon as it told something. */
+            progress: components["schemas"]["Progress"] | null;
             /** Cancel Requested At */
             cancel_requested_at: string | null;
             /**
@@ -782,6 +855,13 @@ export interface components {
              * @description Why a queued task cannot start at this moment; null when it can.
              */
             waits_for: string | null;
+            /**
+             * Waits Seconds
+             * @description About how long a queued task still waits; null when it can start at once, or nobody can know.
+             */
+            waits_seconds: number | null;
+            /** @description Of a running task, as soon as it told something. */
+            progress: components["schemas"]["Progress"] | null;
             /** Cancel Requested At */
             cancel_requested_at: string | null;
             /**
@@ -812,12 +892,27 @@ export interface components {
             result: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Log Tail
+             * @description The last lines that the task wrote: up to now while it runs, else up to its end.
+             */
+            log_tail: string | null;
         };
         /**
          * Theme
          * @enum {string}
          */
         Theme: "system" | "light" | "dark";
+        /**
+         * Use
+         * @description How many of one's own tasks there are, and how many there may be.
+         */
+        Use: {
+            /** Limit */
+            limit: number;
+            /** Count */
+            count: number;
+        };
         /**
          * Waiting
          * @description How many tasks of a kind wait, whoever submitted them.
@@ -1721,6 +1816,43 @@ export interface operations {
                      *         {
                      *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *           "kind": "backtest",
+                     *           "state": "queued",
+                     *           "priority": 0,
+                     *           "attempts": 0,
+                     *           "max_attempts": 3,
+                     *           "cores": 1,
+                     *           "memory_bytes": 402653184,
+                     *           "wall_limit_seconds": 900,
+                     *           "waits_for": "Waits for a core: it needs 1, and 0 of 2 are free. 3 tasks are ahead of it, 1 of them yours.",
+                     *           "waits_seconds": 45,
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "queued_at": "2026-11-20T09:30:00Z",
+                     *           "is_partial": false
+                     *         },
+                     *         {
+                     *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *           "kind": "backtest",
+                     *           "state": "running",
+                     *           "priority": 0,
+                     *           "attempts": 1,
+                     *           "max_attempts": 3,
+                     *           "cores": 1,
+                     *           "memory_bytes": 402653184,
+                     *           "wall_limit_seconds": 900,
+                     *           "progress": {
+                     *             "stage": "Sweeping",
+                     *             "percent": 40,
+                     *             "message": "4,000 of 10,000",
+                     *             "eta_seconds": 21.5
+                     *           },
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "queued_at": "2026-11-20T09:30:00Z",
+                     *           "started_at": "2026-11-20T09:30:00Z",
+                     *           "is_partial": false
+                     *         },
+                     *         {
+                     *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *           "kind": "backtest",
                      *           "state": "failed",
                      *           "priority": 0,
                      *           "attempts": 1,
@@ -1869,7 +2001,8 @@ export interface operations {
                      *       "is_partial": false,
                      *       "payload": {
                      *         "strategy": "sma_cross"
-                     *       }
+                     *       },
+                     *       "log_tail": "reading 525,600 bars"
                      *     }
                      */
                     "application/json": components["schemas"]["TaskInFull"];
@@ -2006,7 +2139,8 @@ export interface operations {
                      *       "is_partial": false,
                      *       "payload": {
                      *         "strategy": "sma_cross"
-                     *       }
+                     *       },
+                     *       "log_tail": "reading 525,600 bars"
                      *     }
                      */
                     "application/json": components["schemas"]["TaskInFull"];
@@ -2145,7 +2279,8 @@ export interface operations {
                      *       "is_partial": false,
                      *       "payload": {
                      *         "strategy": "sma_cross"
-                     *       }
+                     *       },
+                     *       "log_tail": "reading 525,600 bars"
                      *     }
                      */
                     "application/json": components["schemas"]["TaskInFull"];
@@ -2273,7 +2408,32 @@ export interface operations {
                      *           "count": 3,
                      *           "oldest_queued_at": "2026-11-20T09:30:00Z"
                      *         }
-                     *       ]
+                     *       ],
+                     *       "running": [
+                     *         {
+                     *           "kind": "sweep",
+                     *           "count": 1
+                     *         }
+                     *       ],
+                     *       "history": [
+                     *         {
+                     *           "kind": "backtest",
+                     *           "jobs": 50,
+                     *           "typical_seconds": 1.8,
+                     *           "eta_error": 0.12
+                     *         }
+                     *       ],
+                     *       "quota": {
+                     *         "plan": "standard",
+                     *         "queued": {
+                     *           "limit": 1000,
+                     *           "count": 3
+                     *         },
+                     *         "running": {
+                     *           "limit": 16,
+                     *           "count": 1
+                     *         }
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["Resources"];
@@ -2456,7 +2616,7 @@ export interface operations {
                      *     data: {"type":"task_running","task":{"id":"0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a","kind":"sweep","state":"running"}}
                      *
                      *     event: task_progress
-                     *     data: {"type":"task_progress","task":{"id":"0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a","stage":"Sweeping","percent":40}}
+                     *     data: {"type":"task_progress","task":{"id":"0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a","kind":"sweep","attempt":1,"stage":"Sweeping","percent":40.0,"message":"4,000 of 10,000","eta_seconds":21.5,"log_tail":"reading 525,600 bars"}}
                      */
                     "text/event-stream": string;
                 };

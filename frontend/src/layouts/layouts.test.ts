@@ -3,17 +3,22 @@ import { fireEvent, screen } from '@testing-library/vue'
 import { http, HttpResponse } from 'msw'
 import { describe, expect, it, vi } from 'vitest'
 import { defineComponent, h, ref } from 'vue'
-import { ApiError } from '@/api/client'
+import { ApiError, takeTokensFrom } from '@/api/client'
 import { useSession } from '@/features/auth/session'
+import { checkNow } from '@/api/connection'
+import { showStream } from '@/api/stream'
 import { useAppearance } from '@/shared/composables/appearance'
 import { localZone } from '@/shared/composables/localZone'
+import { serveEvents } from '@/testing/eventServer'
 import { renderPage } from '@/testing/render'
 import { profile, server, useServer } from '@/testing/server'
 import CommandPalette from './CommandPalette.vue'
 import ErrorBoundary from './ErrorBoundary.vue'
 import LeaveDemoDialog from './LeaveDemoDialog.vue'
+import LiveDot from './LiveDot.vue'
 import { useProfilePreferences } from './preferences'
 import { useShortcuts } from './shortcuts'
+import { useLiveUpdates } from './useLiveUpdates'
 import { useSignOut } from './useSignOut'
 
 useServer()
@@ -51,6 +56,58 @@ describe('CommandPalette', () => {
     await renderPage(defineComponent({ setup: () => () => h(CommandPalette, { open: true }) }))
     await userEvent.type(await screen.findByLabelText('Search pages and actions'), 'zzz')
     expect(screen.getByText(/Nothing is called “zzz”/)).toBeTruthy()
+  })
+})
+
+describe('the dot in the header', () => {
+  const since = new Date('2026-11-20T14:32:10Z')
+
+  it('says in words how live the page is, and since when', async () => {
+    await renderPage(LiveDot)
+    showStream({ phase: 'live', since, nextAttemptAt: null })
+    await userEvent.click(await screen.findByRole('button', { name: /^Updates: live since \d\d:\d\d:10/ }))
+    await screen.findByText('What happens to your tasks is shown as it happens.')
+    expect(screen.getByRole('menuitem', { name: 'Open the status centre' }).getAttribute('href')).toBe('/status')
+  })
+
+  it('knows a cut stream from a server that is gone', async () => {
+    await renderPage(LiveDot)
+    showStream({ phase: 'reconnecting', since, nextAttemptAt: new Date(Date.now() + 4_500) })
+    await userEvent.click(await screen.findByRole('button', { name: /^Updates: reconnecting since/ }))
+    await screen.findByText(/^Tidemark answers, but the stream of events was cut/)
+    await screen.findByText(/^Reconnecting in [45] s\.$/)
+    server.use(http.get('/healthz', () => HttpResponse.error()))
+    await checkNow()
+    await screen.findByText(/^Tidemark does not answer/)
+    await screen.findByText('Updates: offline', { selector: ':not(.sr-only)' })
+    server.use(http.get('/healthz', () => HttpResponse.json({})))
+    await checkNow()
+    await screen.findByText(/^Tidemark answers/)
+  })
+})
+
+describe('live updates', () => {
+  it('follow whoever is signed in, and nobody after that', async () => {
+    const streams = serveEvents()
+    const user = { id: 'u-1', aud: '', app_metadata: {}, user_metadata: {}, created_at: '' }
+    const Frame = defineComponent({
+      setup() {
+        const session = useSession()
+        takeTokensFrom({ token: () => Promise.resolve('kept') })
+        session.user = user
+        useLiveUpdates()
+        return () => h('p', session.user?.id)
+      },
+    })
+    const { unmount } = await renderPage(Frame)
+    await expect.poll(() => streams.length).toBe(1)
+    useSession().user = { ...user, email: 'changed@example.com' }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(streams).toHaveLength(1)
+    useSession().user = { ...user, id: 'u-2' }
+    await expect.poll(() => streams.map(({ isCut }) => isCut)).toEqual([true, false])
+    unmount()
+    await expect.poll(() => streams.map(({ isCut }) => isCut)).toEqual([true, true])
   })
 })
 

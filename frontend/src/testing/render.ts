@@ -7,7 +7,7 @@ import { createMemoryHistory, createRouter } from 'vue-router'
 import { queryClient } from '@/api/queries'
 
 const Empty = { template: '<p>another page</p>' }
-const names = ['sign-in', 'sign-up', 'forgotten-password', 'verify-email', 'new-password', 'save-demo', 'dashboard']
+const names = ['sign-in', 'sign-up', 'forgotten-password', 'verify-email', 'new-password', 'save-demo', 'status', 'dashboard']
 
 export async function renderPage(page: Component, options: { at?: string, props?: Record<string, unknown> } = {}) {
   const router = createRouter({

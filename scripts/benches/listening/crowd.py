@@ -175,7 +175,8 @@ async def open_all(port: int, requests: Sequence[tuple[str, str]], notes: Notes)
 async def main() -> None:
     notes, loop = Notes(), asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
-        order, answer = json.loads(line), None
+        order = json.loads(line)
+        answer: Any = None
         match order["do"]:
             case "open":
                 answer = await open_all(order["port"], order["requests"], notes)

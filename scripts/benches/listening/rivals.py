@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import uvicorn
@@ -54,7 +54,7 @@ async def each_second(tell: Callable[[], None]) -> None:
 class Bare(asyncio.Protocol):
     """The limit: nothing but a socket that is written to."""
 
-    everybody: set[asyncio.Transport] = set()
+    everybody: ClassVar[set[asyncio.Transport]] = set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as asyncio calls it
         self._transport = transport
@@ -111,7 +111,7 @@ class SseStarlette:
         self._queues: set[asyncio.Queue[str]] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        from sse_starlette import EventSourceResponse
+        from sse_starlette import EventSourceResponse  # noqa: PLC0415 - only who measures has it
 
         await EventSourceResponse(self._events(), ping=15)(scope, receive, send)
 
@@ -133,10 +133,10 @@ class SseStarlette:
 
 
 async def on_uvicorn(app: RawAsgi | SseStarlette) -> None:
-    config = uvicorn.Config(app, port=0, http="httptools", log_level="warning", access_log=False, lifespan="off")  # type: ignore[arg-type]  # plain ASGI
+    config = uvicorn.Config(app, port=0, http="httptools", log_level="warning", access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+    while not server.started:
         await asyncio.sleep(0.01)
     say_port(server.servers[0].sockets[0].getsockname()[1])
     telling = asyncio.create_task(each_second(app.tell))

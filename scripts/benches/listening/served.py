@@ -49,7 +49,8 @@ class Place:
         try:
             await connection.execute(
                 "insert into auth.users (id, email, aud, role, is_anonymous)"
-                " select id, id || '@example.com', 'authenticated', 'authenticated', false from unnest($1::uuid[]) as id",
+                " select id, id || '@example.com', 'authenticated', 'authenticated', false"
+                " from unnest($1::uuid[]) as id",
                 users,
             )
             await connection.execute(
@@ -75,7 +76,8 @@ class Place:
         return (
             f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAccept: text/event-stream\r\n"
             f"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n"
-            f"Accept-Language: en-GB,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nCache-Control: no-cache\r\n"
+            f"Accept-Language: en-GB,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n"
+            f"Cache-Control: no-cache\r\n"
             f"Authorization: Bearer {member.token}\r\n\r\n"
         )
 
@@ -113,7 +115,8 @@ class Place:
             for number in range(1, rounds + 1):
                 async with connection.transaction():
                     await connection.execute(
-                        "update public.tasks set state = case state when 'completed' then 'cancelled' else 'completed' end"
+                        "update public.tasks"
+                        " set state = case state when 'completed' then 'cancelled' else 'completed' end"
                         " where id = any($1::uuid[])",
                         jobs,
                     )

@@ -141,3 +141,28 @@ async def test_method_that_does_not_exist_is_counted_as_other() -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         await client.request("PROPFIND", "/")
     assert meter.requests == [("OTHER", "/things/{id}", 200)]
+
+
+async def test_opening_of_a_socket_is_a_request_and_its_errors_are_answered(records: list[dict[str, Any]]) -> None:
+    meter = FakeMeter.fresh()
+    sent: list[Message] = []
+
+    async def accept(scope: Scope, receive: Receive, send: Send) -> None:
+        context_of(scope).route = "/socket"
+        await send({"type": "websocket.accept", "headers": []})
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    for app in (accept, broken):
+        headers = [(b"x-request-id", b"given-by-caller")]
+        await Edge(app, meter)({"type": "websocket", "path": "/socket", "headers": headers}, receive, send)
+    accepted, refused, body = sent
+    assert accepted["headers"] == [(b"x-request-id", b"given-by-caller")]
+    assert (refused["type"], refused["status"]) == ("websocket.http.response.start", 500)
+    assert b"internal_error" in body["body"]
+    assert meter.requests == [("GET", "/socket", 101), ("GET", "unmatched", 500)]
+    assert records[0]["message"] == "GET /socket 101"

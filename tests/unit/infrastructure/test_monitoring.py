@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
+from backend.domain.jobs import Demand
+from backend.domain.ports import MachineGauges
 from backend.infrastructure import monitoring
 from backend.infrastructure.monitoring import Monitor, configure_logging
 from backend.infrastructure.redaction import redact, redacted
@@ -186,3 +188,39 @@ async def test_monitor_counts_and_measures(monkeypatch: pytest.MonkeyPatch) -> N
     ):
         assert line in text
     assert "tidemark_event_loop_lag_seconds_count 0.0" not in text
+
+
+def test_monitor_tells_of_the_machine_the_workers_and_what_is_ready() -> None:
+    looks: list[int] = []
+
+    def gauges() -> MachineGauges:
+        looks.append(1)
+        return MachineGauges(
+            cpu_percent=12.5,
+            memory_total_bytes=8000,
+            memory_available_bytes=5000,
+            capacity=Demand(cores=4, memory_bytes=6000),
+            room=Demand(cores=1, memory_bytes=3000),
+        )
+
+    monitor = Monitor()
+    monitor.watch_machine(gauges)
+    monitor.watch_workers(lambda: 4, lambda: 3)
+    monitor.watch_bus(lambda: False)
+    monitor.readiness_checked({"database": True, "workers": False})
+    monitor.leases_expired(2)
+    told = monitor.exposition()[0].decode().splitlines()
+    assert len(looks) == 1
+    for line in (
+        "tidemark_machine_cpu_usage_ratio 0.125",
+        "tidemark_machine_memory_available_bytes 5000.0",
+        "tidemark_jobs_capacity_cores 4.0",
+        "tidemark_jobs_room_memory_bytes 3000.0",
+        "tidemark_workers 4.0",
+        "tidemark_workers_ready 3.0",
+        "tidemark_event_bus_connected 0.0",
+        'tidemark_ready{check="database"} 1.0',
+        'tidemark_ready{check="workers"} 0.0',
+        "tidemark_job_leases_expired_total 2.0",
+    ):
+        assert line in told

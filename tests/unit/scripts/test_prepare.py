@@ -26,6 +26,7 @@ def clone(tmp_path: Path) -> Path:
     shutil.copy(SCRIPT, tmp_path / "scripts")
     (tmp_path / "scripts/locks/run.txt").touch()
     (tmp_path / "scripts/locks/test.txt").touch()
+    (tmp_path / "scripts/locks/bench.txt").touch()
     (tmp_path / "frontend/package-lock.json").write_text("{}")
     for name, text in (("npm", STUBBORN), ("node", "#!/bin/sh\necho v22.0.0\n")):
         (tmp_path / "bin" / name).write_text(text)

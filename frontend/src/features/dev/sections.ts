@@ -8,6 +8,7 @@ import DevNumbers from './DevNumbers.vue'
 import DevOverlays from './DevOverlays.vue'
 import DevStatus from './DevStatus.vue'
 import DevTable from './DevTable.vue'
+import DevTasks from './DevTasks.vue'
 import DevTokens from './DevTokens.vue'
 
 export interface Section {
@@ -22,6 +23,7 @@ export const sections: readonly Section[] = [
   { id: 'fields', title: 'Fields', component: DevFields },
   { id: 'numbers', title: 'Numbers and times', component: DevNumbers },
   { id: 'status', title: 'Status', component: DevStatus },
+  { id: 'tasks', title: 'Tasks and machine', component: DevTasks },
   { id: 'faces', title: 'Faces of a view', component: DevFaces },
   { id: 'layout', title: 'Layout', component: DevLayout },
   { id: 'overlays', title: 'Overlays', component: DevOverlays },

@@ -10,6 +10,7 @@ const browsers: [RegExp, string][] = [
   [/^curl\//, 'curl'],
   [/^python-httpx|^python-requests|^aiohttp/i, 'Python'],
   [/^node|^undici/i, 'Node.js'],
+  [/^tidemark\//, 'Command line'],
 ]
 const systems: [RegExp, string][] = [
   [/iPhone/, 'iPhone'],

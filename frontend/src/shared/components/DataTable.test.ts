@@ -82,6 +82,37 @@ describe('DataTable', () => {
     expect(await files[0]?.text()).toBe('name,profit\r\nBreakout,10\r\nMomentum,9.5\r\n')
   })
 
+  it('loads what is missing before it exports, and writes no file with a part', async () => {
+    const files: Blob[] = []
+    URL.createObjectURL = (blob) => { files.push(blob as Blob); return 'blob:table' }
+    vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(() => undefined)
+    const loadAll = vi.fn().mockRejectedValueOnce(new Error('no answer')).mockImplementation(() => view.rerender({ rows: few }))
+    const view = show({ rows: few.slice(0, 1), loadAll })
+    const exportJson = async () => {
+      await userEvent.click(screen.getByRole('button', { name: 'Export' }))
+      await userEvent.click(await screen.findByRole('menuitem', { name: /JSON/ }))
+    }
+    await exportJson()
+    expect(files).toEqual([])
+    await exportJson()
+    await expect.poll(() => files.length).toBe(1)
+    expect(JSON.parse(await files[0]?.text() ?? '')).toHaveLength(3)
+  })
+
+  it('lets a page give letters a meaning for the row that the keyboard stands on', async () => {
+    const user = userEvent.setup()
+    const cancel = vi.fn()
+    const { rerender } = show({ letters: { c: cancel } })
+    screen.getByRole('grid').focus()
+    await user.keyboard('c')
+    expect(cancel).not.toHaveBeenCalled() // on no row yet
+    await user.keyboard('jjc')
+    expect(cancel.mock.calls).toEqual([[few[1]]])
+    await rerender({ singleKeys: false })
+    await user.keyboard('c')
+    expect(cancel).toHaveBeenCalledOnce()
+  })
+
   it('hides a column on request, but never the fixed one', async () => {
     show()
     await userEvent.click(screen.getByRole('button', { name: 'Columns' }))

@@ -10,6 +10,8 @@ interface Options {
   open: (index: number) => void
   select: (index: number) => void
   exportRows: () => void
+  /** More letters, as the page gives them. */
+  press: (letter: string, index: number) => boolean
 }
 
 export interface ActiveRow {
@@ -49,10 +51,10 @@ export function useActiveRow(options: Options): ActiveRow {
   function onKey(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== event.currentTarget) return
     const act = moves[event.key] ?? (options.singleKeys() ? letters[event.key] : undefined)
-    if (act === undefined) return
+    if (act === undefined && !(options.singleKeys() && index.value >= 0 && options.press(event.key, index.value))) return
     event.preventDefault()
     event.stopPropagation()
-    act()
+    act?.()
   }
 
   return { index, goTo, onKey }

@@ -1,0 +1,160 @@
+"""The bar frame: one row a bar, checked once where it enters, never repaired in silence."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from backend.domain.market import Timeframe
+from backend.domain.market_errors import BadBars, BadRow
+
+COLUMNS: Final = ("open", "high", "low", "close", "volume")
+TS_DTYPE: Final = "datetime64[us, UTC]"
+MOST_NAMED_ROWS = 20
+
+Mask = npt.NDArray[np.bool_]
+
+
+def check_bars(frame: pd.DataFrame, timeframe: Timeframe, calendar: str) -> pd.DataFrame:
+    """The frame in its one form: `ts` in UTC, float64 columns, a plain index. Raises BadBars with the first bad rows.
+
+    Takes what a person may have: other precision of time, integers, more columns. It sorts nothing and drops no row.
+    """
+    lacking = [name for name in ("ts", *COLUMNS) if name not in frame.columns]
+    if lacking:
+        raise BadBars(
+            [BadRow(position=0, reason=f"there is no column {', '.join(lacking)}")], count=len(frame), of=len(frame)
+        )
+    bars = pd.DataFrame({"ts": _as_utc(frame["ts"]), **{name: _as_floats(frame[name]) for name in COLUMNS}})
+    bad = bad_rows(bars, timeframe, calendar)
+    if bad.any():
+        raise BadBars(describe_rows(bars, bad, timeframe, calendar), count=int(bad.sum()), of=len(bars))
+    return bars
+
+
+def bad_rows(bars: pd.DataFrame, timeframe: Timeframe, calendar: str) -> Mask:
+    """Which rows break a rule."""
+    bad = np.zeros(len(bars), dtype=np.bool_)
+    for _, breaks in _rules(timeframe, calendar):
+        bad |= breaks(bars)
+    return bad
+
+
+def describe_rows(bars: pd.DataFrame, bad: Mask, timeframe: Timeframe, calendar: str) -> list[BadRow]:
+    """The first bad rows, each with the first rule that it breaks."""
+    positions = np.flatnonzero(bad)[:MOST_NAMED_ROWS]
+    rules = [(reason, breaks(bars)) for reason, breaks in _rules(timeframe, calendar)]
+    rows = []
+    for position in positions:
+        reason = next(reason for reason, mask in rules if mask[position])
+        ts = bars["ts"].iloc[position]
+        rows.append(BadRow(position=int(position), reason=reason, ts=None if pd.isna(ts) else ts.isoformat()))
+    return rows
+
+
+def content_hash(bars: pd.DataFrame) -> str:
+    """The same for the same bars on every machine, whatever file they came from."""
+    digest = hashlib.sha256(str(len(bars)).encode())
+    digest.update(start_microseconds(bars).astype("<i8", copy=False).tobytes())
+    for name in COLUMNS:
+        digest.update(bars[name].to_numpy(np.float64).astype("<f8", copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def start_microseconds(bars: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """The starts of the bars since 1970, without a copy."""
+    starts: npt.NDArray[np.int64] = bars["ts"].to_numpy("datetime64[us]").view(np.int64)
+    return starts
+
+
+def frame_of(starts: npt.NDArray[np.int64], columns: dict[str, npt.NDArray[np.float64]]) -> pd.DataFrame:
+    """A bar frame over arrays that are known to be bars, copied nowhere."""
+    ts = pd.DatetimeIndex(starts.view("datetime64[us]"), tz="UTC")
+    return pd.DataFrame({"ts": ts, **{name: columns[name] for name in COLUMNS}}, copy=False)
+
+
+def empty_bars() -> pd.DataFrame:
+    return frame_of(np.empty(0, np.int64), {name: np.empty(0) for name in COLUMNS})
+
+
+def derive(bars: pd.DataFrame, timeframe: Timeframe, *, until: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Longer bars from shorter ones. A last bar that ends after `until` is unfinished and left out."""
+    if bars.empty:
+        return empty_bars()
+    origin = int(timeframe.origin.timestamp()) * 1_000_000
+    length = timeframe.seconds * 1_000_000
+    starts = start_microseconds(bars)
+    group = (starts - origin) // length
+    first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    last = np.r_[first[1:], len(bars)] - 1
+    column = {name: bars[name].to_numpy(np.float64) for name in COLUMNS}
+    made = frame_of(
+        group[first] * length + origin,
+        {
+            "open": column["open"][first],
+            "high": np.maximum.reduceat(column["high"], first),
+            "low": np.minimum.reduceat(column["low"], first),
+            "close": column["close"][last],
+            "volume": np.add.reduceat(column["volume"], first),
+        },
+    )
+    if until is not None and start_microseconds(made)[-1] + length > until.value // 1000:
+        made = made.iloc[:-1].reset_index(drop=True)
+    return made
+
+
+def _rules(timeframe: Timeframe, calendar: str) -> list[tuple[str, Callable[[pd.DataFrame], Mask]]]:
+    """Why a row is no bar, in words, and which rows are meant; the first that holds is the one that is told."""
+    grid = timeframe.grid_seconds(calendar) * 1_000_000
+    origin = int(timeframe.origin.timestamp()) * 1_000_000
+
+    def time_is_missing(bars: pd.DataFrame) -> Mask:
+        return np.asarray(bars["ts"].isna(), dtype=np.bool_)
+
+    def is_not_finite(bars: pd.DataFrame) -> Mask:
+        return np.asarray(~np.isfinite(bars[list(COLUMNS)].to_numpy()).all(axis=1))
+
+    def repeats(bars: pd.DataFrame) -> Mask:
+        starts = start_microseconds(bars)
+        return np.r_[False, starts[1:] == starts[:-1]] if len(starts) else np.empty(0, np.bool_)
+
+    def goes_back(bars: pd.DataFrame) -> Mask:
+        starts = start_microseconds(bars)
+        return np.r_[False, starts[1:] < starts[:-1]] if len(starts) else np.empty(0, np.bool_)
+
+    def is_off_the_grid(bars: pd.DataFrame) -> Mask:
+        return np.asarray((start_microseconds(bars) - origin) % grid != 0)
+
+    def of(condition: Callable[[dict[str, npt.NDArray[np.float64]]], Mask]) -> Callable[[pd.DataFrame], Mask]:
+        return lambda bars: condition({name: bars[name].to_numpy() for name in COLUMNS})
+
+    return [
+        ("its time cannot be read", time_is_missing),
+        ("a value is missing or not a finite number", is_not_finite),
+        ("it has the same time as the row before", repeats),
+        ("its time is before that of the row before", goes_back),
+        (f"its time is not the start of a bar of {timeframe}", is_off_the_grid),
+        (
+            "a price is zero or negative",
+            of(lambda b: (b["open"] <= 0) | (b["high"] <= 0) | (b["low"] <= 0) | (b["close"] <= 0)),
+        ),
+        ("its volume is negative", of(lambda b: b["volume"] < 0)),
+        ("its high is below its open or close", of(lambda b: b["high"] < np.maximum(b["open"], b["close"]))),
+        ("its low is above its open or close", of(lambda b: b["low"] > np.minimum(b["open"], b["close"]))),
+    ]
+
+
+def _as_utc(times: "pd.Series[pd.Timestamp]") -> "pd.Series[pd.Timestamp]":
+    if pd.api.types.is_numeric_dtype(times.dtype):
+        # Seconds, milliseconds or what? Whoever reads a file finds out; here it would be a guess.
+        times = pd.Series(pd.NaT, index=times.index)
+    if not isinstance(times.dtype, pd.DatetimeTZDtype):
+        times = pd.to_datetime(times, utc=True, errors="coerce")
+    return times.dt.tz_convert("UTC").astype(TS_DTYPE).reset_index(drop=True)
+
+
+def _as_floats(values: "pd.Series[float]") -> "pd.Series[float]":
+    return pd.to_numeric(values, errors="coerce").astype("float64").reset_index(drop=True)

@@ -1,0 +1,167 @@
+"""What can go wrong with market data, each with its numbers and the next step.
+
+MarketDataError
+├── UnknownMarketData         UnknownProvider  UnknownSymbol  NotServed  NoBars
+├── BadBars                   BadFile
+├── DataTooLarge
+├── SeriesDamaged
+├── StorageFull
+└── VendorError               VendorUnavailable  VendorBusy  VendorRefused
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend.domain.errors import TidemarkError
+from backend.domain.market import Adjustment, Series, Timeframe
+
+
+class MarketDataError(TidemarkError):
+    """Something about bars, their files or their providers."""
+
+    code = "market_data_error"
+    title = "The market data cannot be used"
+
+
+class UnknownMarketData(MarketDataError):
+    """What was asked for does not exist, as far as its provider knows."""
+
+    code = "unknown_market_data"
+    title = "There is no such market data"
+
+
+class UnknownProvider(UnknownMarketData):
+    """No provider has this name."""
+
+    code = "unknown_provider"
+    title = "There is no such provider"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"There is no provider '{name}'. There are: {', '.join(known)}.")
+
+
+class UnknownSymbol(UnknownMarketData):
+    """The provider has no such symbol."""
+
+    code = "unknown_symbol"
+    title = "There is no such symbol"
+
+    def __init__(self, symbol: str, provider: str, meant: Sequence[str] = ()) -> None:
+        self.meant = tuple(meant)
+        hint = f" Did you mean {' or '.join(repr(one) for one in meant)}?" if meant else ""
+        super().__init__(f"{provider} has no symbol '{symbol}'.{hint}")
+
+
+class UnknownSeries(UnknownMarketData):
+    """There is no such line in the caller's catalogue."""
+
+    code = "unknown_series"
+    title = "There is no such series"
+
+    def __init__(self, series_id: object) -> None:
+        super().__init__(f"You have no series {series_id}. The catalogue lists those that there are.")
+
+
+class NotServed(UnknownMarketData):
+    """The provider has no bars of this length or adjustment, or cannot be used on this installation."""
+
+    code = "not_served"
+    title = "The provider does not serve this"
+
+    @classmethod
+    def of(cls, series: Series, timeframes: Sequence[Timeframe], adjustments: Sequence[Adjustment]) -> "NotServed":
+        what, has = f"prices with the adjustment '{series.adjustment}'", ", ".join(adjustments)
+        if series.timeframe not in timeframes:
+            what, has = f"bars of {series.timeframe}", ", ".join(timeframes)
+        return cls(f"{series.provider} has no {what}. It has: {has}.")
+
+
+class NoBars(UnknownMarketData):
+    """The series exists, but not a single bar lies in the range."""
+
+    code = "no_bars"
+    title = "There are no bars in this range"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadRow:
+    """One row that is no bar: where it stands (from 0 in a frame, the line in a file), and why."""
+
+    position: int
+    reason: str
+    ts: str | None = None
+
+
+class BadBars(MarketDataError):
+    """Rows that are no bars. Nothing of them was stored."""
+
+    code = "bad_bars"
+    title = "Some rows are no bars"
+
+    def __init__(self, rows: Sequence[BadRow], *, count: int, of: int) -> None:
+        self.rows, self.count = tuple(rows), count
+        first = "; ".join(
+            f"row {row.position}{f' ({row.ts})' if row.ts else ''}: {row.reason}" for row in self.rows[:3]
+        )
+        super().__init__(f"{count:,} of {of:,} rows are no bars. {first}.")
+
+
+class BadFile(MarketDataError):
+    """A file that cannot be read as bars at all."""
+
+    code = "bad_file"
+    title = "The file cannot be read as bars"
+
+
+class DataTooLarge(MarketDataError):
+    """More than fits: a file, a request, or a user's share of the disk."""
+
+    code = "data_too_large"
+    title = "That is more data than is allowed"
+
+
+class SeriesDamaged(MarketDataError):
+    """Files of a series were changed or cut. They are set aside and never read as data."""
+
+    code = "series_damaged"
+    title = "Stored market data is damaged"
+
+
+class StorageFull(MarketDataError):
+    """The disk has no room. What was stored before is untouched."""
+
+    code = "storage_full"
+    title = "The disk is full"
+
+
+class VendorError(MarketDataError):
+    """A provider did not give what it was asked for."""
+
+    code = "vendor_error"
+    title = "The data provider failed"
+
+
+class VendorUnavailable(VendorError):
+    """No answer, or answers that make no sense, after all tries."""
+
+    code = "vendor_unavailable"
+    title = "The data provider does not answer"
+
+
+class VendorBusy(VendorError):
+    """It asks us to wait longer than we may."""
+
+    code = "vendor_busy"
+    title = "The data provider asks us to wait"
+
+    def __init__(self, provider: str, retry_after_seconds: float | None = None) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        when = f" Try again in {retry_after_seconds:,.0f} s." if retry_after_seconds is not None else ""
+        super().__init__(f"{provider} limits how often it may be asked.{when}")
+
+
+class VendorRefused(VendorError):
+    """It knows us not, or does not let us have this."""
+
+    code = "vendor_refused"
+    title = "The data provider refused"

@@ -1,0 +1,1 @@
+"""A market made by arithmetic: any bar of it by itself, the same on every machine."""

@@ -1,0 +1,154 @@
+"""Connections to Postgres in a pool, and what its silence means: a database that went away is said so, and comes back.
+
+Who is at work on a connection is decided by those who stand on this: a user for one transaction, or the service.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from backend.domain.errors import DatabaseUnavailable
+
+_ACQUIRE_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0
+_CLOSE_SECONDS = 5.0
+# Longer than Postgres allows itself: only a backend or a network that stopped without a word takes this long.
+COMMAND_SECONDS = 10.0
+
+# What asyncpg and Postgres say when the database went away, is coming up or has no room, not when a statement is wrong.
+_UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    ConnectionError,
+)
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+# Nothing is lost and nothing was done: the same request may well succeed in a moment.
+_BUSY = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.TransactionRollbackError)
+
+Preparing = Callable[[Any], Coroutine[Any, Any, None]]
+
+
+class Connections:
+    """A pool of connections of one login. `begin` prepares each once, `clean` whenever it is lent."""
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        min_size: int,
+        max_size: int,
+        begin: Preparing | None = None,
+        clean: Preparing | None = None,
+        statement_cache: bool = True,
+        command_seconds: float = COMMAND_SECONDS,
+        on_wait: Callable[[float], None] = lambda seconds: None,
+    ) -> None:
+        self._dsn = dsn
+        self._min_size = min_size
+        self._max_size = max_size
+        self._begin = begin
+        self._clean = clean
+        self._statement_cache = statement_cache
+        self._command_seconds = command_seconds
+        self._on_wait = on_wait
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def open(self) -> None:
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=self._min_size,
+                max_size=self._max_size,
+                timeout=_CONNECT_SECONDS,
+                command_timeout=self._command_seconds,
+                max_inactive_connection_lifetime=300.0,
+                statement_cache_size=100 if self._statement_cache else 0,
+                init=self._begin,
+                setup=self._clean,
+                # Whoever gives one back need not wait until it is clean; who gets it next does.
+                reset=_nothing,
+            )
+        except (*_UNAVAILABLE, OSError, TimeoutError) as error:
+            raise DatabaseUnavailable() from error
+
+    async def close(self) -> None:
+        """Wait a moment for those who still hold a connection, then close them all."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            await asyncio.wait_for(pool.close(), _CLOSE_SECONDS)
+        except TimeoutError:
+            pool.terminate()
+
+    async def check(self) -> None:
+        """Raise DatabaseUnavailable unless the database answers."""
+        async with self._connection() as connection:
+            await connection.fetchval("select 1", timeout=_CONNECT_SECONDS)
+
+    @property
+    def size(self) -> int:
+        """How many connections are open."""
+        return self._pool.get_size() if self._pool is not None else 0
+
+    @property
+    def idle(self) -> int:
+        """How many of them nobody uses."""
+        return self._pool.get_idle_size() if self._pool is not None else 0
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        """One connection until the block ends. Raises DatabaseUnavailable when it is lost."""
+        pool = self._pool
+        if pool is None:
+            raise DatabaseUnavailable("The database is not open.")
+        connection = await self._acquire(pool)
+        try:
+            yield connection
+        except _BUSY as error:
+            raise DatabaseUnavailable("The database took too long to answer. Try again.") from error
+        except (*_UNAVAILABLE, TimeoutError) as error:
+            raise DatabaseUnavailable() from error
+        except asyncpg.InternalClientError as error:
+            # What asyncpg says when the connection breaks off in the middle of its own exchange.
+            if not _is_lost(connection):
+                connection.terminate()
+            raise DatabaseUnavailable() from error
+        except asyncpg.InterfaceError as error:
+            # asyncpg says the same of wrong arguments, so ask whether the connection is gone.
+            if not _is_lost(connection):
+                raise
+            raise DatabaseUnavailable() from error
+        finally:
+            # A broken connection is thrown away by the pool; what was committed is committed.
+            with contextlib.suppress(asyncpg.PostgresError, *_BROKEN):
+                await pool.release(connection)
+
+    async def _acquire(self, pool: Any) -> Any:
+        asked_at = time.perf_counter()
+        try:
+            return await pool.acquire(timeout=_ACQUIRE_SECONDS)
+        except TimeoutError as error:
+            raise DatabaseUnavailable("The database is busy. Try again.") from error
+        except (asyncpg.PostgresError, *_BROKEN) as error:
+            raise DatabaseUnavailable() from error
+        finally:
+            self._on_wait(time.perf_counter() - asked_at)
+
+
+async def _nothing(connection: asyncpg.Connection) -> None:
+    pass
+
+
+def _is_lost(connection: Any) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # a lost connection has left the pool, and no longer answers even this
+        return True

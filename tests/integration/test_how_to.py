@@ -1,0 +1,105 @@
+"""What the how-tos tell people to run works as it stands there, on a real `tidemark serve`, and nothing leaks."""
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.serving import ROOT, Running, data_folder, environment, serving
+
+WATCH = ROOT / "docs" / "how-to" / "watch-backtests-by-websocket.md"
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    with data_folder() as folder, serving(folder, TIDEMARK_LOG_LEVEL="debug") as running:
+        yield running
+
+
+def test_backtest_is_watched_to_its_end(running: Running, tmp_path: Path) -> None:
+    user_id, token = _sign_up(running)
+    backtest_id = asyncio.run(_submit(running, user_id))
+    script = tmp_path / "watch.py"
+    [snippet] = re.findall(r"```python\n(.*?)```", WATCH.read_text(), re.DOTALL)
+    script.write_text(snippet)
+    watched = subprocess.run(
+        [sys.executable, script, str(backtest_id)],
+        env=environment(TIDEMARK_URL=running.url, TIDEMARK_TOKEN=token),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert watched.returncode == 0, watched.stderr
+    told = [line.partition(" ") for line in watched.stdout.splitlines()]
+    assert [event for event, _, _ in told][:2] == ["authenticated", "backtest:subscribed"]
+    event, _, data = told[-1]
+    # Backtests cannot be computed yet, and that is what they say.
+    assert event == "backtest:error", watched.stdout
+    assert json.loads(data)["backtestId"] == str(backtest_id)
+    assert json.loads(data)["error"]
+
+
+def test_stop_of_the_server_is_said_and_no_token_is_logged(running: Running) -> None:
+    user_id, token = _sign_up(running)
+    with connect(f"ws{running.url.removeprefix('http')}/ws", proxy=None) as socket:
+        socket.send(json.dumps({"event": "authenticate", "data": {"token": token}}))
+        assert json.loads(socket.recv(10)) == {"event": "authenticated", "data": {"userId": user_id}}
+        assert "tidemark_sockets 1.0" in httpx.get(f"{running.url}/metrics").text
+        running.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(10)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+    assert running.process.wait(30) == 0
+    log = running.log.read_text()
+    lines = [json.loads(line) for line in log.splitlines()]
+    [end] = [line for line in lines if line["message"] == "A socket ended"]
+    assert (end["user_id"], end["ended"], end["code"]) == (user_id, "stopping", 1012)
+    assert len(end["request_id"]) == 32
+    assert [line for line in lines if line["level"] in ("error", "critical")] == []
+    assert token.split(".")[2] not in log
+
+
+def test_codes_and_events_are_all_explained() -> None:
+    page = WATCH.read_text()
+    sources = "".join((ROOT / "backend" / "api" / f"{name}.py").read_text() for name in ("messages", "conversation"))
+    sources += (ROOT / "backend" / "api" / "backtest_messages.py").read_text()
+    sources += (ROOT / "backend" / "api" / "watching.py").read_text()
+    events = set(re.findall(r'"(backtest:[a-z]+)"', sources)) | {"authenticated", "authenticate", "error"}
+    assert [event for event in events if f"`{event}`" not in page] == []
+    codes = set(re.findall(r"Farewell\((\d{4}),", sources)) - {"1001"}
+    assert [code for code in codes if code not in page] == []
+
+
+def _sign_up(running: Running) -> tuple[str, str]:
+    answer = httpx.post(
+        f"{running.url}/auth/v1/signup",
+        headers={"apikey": running.status["PUBLISHABLE_KEY"]},
+        json={"email": f"{uuid4()}@example.com", "password": "a-long-password-7Qx"},
+    ).json()
+    return answer["user"]["id"], answer["access_token"]
+
+
+async def _submit(running: Running, user_id: str) -> UUID:
+    backtest_id = uuid4()
+    connection = await asyncpg.connect(running.status["DB_URL"])
+    await connection.execute(
+        "insert into public.tasks (id, user_id, kind, payload, cores, memory_bytes, max_attempts, wall_limit_seconds)"
+        " values ($1, $2, 'backtest', '{}', 1, 1, 3, 60)",
+        backtest_id,
+        UUID(user_id),
+    )
+    await connection.close()
+    return backtest_id
