@@ -514,7 +514,7 @@ async def test_another_users_job_passes_what_was_leased_ahead(house: House) -> N
     async with house.runner() as runner:
         for _ in range(LATEST_JOBS):
             await house.becomes(await house.submit(JobKind.WALK_FORWARD), JobState.COMPLETED)
-        flood = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD) for _ in range(400)))
+        flood = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD, seconds=0.01) for _ in range(400)))
         await until(lambda: len(runner._line) > 0)
         job = await other.submit(brief)
         committed = time.monotonic()
