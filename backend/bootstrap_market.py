@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend.domain.errors import InvalidSetting
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from backend.data.fetchers.reading import OnRequest
     from backend.domain.market_ports import (
         BarFetcher,
         BarFiles,
         BarHousekeeping,
         BarStore,
         DiskQuotas,
+        MarketMeter,
         TradingCalendar,
         Uploads,
     )
@@ -52,7 +54,9 @@ class Market:
 
 
 @asynccontextmanager
-async def open_market(settings: Settings, clock: "Clock | None" = None) -> AsyncIterator[Market]:
+async def open_market(
+    settings: Settings, clock: "Clock | None" = None, meter: "MarketMeter | None" = None
+) -> AsyncIterator[Market]:
     """The market data of this installation; its sessions with providers are closed at the end."""
     from backend.data.bar_files import TableFiles
     from backend.data.calendars import TradingCalendars
@@ -65,8 +69,8 @@ async def open_market(settings: Settings, clock: "Clock | None" = None) -> Async
 
     cache_dir = usable_cache_dir(settings.cache_dir)
     clock, calendar = clock or SystemClock(), TradingCalendars()
-    store = ParquetBarStore(cache_dir, clock)
-    fetchers, facts = _providers(settings, calendar, clock)
+    store = ParquetBarStore(cache_dir, clock, on_read=meter.bars_read if meter else lambda _: None)
+    fetchers, facts = _providers(settings, calendar, clock, meter.vendor_asked if meter else None)
     markets = Markets(fetchers, facts)
     try:
         yield Market(
@@ -127,7 +131,7 @@ def usable_cache_dir(folder: Path) -> Path:
 
 
 def _providers(
-    settings: Settings, calendar: "TradingCalendar", clock: "Clock"
+    settings: Settings, calendar: "TradingCalendar", clock: "Clock", on_request: "OnRequest | None"
 ) -> "tuple[dict[str, BarFetcher], list[ProviderFacts]]":
     from backend.data.fetchers.demo import DemoFetcher
     from backend.services.markets import ProviderFacts
@@ -149,23 +153,20 @@ def _providers(
         )
 
     offer(lambda: DemoFetcher(calendar, clock), *_DEMO, simulated=True)
-    _offer_vendors(settings, calendar, clock, offer, facts)
+    vendor = {"calendars": calendar, "clock": clock, "on_request": on_request}
+    _offer_vendors(settings, vendor, offer, facts)
     return fetchers, facts
 
 
 def _offer_vendors(
-    settings: Settings,
-    calendar: "TradingCalendar",
-    clock: "Clock",
-    offer: Callable[..., None],
-    facts: "list[ProviderFacts]",
+    settings: Settings, vendor: dict[str, Any], offer: Callable[..., None], facts: "list[ProviderFacts]"
 ) -> None:
     from backend.data.fetchers.alpaca import AlpacaAccount, AlpacaFetcher
     from backend.data.fetchers.yahoo import YahooFetcher
     from backend.services.markets import ProviderFacts
 
-    _offer_exchanges(settings, calendar, clock, offer)
-    offer(partial(YahooFetcher, calendars=calendar, clock=clock), *_YAHOO)
+    _offer_exchanges(settings, vendor, offer)
+    offer(partial(YahooFetcher, **vendor), *_YAHOO)
     alpaca = ("alpaca", "Alpaca", "US stocks and funds, raw or adjusted. It needs the keys of an account.")
     key_id, secret = settings.alpaca_key_id, settings.alpaca_secret_key
     if key_id is None or secret is None:
@@ -180,12 +181,10 @@ def _offer_vendors(
         feed=settings.alpaca_feed,
         delay=timedelta(minutes=settings.alpaca_delay_minutes),
     )
-    offer(lambda: AlpacaFetcher(account, calendars=calendar, clock=clock), *alpaca)
+    offer(lambda: AlpacaFetcher(account, **vendor), *alpaca)
 
 
-def _offer_exchanges(
-    settings: Settings, calendar: "TradingCalendar", clock: "Clock", offer: Callable[..., None]
-) -> None:
+def _offer_exchanges(settings: Settings, vendor: dict[str, Any], offer: Callable[..., None]) -> None:
     from backend.data.fetchers.crypto import CryptoFetcher
     from backend.data.fetchers.exchanges import EXCHANGES
     from backend.domain.market_errors import MarketDataError
@@ -194,7 +193,7 @@ def _offer_exchanges(
         known = EXCHANGES.get(exchange)
         try:
             offer(
-                partial(CryptoFetcher, exchange, calendars=calendar, clock=clock),
+                partial(CryptoFetcher, exchange, **vendor),
                 f"crypto:{exchange}",
                 known.title if known else exchange,
                 "Spot markets of a crypto exchange, as traded. No key.",

@@ -180,6 +180,15 @@ class DiskQuotas(Protocol):
         """Raises DataTooLarge when so much more does not fit; `instead_of` is what goes for it."""
 
 
+class MarketMeter(Protocol):
+    """Counts what market data takes, for whoever watches the installation. Called from any thread."""
+
+    def vendor_asked(self, provider: str, outcome: str, received_bytes: int) -> None: ...
+
+    def bars_read(self, outcome: str) -> None:
+        """`remembered` in memory, `decoded` from the disk, or `nothing` was there."""
+
+
 class TradingCalendar(Protocol):
     """When a market is open."""
 
