@@ -103,19 +103,31 @@ def empty_bars() -> pd.DataFrame:
     return frame_of(np.empty(0, np.int64), {name: np.empty(0) for name in COLUMNS})
 
 
-def derive(bars: pd.DataFrame, timeframe: Timeframe, *, until: pd.Timestamp | None = None) -> pd.DataFrame:
-    """Longer bars from shorter ones. A last bar that ends after `until` is unfinished and left out."""
+def derive(
+    bars: pd.DataFrame,
+    timeframe: Timeframe,
+    *,
+    starts: npt.NDArray[np.int64] | None = None,
+    until: pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """Longer bars from shorter ones. A last bar that ends after `until` is unfinished and left out.
+
+    `starts` says for each row when its longer bar begins, as the calendar of its market has it (`bar_starts`); rows
+    with -1 are left out. Without it the market always trades.
+    """
+    length = timeframe.seconds * 1_000_000
+    if starts is None:
+        origin = int(timeframe.origin.timestamp()) * 1_000_000
+        starts = start_microseconds(bars) - (start_microseconds(bars) - origin) % length
+    inside = starts != -1
+    starts, bars = starts[inside], bars if inside.all() else bars.loc[inside]
     if bars.empty:
         return empty_bars()
-    origin = int(timeframe.origin.timestamp()) * 1_000_000
-    length = timeframe.seconds * 1_000_000
-    starts = start_microseconds(bars)
-    group = (starts - origin) // length
-    first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    first = np.flatnonzero(np.r_[True, starts[1:] != starts[:-1]])
     last = np.r_[first[1:], len(bars)] - 1
     column = {name: bars[name].to_numpy(np.float64) for name in COLUMNS}
     made = frame_of(
-        group[first] * length + origin,
+        starts[first],
         {
             "open": column["open"][first],
             "high": np.maximum.reduceat(column["high"], first),

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import IO, Protocol
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from backend.domain.bars import content_hash
 from backend.domain.imports import BarTable
 from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe
 from backend.domain.pages import Page, Place
+
+StartTimes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +201,10 @@ class TradingCalendar(Protocol):
 
     def expected_starts(self, calendar: str, timeframe: Timeframe, span: Span) -> pd.DatetimeIndex:
         """When bars should begin in that span, were none missing."""
+
+    def bar_starts(self, calendar: str, timeframe: Timeframe, moments: StartTimes) -> StartTimes:
+        """When the bar begins that each of these moments belongs to, in microseconds since 1970, as they are; -1 for
+        one outside all sessions."""
 
 
 @dataclass(frozen=True, kw_only=True)

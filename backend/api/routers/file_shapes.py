@@ -86,7 +86,7 @@ class ImportWanted(BaseModel):
     """What to make of an uploaded file."""
 
     upload_id: UUID
-    symbol: str = Field(max_length=40)
+    symbol: str = Field(max_length=41)
     timeframe: Timeframe
     calendar: str = Field(default=ALWAYS, max_length=30, description="24/7, 24/5, or an exchange such as XNYS.")
     currency: str = Field(default="USD", pattern=r"^[A-Z0-9]{2,10}$")

@@ -136,7 +136,7 @@ class Wanted(BaseModel):
     """Which bars to fetch."""
 
     provider: str = Field(max_length=60)
-    symbol: str = Field(max_length=40)
+    symbol: str = Field(max_length=41)
     timeframe: Timeframe
     adjustment: Adjustment = Adjustment.RAW
     start: AwareDatetime
