@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         BarHousekeeping,
         BarStore,
         DiskQuotas,
+        FileLooks,
         MarketMeter,
         TradingCalendar,
         Uploads,
@@ -50,6 +51,7 @@ class Market:
     quotas: "DiskQuotas"
     library: "BarLibrary"
     uploads: "Uploads"
+    looks: "FileLooks"
     files: "BarFiles"
 
 
@@ -60,6 +62,7 @@ async def open_market(
     """The market data of this installation; its sessions with providers are closed at the end."""
     from backend.data.bar_files import TableFiles
     from backend.data.calendars import TradingCalendars
+    from backend.data.file_looks import ProcessFileLooks
     from backend.data.storage.bars import ParquetBarHousekeeping, ParquetBarStore
     from backend.data.storage.quotas import FolderQuotas
     from backend.data.storage.uploads import StagedUploads
@@ -71,7 +74,7 @@ async def open_market(
     clock, calendar = clock or SystemClock(), TradingCalendars()
     store = ParquetBarStore(cache_dir, clock, on_read=meter.bars_read if meter else lambda _: None)
     fetchers, facts = _providers(settings, calendar, clock, meter.vendor_asked if meter else None)
-    markets = Markets(fetchers, facts)
+    markets, looks = Markets(fetchers, facts), ProcessFileLooks(desk_environment(settings))
     try:
         yield Market(
             cache_dir=cache_dir,
@@ -82,9 +85,11 @@ async def open_market(
             quotas=FolderQuotas(cache_dir, settings.user_disk_bytes),
             library=BarLibrary(store, calendar, clock),
             uploads=StagedUploads(cache_dir, clock),
+            looks=looks,
             files=TableFiles(cache_dir),
         )
     finally:
+        await looks.close()
         await markets.close()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -285,6 +285,25 @@ class Uploads(Protocol):
 
     def forget_old(self) -> int:
         """Remove those whose day is over; how many that were."""
+
+
+class FileLooks(Protocol):
+    """Looks at files that strangers brought, where they can do no harm."""
+
+    async def look(
+        self,
+        owner: UUID,
+        upload_id: UUID,
+        *,
+        rows: int,
+        reading: Mapping[str, Any] | None = None,
+        timeframe: str | None = None,
+        calendar: str,
+    ) -> Mapping[str, Any]:
+        """What is understood of the first rows, as JSON. Raises UnknownUpload, BadFile, DataTooLarge, and InvalidInput
+        for a reading that does not fit the file."""
+
+    async def close(self) -> None: ...
 
 
 class BarFiles(Protocol):

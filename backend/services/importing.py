@@ -19,6 +19,7 @@ from backend.services.market_jobs import series_of
 
 PREVIEWED_ROWS = 20_000
 SHOWN_ROWS = 20
+_LONGEST_CELL = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,12 @@ class Preview:
 
 
 def preview(
-    table: BarTable, reading: Reading | None, timeframe: Timeframe | None = None, calendar: str = ALWAYS
+    table: BarTable,
+    reading: Reading | None,
+    timeframe: Timeframe | None = None,
+    calendar: str = ALWAYS,
+    *,
+    most_rows: int = PREVIEWED_ROWS,
 ) -> Preview:
     """`reading` is how a person corrected it; else it is found out."""
     if reading is None:
@@ -46,7 +52,7 @@ def preview(
         reading=reading,
         timeframe=timeframe,
         understood=None if timeframe is None else understand(table.cells, reading, timeframe, calendar),
-        is_whole=len(table.cells) < PREVIEWED_ROWS,
+        is_whole=len(table.cells) < most_rows,
     )
 
 
@@ -162,6 +168,25 @@ def instrument_of_import(series: Series, calendar: str, currency: str) -> Instru
 
 def source_of(name: str, upload_id: UUID) -> str:
     return f"{name} (upload {str(upload_id)[:8]})"
+
+
+def facts_of_preview(made: Preview) -> dict[str, Any]:
+    """A preview as JSON, with the first rows of each thing."""
+    cells, understood = made.table.cells.head(SHOWN_ROWS), made.understood
+    bad = [*made.table.broken, *(understood.bad if understood else ())]
+    bars = understood.bars.head(SHOWN_ROWS) if understood else empty_bars()
+    return {
+        "header": list(made.table.header) if made.table.header else None,
+        "columns": list(cells.columns),
+        "reading": {**reading_facts(made.reading), "notes": list(made.reading.notes)},
+        "timeframe": made.timeframe,
+        "text": [[str(cell)[:_LONGEST_CELL] for cell in row] for row in cells.itertuples(index=False, name=None)],
+        "bars": [{**row, "ts": row["ts"].isoformat()} for row in bars.to_dict("records")],
+        "rows": len(made.table.cells) + made.table.broken_count,
+        "bad_count": made.table.broken_count + (understood.bad_count if understood else 0),
+        "bad": [{"row": one.position, "reason": one.reason, "ts": one.ts} for one in bad[:SHOWN_ROWS]],
+        "is_whole": made.is_whole,
+    }
 
 
 def reading_facts(reading: Reading) -> dict[str, Any]:

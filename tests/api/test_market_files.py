@@ -1,6 +1,7 @@
 """Files of bars over HTTP: uploaded, previewed, imported by a real worker, exported, and nobody else's."""
 
 import asyncio
+import io
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,6 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -314,3 +316,34 @@ async def test_uploads_go_after_a_day(site: Site, client: httpx.AsyncClient, ada
 async def test_an_unknown_upload_is_unknown(client: httpx.AsyncClient, ada: Person) -> None:
     answer = await client.post("/api/data/import/preview", json={"upload_id": str(uuid4())}, headers=ada.headers)
     assert_problem(answer, 404, "unknown_upload")
+
+
+def bomb() -> bytes:
+    """A small Parquet file whose first rows unpack to two gigabytes."""
+    rows = 20_000
+    long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["9" * 100_000]))
+    table = pa.table({"ts": long, **dict.fromkeys(("open", "high", "low", "close"), long)})
+    file = io.BytesIO()
+    pq.write_table(table, file, compression="zstd", store_schema=False)
+    return file.getvalue()
+
+
+async def test_a_file_that_explodes_does_so_elsewhere(client: httpx.AsyncClient, ada: Person) -> None:
+    content = bomb()
+    assert len(content) < 1_000_000
+    upload_id = await upload(client, ada, content, "innocent.parquet")
+    before = psutil.Process().memory_info().rss
+    asked = {"upload_id": upload_id}
+    answer, health = await asyncio.gather(
+        client.post("/api/data/import/preview", json=asked, headers=ada.headers), client.get("/healthz")
+    )
+    assert_problem(answer, 422, "bad_file")
+    assert health.status_code == 200
+    assert psutil.Process().memory_info().rss - before < 300 * 1024**2
+    assert (await preview(client, ada, await upload(client, ada, GOOD)))["rows"] == 19, "the next one is looked at"
+
+
+async def test_many_look_at_once(client: httpx.AsyncClient, ada: Person) -> None:
+    upload_id = await upload(client, ada, GOOD)
+    looks = await asyncio.gather(*(preview(client, ada, upload_id) for _ in range(5)))
+    assert [one["rows"] for one in looks] == [19] * 5
