@@ -1,0 +1,33 @@
+/** What series, their timeframes and adjustments are called. */
+import type { Adjustment, Series, Timeframe } from '@/api/market'
+
+export const adjustmentNames: Record<Adjustment, string> = {
+  raw: 'As traded', splits: 'For splits', all: 'For splits and dividends',
+}
+
+const units = { m: 'minute', h: 'hour', d: 'day', w: 'week' } as const
+const unitSeconds = { m: 60, h: 3_600, d: 86_400, w: 604_800 } as const
+
+/** `1 hour`, `15 minutes`. */
+export function timeframeName(timeframe: Timeframe) {
+  const count = Number.parseInt(timeframe, 10)
+  const unit = units[unitOf(timeframe)]
+  return count === 1 ? `1 ${unit}` : `${count} ${unit}s`
+}
+
+export function timeframeSeconds(timeframe: Timeframe) {
+  return Number.parseInt(timeframe, 10) * unitSeconds[unitOf(timeframe)]
+}
+
+export function seriesName({ symbol, timeframe }: Pick<Series, 'symbol' | 'timeframe'>) {
+  return `${symbol} ${timeframe}`
+}
+
+/** Whose it is, in the words of the catalogue. */
+export function ownerName({ is_own: isOwn }: Pick<Series, 'is_own'>) {
+  return isOwn ? 'Yours' : 'Shared'
+}
+
+function unitOf(timeframe: Timeframe) {
+  return timeframe.slice(-1) as keyof typeof units
+}
