@@ -11,7 +11,15 @@ import pandas as pd
 
 from backend.domain.bars import MOST_NAMED_ROWS, bad_rows, describe_rows, empty_bars
 from backend.domain.errors import InputError, InvalidInput
-from backend.domain.imports import BarTable, Reading, TimeStyle, Understood, read_header, understand
+from backend.domain.imports import (
+    BarTable,
+    Reading,
+    TimeStyle,
+    Understood,
+    read_header,
+    understand,
+    with_timeframe,
+)
 from backend.domain.market import ALWAYS, Instrument, Series, Span, Timeframe
 from backend.domain.market_errors import BadBars, BadFile, BadRow, UnknownUpload
 from backend.domain.market_ports import BarStore, FetchedPage, Manifest, Uploads
@@ -35,11 +43,12 @@ class Preview:
 def preview(
     table: BarTable, reading: Reading | None, timeframe: Timeframe | None = None, calendar: str = ALWAYS
 ) -> Preview:
-    """`reading` is how a person corrected it; else it is found out."""
+    """`reading` is how a person corrected it; else it is found out. Raises UnrecognisedColumns."""
     if reading is None:
         reading = read_header(table.header, table.cells)
     else:
         require_readable(reading, table)
+        reading = with_timeframe(reading, table.cells)
     timeframe = timeframe or reading.timeframe
     return Preview(
         table=table,
@@ -48,6 +57,12 @@ def preview(
         understood=None if timeframe is None else understand(table.cells, reading, timeframe, calendar),
         is_whole=len(table.cells) < PREVIEWED_ROWS,
     )
+
+
+def glance(table: BarTable, reading: Reading) -> Preview:
+    """A file that nobody can read yet, with what was recognised of it."""
+    whole = len(table.cells) < PREVIEWED_ROWS
+    return Preview(table=table, reading=reading, timeframe=None, understood=None, is_whole=whole)
 
 
 def require_readable(reading: Reading, table: BarTable) -> None:

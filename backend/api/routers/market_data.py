@@ -294,7 +294,9 @@ async def read_coverage(
             missing=quality.missing,
             gaps=[GapFound(start=gap.span.start, end=gap.span.end, bars=gap.bars) for gap in quality.gaps],
             gap_count=quality.gap_count,
-            suspects=[SuspectFound(ts=one.ts, kind=one.kind, detail=one.detail) for one in quality.suspects],
+            suspects=[
+                SuspectFound(ts=one.ts, end=one.end, kind=one.kind, detail=one.detail) for one in quality.suspects
+            ],
             suspect_count=quality.suspect_count,
         ),
     )

@@ -1,7 +1,7 @@
 """Files of bars: uploaded, looked at, imported as one's own series, and exported again."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -31,10 +31,12 @@ from backend.api.versions import PRIVATE
 from backend.bootstrap import House
 from backend.domain.bars import COLUMNS
 from backend.domain.errors import BodyTooLarge
+from backend.domain.imports import BarTable, UnrecognisedColumns
 from backend.domain.jobs import KINDS, Demand, JobKind
 from backend.domain.market import IMPORT, Series, Span, Timeframe
 from backend.domain.market_errors import (
     BadFile,
+    BadRow,
     DataTooLarge,
     NoBars,
     SeriesDamaged,
@@ -48,6 +50,7 @@ from backend.services.importing import (
     PREVIEWED_ROWS,
     SHOWN_ROWS,
     Preview,
+    glance,
     preview,
     reading_facts,
     require_readable,
@@ -132,7 +135,10 @@ async def preview_import(wanted: PreviewWanted, house: TheHouse, caller: Caller)
     def look() -> PreviewMade:
         upload = house.market.uploads.find(caller.user_id, wanted.upload_id)
         table = house.market.uploads.first_rows(upload, PREVIEWED_ROWS)
-        return _shown(upload, preview(table, reading, wanted.timeframe, wanted.calendar))
+        try:
+            return _shown(upload, preview(table, reading, wanted.timeframe, wanted.calendar))
+        except UnrecognisedColumns as error:
+            return _shown(upload, glance(table, error.reading))
 
     made = await asyncio.to_thread(look)
     return Response(made.model_dump_json(), media_type="application/json", headers=PRIVATE)
@@ -288,9 +294,27 @@ def _shown(upload: Upload, made: Preview) -> PreviewMade:
         bars=[_bar(row) for row in understood.bars.head(SHOWN_ROWS).to_dict("records")] if understood else [],
         rows=len(made.table.cells) + made.table.broken_count,
         bad_count=made.table.broken_count + (understood.bad_count if understood else 0),
-        bad=[BadLine(row=one.position, reason=one.reason, ts=one.ts) for one in bad[:SHOWN_ROWS]],
+        bad=[
+            BadLine(row=one.position, line=line, reason=one.reason, ts=one.ts)
+            for one, line in zip(bad[:SHOWN_ROWS], _lines(made.table, bad), strict=False)
+        ],
         is_whole=made.is_whole,
     )
+
+
+def _lines(table: BarTable, bad: Sequence[BadRow]) -> Iterator[int | None]:
+    """Where bad rows stand in a text file: broken lines are told by their line, and the rows after them move down."""
+    broken = sorted(row.position for row in table.broken)
+    for place, row in enumerate(bad):
+        if table.first_line == 0 or table.broken_count > len(broken):
+            yield None
+        elif place < len(broken):
+            yield row.position
+        else:
+            line = table.first_line + row.position
+            for one in broken:
+                line += one <= line
+            yield line
 
 
 def _bar(row: dict[str, Any]) -> PreviewBar:

@@ -111,9 +111,10 @@ class GapFound(BaseModel):
 
 
 class SuspectFound(BaseModel):
-    """A bar that deserves a second look."""
+    """A bar that deserves a second look, or a run of them."""
 
     ts: datetime
+    end: datetime = Field(description="Up to, not including, this moment: what a repair would fetch again.")
     kind: str
     detail: str
 
@@ -228,7 +229,7 @@ COVERAGE = Coverage(
     missing=4,
     gaps=[GapFound(start=_THEN, end=_NOW, bars=4)],
     gap_count=1,
-    suspects=[SuspectFound(ts=_THEN, kind="zero_volume", detail="40 bars in a row have no volume.")],
+    suspects=[SuspectFound(ts=_THEN, end=_NOW, kind="zero_volume", detail="40 bars in a row have no volume.")],
     suspect_count=1,
 )
 ESTIMATE = EstimateMade(missing=[Range(start=_THEN, end=_NOW)], bars=8760, size_bytes=105_120, seconds=0.2)
