@@ -118,7 +118,7 @@ def read_header(header: Sequence[str] | None, table: pd.DataFrame) -> Reading:
             f"No column was recognised as {', '.join(lacking)}. The file has {names}."
             " Say which column is what, or rename them to ts, open, high, low, close, volume."
         )
-        known = {name: found[name] for name in COLUMNS if name in found}
+        known: dict[str, str] = {name: found[name] for name in COLUMNS if name in found}
         raise UnrecognisedColumns(detail, Reading(columns=known, time=found.get("time", ""), notes=(detail,)))
     reading = Reading(
         columns={name: found[name] for name in COLUMNS if name in found},

@@ -10,8 +10,6 @@ declare module 'vue-router' {
     title?: string
     /** guests: only who is not signed in; signed_in: the others; without it everybody. */
     access?: 'guests' | 'signed_in'
-    /** The destination of the sidebar that this page belongs to, where it is not one itself. */
-    within?: string
   }
 }
 
@@ -26,10 +24,7 @@ const auth: RouteRecordRaw[] = [
 
 const app: RouteRecordRaw[] = [
   { path: '', name: 'dashboard', component: () => import('./features/dashboard/DashboardPage.vue'), meta: { title: 'Dashboard', access: 'signed_in' } },
-  { path: 'data', name: 'data', component: () => import('./features/market/DataPage.vue'), meta: { title: 'Data', access: 'signed_in' } },
-  { path: 'data/download', name: 'data-download', component: () => import('./features/market/DownloadPage.vue'), meta: { title: 'Download data', access: 'signed_in', within: 'data' } },
-  { path: 'data/upload', name: 'data-upload', component: () => import('./features/market/UploadPage.vue'), meta: { title: 'Upload data', access: 'signed_in', within: 'data' } },
-  { path: 'data/:id', name: 'data-series', component: () => import('./features/market/SeriesPage.vue'), props: true, meta: { title: 'Series', access: 'signed_in', within: 'data' } },
+  { path: 'data/:id?', name: 'data', component: () => import('./features/market/MarketPages.vue'), meta: { title: 'Data', access: 'signed_in' } },
   { path: 'status', name: 'status', component: () => import('./features/jobs/StatusPage.vue'), meta: { title: 'Status centre', access: 'signed_in' } },
   { path: 'settings/:tab(profile|preferences|security)?', name: 'settings', component: () => import('./features/settings/SettingsPage.vue'), meta: { title: 'Settings', access: 'signed_in' } },
 ]

@@ -124,9 +124,9 @@ async def test_an_export_imports_to_the_same_bits(
 async def test_a_file_whose_columns_say_nothing_is_shown_for_a_person_to_map(
     site: Site, client: httpx.AsyncClient, ada: Person
 ) -> None:
-    upload_id = await upload(client, ada, ("when,a,High,Low,b,c\n" + DAYS).encode())
+    upload_id = await upload(client, ada, ("when,a,High,Low,b,x\n" + DAYS).encode())
     shown = await preview(client, ada, upload_id)
-    assert shown["columns"] == ["when", "a", "High", "Low", "b", "c"]
+    assert shown["columns"] == ["when", "a", "High", "Low", "b", "x"]
     assert shown["reading"]["columns"] == {"high": "High", "low": "Low"}
     assert (shown["reading"]["time"], shown["timeframe"], shown["bars"]) == ("", None, [])
     assert "No column was recognised as time, open, close" in shown["reading"]["notes"][0]

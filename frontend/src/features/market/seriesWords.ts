@@ -5,6 +5,8 @@ export const adjustmentNames: Record<Adjustment, string> = {
   raw: 'As traded', splits: 'For splits', all: 'For splits and dividends',
 }
 
+export const allTimeframes: readonly Timeframe[] = ['1m', '3m', '5m', '15m', '30m', '1h', '2h', '4h', '6h', '8h', '12h', '1d', '1w']
+
 const units = { m: 'minute', h: 'hour', d: 'day', w: 'week' } as const
 const unitSeconds = { m: 60, h: 3_600, d: 86_400, w: 604_800 } as const
 
