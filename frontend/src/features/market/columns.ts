@@ -5,11 +5,11 @@ import { ownerName } from './seriesWords'
 
 export const columns: TableColumn<Series>[] = [
   { id: 'symbol', header: 'Symbol', value: ({ symbol }) => symbol, width: 132, fixed: true, unfiltered: true },
-  { id: 'timeframe', header: 'Bars of', value: ({ timeframe }) => timeframe, kind: 'choice', width: 84 },
+  { id: 'timeframe', header: 'Bar', value: ({ timeframe }) => timeframe, kind: 'choice', width: 72 },
   { id: 'provider', header: 'Provider', value: ({ provider }) => provider, kind: 'choice', width: 120, unfiltered: true },
   { id: 'adjustment', header: 'Adjusted', value: ({ adjustment }) => adjustment, kind: 'choice', width: 128, optional: true },
-  { id: 'first', header: 'From', value: ({ stored }) => stored?.first, kind: 'time', width: 104 },
-  { id: 'last', header: 'To', value: ({ stored }) => stored?.last, kind: 'time', width: 104 },
+  { id: 'first', header: 'From', value: ({ stored }) => stored?.first, kind: 'time', width: 116 },
+  { id: 'last', header: 'To', value: ({ stored }) => stored?.last, kind: 'time', width: 116 },
   { id: 'rows', header: 'Bars', value: ({ stored }) => stored?.rows, kind: 'number', width: 104 },
   { id: 'size_bytes', header: 'Size', value: ({ stored }) => stored?.size_bytes, kind: 'number', width: 96, unfiltered: true },
   { id: 'owner', header: 'Owner', value: ownerName, kind: 'choice', width: 88 },
@@ -22,6 +22,6 @@ export const columns: TableColumn<Series>[] = [
 /** On a phone the range has to be seen beside the symbol. */
 export const narrowColumns = columns.map((column) => {
   if (column.id === 'symbol') return { ...column, width: 108 }
-  if (column.id === 'timeframe') return { ...column, width: 72 }
+  if (column.id === 'timeframe') return { ...column, width: 64 }
   return column.id === 'provider' ? { ...column, optional: true } : column
 })

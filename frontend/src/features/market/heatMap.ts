@@ -87,9 +87,8 @@ export function heatMapOf({ cells, cell_length: length }: Pick<Coverage, 'cells'
     const name = layout.row(at)
     const row = rows.get(name) ?? { name, cells: layout.columns.map(() => null) }
     rows.set(name, row)
-    row.cells[layout.column(at)] = {
-      start: at.toISOString(), end: new Date(layout.end(at)).toISOString(), name: layout.name(at), level: levelOf(cell), words: wordsOf(cell),
-    }
+    const span = { start: at.toISOString(), end: new Date(layout.end(at)).toISOString() }
+    row.cells[layout.column(at)] = { ...span, name: layout.name(at), level: levelOf(cell), words: wordsOf(cell) }
   }
   return { columns: layout.columns, rows: [...rows.values()] }
 }

@@ -30,6 +30,12 @@ export function ownerName({ is_own: isOwn }: Pick<Series, 'is_own'>) {
   return isOwn ? 'Yours' : 'Shared'
 }
 
+/** Where more bars of a series come from. */
+export function moreOf({ is_own: isOwn, provider, symbol, timeframe, adjustment }: Series) {
+  const id = isOwn ? 'upload' : 'download'
+  return { name: 'data', params: { id }, query: isOwn ? { symbol } : { provider, symbol, timeframe, adjustment } }
+}
+
 function unitOf(timeframe: Timeframe) {
   return timeframe.slice(-1) as keyof typeof units
 }

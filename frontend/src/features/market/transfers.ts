@@ -50,7 +50,9 @@ export function useTransfers() {
   })
   const inFull = useQueries({ queries: computed(() => candidates.value.map(({ id }) => taskQuery(id))) })
   const known = computed(() => inFull.value.flatMap(({ data }) => (data === undefined ? [] : [data])))
-  const transfers = computed(() => newestOfEach(known.value, recent.value).filter(({ id }) => !dismissed.value.includes(id)).slice(0, mostShown))
+  const transfers = computed(() => {
+    return newestOfEach(known.value, recent.value).filter(({ id }) => !dismissed.value.includes(id)).slice(0, mostShown)
+  })
 
   // A task that began or ended changed what is stored, whether an event or an answer told it.
   watch(() => recent.value.map(({ id, state }) => `${id} ${state}`).join(), (_now, before) => { if (before !== '') void askSeriesAgain() })

@@ -26,7 +26,9 @@ export function useImport(begun: { symbol?: string } = {}) {
   const share = ref(0)
   const preview = shallowRef<Preview | null>(null)
   const reading = shallowRef<Reading | null>(null)
-  const form = reactive<ImportForm>({ symbol: begun.symbol ?? '', timeframe: '', calendar: '24/7', currency: 'USD', adjustment: 'raw', badRows: '' })
+  const form = reactive<ImportForm>({
+    symbol: begun.symbol ?? '', timeframe: '', calendar: '24/7', currency: 'USD', adjustment: 'raw', badRows: '',
+  })
   const isLooking = ref(false)
   const isStarting = ref(false)
   /** Why there is no preview, or why the import did not start. */
@@ -37,7 +39,8 @@ export function useImport(begun: { symbol?: string } = {}) {
   const lacking = computed(() => (reading.value === null ? [] : lackingIn(reading.value)))
   const asked = computed(() => ({ reading: reading.value, timeframe: form.timeframe, calendar: form.calendar }))
   const settled = useSettled(asked, 300)
-  let isOwnAnswer = false
+  /** What the preview that is shown was asked with. */
+  let shownFor = ''
 
   async function choose(chosen: File) {
     problem.value = unfit(chosen)
@@ -80,6 +83,7 @@ export function useImport(begun: { symbol?: string } = {}) {
     looking.abort()
     looking = new AbortController()
     const { signal } = looking
+    const asking = { reading: corrected, timeframe: form.timeframe, calendar: form.calendar }
     isLooking.value = true
     try {
       const seen = await previewImport({
@@ -89,10 +93,10 @@ export function useImport(begun: { symbol?: string } = {}) {
       if (signal.aborted) return
       problem.value = null
       preview.value = seen
-      isOwnAnswer = true
       // A person's correction stays as it is; only what was found out is taken over.
-      if (corrected === null) reading.value = seen.reading
-      if (form.timeframe === '' && seen.timeframe !== null) form.timeframe = seen.timeframe
+      if (corrected === null) asking.reading = reading.value = seen.reading
+      if (form.timeframe === '' && seen.timeframe !== null) asking.timeframe = form.timeframe = seen.timeframe
+      shownFor = JSON.stringify(asking)
       if (seen.bad_count === 0) form.badRows = ''
     } catch (error) {
       if (!signal.aborted) problem.value = error
@@ -101,29 +105,29 @@ export function useImport(begun: { symbol?: string } = {}) {
     }
   }
 
-  watch(settled, (now, before) => {
-    if (isOwnAnswer && before.reading !== now.reading && before.reading === null) { isOwnAnswer = false; return }
-    if (step.value !== 'map' || now.reading === null || lacking.value.length > 0) return
-    void look(now.reading)
+  watch(settled, (now) => {
+    const isShown = JSON.stringify(now) === shownFor
+    if (step.value === 'map' && now.reading !== null && lacking.value.length === 0 && !isShown) void look(now.reading)
   })
 
   const badCount = computed(() => preview.value?.bad_count ?? 0)
   const goodCount = computed(() => (preview.value === null ? 0 : preview.value.rows - badCount.value))
   const mayStart = computed(() => {
     const isDecided = badCount.value === 0 || form.badRows === 'leave'
-    return preview.value !== null && form.symbol.trim() !== '' && form.timeframe !== '' && lacking.value.length === 0 && goodCount.value > 0 && isDecided && !isLooking.value
+    const isNamed = form.symbol.trim() !== '' && form.timeframe !== '' && lacking.value.length === 0
+    return preview.value !== null && isNamed && goodCount.value > 0 && isDecided && !isLooking.value
   })
 
   async function start() {
     const { value: kept } = upload
     const { timeframe, adjustment } = form
-    if (!mayStart.value || kept === null || reading.value === null || timeframe === '' || adjustment === '' || isStarting.value) return null
+    if (!mayStart.value || isStarting.value || kept === null || reading.value === null || timeframe === '' || adjustment === '') return null
     isStarting.value = true
     problem.value = null
     try {
       return await startImport({
-        upload_id: kept.upload_id, symbol: form.symbol.trim(), timeframe, calendar: form.calendar, currency: form.currency.trim(), adjustment,
-        reading: reading.value, accept_bad_rows: form.badRows === 'leave',
+        upload_id: kept.upload_id, symbol: form.symbol.trim(), timeframe, adjustment, calendar: form.calendar,
+        currency: form.currency.trim(), reading: reading.value, accept_bad_rows: form.badRows === 'leave',
       }, newIdempotencyKey())
     } catch (error) {
       problem.value = error
