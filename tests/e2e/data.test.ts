@@ -274,6 +274,7 @@ describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
     await page.getByRole('option', { name: /BTC\/USDT/ }).waitFor()
     await inspect('suggestions')
     await page.getByRole('option', { name: /BTC\/USDT/ }).click()
+    await page.getByRole('button', { name: '5 years' }).click()
     await page.getByText('Takes about').waitFor()
     await inspect('estimate')
     await page.getByLabel('Symbol').fill('BTCUSD')

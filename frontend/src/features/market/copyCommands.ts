@@ -28,5 +28,5 @@ function curl(method: 'GET' | 'POST', path: string, body?: object) {
 
 /** As a shell reads it back, whatever is in it. */
 function quoted(text: string) {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll('\'', String.raw`'\''`)}'`
 }

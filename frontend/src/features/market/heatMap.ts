@@ -19,8 +19,14 @@ export interface HeatRow {
   cells: (HeatCell | null)[]
 }
 
+export interface HeatColumn {
+  name: string
+  /** What stands above it; where columns are narrow, above some of them only. */
+  label: string
+}
+
 export interface HeatMap {
-  columns: string[]
+  columns: readonly HeatColumn[]
   rows: HeatRow[]
 }
 
@@ -29,49 +35,51 @@ const monthNames = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep
 const day = 86_400_000
 
 interface Layout {
-  columns: string[]
+  columns: readonly HeatColumn[]
   row: (at: Date) => string
   column: (at: Date) => number
   end: (at: Date) => number
   name: (at: Date) => string
 }
 
-const numbers = (count: number) => Array.from({ length: count }, (_, at) => String(at + 1))
+const plain = (names: readonly string[]): HeatColumn[] => names.map((name) => ({ name, label: name }))
+const weekOf = (month: number) => Math.floor((Date.UTC(2025, month, 1) - Date.UTC(2025, 0, 1)) / (7 * day))
+const monthOfWeek = new Map(monthNames.map((name, month) => [weekOf(month), name]))
 const year = (at: Date) => String(at.getUTCFullYear())
 const iso = (at: Date) => at.toISOString().slice(0, 10)
 const later = (at: Date, months: number) => Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + months, 1)
 
 const layouts: Record<string, Layout> = {
   day: {
-    columns: numbers(31),
+    columns: Array.from({ length: 31 }, (_, at) => ({ name: String(at + 1), label: at === 0 || (at + 1) % 5 === 0 ? String(at + 1) : '' })),
     row: (at) => `${monthNames[at.getUTCMonth()]} ${year(at)}`,
     column: (at) => at.getUTCDate() - 1,
     end: (at) => at.getTime() + day,
     name: iso,
   },
   week: {
-    columns: numbers(53),
+    columns: Array.from({ length: 53 }, (_, at) => ({ name: `Week ${at + 1}`, label: monthOfWeek.get(at) ?? '' })),
     row: year,
     column: (at) => Math.floor((at.getTime() - Date.UTC(at.getUTCFullYear(), 0, 1)) / (7 * day)),
     end: (at) => at.getTime() + 7 * day,
     name: (at) => `Week from ${iso(at)}`,
   },
   month: {
-    columns: monthNames,
+    columns: plain(monthNames),
     row: year,
     column: (at) => at.getUTCMonth(),
     end: (at) => later(at, 1),
     name: (at) => `${monthNames[at.getUTCMonth()]} ${year(at)}`,
   },
   quarter: {
-    columns: ['Q1', 'Q2', 'Q3', 'Q4'],
+    columns: plain(['Q1', 'Q2', 'Q3', 'Q4']),
     row: year,
     column: (at) => Math.floor(at.getUTCMonth() / 3),
     end: (at) => later(at, 3),
     name: (at) => `Q${Math.floor(at.getUTCMonth() / 3) + 1} ${year(at)}`,
   },
   year: {
-    columns: Array.from({ length: 10 }, (_, at) => String(at)),
+    columns: plain(Array.from({ length: 10 }, (_, at) => String(at))),
     row: (at) => `${year(at).slice(0, 3)}0s`,
     column: (at) => at.getUTCFullYear() % 10,
     end: (at) => later(at, 12),

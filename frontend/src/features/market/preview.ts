@@ -16,5 +16,5 @@ export function latestSpan({ timeframe, stored }: Pick<Series, 'timeframe' | 'st
 export function stepOf(prices: readonly number[]) {
   const largest = Math.max(...prices.slice(-500), 0)
   if (largest === 0) return undefined
-  return 10 ** Math.min(0, Math.floor(Math.log10(largest)) - 4)
+  return 1 / 10 ** Math.max(0, 4 - Math.floor(Math.log10(largest)))
 }

@@ -3,6 +3,8 @@ import type { Bars } from '@/api/market'
 
 export interface Stretch {
   start: number
+  /** The start of its last bar. */
+  last: number
   low: number
   high: number
   close: number
@@ -20,7 +22,7 @@ export function shapeOf({ ts, low, high, close }: Pick<Bars, 'ts' | 'low' | 'hig
   for (let at = 0; at < count; at += 1) {
     const from = Math.floor(at * ts.length / count)
     const to = Math.floor((at + 1) * ts.length / count)
-    const stretch = { start: ts[from] ?? 0, low: Infinity, high: -Infinity, close: close[to - 1] ?? 0 }
+    const stretch = { start: ts[from] ?? 0, last: ts[to - 1] ?? 0, low: Infinity, high: -Infinity, close: close[to - 1] ?? 0 }
     for (let bar = from; bar < to; bar += 1) {
       stretch.low = Math.min(stretch.low, low[bar] ?? Infinity)
       stretch.high = Math.max(stretch.high, high[bar] ?? -Infinity)
