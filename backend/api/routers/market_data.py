@@ -320,7 +320,13 @@ async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: Caller) -> Re
     instrument = await house.market.markets.instrument_of(series)
     made = await _estimate(house, instrument, series, span)
     return _json(
-        EstimateMade(missing=_ranges(made.missing), bars=made.bars, size_bytes=made.size_bytes, seconds=made.seconds)
+        EstimateMade(
+            missing=_ranges(made.missing),
+            bars=made.bars,
+            requests=house.market.markets.fetcher(series.provider).requests(series, made.missing, made.bars),
+            size_bytes=made.size_bytes,
+            seconds=made.seconds,
+        )
     )
 
 

@@ -758,6 +758,11 @@ export interface components {
             missing: components["schemas"]["Range"][];
             /** Bars */
             bars: number;
+            /**
+             * Requests
+             * @description About how often the provider is asked; 0 where it computes its bars.
+             */
+            requests: number;
             /** Size Bytes */
             size_bytes: number;
             /** Seconds */
@@ -4350,6 +4355,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "bars": 8760,
+                     *       "requests": 0,
                      *       "size_bytes": 105120,
                      *       "seconds": 0.2
                      *     }

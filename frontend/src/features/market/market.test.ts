@@ -45,7 +45,8 @@ describe('the heat map', () => {
   })
 
   it('holds ten years of weeks, and no two of them in one cell', () => {
-    const cells = Array.from({ length: 521 }, (_, at) => ({ start: new Date(Date.UTC(2016, 0, 4) + at * 7 * 86_400_000).toISOString(), expected: 7, present: 7 }))
+    const monday = (week: number) => new Date(Date.UTC(2016, 0, 4) + week * 7 * 86_400_000).toISOString()
+    const cells = Array.from({ length: 521 }, (_, week) => ({ start: monday(week), expected: 7, present: 7 }))
     const filled = heatMapOf({ cell_length: 'week', cells }).rows.flatMap((row) => row.cells).filter((cell) => cell !== null)
     expect(filled).toHaveLength(521)
   })
@@ -102,7 +103,8 @@ describe('an error of a download', () => {
 describe('prices as a shape', () => {
   it('keep the spike of every stretch', () => {
     const flat = Array.from({ length: 1000 }, () => 10)
-    const shape = shapeOf({ ts: flat.map((_, at) => at), low: flat, close: flat, high: flat.map((price, at) => (at === 777 ? 99 : price)) }, 100)
+    const high = flat.map((price, at) => (at === 777 ? 99 : price))
+    const shape = shapeOf({ ts: flat.map((_, at) => at), low: flat, close: flat, high }, 100)
     expect(shape.stretches).toHaveLength(100)
     expect([shape.low, shape.high]).toEqual([10, 99])
     expect(shape.stretches.at(-1)).toMatchObject({ start: 990, last: 999 })
