@@ -1,5 +1,4 @@
-"""Takes bars out of a stored series and bends one of them, as a provider that was down would: there is no other way to a gap
-in the simulated market.
+"""Takes bars out of a stored series and bends one of them: the simulated market has no gaps of its own.
 
 python -m tests.e2e.spoil_bars CACHE_DIR SYMBOL TIMEFRAME START
 """

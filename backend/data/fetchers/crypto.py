@@ -73,7 +73,7 @@ class CryptoFetcher:
         known = EXCHANGES.get(self._exchange_name)
         return known.timeframes if known else _timeframes(self._exchange or _client(self._exchange_name, None))
 
-    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:  # noqa: ARG002 - of the port
+    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
         return max(len(missing), -(-bars // self._page()))
 
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:

@@ -34,7 +34,7 @@ class DemoFetcher:
         self._calendars = calendars
         self._clock = clock
 
-    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:  # noqa: ARG002 - of the port
+    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
         return 0
 
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:

@@ -198,7 +198,7 @@ describe('one series', () => {
     screen.getByText('91.66%') // never rounded up
     await userEvent.click(screen.getByRole('button', { name: 'Repair the gap' }))
     await screen.findByText('Fetched 4 bars again.')
-    await userEvent.click(screen.getByRole('button', { name: /^Fetch again Outlier/ }))
+    await userEvent.click(screen.getByRole('button', { name: /^Fetch again\s?Outlier/ }))
     await expect.poll(() => repairs).toEqual([
       { series_id: seriesId, gaps: [] },
       { series_id: seriesId, gaps: [{ start: '2026-01-01T10:00:00Z', end: '2026-01-01T11:00:00Z' }] },
