@@ -205,6 +205,18 @@ describe('one series', () => {
     ])
   })
 
+  it('with a split leads to prices that are adjusted for it, where its provider has them', async () => {
+    const split = { ts: '2026-01-01T10:00:00Z', end: '2026-01-01T11:00:00Z', kind: 'split', detail: 'A split of 4 for 1?' }
+    server.use(
+      http.get('/api/providers', () => HttpResponse.json({ items: [provider({ adjustments: ['raw', 'splits'] })] })),
+      http.get('/api/data/coverage', () => HttpResponse.json(coverage({ suspects: [split] }))),
+    )
+    await render()
+    const link = await screen.findByRole('link', { name: /^Download adjusted/ })
+    expect(link.getAttribute('href')).toBe('/data/download?provider=demo&symbol=BTC/USDT&timeframe=1h&adjustment=splits')
+    expect(screen.queryByRole('button', { name: /^Fetch again/ })).toBeNull()
+  })
+
   it('is walked cell by cell with the arrow keys, and shows the prices of the chosen one', async () => {
     const spans: string[] = []
     server.use(http.get('/api/data/bars', ({ request }) => {
