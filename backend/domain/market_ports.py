@@ -48,6 +48,9 @@ class BarFetcher(Protocol):
     def bars_a_second(self) -> float:
         """About how fast it serves, for an estimate before it is asked."""
 
+    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
+        """About how many times its vendor is asked for so many bars in that time; 0 where there is no vendor."""
+
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
         """Those whose symbol or name has the text, best matches first."""
 

@@ -1,6 +1,6 @@
 """From a file that somebody brought to bars: shown before anything is stored, then read as a whole, part by part."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,15 @@ import pandas as pd
 
 from backend.domain.bars import MOST_NAMED_ROWS, bad_rows, describe_rows, empty_bars
 from backend.domain.errors import InputError, InvalidInput
-from backend.domain.imports import BarTable, Reading, TimeStyle, Understood, read_header, understand
+from backend.domain.imports import (
+    BarTable,
+    Reading,
+    TimeStyle,
+    Understood,
+    read_header,
+    understand,
+    with_timeframe,
+)
 from backend.domain.market import ALWAYS, Instrument, Series, Span, Timeframe
 from backend.domain.market_errors import BadBars, BadFile, BadRow, UnknownUpload
 from backend.domain.market_ports import USUAL_BYTES_A_BAR, BarStore, DiskQuotas, FetchedPage, Manifest, Uploads
@@ -41,11 +49,12 @@ def preview(
     *,
     most_rows: int = PREVIEWED_ROWS,
 ) -> Preview:
-    """`reading` is how a person corrected it; else it is found out."""
+    """`reading` is how a person corrected it; else it is found out. Raises UnrecognisedColumns."""
     if reading is None:
         reading = read_header(table.header, table.cells)
     else:
         require_readable(reading, table)
+        reading = with_timeframe(reading, table.cells)
     timeframe = timeframe or reading.timeframe
     return Preview(
         table=table,
@@ -54,6 +63,12 @@ def preview(
         understood=None if timeframe is None else understand(table.cells, reading, timeframe, calendar),
         is_whole=len(table.cells) < most_rows,
     )
+
+
+def glance(table: BarTable, reading: Reading, *, most_rows: int = PREVIEWED_ROWS) -> Preview:
+    """A file that nobody can read yet, with what was recognised of it."""
+    whole = len(table.cells) < most_rows
+    return Preview(table=table, reading=reading, timeframe=None, understood=None, is_whole=whole)
 
 
 def require_readable(reading: Reading, table: BarTable) -> None:
@@ -184,9 +199,27 @@ def facts_of_preview(made: Preview) -> dict[str, Any]:
         "bars": [{**row, "ts": row["ts"].isoformat()} for row in bars.to_dict("records")],
         "rows": len(made.table.cells) + made.table.broken_count,
         "bad_count": made.table.broken_count + (understood.bad_count if understood else 0),
-        "bad": [{"row": one.position, "reason": one.reason, "ts": one.ts} for one in bad[:SHOWN_ROWS]],
+        "bad": [
+            {"row": one.position, "line": line, "reason": one.reason, "ts": one.ts}
+            for one, line in zip(bad[:SHOWN_ROWS], _lines(made.table, bad), strict=False)
+        ],
         "is_whole": made.is_whole,
     }
+
+
+def _lines(table: BarTable, bad: Sequence[BadRow]) -> Iterator[int | None]:
+    """Where bad rows stand in a text file: broken lines are told by their line, and the rows after them move down."""
+    broken = sorted(row.position for row in table.broken)
+    for place, row in enumerate(bad):
+        if table.first_line == 0 or table.broken_count > len(broken):
+            yield None
+        elif place < len(broken):
+            yield row.position
+        else:
+            line = table.first_line + row.position
+            for one in broken:
+                line += one <= line
+            yield line
 
 
 def reading_facts(reading: Reading) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from uuid import UUID
 
 from backend.bootstrap_market import open_desk
 from backend.domain.errors import InvalidInput
+from backend.domain.imports import UnrecognisedColumns
 from backend.domain.market import Timeframe
 from backend.domain.market_errors import BadFile, MarketDataError
-from backend.services.importing import facts_of_preview, preview, reading_of
+from backend.services.importing import facts_of_preview, glance, preview, reading_of
 from backend.worker.process import tie_to
 
 MEMORY_BYTES = 1 << 30
@@ -62,7 +63,11 @@ def look(asked: Mapping[str, Any]) -> dict[str, Any]:
     table = uploads.first_rows(upload, asked["rows"])
     reading = reading_of(asked["reading"]) if asked["reading"] else None
     timeframe = Timeframe(asked["timeframe"]) if asked["timeframe"] else None
-    return facts_of_preview(preview(table, reading, timeframe, asked["calendar"], most_rows=asked["rows"]))
+    try:
+        seen = preview(table, reading, timeframe, asked["calendar"], most_rows=asked["rows"])
+    except UnrecognisedColumns as problem:
+        seen = glance(table, problem.reading, most_rows=asked["rows"])
+    return facts_of_preview(seen)
 
 
 def _refusal(problem: MarketDataError) -> dict[str, Any]:

@@ -124,6 +124,29 @@ async def test_an_export_imports_to_the_same_bits(
     assert hashes[0] == hashes[1]
 
 
+async def test_a_file_whose_columns_say_nothing_is_shown_for_a_person_to_map(
+    site: Site, client: httpx.AsyncClient, ada: Person
+) -> None:
+    upload_id = await upload(client, ada, ("when,a,High,Low,b,x\n" + DAYS).encode())
+    shown = await preview(client, ada, upload_id)
+    assert shown["columns"] == ["when", "a", "High", "Low", "b", "x"]
+    assert shown["reading"]["columns"] == {"high": "High", "low": "Low"}
+    assert (shown["reading"]["time"], shown["timeframe"], shown["bars"]) == ("", None, [])
+    assert "No column was recognised as time, open, close" in shown["reading"]["notes"][0]
+    reading = {"columns": {"open": "a", "high": "High", "low": "Low", "close": "b"}, "time": "when"}
+    mapped = await preview(client, ada, upload_id, reading=reading)
+    assert (mapped["timeframe"], mapped["rows"], mapped["bad_count"]) == ("1d", 19, 0)
+    assert mapped["bars"][0]["open"] == 1010.5
+
+
+async def test_bad_rows_are_named_by_their_lines(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    lines = (HEADER + DAYS).splitlines()
+    lines[3] = "2025-01-12,1,2"  # broken, in line 4
+    lines[5] = "2025-01-14,5,4,3,2,1"  # its open lies above its high, in line 6
+    shown = await preview(client, ada, await upload(client, ada, "\n".join(lines).encode()))
+    assert [(one["line"], one["reason"].split()[0]) for one in shown["bad"]] == [(4, "it"), (6, "its")]
+
+
 async def test_what_one_brings_is_nobody_elses(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
     eve = await site.person()
     upload_id = await upload(client, ada, GOOD)

@@ -294,7 +294,9 @@ async def read_coverage(
             missing=quality.missing,
             gaps=[GapFound(start=gap.span.start, end=gap.span.end, bars=gap.bars) for gap in quality.gaps],
             gap_count=quality.gap_count,
-            suspects=[SuspectFound(ts=one.ts, kind=one.kind, detail=one.detail) for one in quality.suspects],
+            suspects=[
+                SuspectFound(ts=one.ts, end=one.end, kind=one.kind, detail=one.detail) for one in quality.suspects
+            ],
             suspect_count=quality.suspect_count,
         ),
     )
@@ -318,7 +320,13 @@ async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: Caller) -> Re
     instrument = await house.market.markets.instrument_of(series)
     made = await _estimate(house, instrument, series, span)
     return _json(
-        EstimateMade(missing=_ranges(made.missing), bars=made.bars, size_bytes=made.size_bytes, seconds=made.seconds)
+        EstimateMade(
+            missing=_ranges(made.missing),
+            bars=made.bars,
+            requests=house.market.markets.fetcher(series.provider).requests(series, made.missing, made.bars),
+            size_bytes=made.size_bytes,
+            seconds=made.seconds,
+        )
     )
 
 

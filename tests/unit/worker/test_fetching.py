@@ -34,6 +34,9 @@ class Moody:
         self._moods = list(moods)
         self.asked: list[Span] = []
 
+    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
+        return len(missing)
+
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
         return [await self.instrument("BTC/USDT")]
 
