@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -62,7 +63,8 @@ def look(asked: Mapping[str, Any]) -> dict[str, Any]:
     table = uploads.first_rows(upload, asked["rows"])
     reading = reading_of(asked["reading"]) if asked["reading"] else None
     timeframe = Timeframe(asked["timeframe"]) if asked["timeframe"] else None
-    return facts_of_preview(preview(table, reading, timeframe, asked["calendar"], most_rows=asked["rows"]))
+    made = preview(table, reading, timeframe, asked["calendar"], most_rows=asked["rows"], until=datetime.now(UTC))
+    return facts_of_preview(made)
 
 
 def _refusal(problem: MarketDataError) -> dict[str, Any]:
