@@ -98,7 +98,12 @@ def import_file(
             raise BadFile("How long its bars last cannot be seen. Say it with --timeframe.")
         series, reading = _series("import", symbol, length, "raw"), replace(seen.reading, zone=zone)
         understood = importing.read_all(
-            market.files.tables(file), reading, series.timeframe, calendar, lambda rows: say(f"{rows:,} rows")
+            market.files.tables(file),
+            reading,
+            series.timeframe,
+            calendar,
+            lambda rows: say(f"{rows:,} rows"),
+            until=now,
         )
         manifest = importing.store_import(
             market.store,

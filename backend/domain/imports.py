@@ -7,6 +7,7 @@ reading then turns the whole file into bars.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -129,15 +130,21 @@ def read_header(header: Sequence[str] | None, table: pd.DataFrame) -> Reading:
     return _with_details(reading, table)
 
 
-def understand(table: pd.DataFrame, reading: Reading, timeframe: Timeframe, calendar: str) -> Understood:
-    """The whole file as bars. Bad rows are left out and named; whoever calls decides whether that is good enough."""
+def understand(
+    table: pd.DataFrame, reading: Reading, timeframe: Timeframe, calendar: str, *, until: datetime | None = None
+) -> Understood:
+    """The whole file as bars. Bad rows are left out and named; whoever calls decides whether that is good enough.
+
+    What ends after `until` is bad as well: it is not finished, or its time is wrong.
+    """
     frame = pd.DataFrame({"ts": _times(table, reading), **_numbers(table, reading)})
     positions = np.arange(len(frame))
     if reading.is_newest_first:
         frame, positions = frame.iloc[::-1].reset_index(drop=True), positions[::-1]
-    bad = bad_rows(frame, timeframe, calendar)
+    bad = bad_rows(frame, timeframe, calendar, until=until)
     told = [
-        replace(row, position=int(positions[row.position])) for row in describe_rows(frame, bad, timeframe, calendar)
+        replace(row, position=int(positions[row.position]))
+        for row in describe_rows(frame, bad, timeframe, calendar, until=until)
     ]
     return Understood(
         bars=frame.loc[~bad].reset_index(drop=True),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ from backend.services.market_jobs import series_of
 
 PREVIEWED_ROWS = 20_000
 SHOWN_ROWS = 20
+MOST_BARS_A_SERIES = 20_000_000
 _LONGEST_CELL = 200
 
 
@@ -48,6 +50,7 @@ def preview(
     calendar: str = ALWAYS,
     *,
     most_rows: int = PREVIEWED_ROWS,
+    until: datetime | None = None,
 ) -> Preview:
     """`reading` is how a person corrected it; else it is found out. Raises UnrecognisedColumns."""
     if reading is None:
@@ -60,7 +63,7 @@ def preview(
         table=table,
         reading=reading,
         timeframe=timeframe,
-        understood=None if timeframe is None else understand(table.cells, reading, timeframe, calendar),
+        understood=None if timeframe is None else understand(table.cells, reading, timeframe, calendar, until=until),
         is_whole=len(table.cells) < most_rows,
     )
 
@@ -102,6 +105,8 @@ def read_all(
     timeframe: Timeframe,
     calendar: str,
     told: Callable[[int], None] = lambda rows: None,
+    *,
+    until: datetime | None = None,
 ) -> Understood:
     """The whole file. In memory is what its numbers take, not what its text takes. `told` hears of rows read."""
     parts: list[pd.DataFrame] = []
@@ -110,7 +115,7 @@ def read_all(
     for table in tables:
         if not parts:
             require_readable(reading, table)
-        found = understand(table.cells, reading, timeframe, calendar)
+        found = understand(table.cells, reading, timeframe, calendar, until=until)
         bad += [replace(row, position=row.position + rows) for row in found.bad]
         bad += table.broken
         bad_count += found.bad_count + table.broken_count
@@ -136,8 +141,19 @@ def store_import(
     if understood.bars.empty:
         raise BadFile("Not a single row of the file is a bar.")
     starts = understood.bars["ts"]
+    _require_plausible(starts.iloc[0], starts.iloc[-1], series.timeframe)
     covered = Span(start=starts.iloc[0].to_pydatetime(), end=starts.iloc[-1].to_pydatetime() + series.timeframe.length)
     return store.write(instrument, series, FetchedPage(bars=understood.bars, covered=covered), source=source)
+
+
+def _require_plausible(first: pd.Timestamp, last: pd.Timestamp, timeframe: Timeframe) -> None:
+    """Two rows with a century between them would have every look at the series count its minutes."""
+    room = (last - first) // timeframe.length + 1
+    if room > MOST_BARS_A_SERIES:
+        raise BadFile(
+            f"From {first:%Y-%m-%d} to {last:%Y-%m-%d} there is room for {room:,} bars of {timeframe}; at most"
+            f" {MOST_BARS_A_SERIES:,} are kept. Check the times, or whether the timeframe is right."
+        )
 
 
 def import_upload(
@@ -148,6 +164,7 @@ def import_upload(
     store: BarStore,
     uploads: Uploads,
     quotas: DiskQuotas,
+    now: datetime,
 ) -> dict[str, Any]:
     """The work of a job: whoever runs it says whose it is, and that alone decides whose files and bars are touched."""
     series = replace(series_of(payload["series"]), owner=owner)
@@ -160,7 +177,7 @@ def import_upload(
             raise
         return {"rows": done.rows, "bad_rows": 0}  # an attempt before was cut after its work was done
     reading = reading_of(payload["reading"])
-    understood = read_all(uploads.tables(upload), reading, series.timeframe, payload["calendar"], told)
+    understood = read_all(uploads.tables(upload), reading, series.timeframe, payload["calendar"], told, until=now)
     # What it replaces of the series is not known to be less, so it is not counted.
     quotas.require(owner, round(len(understood.bars) * USUAL_BYTES_A_BAR), instead_of=upload.size_bytes)
     store_import(

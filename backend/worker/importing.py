@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,14 @@ def run(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Call
     desk = open_desk(os.environ)
     try:
         owner = UUID(payload["user_id"])
-        return import_upload(payload, owner, told, store=desk.store, uploads=desk.uploads, quotas=desk.quotas)
+        return import_upload(
+            payload,
+            owner,
+            told,
+            store=desk.store,
+            uploads=desk.uploads,
+            quotas=desk.quotas,
+            now=datetime.now(UTC),
+        )
     except Stopped:
         return {}

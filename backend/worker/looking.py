@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -64,7 +65,7 @@ def look(asked: Mapping[str, Any]) -> dict[str, Any]:
     reading = reading_of(asked["reading"]) if asked["reading"] else None
     timeframe = Timeframe(asked["timeframe"]) if asked["timeframe"] else None
     try:
-        seen = preview(table, reading, timeframe, asked["calendar"], most_rows=asked["rows"])
+        seen = preview(table, reading, timeframe, asked["calendar"], most_rows=asked["rows"], until=datetime.now(UTC))
     except UnrecognisedColumns as problem:
         seen = glance(table, problem.reading, most_rows=asked["rows"])
     return facts_of_preview(seen)
