@@ -179,6 +179,7 @@ describe('a task that brings bars', () => {
     ['fetch', 'cancelled', null, {}, 'Nothing had come yet.'],
     ['import', 'completed', { rows: 58, bad_rows: 2 }, {}, 'Imported 58 bars, left out 2 bad rows.'],
     ['import', 'cancelled', null, {}, 'Nothing was stored.'],
+    ['fetch', 'completed', null, {}, ''],
     ['fetch', 'running', null, {}, ''],
   ] as const)('%s %s with %j: %s', (kind, state, result, payload, words) => {
     expect(outcomeOf({ kind, state, result, payload })).toBe(words)

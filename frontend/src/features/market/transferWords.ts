@@ -8,9 +8,10 @@ interface Imported { rows?: number, bad_rows?: number }
 
 export function outcomeOf(task: Pick<TaskInFull, 'kind' | 'state' | 'result' | 'payload'>): string {
   if (task.state === 'cancelled') return cancelled(task)
-  if (task.state !== 'completed') return ''
-  if (task.kind === 'import') return imported(task.result as Imported | null)
-  return fetched(task.result as Fetched | null, isRepair(task))
+  // An event says that it is done a moment before its result is there.
+  if (task.state !== 'completed' || task.result === null) return ''
+  if (task.kind === 'import') return imported(task.result as Imported)
+  return fetched(task.result as Fetched, isRepair(task))
 }
 
 function cancelled({ kind, result }: Pick<TaskInFull, 'kind' | 'result'>) {
@@ -21,15 +22,13 @@ function cancelled({ kind, result }: Pick<TaskInFull, 'kind' | 'result'>) {
   return `It stopped${share}. What came until then, ${count(bars, 'bar')}, is kept; resuming goes on from there.`
 }
 
-function fetched(result: Fetched | null, again: boolean) {
-  const bars = result?.bars ?? 0
+function fetched({ bars = 0 }: Fetched, again: boolean) {
   if (bars > 0) return `Fetched ${count(bars, 'bar')}${again ? ' again' : ''}.`
   return again ? 'The provider has no bars there either, so the gap stays.' : 'Nothing was missing, or the provider has no bars there.'
 }
 
-function imported(result: Imported | null) {
-  const left = result?.bad_rows ?? 0
-  const rows = count(result?.rows ?? 0, 'bar')
+function imported({ rows: good = 0, bad_rows: left = 0 }: Imported) {
+  const rows = count(good, 'bar')
   return left === 0 ? `Imported ${rows}.` : `Imported ${rows}, left out ${count(left, 'bad row')}.`
 }
 

@@ -37,9 +37,9 @@ export function isRepair({ payload }: Pick<TaskInFull, 'payload'>) {
 /** What works now, and what was cut in the last day and may go on: the newest task of each series counts. */
 export function useTransfers() {
   const { liveness } = useStream()
+  const refetchInterval = computed(() => (liveness.value === 'live' ? false as const : pollWithoutStream))
   const list = useInfiniteQuery(computed(() => ({
-    ...tasksQuery({ states: [], kinds }, 20),
-    refetchInterval: liveness.value === 'live' ? false as const : pollWithoutStream,
+    ...tasksQuery({ states: [], kinds }, 20), refetchInterval: refetchInterval.value,
   })))
   const dismissed = ref<readonly string[]>([])
   const recent = computed(() => list.data.value?.pages.flatMap(({ items }) => items) ?? [])
@@ -48,7 +48,9 @@ export function useTransfers() {
     const matter = (task: Task) => isActive(task) || (wasInterrupted(task) && Date.parse(task.finished_at ?? task.created_at) > since)
     return recent.value.filter(matter).slice(0, 2 * mostShown)
   })
-  const inFull = useQueries({ queries: computed(() => candidates.value.map(({ id }) => taskQuery(id))) })
+  const inFull = useQueries({
+    queries: computed(() => candidates.value.map(({ id }) => ({ ...taskQuery(id), refetchInterval: refetchInterval.value }))),
+  })
   const known = computed(() => inFull.value.flatMap(({ data }) => (data === undefined ? [] : [data])))
   const transfers = computed(() => {
     return newestOfEach(known.value, recent.value).filter(({ id }) => !dismissed.value.includes(id)).slice(0, mostShown)
