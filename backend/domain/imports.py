@@ -102,6 +102,9 @@ _FAR_FUTURE = 1_000_000 * 86_400 * 365 * 130  # about 2100
 class UnrecognisedColumns(BadFile):
     """A table whose columns say too little. What was recognised is in `reading`, for a person to complete."""
 
+    code = "columns_not_recognised"
+    title = "The columns of the file are not recognised"
+
     def __init__(self, detail: str, reading: Reading) -> None:
         super().__init__(detail)
         self.reading = reading
