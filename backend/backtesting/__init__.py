@@ -1,0 +1,1 @@
+"""The replay engine: bars and signals in, fills, trades and equity out."""
