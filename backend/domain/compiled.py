@@ -1,7 +1,7 @@
 """How numeric loops are compiled: once for a machine, kept on disk, and without holding up other threads."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numba
 
@@ -13,5 +13,4 @@ def compiled(function: F) -> F:
 
     `error_model="numpy"` divides by zero as numpy does, which spares a check for each division.
     """
-    kernel: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return kernel
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.signal_errors import BadSignals
+from backend.domain.backtest_errors import BadSignals
 
 LONG: Final = 1
 SHORT: Final = -1

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.domain.signal_errors import BadSignals
+from backend.domain.backtest_errors import BadSignals
 from backend.domain.signals import FLAT, KEEP, LONG, SHORT, Signals
 
 

@@ -11,3 +11,13 @@ class BadSignals(InvalidInput):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail=detail)
+
+
+class CannotReplay(InvalidInput):
+    """Bars, signals and rules do not fit together."""
+
+    code = "cannot_replay"
+    title = "This backtest cannot be run"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail=detail)
