@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from backend.domain.backtest_errors import BadSignals
 from backend.domain.errors import TidemarkError
-from backend.domain.signal_errors import BadSignals
 from backend.domain.signals import LONG, SHORT, Signals
 from backend.domain.strategies.base import TradingStrategy
 from backend.domain.strategies.market import Market

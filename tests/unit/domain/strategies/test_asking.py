@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from backend.domain.backtest_errors import BadSignals
 from backend.domain.errors import TidemarkError
-from backend.domain.signal_errors import BadSignals
 from backend.domain.signals import KEEP, LONG, Signals
 from backend.domain.strategies.asking import signals_of
 from backend.domain.strategies.base import TradingStrategy
