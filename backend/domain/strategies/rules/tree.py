@@ -201,3 +201,14 @@ def lines(rules: Rules) -> list[Line]:
     found = [each for side in sides for part in (side.enter, side.exit) for each in walk(part)]
     values = [value for each in found if isinstance(each, Compare | Cross) for value in (each.left, each.right)]
     return [value for value in values if isinstance(value, Line)]
+
+
+def sentences(rules: Rules) -> list[str]:
+    """All that the rules say, a line each."""
+    said = []
+    for name, side in (("long", rules.long), ("short", rules.short)):
+        for verb, condition in (("Enter", side and side.enter), ("Leave", side and side.exit)):
+            if condition:
+                said.append(f"{verb} {name}: {condition}")
+    percents = {"Stop": rules.stop_percent, "Target": rules.target_percent, "Trailing stop": rules.trail_percent}
+    return [*said, *(f"{name}: {value:g} % from the fill" for name, value in percents.items() if value is not None)]
