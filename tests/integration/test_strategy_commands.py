@@ -10,8 +10,9 @@ from tests.serving import ROOT, tidemark
 HOW_TO = (ROOT / "docs" / "how-to" / "add-a-strategy.md").read_text()
 
 
-def command(*arguments: str, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
-    done = tidemark("strategies", *arguments, **settings)
+def command(*arguments: str, code: int = 0, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    own = {} if folder is None else {"TIDEMARK_STRATEGIES_DIR": str(folder)}
+    done = tidemark("strategies", *arguments, data_dir=None, **own)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
@@ -27,18 +28,18 @@ def written_down(folder: Path) -> None:
 def test_a_folder_of_ones_own_is_listed_and_what_is_broken_is_named(tmp_path: Path) -> None:
     written_down(tmp_path)
     (tmp_path / "wrong.py").write_text("import nothing_of_that_name\n")
-    listed = command("list", TIDEMARK_STRATEGIES_DIR=str(tmp_path))
+    listed = command("list", folder=tmp_path)
     assert "sma_cross" in listed.stdout
     assert str(tmp_path / "far_below.py") in listed.stdout
     assert "No module named 'nothing_of_that_name'" in listed.stderr
-    told = json.loads(command("list", "--json", TIDEMARK_STRATEGIES_DIR=str(tmp_path)).stdout)
+    told = json.loads(command("list", "--json", folder=tmp_path).stdout)
     assert [each["name"] for each in told["items"]][-1] == "far_below"
     assert [each["name"] for each in told["broken"]] == ["wrong"]
-    command("show", "wrong", code=1, TIDEMARK_STRATEGIES_DIR=str(tmp_path))
+    command("show", "wrong", code=1, folder=tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_a_setting_that_is_wrong(tmp_path: Path) -> None:
-    done = command("list", code=3, TIDEMARK_STRATEGIES_DIR=str(tmp_path / "nowhere"))
+    done = command("list", code=3, folder=tmp_path / "nowhere")
     assert "TIDEMARK_STRATEGIES_DIR" in done.stderr
 
 

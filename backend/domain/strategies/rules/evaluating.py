@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import pandas as pd
 from backend.domain.indicators.catalogue import indicator
 from backend.domain.patterns.catalogue import marks
 from backend.domain.signals import LONG, SHORT, Signals
-from backend.domain.strategies.market import Market
+from backend.domain.strategies.market import Joined, Market
 from backend.domain.strategies.rules.tree import (
     DAYS,
     Compare,
@@ -69,7 +69,7 @@ class _View:
 
     market: Market
     known: dict[str, Floats] = field(default_factory=dict)
-    longer: "dict[str, _View]" = field(default_factory=dict)
+    longer: "dict[str, tuple[Joined, _View]]" = field(default_factory=dict)
 
     def answer(self, condition: Condition) -> Answer:  # noqa: PLR0911
         match condition:
@@ -94,19 +94,10 @@ class _View:
                 return _certain(np.isin(marks(condition.pattern, self.columns), side))
 
     @cached_property
-    def columns(self) -> dict[str, Floats]:
-        market = self.market
-        high, low, close = market.high, market.low, market.close
-        return {
-            "moments": market.starts,  # type: ignore[dict-item]
-            "open": market.open,
-            "high": high,
-            "low": low,
-            "close": close,
-            "volume": market.volume,
-            "middle": (high + low) / 2,
-            "typical": (high + low + close) / 3,
-        }
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        given = self.market.inputs
+        high, low, close = given["high"], given["low"], given["close"]
+        return {**given, "middle": (high + low) / 2, "typical": (high + low + close) / 3}
 
     def _line(self, value: Value) -> Floats:
         if isinstance(value, Number):
@@ -114,9 +105,11 @@ class _View:
         if value.timeframe is None or value.timeframe is self.market.timeframe:
             line = self._own(value)
         else:
-            other = self.market.other(timeframe=value.timeframe)
-            view = self.longer.setdefault(value.timeframe, _View(other.market))
-            line = other.line(lambda _: view._own(value))
+            if value.timeframe not in self.longer:
+                joined = self.market.other(timeframe=value.timeframe)
+                self.longer[value.timeframe] = joined, _View(joined.market)
+            joined, view = self.longer[value.timeframe]
+            line = joined.line(lambda _: view._own(value))
         if value.ago:
             line = np.concatenate((np.full(min(value.ago, len(line)), np.nan), line[: -value.ago]))
         return line if value.times == 1 else line * value.times
