@@ -67,7 +67,7 @@ class PatternReversal(TradingStrategy):
         return (Plot(indicator="sma", parameters={"period": self.parameters.trend}),)
 
     def warmup(self) -> int:
-        return max(self.parameters.trend, *(PATTERNS[name].warmup for name in self._chosen))
+        return max(self.parameters.trend, *(PATTERNS[name].settled for name in self._chosen))
 
     def generate_signals(self, market: Market) -> Signals:
         sides, seen = self._seen(market)
