@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import compiled
+from backend.domain.compiled import compiled, inlined
 from backend.domain.trading.costs import in_lots, slipped
 from backend.domain.trading.layout import (
     AMBIGUOUS,
@@ -73,7 +73,7 @@ def step(state: State, bar: int, years: float, bars: Records, signals: Records, 
     return _see_the_close(account, books, fills, bar, bars)
 
 
-@compiled
+@inlined
 def _see_the_open(books: Records, bars: Records) -> None:
     for s in range(len(bars)):
         book = books[s]
@@ -86,7 +86,7 @@ def _see_the_open(books: Records, bars: Records) -> None:
 # ---- At the open
 
 
-@compiled
+@inlined
 def _at_the_open(account: Record, books: Records, fills: Records, bar: int, bars: Records, signals: Records) -> None:
     entries = 0
     for s in range(len(bars)):
@@ -126,7 +126,7 @@ def _leave_if_jumped(
         _leave(account, books, fills, s, bar, now, price, False, EXIT_TARGET, -1)
 
 
-@compiled
+@inlined
 def _enter_at_open(account: Record, books: Records, fills: Records, bar: int, bars: Records) -> None:
     """Market orders, and limits that the open is better than; by rank, then by symbol."""
     order = _by_rank(books, bars)
@@ -143,7 +143,7 @@ def _enter_at_open(account: Record, books: Records, fills: Records, bar: int, ba
             _enter(account, books, fills, s, bar, bars[s], price, False, fee, ENTRY_LIMIT)
 
 
-@compiled
+@inlined
 def _by_rank(books: Records, bars: Records) -> npt.NDArray[np.int64]:
     """The symbols with a waiting entry, the lowest rank first; one without a rank comes last."""
     found = np.empty(len(bars), np.int64)
@@ -165,7 +165,7 @@ def _comes_before(one: float, other: float) -> bool:
     return one < other or (math.isnan(other) and not math.isnan(one))
 
 
-@compiled
+@inlined
 def _enter(
     account: Record,
     books: Records,
@@ -196,7 +196,7 @@ def _enter(
     _wait_with(account, book, bar, rest)
 
 
-@compiled
+@inlined
 def _wait_with(account: Record, book: Record, bar: int, rest: float) -> None:
     """What of an entry the bar's volume did not fill waits for the next bar, or is given up."""
     if rest > 0.0:
@@ -251,7 +251,7 @@ def _leave(
         book.exit_due, book.exit_why, book.exit_reason = 1, why, reason
 
 
-@compiled
+@inlined
 def _forget_position(book: Record, side: int) -> None:
     book.exit_due = 0
     book.stop = book.target = book.trail_share = math.nan
@@ -263,7 +263,7 @@ def _forget_position(book: Record, side: int) -> None:
 # ---- Inside the bar
 
 
-@compiled
+@inlined
 def _inside(
     account: Record, books: Records, fills: Records, bar: int, bars: Records, detail: Floats, rows: Rows
 ) -> None:
@@ -416,7 +416,7 @@ def _stop_comes_first(account: Record, bar: int, side: int, start: float, level:
     return bool(account.rules.mode != OPTIMISTIC)
 
 
-@compiled
+@inlined
 def _is_through(rules: Record, margin: float) -> bool:
     """Whether a limit is filled that the price passed by so much. A touch will do in the optimistic mode alone."""
     return bool(margin > 0.0 or (margin == 0.0 and rules.mode == OPTIMISTIC))
@@ -460,7 +460,7 @@ def _halt(account: Record, books: Records, bar: int) -> None:
 # ---- At the close
 
 
-@compiled
+@inlined
 def _see_the_close(account: Record, books: Records, fills: Records, bar: int, bars: Records) -> float:
     for s in range(len(bars)):
         if bars[s].present:
@@ -477,7 +477,7 @@ def _see_the_close(account: Record, books: Records, fills: Records, bar: int, ba
     return equity
 
 
-@compiled
+@inlined
 def _follow(book: Record, now: Record) -> None:
     """A trailing stop moves when its bar is complete. Of a bar that a limit entered, only the close is surely later."""
     if book.quantity > 0.0:
@@ -486,7 +486,7 @@ def _follow(book: Record, now: Record) -> None:
         book.best = min(book.best, now.close if book.entered_row >= 0 else now.low)
 
 
-@compiled
+@inlined
 def _age(account: Record, book: Record, bar: int) -> None:
     if book.order_side == 0:
         return
@@ -497,7 +497,7 @@ def _age(account: Record, book: Record, bar: int) -> None:
         book.order_side = 0
 
 
-@compiled
+@inlined
 def _set_alarm(account: Record, books: Records, s: int) -> None:
     """Between which prices nothing can happen to this symbol. Whoever loops over bars may skip `step` there."""
     book, rules = books[s], account.rules
@@ -520,6 +520,6 @@ def _set_alarm(account: Record, books: Records, s: int) -> None:
     book.wake_below, book.wake_above = below, above
 
 
-@compiled
+@inlined
 def _or(price: float, instead: float) -> float:
     return instead if math.isnan(price) else price
