@@ -1,4 +1,4 @@
-"""The part of the composition root that opens market data: providers, calendars, the bars on the disk, uploads.
+"""The part of the composition root that opens market data (providers, calendars, bars, uploads) and strategies.
 
 It needs no database, so the command line and the children of the runner open it alone.
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Uploads,
     )
     from backend.domain.ports import Clock
+    from backend.domain.strategies.registry import StrategyRegistry
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets, ProviderFacts
 
@@ -120,6 +121,16 @@ def open_desk(environment: Mapping[str, str]) -> Desk:
         uploads=StagedUploads(cache_dir, clock),
         quotas=FolderQuotas(cache_dir, int(environment[_USER_DISK_NAME])),
     )
+
+
+def open_strategies(settings: Settings) -> "StrategyRegistry":
+    """Those that are built in, of packages, and of the operator's folder, which has to be there when it is named."""
+    from backend.domain.strategies.registry import StrategyRegistry
+
+    folder = settings.strategies_dir
+    if folder is not None and not folder.is_dir():
+        raise InvalidSetting("TIDEMARK_STRATEGIES_DIR", f"{folder} is no folder. Make it, or leave the setting out.")
+    return StrategyRegistry(folder=folder)
 
 
 def usable_cache_dir(folder: Path) -> Path:

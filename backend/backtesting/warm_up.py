@@ -1,4 +1,4 @@
-"""Compile all kernels of the engine, so that nobody's first backtest waits: `python -m backend.backtesting.warm_up`.
+"""Compile all kernels of the engine and of strategies, so that nobody's first backtest waits: `python -m backend.backtesting.warm_up`.
 
 The scripts that set Tidemark up run it. It is quick when everything is compiled already.
 """
@@ -10,6 +10,7 @@ from backend.domain.bars import frame_of
 from backend.domain.config import TradingConfig
 from backend.domain.market import ALWAYS, Timeframe
 from backend.domain.signals import FLAT, KEEP, LONG, Signals
+from backend.domain.strategies import warm_up as strategies
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
     for symbols in (1, 2):
         result = backtest([_feed(str(symbol)) for symbol in range(symbols)], config)
         result.position()
+    strategies.main()
 
 
 def _feed(symbol: str) -> Feed:
