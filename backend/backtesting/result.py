@@ -1,35 +1,19 @@
 """What a backtest leaves: equity, fills and trades as arrays, and what has to be said about them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.domain.config import TradingConfig
 from backend.domain.signals import NO_REASON
-from backend.domain.trading import layout
 from backend.domain.trading.layout import STILL_OPEN, Records
+from backend.domain.trading.trade_statistics import WHY
 from backend.domain.trading.trades import positions
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-WHY: Final[Mapping[int, str]] = MappingProxyType(
-    {
-        layout.ENTRY_MARKET: "market order",
-        layout.ENTRY_LIMIT: "limit order",
-        layout.EXIT_SIGNAL: "signal",
-        layout.EXIT_STOP: "stop",
-        layout.EXIT_TARGET: "target",
-        layout.EXIT_TRAIL: "trailing stop",
-        layout.LIQUIDATION: "liquidation",
-        layout.STILL_OPEN: "still open",
-    }
-)
 
 
 @dataclass(frozen=True, kw_only=True)
