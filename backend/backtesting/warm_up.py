@@ -1,4 +1,4 @@
-"""Compile all kernels of the engine and of strategies, so that nobody's first backtest waits: `python -m backend.backtesting.warm_up`.
+"""Compile all kernels, so that nobody's first backtest waits: `python -m backend.backtesting.warm_up`.
 
 The scripts that set Tidemark up run it. It is quick when everything is compiled already.
 """
