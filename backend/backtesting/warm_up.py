@@ -23,7 +23,7 @@ def main() -> None:
 
 def _feed(symbol: str) -> Feed:
     count = 12
-    price = 100.0 + np.arange(count) % 3
+    price = np.asarray(100 + np.arange(count) % 3, np.float64)
     columns = {"open": price, "high": price + 1, "low": price - 1, "close": price, "volume": np.ones(count)}
     direction = np.full(count, KEEP, np.int8)
     direction[4:10:2], direction[5:11:2] = LONG, FLAT

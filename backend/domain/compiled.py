@@ -82,7 +82,7 @@ def _forget_old(parent: Path, *, keep: str) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-if not numba.config.CACHE_DIR:  # NUMBA_CACHE_DIR is the operator's word
-    numba.config.CACHE_DIR = str(code_folder())
-else:
-    numba.config.CACHE_DIR = str(Path(numba.config.CACHE_DIR) / _fingerprint(Path(__file__).parents[1]))
+_operators: str = getattr(numba.config, "CACHE_DIR", "")  # NUMBA_CACHE_DIR
+numba.config.CACHE_DIR = str(  # type: ignore[attr-defined]  # numba sets its options by name
+    Path(_operators) / _fingerprint(Path(__file__).parents[1]) if _operators else code_folder()
+)

@@ -88,14 +88,19 @@ def _see_the_open(books: Records, bars: Records) -> None:
 
 @inlined
 def _at_the_open(account: Record, books: Records, fills: Records, bar: int, bars: Records, signals: Records) -> None:
-    entries = 0
+    entries, last = 0, 0
     for s in range(len(bars)):
         if bars[s].present:
             hear(account.rules, books[s], signals[s])
             _leave_at_open(account, books, fills, s, bar, bars[s])
-            entries += books[s].order_side != 0
-    if entries > 0:
-        _enter_at_open(account, books, fills, bar, bars)
+            if books[s].order_side != 0:
+                entries, last = entries + 1, s
+    if entries == 1:
+        _enter_at_open(account, books, fills, last, bar, bars[last])
+    elif entries > 1:
+        order = _by_rank(books, bars)
+        for i in range(len(order)):
+            _enter_at_open(account, books, fills, order[i], bar, bars[order[i]])
 
 
 @compiled
@@ -126,21 +131,18 @@ def _leave_if_jumped(
         _leave(account, books, fills, s, bar, now, price, False, EXIT_TARGET, -1)
 
 
-@inlined
-def _enter_at_open(account: Record, books: Records, fills: Records, bar: int, bars: Records) -> None:
-    """Market orders, and limits that the open is better than; by rank, then by symbol."""
-    order = _by_rank(books, bars)
-    for i in range(len(order)):
-        s = order[i]
-        book, price = books[s], bars[s].open
-        if sign(book.quantity) == -book.order_side:
-            continue  # the rest of the opposite position has to leave first
-        if math.isnan(book.order_limit):
-            _enter(account, books, fills, s, bar, bars[s], price, True, account.rules.taker, ENTRY_MARKET)
-        elif _is_through(account.rules, book.order_side * (book.order_limit - price)):
-            # A limit that waited is a maker, one that comes in and fills at once a taker.
-            fee = account.rules.maker if book.order_age > 0 else account.rules.taker
-            _enter(account, books, fills, s, bar, bars[s], price, False, fee, ENTRY_LIMIT)
+@compiled
+def _enter_at_open(account: Record, books: Records, fills: Records, s: int, bar: int, now: Record) -> None:
+    """A market order, or a limit that the open is better than."""
+    book, rules = books[s], account.rules
+    if sign(book.quantity) == -book.order_side:
+        return  # the rest of the opposite position has to leave first
+    if math.isnan(book.order_limit):
+        _enter(account, books, fills, s, bar, now, now.open, True, rules.taker, ENTRY_MARKET)
+    elif _is_through(rules, book.order_side * (book.order_limit - now.open)):
+        # A limit that waited is a maker, one that comes in and fills at once a taker.
+        fee = rules.maker if book.order_age > 0 else rules.taker
+        _enter(account, books, fills, s, bar, now, now.open, False, fee, ENTRY_LIMIT)
 
 
 @inlined
@@ -273,7 +275,7 @@ def _inside(
     if entries > 0:
         _enter_inside(account, books, fills, bar, bars, detail, rows)
     for s in range(len(bars)):
-        if bars[s].present and books[s].quantity != 0.0:
+        if bars[s].present and _is_watched(account, books, books[s]):
             _leave_inside(account, books, fills, s, bar, bars[s], detail[rows[s] : rows[s + 1]])
 
 
@@ -312,6 +314,15 @@ def _first_fill(rules: Record, side: int, limit: float, inside: Floats) -> tuple
         if _is_through(rules, side * (limit - inside[row, LOW if side > 0 else HIGH])):
             return row, limit
     return 0, limit
+
+
+@inlined
+def _is_watched(account: Record, books: Records, book: Record) -> bool:
+    """Whether anything inside a bar could end this position: not a long that is paid for and has no stop or target."""
+    if book.quantity == 0.0:
+        return False
+    unprotected = math.isnan(book.stop) and math.isnan(book.target) and math.isnan(book.trail_share)
+    return not unprotected or book.quantity < 0.0 or account.cash < 0.0 or len(books) > 1
 
 
 @compiled
@@ -502,7 +513,7 @@ def _set_alarm(account: Record, books: Records, s: int) -> None:
     """Between which prices nothing can happen to this symbol. Whoever loops over bars may skip `step` there."""
     book, rules = books[s], account.rules
     below, above = -np.inf, np.inf
-    if book.quantity != 0.0:
+    if _is_watched(account, books, book):
         side = sign(book.quantity)
         level, _ = _worst_exit(account, books, s)
         moves = book.best if not math.isnan(book.trail_share) else math.nan
