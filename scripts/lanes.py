@@ -51,6 +51,7 @@ LANES = (
     ),
     Lane("imports", "calls go inward", [(str(TOOLS / "lint-imports"),)]),
     Lane("unit", "the pure parts are right", [pytest("tests/unit")]),
+    Lane("oracles", "trades equal those of other engines", [pytest("tests/oracles")]),
     Lane("contracts", "every adapter keeps its port's promise", [pytest("tests/contracts"), pytest("tests/vendors")]),
     Lane(
         "integration",

@@ -85,6 +85,9 @@ def replay(
                 break
             equity[at] = cash + quantity * bars.close[at]
             at += 1
+        if at > 0:
+            # What was skipped changed nothing but the last price.
+            book.mark, account.equity = bars.close[at - 1], equity[at - 1]
         if at == count or not _has_room(state):
             break
         _take_bar(now[0], bars, at)

@@ -128,7 +128,7 @@ BOOK: Final = np.dtype(
         ("exit_fee", "f8"),
         # The trade under way.
         ("entry_quantity", "f8"),
-        ("entry_cost", "f8"),
+        ("entry_price", "f8"),  # the average
         ("financing", "f8"),  # since the last fill
         ("percent_stop", "f8"),  # shares that are measured anew from the average price at each fill of the entry
         ("percent_target", "f8"),

@@ -55,7 +55,7 @@ def _place(rules: Record, book: Record, signal: Record, side: int) -> None:
 def protect(book: Record, first: bool) -> None:
     """Stop and target of a position that has just been filled. Percentages are measured from its average price."""
     side = sign(book.quantity)
-    average = book.entry_cost / book.entry_quantity
+    average = book.entry_price
     if first:
         book.trail_share, book.best = book.order_trail_share, average
         book.percent_stop = book.order_stop_share if math.isnan(book.order_stop) else math.nan
@@ -71,7 +71,7 @@ def protect(book: Record, first: bool) -> None:
 @compiled
 def _protect_anew(book: Record, signal: Record, side: int) -> None:
     """What comes while the position stands takes the place of what was there."""
-    average = book.entry_cost / book.entry_quantity
+    average = book.entry_price
     if not math.isnan(signal.stop):
         book.stop, book.percent_stop = on_tick(book.tick, signal.stop, -side), math.nan
     elif not math.isnan(signal.stop_share):

@@ -69,13 +69,19 @@ def book_entry(
     """A fill that opens or enlarges a position; `quantity` has its sign, `base` is the price before slippage."""
     size = abs(quantity)
     if book.quantity == 0.0:
-        book.entry_quantity = book.entry_cost = book.financing = 0.0
+        book.entry_quantity = book.entry_price = book.financing = 0.0
     due = fee_of(account.rules, fee, size * price, book.entry_value, book.entry_fee)
     book.entry_value += size * price
     book.entry_fee += due
     book.entry_quantity += size
-    book.entry_cost += size * price
+    book.entry_price = averaged(book.entry_price, price, size / book.entry_quantity)
     _record(account, book, fills, s, bar, why, book.order_reason, quantity, price, base, due)
+
+
+@compiled
+def averaged(before: float, price: float, share: float) -> float:
+    """The average with one more price that has this share. One price alone stays what it is to the last bit."""
+    return price if share == 1.0 else before + (price - before) * share
 
 
 @compiled

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from backend.domain.compiled import compiled
 from backend.domain.signals import NO_REASON
 from backend.domain.trading.layout import ENTRY_LIMIT, STILL_OPEN, TRADE, Record, Records
-from backend.domain.trading.portfolio import sign
+from backend.domain.trading.portfolio import averaged, sign
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int32]
@@ -65,47 +65,47 @@ def positions(fills: Records, symbol: int, bars: int) -> Floats:
 @compiled
 def _gather(fills: Records, books: Records, last_bar: int, trades: Records, under_way: Records) -> int:
     count = 0
+    left = np.zeros(len(books))  # what has been sold of each trade under way
     for i in range(len(fills)):
         fill = fills[i]
         trade = under_way[fill.symbol]
-        _add(trade, fill)
+        if trade.quantity == 0.0:
+            _begin(trade, fill)
+            left[fill.symbol] = 0.0
+        if trade.quantity * fill.quantity >= 0.0:
+            trade.quantity += fill.quantity
+            trade.entry_price = averaged(trade.entry_price, fill.price, fill.quantity / trade.quantity)
+        else:
+            left[fill.symbol] += abs(fill.quantity)
+            trade.exit_price = averaged(trade.exit_price, fill.price, abs(fill.quantity) / left[fill.symbol])
+        _pay(trade, fill)
         if fill.closes:
-            _end(trade, fill.bar, fill.why, fill.reason)
+            trade.exit_bar, trade.exit_why, trade.exit_reason = fill.bar, fill.why, fill.reason
             trades[count] = trade
             trade.quantity = 0.0
             count += 1
     for s in range(len(books)):
-        trade = under_way[s]
+        trade, book = under_way[s], books[s]
         if trade.quantity != 0.0:
-            trade.exit_price += abs(books[s].quantity) * books[s].mark
-            trade.financing += books[s].financing
-            _end(trade, last_bar, STILL_OPEN, NO_REASON)
+            trade.exit_bar, trade.exit_why, trade.exit_reason = last_bar, STILL_OPEN, NO_REASON
+            trade.exit_price = averaged(trade.exit_price, book.mark, abs(book.quantity) / abs(trade.quantity))
+            trade.financing += book.financing
+            trade.pnl += book.quantity * book.mark - book.financing
             trades[count] = trade
             count += 1
     return count
 
 
 @compiled
-def _add(trade: Record, fill: Record) -> None:
-    """Until its end a trade's prices hold values, price times quantity."""
-    if trade.quantity == 0.0:
-        trade.entry_bar, trade.symbol = fill.bar, fill.symbol
-        trade.entry_why, trade.entry_reason = fill.why, fill.reason
-        trade.entry_price = trade.exit_price = trade.fees = trade.slippage = trade.financing = 0.0
-    if trade.quantity * fill.quantity >= 0.0:
-        trade.quantity += fill.quantity
-        trade.entry_price += abs(fill.quantity) * fill.price
-    else:
-        trade.exit_price += abs(fill.quantity) * fill.price
-    trade.fees += fill.fee
-    trade.slippage += fill.slippage
-    trade.financing += fill.financing
+def _begin(trade: Record, fill: Record) -> None:
+    trade.entry_bar, trade.symbol = fill.bar, fill.symbol
+    trade.entry_why, trade.entry_reason = fill.why, fill.reason
+    trade.entry_price = trade.exit_price = trade.fees = trade.slippage = trade.financing = trade.pnl = 0.0
 
 
 @compiled
-def _end(trade: Record, bar: int, why: int, reason: int) -> None:
-    trade.exit_bar, trade.exit_why, trade.exit_reason = bar, why, reason
-    gain = sign(trade.quantity) * (trade.exit_price - trade.entry_price)
-    trade.pnl = gain - trade.fees - trade.financing
-    trade.entry_price /= abs(trade.quantity)
-    trade.exit_price /= abs(trade.quantity)
+def _pay(trade: Record, fill: Record) -> None:
+    trade.fees += fill.fee
+    trade.slippage += fill.slippage
+    trade.financing += fill.financing
+    trade.pnl -= fill.quantity * fill.price + fill.fee + fill.financing
