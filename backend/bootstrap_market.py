@@ -1,4 +1,4 @@
-"""The part of the composition root that opens market data: providers, calendars, the bars on the disk, uploads.
+"""The part of the composition root that opens market data (providers, calendars, bars, uploads) and strategies.
 
 It needs no database, so the command line and the children of the runner open it alone.
 """
@@ -17,6 +17,7 @@ from backend.settings import Settings
 if TYPE_CHECKING:
     from backend.domain.market_ports import BarFetcher, BarFiles, BarHousekeeping, BarStore, TradingCalendar, Uploads
     from backend.domain.ports import Clock
+    from backend.domain.strategies.registry import StrategyRegistry
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets, ProviderFacts
 
@@ -80,6 +81,16 @@ def open_desk(environment: Mapping[str, str]) -> "tuple[BarStore, Uploads]":
 
     cache_dir, clock = Path(environment[CACHE_DIR_NAME]), SystemClock()
     return ParquetBarStore(cache_dir, clock), StagedUploads(cache_dir, clock)
+
+
+def open_strategies(settings: Settings) -> "StrategyRegistry":
+    """Those that are built in, of packages, and of the operator's folder, which has to be there when it is named."""
+    from backend.domain.strategies.registry import StrategyRegistry
+
+    folder = settings.strategies_dir
+    if folder is not None and not folder.is_dir():
+        raise InvalidSetting("TIDEMARK_STRATEGIES_DIR", f"{folder} is no folder. Make it, or leave the setting out.")
+    return StrategyRegistry(folder=folder)
 
 
 def usable_cache_dir(folder: Path) -> Path:

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     port: int | None = Field(default=None, ge=0, le=65535)  # None: 8000, or the next free one
     data_dir: Path = Field(default_factory=default_data_dir)
     cache_dir: Path = Field(default_factory=default_cache_dir)
+    strategies_dir: Path | None = None  # Python files with strategies of the operator's
     public_url: str | None = None
     cors_origins: CommaSeparated = ()
     redirect_urls: CommaSeparated = ()
@@ -141,10 +142,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"must hold names as ccxt has them, such as binance,kraken, not {part}")
         return tuple(dict.fromkeys(value))
 
-    @field_validator("data_dir", "cache_dir")
+    @field_validator("data_dir", "cache_dir", "strategies_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("public_url", "supabase_url")
     @classmethod

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from backend.cli import data, keys, tasks, users
+from backend.cli import data, keys, strategies, tasks, users
 from backend.cli.database import database
 from backend.cli.doctor import doctor
 from backend.cli.failures import CommandFailed
@@ -36,6 +36,7 @@ app.command()(database)
 app.command()(login)
 app.command()(logout)
 app.add_typer(data.app, name="data")
+app.add_typer(strategies.app, name="strategies")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="keys")
