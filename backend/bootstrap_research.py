@@ -44,7 +44,7 @@ def open_registry() -> "StrategyRegistry":
 
 def find_strategy(name: str) -> "Listed":
     """By its name, or the path of a file that holds one. Settings are only read for what is not built in."""
-    from backend.domain.strategies.registry import StrategyRegistry, is_built_in, load_file
+    from backend.domain.strategies.registry import StrategyRegistry, load_file
 
     if name.endswith(".py"):
         from backend.domain.strategy_errors import StrategyBroken
@@ -56,7 +56,8 @@ def find_strategy(name: str) -> "Listed":
             names = ", ".join(one.name for one in found)
             raise StrategyBroken(Path(name).stem, name, f"it holds {len(found)} strategies ({names}); one is needed")
         return found[0]
-    return (StrategyRegistry(points=tuple) if is_built_in(name) else open_registry()).get(name)
+    built_in = StrategyRegistry(points=tuple)
+    return built_in.get(name) if name in built_in.names else open_registry().get(name)
 
 
 def open_runs() -> "RunShelf":

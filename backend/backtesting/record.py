@@ -211,5 +211,3 @@ def _plain(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
 def _times(starts: Any) -> "pd.Series[pd.Timestamp]":
     return pd.Series(pd.array(np.array(starts, np.int64), dtype=pd.DatetimeTZDtype("us", "UTC")))
-
-

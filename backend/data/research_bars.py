@@ -45,8 +45,8 @@ def from_file(
 
 def from_cache(cache_dir: Path, series: Series, start: datetime | None, end: datetime | None) -> Loaded:
     """What is stored of the range, made where the market is simulated. Raises NoBars with the command to type."""
-    from backend.data.storage.bars import ParquetBarStore  # noqa: PLC0415
-    from backend.infrastructure.clock import SystemClock  # noqa: PLC0415
+    from backend.data.storage.bars import ParquetBarStore
+    from backend.infrastructure.clock import SystemClock
 
     clock = SystemClock()
     store = ParquetBarStore(cache_dir, clock)
@@ -79,20 +79,20 @@ def within(bars: pd.DataFrame, start: datetime | None, end: datetime | None, wha
 
 def _our_form(path: Path) -> pd.DataFrame | None:
     """The frame of a file that has our own columns in our own types; None when it is anything else."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     with path.open("rb") as file:
         head = file.read(4096)
     try:
         if head.startswith(b"PAR1"):
-            import pyarrow.parquet as pq  # noqa: PLC0415
+            import pyarrow.parquet as pq
 
             with pq.ParquetFile(path) as parquet:
                 if parquet.metadata.num_rows > 20_000_000:
                     return None
                 table = parquet.read()
         elif head.partition(b"\n")[0].strip() == ",".join(_OURS).encode():
-            import pyarrow.csv as pa_csv  # noqa: PLC0415
+            import pyarrow.csv as pa_csv
 
             types = {"ts": pa.timestamp("us", "UTC"), **dict.fromkeys(COLUMNS, pa.float64())}
             table = pa_csv.read_csv(path, convert_options=pa_csv.ConvertOptions(column_types=types))
@@ -107,7 +107,7 @@ def _our_form(path: Path) -> pd.DataFrame | None:
 
 
 def _length_of(frame: pd.DataFrame) -> Timeframe:
-    from backend.domain.imports import timeframe_of  # noqa: PLC0415
+    from backend.domain.imports import timeframe_of
 
     found = timeframe_of(pd.to_datetime(frame["ts"], utc=True))
     if found is None:
@@ -116,10 +116,10 @@ def _length_of(frame: pd.DataFrame) -> Timeframe:
 
 
 def _found_out(path: Path, timeframe: Timeframe | None, calendar: str, zone: str) -> tuple[pd.DataFrame, Timeframe]:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
-    from backend.data.bar_tables import read_table  # noqa: PLC0415
-    from backend.domain.imports import read_header, understand  # noqa: PLC0415
+    from backend.data.bar_tables import read_table
+    from backend.domain.imports import read_header, understand
 
     table = read_table(path)
     reading = replace(read_header(table.header, table.cells), zone=zone)
@@ -152,11 +152,11 @@ def _wanted(
 
 
 def _simulated(series: Series, wanted: Span) -> Loaded:
-    from backend.data.calendars import TradingCalendars  # noqa: PLC0415
-    from backend.data.fetchers.demo import DemoFetcher  # noqa: PLC0415
-    from backend.domain.market_errors import NotServed  # noqa: PLC0415
-    from backend.domain.simulation.markets import MARKETS  # noqa: PLC0415
-    from backend.infrastructure.clock import SystemClock  # noqa: PLC0415
+    from backend.data.calendars import TradingCalendars
+    from backend.data.fetchers.demo import DemoFetcher
+    from backend.domain.market_errors import NotServed
+    from backend.domain.simulation.markets import MARKETS
+    from backend.infrastructure.clock import SystemClock
 
     if series.adjustment is not Adjustment.RAW:
         raise NotServed.of(series, tuple(Timeframe), (Adjustment.RAW,))
