@@ -52,8 +52,8 @@ def run(
     impact_bps: Annotated[
         Number, typer.Option("--impact-bps", help="Of an order as large as the bar's volume.")
     ] = None,
-    borrow_percent: Annotated[
-        Number, typer.Option("--borrow-percent", help="Interest a year on shorts and debt.")
+    borrow_percent_a_year: Annotated[
+        Number, typer.Option("--borrow-percent-a-year", help="Interest a year on shorts and debt.")
     ] = None,
     sizing: Annotated[
         str | None, typer.Option("--sizing", help="all_in, fraction, notional, quantity, volatility or risk.")
@@ -116,7 +116,7 @@ def run(
             "slippage_bps": slippage_bps,
             "spread_bps": spread_bps,
             "impact_bps": impact_bps,
-            "borrow_percent_a_year": borrow_percent,
+            "borrow_percent_a_year": borrow_percent_a_year,
             "sizing": sizing,
             "size_percent": size_percent,
             "size_amount": size_amount,
