@@ -149,8 +149,7 @@ def _figure(
         + (f'<div class="legend">{legend}</div>' if legend else "")
         + f'<div class="plot {size}"><div class="y" aria-hidden="true">{beside}</div>'
         f'<svg viewBox="0 0 {_WIDE} {_HIGH}" preserveAspectRatio="none" role="img" aria-label="{escape(told)}">'
-        f"{lines}{inside}</svg></div>"
-        f'<div class="x" aria-hidden="true">{beneath}</div>'
+        f'{lines}{inside}</svg><div class="x" aria-hidden="true">{beneath}</div></div>'
         + (f"<figcaption>{escape(hint)}</figcaption>" if hint else "")
         + "</figure>"
     )

@@ -154,7 +154,7 @@ def _half_groups(record: Record) -> str:
         for name in ("exit_reason", "side")
         if record.groups.get(name)
     )
-    return f"<div>{shown}</div>" if shown else ""
+    return f'<div class="stack">{shown}</div>' if shown else ""
 
 
 def _other_groups(record: Record) -> str:

@@ -38,6 +38,7 @@ body:has(> .tm) { margin: 0; }
 .tm dl { margin: 0; }
 .tm .up { color: var(--gain); } .tm .down { color: var(--loss); }
 .tm .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 24px; align-items: start; }
+.tm .stack { display: grid; gap: 24px; }
 .tm .cards { columns: 3; column-gap: 24px; }
 .tm .cards > .card { break-inside: avoid; margin-bottom: 24px; }
 .tm .cards > .card:last-child { margin-bottom: 0; }
@@ -62,14 +63,15 @@ body:has(> .tm) { margin: 0; }
 .tm figure { margin: 0; }
 .tm figcaption, .tm .hint { color: var(--muted); font-size: 11px; line-height: 16px; margin-top: 8px; }
 .tm .legend { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: 12px; line-height: 16px; color: var(--muted);
-  margin-bottom: 8px; align-items: center; }
+  margin-bottom: 16px; align-items: center; }
 .tm .legend svg { width: 20px; height: 8px; margin-right: 6px; vertical-align: middle; }
 .tm .plot { display: grid; grid-template-columns: auto 1fr; column-gap: 8px; }
-.tm .plot > svg { width: 100%; height: 100%; display: block; overflow: visible; }
-.tm .tall { height: 300px; } .tm .low { height: 160px; } .tm .middle { height: 220px; }
+.tm .plot > svg { width: 100%; height: 100%; min-height: 0; display: block; }
+.tm .tall { grid-template-rows: 300px auto; } .tm .low { grid-template-rows: 160px auto; }
+.tm .middle { grid-template-rows: 220px auto; }
 .tm .y { display: flex; flex-direction: column; justify-content: space-between; text-align: right; margin: -8px 0; }
 .tm .y, .tm .x { font-size: 11px; line-height: 16px; color: var(--muted); white-space: nowrap; }
-.tm .x { display: flex; justify-content: space-between; margin-top: 6px; padding-left: 8px; }
+.tm .x { display: flex; justify-content: space-between; margin-top: 8px; grid-column: 2; }
 .tm svg path, .tm svg line { vector-effect: non-scaling-stroke; fill: none; }
 .tm .grid { stroke: var(--grid); stroke-width: 1; } .tm .zero { stroke: var(--muted); stroke-width: 1; }
 .tm .own { stroke: var(--accent); stroke-width: 1.75; stroke-linejoin: round; }
@@ -91,15 +93,16 @@ body:has(> .tm) { margin: 0; }
   .tm .pair { grid-template-columns: minmax(0, 1fr); gap: 16px; } .tm .tiles { grid-template-columns: 1fr 1fr; }
   .tm .tile, .tm .tile:nth-child(3n + 1) { border-left: 1px solid var(--border); padding: 12px 16px; }
   .tm .tile:nth-child(2n + 1) { border-left: 0; } .tm .tile:nth-child(n + 3) { border-top: 1px solid var(--border); }
-  .tm .tile dd { font-size: 20px; } .tm h1 { font-size: 20px; line-height: 28px; } .tm .tall { height: 220px; }
-  .tm .cards > .card { margin-bottom: 16px; } .tm .x .wide { display: none; } }
+  .tm .tile dd { font-size: 20px; } .tm h1 { font-size: 20px; line-height: 28px; } .tm .tall { grid-template-rows: 220px auto; }
+  .tm .cards > .card { margin-bottom: 16px; } .tm .stack { gap: 16px; } .tm .x .wide { display: none; } }
 @media print { .tm { LIGHT color-scheme: light; background: #FFFFFF; font-size: 11px; line-height: 16px; }
   .tm main { max-width: none; padding: 0; gap: 12px; } .tm .card { padding: 12px; } .tm .pair { gap: 12px;
   grid-template-columns: 1fr 1fr; } .tm .cards { columns: 3; column-gap: 12px; }
   .tm .cards > .card { margin-bottom: 12px; } .tm .tiles { grid-template-columns: repeat(6, 1fr); }
   .tm .tile, .tm .tile:nth-child(n) { padding: 10px; border-top: 0; border-left: 1px solid var(--border); }
   .tm .tile:first-child { border-left: 0; } .tm .tile dd { font-size: 15px; line-height: 20px; }
-  .tm .tall { height: 220px; } .tm .low { height: 110px; } .tm .middle { height: 150px; }
+  .tm .tall { grid-template-rows: 220px auto; } .tm .low { grid-template-rows: 110px auto; }
+  .tm .middle { grid-template-rows: 150px auto; } .tm .stack { gap: 12px; }
   .tm th, .tm td { padding-top: 2px; padding-bottom: 2px; } .tm .months td, .tm .months th { padding: 3px; font-size: 9px; }
   .tm figure, .tm .card, .tm tr { break-inside: avoid; } .tm .card.long { break-inside: auto; }
   .tm .scroll { overflow: visible; } .tm * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

@@ -22,6 +22,9 @@ def text(value: object) -> str:
 
 
 def tone(value: str) -> str:
+    """Gain or loss, for shares and money; a ratio or a skew is neither."""
+    if value.lstrip(f"+{say.MINUS}").replace(".", "").replace(",", "").isdigit():
+        return ""
     return "down" if value.startswith(say.MINUS) else "up" if value.startswith("+") else ""
 
 
