@@ -7,7 +7,9 @@
 True
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +29,7 @@ __all__ = ["Backtest", "Bars", "Replay", "backtest", "load_bars", "open_backtest
 
 Moment = str | datetime
 Chart = Literal["equity", "drawdown", "months", "trades"]
+_begun: set[str] = set()
 _TEXT_OF_MONTH: Final = len("2024-01")
 _TEXT_OF_YEAR: Final = len("2024")
 
@@ -79,35 +82,18 @@ def load_bars(
     >>> load_bars("demo", "ETH/USDT", "1d", "2024-01-01", "2024-02-01")
     demo ETH/USDT 1d: 31 bars, 2024-01-01 00:00 to 2024-01-31 00:00 UTC
 
-    A path takes the place of the provider; `is_file` says so where its name does not. `calendar`, `currency` and `zone` (of times that name none) are for files.
+    A path takes the place of the provider; `is_file` says so where its name does not. For files there are `calendar`,
+    `currency` and `zone` (of times that name none).
     `detail` is the timeframe, or the file, of shorter bars that decide what came first inside a bar.
     Times without a zone are UTC; the end is not included. Raises NoBars, BadBars and BadFile, which say what helps.
     """
-    from backend import bootstrap_research
-
     since, until = moment(start), moment(end)
     _in_order(since, until)
-    if _is_file(provider) if is_file is None else is_file:
-        path, length = Path(provider), None if timeframe is None else _timeframe(timeframe)
-        read = {"calendar": calendar, "currency": currency, "zone": zone, "start": since, "end": until}
-        name = symbol or _symbol_of(path)
-        loaded = bootstrap_research.bars_of_file(path, symbol=name, timeframe=length, **read)
-        inside = None
-        if detail is not None:
-            inside = bootstrap_research.bars_of_file(Path(detail), symbol=name, timeframe=None, **read)
-        return Bars(
-            loaded,
-            inside,
-            file=str(path.resolve()),
-            detail_file=None if detail is None else str(Path(detail).resolve()),
-            calendar=calendar,
-            currency=currency,
-            zone=zone,
-        )
-    loaded = bootstrap_research.bars_of_cache(_series(provider, symbol, timeframe, adjustment), since, until)
-    if detail is None:
-        return Bars(loaded)
-    return Bars(loaded, _inside(loaded, str(detail), adjustment))
+    with _first_time("bars"):
+        if _is_file(provider) if is_file is None else is_file:
+            read = {"calendar": calendar, "currency": currency, "zone": zone, "start": since, "end": until}
+            return _bars_of_file(Path(provider), symbol, timeframe, detail, read)
+        return _bars_of_cache(_series(provider, symbol, timeframe, adjustment), since, until, detail)
 
 
 def strategies() -> "pd.DataFrame":
@@ -148,21 +134,23 @@ def backtest(
     others as parameters of the strategy; `parameters` is for names that are both. A pandas frame in place of `Bars`
     needs the columns ts, open, high, low, close and volume.
     """
-    from backend.backtesting.options import OPTIONS
+    with _first_time("backtest"):
+        from backend.backtesting.options import OPTIONS
 
-    held = _held(bars)
-    listed, given = _strategy(strategy)
-    rules = {name: value for name, value in options.items() if name in OPTIONS}
-    free = {name: value for name, value in options.items() if name not in OPTIONS}
-    _not_both(listed, rules)
-    return _run(listed, held, {**given, **free, **(parameters or {})}, rules, seed)
+        held = _held(bars)
+        listed, given = _strategy(strategy)
+        rules = {name: value for name, value in options.items() if name in OPTIONS}
+        free = {name: value for name, value in options.items() if name not in OPTIONS}
+        _not_both(listed, rules)
+        return _run(listed, held, {**given, **free, **(parameters or {})}, rules, seed)
 
 
 def run_backtest(
     strategy: str, bars: Sequence[Bars], parameters: Mapping[str, Any], rules: Mapping[str, Any], *, seed: int = 0
 ) -> "Backtest":
     """The same with rules and parameters apart; rules that are None keep their default."""
-    return _run(_strategy(strategy)[0], bars, parameters, rules, seed)
+    with _first_time("backtest"):
+        return _run(_strategy(strategy)[0], bars, parameters, rules, seed)
 
 
 def saved() -> "pd.DataFrame":
@@ -282,7 +270,7 @@ class Backtest:
 
     def report_html(self) -> str:
         """The whole report as one page that needs nothing else."""
-        return self._report
+        return str(self._report)
 
     def report(self, path: str | Path) -> Path:
         """Write the report into a file and return its path."""
@@ -368,6 +356,54 @@ def _run(
     return Backtest.of(run(config, [one.loaded for one in held], listed, details=details), source_of(held))
 
 
+def _bars_of_file(
+    path: Path, symbol: str, timeframe: str | None, detail: "str | Path | None", read: dict[str, Any]
+) -> Bars:
+    from backend.bootstrap_research import bars_of_file
+
+    name = symbol or _symbol_of(path)
+    loaded = bars_of_file(path, symbol=name, timeframe=None if timeframe is None else _timeframe(timeframe), **read)
+    inside = None if detail is None else bars_of_file(Path(detail), symbol=name, timeframe=None, **read)
+    return Bars(
+        loaded,
+        inside,
+        file=str(path.resolve()),
+        detail_file=None if detail is None else str(Path(detail).resolve()),
+        **{name: read[name] for name in ("calendar", "currency", "zone")},
+    )
+
+
+def _bars_of_cache(series: Any, start: datetime | None, end: datetime | None, detail: "str | Path | None") -> Bars:
+    from backend.bootstrap_research import bars_of_cache
+
+    loaded = bars_of_cache(series, start, end)
+    if detail is None:
+        return Bars(loaded)
+    shorter = _series(series.provider, series.symbol, str(detail), series.adjustment)
+    ts = loaded.bars["ts"]
+    until = ts.iloc[-1].to_pydatetime() + series.timeframe.length
+    return Bars(loaded, bars_of_cache(shorter, ts.iloc[0].to_pydatetime(), until))
+
+
+@contextmanager
+def _first_time(what: str) -> Iterator[None]:
+    """What is imported and compiled lives as long as the process. To look through it for garbage again and again, and
+    once more at the end, would take as long as a backtest does."""
+    if what in _begun:
+        yield
+        return
+    _begun.add(what)
+    gc.collect()
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
 def config_of(
     strategy: str, parameters: Mapping[str, Any], held: Sequence[Bars], trading: Any, seed: int
 ) -> "RunConfig":
@@ -416,15 +452,15 @@ def moment(text: Moment | None) -> datetime | None:
 
     if text is None:
         return None
-    given = text
-    if isinstance(text, str):
+    given = text if isinstance(text, datetime) else None
+    if given is None:
+        text = str(text)
         whole = f"{text}-01-01" if len(text) == _TEXT_OF_YEAR else f"{text}-01" if len(text) == _TEXT_OF_MONTH else text
         try:
             given = datetime.fromisoformat(whole)
         except ValueError:
             detail = f"'{text[:40]}' is no time such as 2024-01-01 or 2024-01-01T12:00Z."
             raise InvalidInput([InputError(pointer="/start", detail=detail)], detail) from None
-    assert isinstance(given, datetime)
     return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
 
 
@@ -479,14 +515,6 @@ def _series(provider: str, symbol: str, timeframe: str | None, adjustment: str) 
         raise InvalidInput([InputError(pointer="/symbol", detail=f"{problem}.")], f"{problem}.") from None
 
 
-def _inside(loaded: "Loaded", detail: str, adjustment: str) -> "Loaded":
-    from backend.bootstrap_research import bars_of_cache
-
-    ts, series = loaded.bars["ts"], loaded.series
-    shorter = _series(series.provider, series.symbol, detail, adjustment)
-    return bars_of_cache(shorter, ts.iloc[0].to_pydatetime(), ts.iloc[-1].to_pydatetime() + series.timeframe.length)
-
-
 def _held(bars: "Bars | pd.DataFrame | Iterable[Bars]") -> list[Bars]:
     if isinstance(bars, Bars):
         return [bars]
@@ -498,11 +526,11 @@ def _held(bars: "Bars | pd.DataFrame | Iterable[Bars]") -> list[Bars]:
 
 
 def _of_frame(frame: "pd.DataFrame") -> Bars:
-    from backend.domain.bars import check_bars
     from backend.domain.imports import timeframe_of
     from backend.domain.market import ALWAYS, IMPORT, Instrument, Series
     from backend.domain.market_errors import BadFile, NoBars
     from backend.domain.market_ports import Loaded
+    from backend.domain.research_frames import checked_frame
 
     if "ts" not in frame.columns and frame.index.name == "ts":
         frame = frame.reset_index()
@@ -513,7 +541,7 @@ def _of_frame(frame: "pd.DataFrame") -> Bars:
         raise BadFile("The frame needs a column ts with the start of each bar, from which its timeframe is seen.")
     series = Series(provider=IMPORT, symbol="frame", timeframe=length)
     instrument = Instrument(provider=IMPORT, symbol="frame", name="frame", calendar=ALWAYS, currency="USD")
-    checked = check_bars(frame, length, ALWAYS)
+    checked = checked_frame(frame, length, ALWAYS, "the frame")
     return Bars(Loaded(series=series, instrument=instrument, bars=checked))
 
 
@@ -537,7 +565,7 @@ def _not_both(listed: "Listed", rules: Mapping[str, Any]) -> None:
     if both:
         detail = (
             f"{both[0]} is a trading rule and also a parameter of {listed.name}."
-            f" Give the parameter as parameters={{'{both[0]}': ...}}; the rule of that name is set by the strategy then."
+            f" Give the parameter as parameters={{'{both[0]}': ...}}."
         )
         raise InvalidInput([InputError(pointer=f"/{both[0]}", detail=detail)], detail)
 

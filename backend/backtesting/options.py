@@ -81,7 +81,9 @@ def _refused(problem: ValidationError) -> InvalidInput:
         name = _NAMES.get(path, path)
         said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if error["type"] == "value_error":
-            detail = f"{said[:1].upper()}{said[1:]}. Give --size-percent or --size-amount as the sizing needs it."
+            needed = "size_percent" if said.endswith("percent") else "size_amount"
+            step = "Leave it out" if "takes no" in said else "Say it"
+            detail = f"{said[:1].upper()}{said[1:]}. {step}: {needed} (--{needed.replace('_', '-')})."
         else:
             detail = f"{name} is {error['input']!r:.40}; it {said}."
         found.append(InputError(pointer=f"/{name}", detail=detail))

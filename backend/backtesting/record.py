@@ -110,7 +110,9 @@ class Record:
         make_equity: Callable[[], pd.DataFrame],
     ) -> Self:
         """From its stored parts."""
-        source = {name: tuple(v) if isinstance(v, list) else v for name, v in config["source"].items()}
+        source: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in config["source"].items()
+        }
         return cls(
             config=RunConfig.model_validate_json(
                 json.dumps({name: value for name, value in config.items() if name != "source"})

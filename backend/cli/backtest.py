@@ -148,11 +148,11 @@ def list_runs(as_json: AsJson = False) -> None:
     from backend.research import saved
 
     with _problems():
-        rows = saved().to_dict("records")
+        found = saved()
+    rows = found.astype(object).where(found.notna(), None).to_dict("records")
     if as_json:
-        for row in rows:
-            row["saved_at"] = row["saved_at"].isoformat()
-        print(json.dumps({"items": [{k: None if v != v else v for k, v in row.items()} for row in rows]}, indent=2))
+        items = [{**row, "saved_at": row["saved_at"].isoformat()} for row in rows]
+        print(json.dumps({"items": items}, indent=2))
     elif not rows:
         print("Nothing is saved yet. `tidemark backtest run ... --save` keeps a backtest.")
     else:
@@ -333,10 +333,19 @@ def _problems() -> Iterator[None]:
     except ConfigurationError:
         raise
     except TidemarkError as problem:
-        raise CommandFailed(problem.code, problem.title, problem.detail, exit_code=_exit_code(problem)) from problem
+        words = f"{problem.detail}{_next_step(problem)}"
+        raise CommandFailed(problem.code, problem.title, words, exit_code=_exit_code(problem)) from problem
     except OSError as problem:
         detail = f"{problem.filename or 'A file'}: {problem.strerror}. Choose another place."
         raise CommandFailed("not_written", "A file cannot be written", detail) from problem
+
+
+def _next_step(problem: Exception) -> str:
+    from backend.domain.market_errors import BadBars
+
+    if not isinstance(problem, BadBars):
+        return ""
+    return " Correct these rows, or leave them out: `tidemark data import FILE --symbol NAME --accept-bad-rows`."
 
 
 def _exit_code(problem: Exception) -> Any:

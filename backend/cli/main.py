@@ -1,6 +1,7 @@
 """The command `tidemark`: nouns, then verbs.
 
-Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration or credentials, 4 data missing, 5 vendor, 6 gate unmet, 130 interrupted.
+Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration or credentials, 4 data missing, 5 vendor, 6 gate unmet,
+130 interrupted.
 """
 
 import sys

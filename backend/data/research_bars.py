@@ -9,10 +9,11 @@ from typing import Final
 
 import pandas as pd
 
-from backend.domain.bars import COLUMNS, check_bars
+from backend.domain.bars import COLUMNS
 from backend.domain.market import ALWAYS, IMPORT, Adjustment, Instrument, Series, Span, Timeframe
 from backend.domain.market_errors import BadBars, BadFile, NoBars
 from backend.domain.market_ports import Loaded
+from backend.domain.research_frames import checked_frame
 
 DEMO: Final = "demo"
 _OURS: Final = ("ts", *COLUMNS)
@@ -31,13 +32,13 @@ def from_file(
 ) -> Loaded:
     """Raises BadFile and BadBars with what is wrong and where, NoBars when the range is empty."""
     if not path.is_file():
-        raise BadFile(f"There is no file {path}.")
+        raise BadFile(f"There is no file {path}. Check its name; beside a file, detail bars come from a file too.")
     frame = _our_form(path) if zone == "UTC" else None
     if frame is None:
         bars, length = _found_out(path, timeframe, calendar, zone)
     else:
         length = timeframe or _length_of(frame)
-        bars = check_bars(frame, length, calendar)
+        bars = checked_frame(frame, length, calendar, str(path))
     series = Series(provider=IMPORT, symbol=symbol, timeframe=length)
     instrument = Instrument(provider=IMPORT, symbol=symbol, name=symbol, calendar=calendar, currency=currency)
     return Loaded(series=series, instrument=instrument, bars=within(bars, start, end, str(path)))
@@ -143,6 +144,8 @@ def _wanted(
     first, last = stored or (None, None)
     since = start or first
     until = end or (last + series.timeframe.length if last else None) or now
+    if since is not None and since >= now:
+        raise NoBars(f"{since:%Y-%m-%d %H:%M} lies in the future: it is {now:%Y-%m-%d %H:%M} UTC now. Begin earlier.")
     if since is None:
         raise NoBars(
             f"Nothing of {series} is stored. Say from when to when, such as --start 2024-01-01 --end 2025-01-01"
@@ -170,8 +173,8 @@ def _simulated(series: Series, wanted: Span) -> Loaded:
 
 
 def _refuse(series: Series, wanted: Span, *, is_stored: bool) -> None:
-    part = "Not all of that range is" if is_stored else "Nothing of it is"
-    raise NoBars(f"{series}: {part} stored on this machine. Fetch it first: {_command(series, '', wanted)}")
+    part = "not all of that range" if is_stored else "nothing of it"
+    raise NoBars(f"{series}: {part} is stored on this machine. Fetch it first: {_command(series, '', wanted)}")
 
 
 def _command(series: Series, start: str, wanted: Span | None = None) -> str:

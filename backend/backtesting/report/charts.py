@@ -1,9 +1,10 @@
-"""Charts as SVG that stretches to its place, with labels as text beside it: they stay readable on a phone and on paper."""
+"""Charts as SVG that stretches to its place, with labels as text beside it: readable on a phone and on paper."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -106,7 +107,7 @@ def thin(values: Floats, stretches: int = _STRETCHES) -> Ints:
         return np.arange(count)
     edges = np.linspace(0, count, stretches + 1).astype(np.int64)
     kept = {0, count - 1}
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         part = values[begin:end]
         if np.isfinite(part).any():
             kept.update((int(begin + np.nanargmin(part)), int(begin + np.nanargmax(part))))
@@ -166,10 +167,8 @@ def _dates(starts: Ints) -> list[str]:
         return []
     short = (starts[-1] - starts[0]) < 4 * 86_400_000_000
     at = [int(starts[0] + (starts[-1] - starts[0]) * part // 4) for part in range(5)]
-    return [
-        str(np.datetime64(one, "us").astype("datetime64[m]" if short else "datetime64[D]")).replace("T", " ")
-        for one in at
-    ]
+    unit = "datetime64[m]" if short else "datetime64[D]"
+    return [str(np.datetime64(one, "us").astype(unit)).replace("T", " ") for one in at]
 
 
 def _round_range(low: float, high: float) -> tuple[float, float, int]:

@@ -1,4 +1,4 @@
-"""A run as one page that needs nothing else: no network, no script, no font. It may be opened from a file or printed."""
+"""A run as one page that needs nothing else: no network, no script, no font. It opens from a file and prints."""
 
 import base64
 import hashlib
@@ -99,7 +99,8 @@ def _header(record: Record) -> str:
         parameters_in_words(record.manifest["parameters"]),
         costs_in_words(record.manifest["trading"]["costs"]),
     ]
-    return f'<header>{badge}<h1>{text(record.title)}</h1><p class="sub">{text(" · ".join(filter(None, parts)))}</p></header>'
+    words = text(" · ".join(filter(None, parts)))
+    return f'<header>{badge}<h1>{text(record.title)}</h1><p class="sub">{words}</p></header>'
 
 
 def _tiles(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""The look of the report: the app's colours in both themes, on paper the light one. No font and no picture is fetched."""
+"""The look of the report: the app's colours in both themes, on paper the light one. Nothing is fetched."""
 
 from typing import Final
 
@@ -13,9 +13,10 @@ _DARK: Final = (
 
 STYLE: Final = (
     """
-body:has(> .tm) { margin: 0; }
+body.tm { margin: 0; }
 .tm { LIGHT color-scheme: light dark; background: var(--bg); color: var(--text); font: 13px/20px 'Inter Variable',
-  Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif; font-variant-numeric: tabular-nums;
+  Inter, system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif;
+  font-variant-numeric: tabular-nums;
   -webkit-text-size-adjust: 100%; }
 @media (prefers-color-scheme: dark) { .tm { DARK } }
 .tm * { box-sizing: border-box; }
@@ -93,7 +94,8 @@ body:has(> .tm) { margin: 0; }
   .tm .pair { grid-template-columns: minmax(0, 1fr); gap: 16px; } .tm .tiles { grid-template-columns: 1fr 1fr; }
   .tm .tile, .tm .tile:nth-child(3n + 1) { border-left: 1px solid var(--border); padding: 12px 16px; }
   .tm .tile:nth-child(2n + 1) { border-left: 0; } .tm .tile:nth-child(n + 3) { border-top: 1px solid var(--border); }
-  .tm .tile dd { font-size: 20px; } .tm h1 { font-size: 20px; line-height: 28px; } .tm .tall { grid-template-rows: 220px auto; }
+  .tm .tile dd { font-size: 20px; } .tm h1 { font-size: 20px; line-height: 28px; }
+  .tm .tall { grid-template-rows: 220px auto; }
   .tm .cards > .card { margin-bottom: 16px; } .tm .stack { gap: 16px; } .tm .x .wide { display: none; } }
 @media print { .tm { LIGHT color-scheme: light; background: #FFFFFF; font-size: 11px; line-height: 16px; }
   .tm main { max-width: none; padding: 0; gap: 12px; } .tm .card { padding: 12px; } .tm .pair { gap: 12px;
@@ -103,7 +105,8 @@ body:has(> .tm) { margin: 0; }
   .tm .tile:first-child { border-left: 0; } .tm .tile dd { font-size: 15px; line-height: 20px; }
   .tm .tall { grid-template-rows: 220px auto; } .tm .low { grid-template-rows: 110px auto; }
   .tm .middle { grid-template-rows: 150px auto; } .tm .stack { gap: 12px; }
-  .tm th, .tm td { padding-top: 2px; padding-bottom: 2px; } .tm .months td, .tm .months th { padding: 3px; font-size: 9px; }
+  .tm th, .tm td { padding-top: 2px; padding-bottom: 2px; }
+  .tm .months td, .tm .months th { padding: 3px; font-size: 9px; }
   .tm figure, .tm .card, .tm tr { break-inside: avoid; } .tm .card.long { break-inside: auto; }
   .tm .scroll { overflow: visible; } .tm * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   @page { margin: 14mm 12mm; } }

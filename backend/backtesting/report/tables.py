@@ -10,7 +10,7 @@ from backend.domain import format as say
 if TYPE_CHECKING:
     import pandas as pd
 
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _STRONG, _SOME, _LITTLE = 0.08, 0.03, 0.0005
 _MOST_GROUPS: Final = 24
 _SHOWN_TRADES: Final = 5
