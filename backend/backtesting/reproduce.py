@@ -30,8 +30,9 @@ def python_of(record: "Record") -> str:
     config, source = record.config, record.source
     loads = []
     for place, series in enumerate(config.series):
-        first = [source.files[place]] if source.files else [series.provider]
-        about = [*first, series.symbol, series.timeframe.value, _moment(config.start), _moment(config.end)]
+        first: list[str | None] = [source.files[place]] if source.files else [series.provider]
+        about = [*first, series.symbol, series.timeframe.value]
+        about += [None if moment is None else _moment(moment) for moment in (config.start, config.end)]
         extra = _file_options(record) if source.files else _adjustment(series.adjustment.value)
         if config.trading.execution.detail is not None:
             inside = source.detail_files[place] if source.detail_files else config.trading.execution.detail.value
@@ -77,7 +78,7 @@ def _bars(record: "Record") -> list[str]:
         words += ["--symbol", series.symbol]
     words += ["--timeframe", config.series[0].timeframe.value]
     for name, moment in (("start", config.start), ("end", config.end)):
-        words += [f"--{name}", _moment(moment)]
+        words += [] if moment is None else [f"--{name}", _moment(moment)]
     return words
 
 

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from backend.backtesting.report.escaping import text
 from backend.domain import format as say
 
 Floats = npt.NDArray[np.float64]
@@ -50,7 +50,7 @@ def equity_chart(starts: Ints, curves: Sequence[Curve]) -> str:
     paths = "".join(f'<path class="{curve.kind}" d="{_path(starts, height(curve.values))}"/>' for curve in curves[::-1])
     legend = "".join(
         f'<span><svg viewBox="0 0 20 8" aria-hidden="true"><path class="{curve.kind}" d="M0 4H20"/></svg>'
-        f"{escape(curve.label)}</span>"
+        f"{text(curve.label)}</span>"
         for curve in curves
     )
     told = f"{curves[0].label} from {say.compact(_first(curves[0]))} to {say.compact(_last(curves[0]))}"
@@ -141,17 +141,17 @@ def _figure(
         f'<line class="grid" x1="0" x2="{_WIDE}" y1="{_HIGH * at / steps:g}" y2="{_HIGH * at / steps:g}"/>'
         for at in range(steps + 1)
     )
-    beside = "".join(f"<span>{escape(label)}</span>" for label in y_labels[::-1])
+    beside = "".join(f"<span>{text(label)}</span>" for label in y_labels[::-1])
     beneath = "".join(
-        f'<span class="{"wide" if at % 2 else "end"}">{escape(label)}</span>' for at, label in enumerate(x_labels)
+        f'<span class="{"wide" if at % 2 else "end"}">{text(label)}</span>' for at, label in enumerate(x_labels)
     )
     return (
         "<figure>"
         + (f'<div class="legend">{legend}</div>' if legend else "")
         + f'<div class="plot {size}"><div class="y" aria-hidden="true">{beside}</div>'
-        f'<svg viewBox="0 0 {_WIDE} {_HIGH}" preserveAspectRatio="none" role="img" aria-label="{escape(told)}">'
+        f'<svg viewBox="0 0 {_WIDE} {_HIGH}" preserveAspectRatio="none" role="img" aria-label="{text(told)}">'
         f'{lines}{inside}</svg><div class="x" aria-hidden="true">{beneath}</div></div>'
-        + (f"<figcaption>{escape(hint)}</figcaption>" if hint else "")
+        + (f"<figcaption>{text(hint)}</figcaption>" if hint else "")
         + "</figure>"
     )
 
@@ -159,7 +159,8 @@ def _figure(
 def _thinned(points: int) -> str:
     if points <= 2 * _STRETCHES:
         return ""
-    return f"Drawn with about {2 * _STRETCHES:,} of {points:,} points: the lowest and the highest of each stretch are kept."
+    drawn = f"Drawn with about {2 * _STRETCHES:,} of {points:,} points"
+    return f"{drawn}: the lowest and the highest of each stretch are kept."
 
 
 def _dates(starts: Ints) -> list[str]:

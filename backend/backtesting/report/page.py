@@ -10,13 +10,13 @@ import pandas as pd
 
 from backend.backtesting.record import Record
 from backend.backtesting.report.charts import Curve, drawdown_chart, equity_chart, histogram
+from backend.backtesting.report.escaping import text
 from backend.backtesting.report.style import STYLE
 from backend.backtesting.report.tables import (
     facts_card,
     groups_card,
     months_table,
     statistics_card,
-    text,
     tone,
     trades_table,
 )

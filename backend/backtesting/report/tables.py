@@ -1,9 +1,9 @@
-"""The report's tables. Every text is escaped here: the name of a symbol or of a strategy may be anybody's."""
+"""The report's tables. Every text goes through `text`."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from backend.backtesting.report.escaping import text
 from backend.backtesting.wording import Line
 from backend.domain import format as say
 
@@ -14,11 +14,6 @@ _MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 _STRONG, _SOME, _LITTLE = 0.08, 0.03, 0.0005
 _MOST_GROUPS: Final = 24
 _SHOWN_TRADES: Final = 5
-
-
-def text(value: object) -> str:
-    """What does not print becomes visible, and nothing is markup."""
-    return escape("".join(each if each.isprintable() else " " for each in str(value)), quote=True)
 
 
 def tone(value: str) -> str:
