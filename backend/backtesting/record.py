@@ -146,7 +146,7 @@ def trades_frame(run: Run) -> pd.DataFrame:
     """One row a trade, in the order of their exits; those still open come last, marked at the last close."""
     trades, starts = run.result.trades, run.result.starts
     is_open = trades["exit_why"] == STILL_OPEN
-    why = [run.result.why(row) for row in range(len(trades))]
+    entered, left = _words(run, "entry"), _words(run, "exit")
     names = np.array(run.result.symbols, dtype=object)
     columns: dict[str, Any] = {
         "symbol": names[trades["symbol"]],
@@ -165,13 +165,22 @@ def trades_frame(run: Run) -> pd.DataFrame:
         "mfe": trades["mfe"].astype(np.float64),
         "bars_held": (trades["exit_bar"] - trades["entry_bar"]).astype(np.int64),
         "is_open": is_open,
-        "entry_reason": np.array([entry for entry, _ in why], dtype=object),
-        "exit_reason": np.array([leave for _, leave in why], dtype=object),
+        "entry_reason": entered,
+        "exit_reason": left,
     }
     # The columns of a record array lie apart; a table of its own does not hold on to it.
     return pd.DataFrame(
         {name: values.copy() if isinstance(values, np.ndarray) else values for name, values in columns.items()}
     )
+
+
+def _words(run: Run, end: str) -> Any:
+    """Why trades began or ended. There are few texts for many trades, so each is looked up once."""
+    trades = run.result.trades
+    code = (trades["symbol"].astype(np.int64) << 32) + (trades[f"{end}_reason"].astype(np.int64) << 8)
+    _, first, place = np.unique(code + trades[f"{end}_why"], return_index=True, return_inverse=True)
+    told = [run.result.why(int(row))[0 if end == "entry" else 1] for row in first]
+    return np.array(told, dtype=object)[place] if told else np.empty(0, dtype=object)
 
 
 def equity_frame(run: Run) -> pd.DataFrame:

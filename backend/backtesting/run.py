@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from backend.backtesting.analysis import Analysis, analyse
 from backend.backtesting.engine import Feed, backtest
 from backend.backtesting.result import Note, Result
 from backend.domain.backtest_errors import CannotReplay
+from backend.domain.bars import start_microseconds
 from backend.domain.config import RunConfig
-from backend.domain.market import Timeframe
+from backend.domain.market import ALWAYS, Timeframe
 from backend.domain.market_ports import Loaded
 from backend.domain.signals import Signals
 from backend.domain.strategies.asking import signals_of, trades
@@ -73,7 +76,7 @@ def run(
         signals=signals,
         result=result,
         analysis=analyse(result, timeframe=first.series.timeframe, calendar=first.instrument.calendar),
-        notes=(*_silence(strategy, histories, signals), *_simulation(histories), *result.notes),
+        notes=(*_silence(strategy, histories, signals), *_simulation(histories), *_gaps(histories), *result.notes),
     )
 
 
@@ -84,6 +87,11 @@ def _check(histories: Sequence[Loaded], details: Mapping[str, Loaded], config: R
     if len({history.instrument.calendar for history in histories}) > 1:
         calendars = ", ".join(f"{one.series.symbol} ({one.instrument.calendar})" for one in histories)
         raise CannotReplay(f"All symbols of a run need the same calendar, by which it is annualised: {calendars}.")
+    currencies = sorted({history.instrument.currency for history in histories})
+    if len(currencies) > 1:
+        raise CannotReplay(
+            f"One account holds one currency; these symbols are priced in {' and '.join(currencies)}. Run them apart."
+        )
     lacking = [one.series.symbol for one in histories if one.series.symbol not in details]
     if config.trading.execution.detail is not None and lacking:
         raise CannotReplay(
@@ -128,6 +136,26 @@ def _silence(strategy: TradingStrategy, histories: Sequence[Loaded], signals: Se
     bars = sum(len(history.bars) for history in histories)
     problem = NeverTrades(strategy.name, bars=bars, warmup=strategy.warmup())
     return [Note(code=problem.code, text=problem.detail)]
+
+
+def _gaps(histories: Sequence[Loaded]) -> list[Note]:
+    """Of markets that never close; when others were open only their calendar knows."""
+    found = []
+    for one in histories:
+        if one.instrument.calendar != ALWAYS:
+            continue
+        length = one.series.timeframe.seconds * 1_000_000
+        lacking = np.diff(start_microseconds(one.bars)) // length - 1
+        if not (count := int((lacking > 0).sum())):
+            continue
+        longest = int(lacking.argmax())
+        gaps = f"{count:,} gaps" if count > 1 else "a gap"
+        text = (
+            f"The bars of {one.series.symbol} have {gaps}: {int(lacking.sum()):,} bars are missing, the longest row of"
+            f" them, {int(lacking[longest]):,}, after {one.bars['ts'].iloc[longest]:%Y-%m-%d %H:%M} UTC."
+        )
+        found.append(Note(code="gaps", text=text, count=count, first_bar=int(np.flatnonzero(lacking > 0)[0])))
+    return found
 
 
 def _simulation(histories: Sequence[Loaded]) -> list[Note]:

@@ -1,4 +1,4 @@
-"""A fresh process that runs one backtest of 10,000 bars, beside one that imports pandas and numba and calls one kernel."""
+"""A fresh process that runs one backtest, beside one that imports pandas and numba and calls one kernel."""
 
 import json
 import os
@@ -58,16 +58,9 @@ def fresh_process(bars: int = BARS, times: int = TIMES) -> Sequence[Figure]:
             "pandas, numba and one kernel": [sys.executable, "peer.py"],
             "backend.research": [sys.executable, "ours.py"],
             "tidemark backtest run": [
-                str(TIDEMARK),
-                "backtest",
-                "run",
-                "-s",
-                "sma_cross",
-                "--file",
-                "bars.parquet",
-                "--timeframe",
-                "1h",
-            ],  # fmt: skip
+                *(str(TIDEMARK), "backtest", "run", "-s", "sma_cross"),
+                *("--file", "bars.parquet", "--timeframe", "1h"),
+            ],
         }
         walls: dict[str, list[float]] = {what: [] for what in commands}
         cores: dict[str, list[float]] = {what: [] for what in commands}

@@ -98,6 +98,29 @@ def test_silence_is_said() -> None:
     assert "200 bars" in done.notes[0].text
 
 
+def test_gaps_are_said() -> None:
+    bars = random_bars(500, 4)
+    cut = bars.drop(index=[*range(100, 110), 300]).reset_index(drop=True)
+    (note,) = [note for note in made(history(cut)).notes if note.code == "gaps"]
+    assert note.text == (
+        "The bars of A have 2 gaps: 11 bars are missing, the longest row of them, 10, after 1970-01-05 03:00 UTC."
+    )
+    assert not [note for note in made(history(bars)).notes if note.code == "gaps"]
+
+
+def test_one_account_holds_one_currency() -> None:
+    with pytest.raises(CannotReplay, match="priced in EUR and USD"):
+        made(random_history(), history(random_bars(3_000, 9), "B", currency="EUR"))
+
+
+def test_every_trade_has_its_own_words() -> None:
+    done = made(random_history(), random_history(seed=9, symbol="B"), sides="both", stop_percent=2)
+    trades = record_of(done).trades
+    told = list(zip(trades["entry_reason"], trades["exit_reason"], strict=True))
+    assert told == [done.result.why(row) for row in range(len(trades))]
+    assert "stop" in set(trades["exit_reason"])
+
+
 def test_symbols_are_asked_beside_each_other() -> None:
     done = made(*(random_history(seed=seed, symbol=name) for seed, name in enumerate("ABC")), strategy="momentum_rank")
     assert len(done.signals) == 3
