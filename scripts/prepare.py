@@ -32,6 +32,7 @@ NPM_FOLDERS = {
 }
 # Each contains what those before it need.
 PYTHON_PURPOSES = ("run", "test", "bench")
+KERNEL_SOURCES = ("backend/domain", "backend/backtesting")
 WEB_SOURCES = ("frontend/src", "frontend/public", "frontend/build")
 
 
@@ -165,8 +166,7 @@ class Setup:
             self.node_from_pypi()
         with ThreadPoolExecutor(max_workers=2) as pool:
             steps = [pool.submit(self.web)]
-            if system_node is not None:
-                steps.append(pool.submit(self.python))
+            steps.append(pool.submit(self.kernels if system_node is None else self.python_and_kernels))
             try:
                 self._await(steps)
             except BaseException:
@@ -202,6 +202,19 @@ class Setup:
             self.pip("--require-hashes", "-r", lock)
             self.pip("--no-deps", "--no-build-isolation", "--editable", ROOT)
             stamp(f"python-{self.purpose}", wanted[self.purpose])
+
+    def python_and_kernels(self) -> None:
+        self.python()
+        self.kernels()
+
+    def kernels(self) -> None:
+        """Compiled here, so that the first backtest does not wait for it."""
+        sources = sorted(path for folder in KERNEL_SOURCES for path in (ROOT / folder).rglob("*.py"))
+        wanted = fingerprint(*sources, LOCKS / "run.txt", extra=venv_identity())
+        if not stamped("kernels", wanted):
+            with self.progress.step("Compiled backtest engine"):
+                self.commands.run(VENV / "bin/python", "-m", "backend.backtesting.warm_up", log="kernels")
+                stamp("kernels", wanted)
 
     def pip(self, *arguments: str | Path) -> None:
         self.commands.run(VENV / "bin/python", "-m", "pip", "install", "--quiet", *arguments, log="python")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,6 @@ Floats = npt.NDArray[np.float64]
 
 _NONE: Final = np.empty(0)
 _NO_CODES: Final = np.empty(0, np.int16)
-_NO_DETAIL: Final = Detail(np.empty((0, 4)), np.empty(0, np.int64))
 _NO_PLACES: Final = np.empty((0, 0), np.int32)
 
 
@@ -146,13 +145,20 @@ def _check(feeds: Sequence[Feed], config: TradingConfig) -> None:
 
 def _columns(bars: pd.DataFrame) -> Columns:
     return Columns(
-        start_microseconds(bars),
-        *(np.ascontiguousarray(bars[name].to_numpy()) for name in ("open", "high", "low", "close", "volume")),
+        _still(start_microseconds(bars)),
+        *(_still(bars[name].to_numpy()) for name in ("open", "high", "low", "close", "volume")),
     )
 
 
+def _still(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Nothing writes to what goes in. To numba, arrays that may be written to are others: it would compile twice."""
+    array = np.ascontiguousarray(array).view()
+    array.flags.writeable = False
+    return array
+
+
 def _joined(columns: Sequence[Columns]) -> Columns:
-    return Columns(*(np.concatenate(parts) for parts in zip(*columns, strict=True)))
+    return Columns(*(_still(np.concatenate(parts)) for parts in zip(*columns, strict=True)))
 
 
 def _signal_columns(feed: Feed, bars: Columns, config: TradingConfig) -> SignalColumns:
@@ -162,9 +168,9 @@ def _signal_columns(feed: Feed, bars: Columns, config: TradingConfig) -> SignalC
         a_year = bars_a_year(feed.calendar, feed.timeframe)
         given["volatility"] = rolling_volatility(bars.close, config.sizing.volatility_bars, a_year)
     return SignalColumns(
-        direction=signals.direction,
-        reason=_NO_CODES if signals.reason is None else signals.reason,
-        **given,
+        direction=_still(signals.direction),
+        reason=_still(_NO_CODES if signals.reason is None else signals.reason),
+        **{name: _still(values) for name, values in given.items()},
     )
 
 
@@ -193,33 +199,37 @@ def _joined_signals(several: Sequence[SignalColumns]) -> SignalColumns:
                 column if len(column) else np.full(len(signals.direction), missing, column.dtype)
                 for signals, column in zip(several, columns, strict=True)
             ]
-        joined[name] = np.concatenate(columns)
+        joined[name] = _still(np.concatenate(columns))
     return SignalColumns(**joined)
 
 
 def _detail(feed: Feed, starts: npt.NDArray[np.int64]) -> Detail:
     """The shorter bars that lie inside a bar, and where those of each bar begin."""
     if feed.detail is None:
-        return _NO_DETAIL
+        return _no_detail()
     own = start_microseconds(feed.detail)
     bar = np.searchsorted(starts, own, side="right") - 1
     inside = (bar >= 0) & (own < starts[bar] + feed.timeframe.seconds * 1_000_000)
     prices = np.column_stack([feed.detail[name].to_numpy()[inside] for name in ("open", "high", "low", "close")])
     first = np.searchsorted(bar[inside], np.arange(len(starts) + 1))
-    return Detail(np.ascontiguousarray(prices), first.astype(np.int64))
+    return Detail(_still(prices), _still(first.astype(np.int64)))
+
+
+def _no_detail() -> Detail:
+    return Detail(_still(np.empty((0, 4))), _still(np.empty(0, np.int64)))
 
 
 def _joined_detail(several: Sequence[Detail], columns: Sequence[Columns]) -> Detail:
     """One after the other: each symbol's begin where those of the one before end."""
     if not any(len(detail.first) for detail in several):
-        return _NO_DETAIL
+        return _no_detail()
     prices = np.concatenate([detail.prices for detail in several])
     firsts, before = [], 0
     for detail, own in zip(several, columns, strict=True):
         first = detail.first[:-1] if len(detail.first) else np.zeros(len(own.starts), np.int64)
         firsts.append(first + before)
         before += len(detail.prices)
-    return Detail(prices, np.append(np.concatenate(firsts), before))
+    return Detail(_still(prices), _still(np.append(np.concatenate(firsts), before)))
 
 
 def _timeline(columns: Sequence[Columns]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import compiled
+from backend.domain.compiled import compiled, inlined
 from backend.domain.signals import FLAT, KEEP, LONG, SHORT
 from backend.domain.trading.execution import step
 from backend.domain.trading.layout import MOST_FILLS, Record, Records, State
@@ -177,13 +177,13 @@ def _has_room(state: State) -> bool:
     return bool(account.fills + most <= len(state.fills))
 
 
-@compiled
+@inlined
 def _take_bar(now: Record, bars: Columns, at: int) -> None:
     now.open, now.high, now.low, now.close = bars.open[at], bars.high[at], bars.low[at], bars.close[at]
     now.volume, now.present = bars.volume[at], 1
 
 
-@compiled
+@inlined
 def _take_signal(said: Record, signals: SignalColumns, at: int) -> None:
     said.direction = signals.direction[at] if at >= 0 else KEEP
     said.size = _at(signals.size, at)
@@ -198,7 +198,7 @@ def _take_signal(said: Record, signals: SignalColumns, at: int) -> None:
     said.reason = signals.reason[at] if at >= 0 and len(signals.reason) > 0 else -1
 
 
-@compiled
+@inlined
 def _at(column: Floats, at: int) -> float:
     return column[at] if at >= 0 and len(column) > 0 else np.nan
 

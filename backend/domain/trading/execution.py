@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import compiled
+from backend.domain.compiled import compiled, inlined
 from backend.domain.trading.costs import in_lots, slipped
 from backend.domain.trading.layout import (
     AMBIGUOUS,
@@ -73,7 +73,7 @@ def step(state: State, bar: int, years: float, bars: Records, signals: Records, 
     return _see_the_close(account, books, fills, bar, bars)
 
 
-@compiled
+@inlined
 def _see_the_open(books: Records, bars: Records) -> None:
     for s in range(len(bars)):
         book = books[s]
@@ -86,16 +86,21 @@ def _see_the_open(books: Records, bars: Records) -> None:
 # ---- At the open
 
 
-@compiled
+@inlined
 def _at_the_open(account: Record, books: Records, fills: Records, bar: int, bars: Records, signals: Records) -> None:
-    entries = 0
+    entries, last = 0, 0
     for s in range(len(bars)):
         if bars[s].present:
             hear(account.rules, books[s], signals[s])
             _leave_at_open(account, books, fills, s, bar, bars[s])
-            entries += books[s].order_side != 0
-    if entries > 0:
-        _enter_at_open(account, books, fills, bar, bars)
+            if books[s].order_side != 0:
+                entries, last = entries + 1, s
+    if entries == 1:
+        _enter_at_open(account, books, fills, last, bar, bars[last])
+    elif entries > 1:
+        order = _by_rank(books, bars)
+        for i in range(len(order)):
+            _enter_at_open(account, books, fills, order[i], bar, bars[order[i]])
 
 
 @compiled
@@ -127,23 +132,20 @@ def _leave_if_jumped(
 
 
 @compiled
-def _enter_at_open(account: Record, books: Records, fills: Records, bar: int, bars: Records) -> None:
-    """Market orders, and limits that the open is better than; by rank, then by symbol."""
-    order = _by_rank(books, bars)
-    for i in range(len(order)):
-        s = order[i]
-        book, price = books[s], bars[s].open
-        if sign(book.quantity) == -book.order_side:
-            continue  # the rest of the opposite position has to leave first
-        if math.isnan(book.order_limit):
-            _enter(account, books, fills, s, bar, bars[s], price, True, account.rules.taker, ENTRY_MARKET)
-        elif _is_through(account.rules, book.order_side * (book.order_limit - price)):
-            # A limit that waited is a maker, one that comes in and fills at once a taker.
-            fee = account.rules.maker if book.order_age > 0 else account.rules.taker
-            _enter(account, books, fills, s, bar, bars[s], price, False, fee, ENTRY_LIMIT)
+def _enter_at_open(account: Record, books: Records, fills: Records, s: int, bar: int, now: Record) -> None:
+    """A market order, or a limit that the open is better than."""
+    book, rules = books[s], account.rules
+    if sign(book.quantity) == -book.order_side:
+        return  # the rest of the opposite position has to leave first
+    if math.isnan(book.order_limit):
+        _enter(account, books, fills, s, bar, now, now.open, True, rules.taker, ENTRY_MARKET)
+    elif _is_through(rules, book.order_side * (book.order_limit - now.open)):
+        # A limit that waited is a maker, one that comes in and fills at once a taker.
+        fee = rules.maker if book.order_age > 0 else rules.taker
+        _enter(account, books, fills, s, bar, now, now.open, False, fee, ENTRY_LIMIT)
 
 
-@compiled
+@inlined
 def _by_rank(books: Records, bars: Records) -> npt.NDArray[np.int64]:
     """The symbols with a waiting entry, the lowest rank first; one without a rank comes last."""
     found = np.empty(len(bars), np.int64)
@@ -165,7 +167,7 @@ def _comes_before(one: float, other: float) -> bool:
     return one < other or (math.isnan(other) and not math.isnan(one))
 
 
-@compiled
+@inlined
 def _enter(
     account: Record,
     books: Records,
@@ -196,7 +198,7 @@ def _enter(
     _wait_with(account, book, bar, rest)
 
 
-@compiled
+@inlined
 def _wait_with(account: Record, book: Record, bar: int, rest: float) -> None:
     """What of an entry the bar's volume did not fill waits for the next bar, or is given up."""
     if rest > 0.0:
@@ -251,7 +253,7 @@ def _leave(
         book.exit_due, book.exit_why, book.exit_reason = 1, why, reason
 
 
-@compiled
+@inlined
 def _forget_position(book: Record, side: int) -> None:
     book.exit_due = 0
     book.stop = book.target = book.trail_share = math.nan
@@ -263,7 +265,7 @@ def _forget_position(book: Record, side: int) -> None:
 # ---- Inside the bar
 
 
-@compiled
+@inlined
 def _inside(
     account: Record, books: Records, fills: Records, bar: int, bars: Records, detail: Floats, rows: Rows
 ) -> None:
@@ -273,7 +275,7 @@ def _inside(
     if entries > 0:
         _enter_inside(account, books, fills, bar, bars, detail, rows)
     for s in range(len(bars)):
-        if bars[s].present and books[s].quantity != 0.0:
+        if bars[s].present and _is_watched(account, books, books[s]):
             _leave_inside(account, books, fills, s, bar, bars[s], detail[rows[s] : rows[s + 1]])
 
 
@@ -312,6 +314,15 @@ def _first_fill(rules: Record, side: int, limit: float, inside: Floats) -> tuple
         if _is_through(rules, side * (limit - inside[row, LOW if side > 0 else HIGH])):
             return row, limit
     return 0, limit
+
+
+@inlined
+def _is_watched(account: Record, books: Records, book: Record) -> bool:
+    """Whether anything inside a bar could end this position: not a long that is paid for and has no stop or target."""
+    if book.quantity == 0.0:
+        return False
+    unprotected = math.isnan(book.stop) and math.isnan(book.target) and math.isnan(book.trail_share)
+    return not unprotected or book.quantity < 0.0 or account.cash < 0.0 or len(books) > 1
 
 
 @compiled
@@ -416,7 +427,7 @@ def _stop_comes_first(account: Record, bar: int, side: int, start: float, level:
     return bool(account.rules.mode != OPTIMISTIC)
 
 
-@compiled
+@inlined
 def _is_through(rules: Record, margin: float) -> bool:
     """Whether a limit is filled that the price passed by so much. A touch will do in the optimistic mode alone."""
     return bool(margin > 0.0 or (margin == 0.0 and rules.mode == OPTIMISTIC))
@@ -460,7 +471,7 @@ def _halt(account: Record, books: Records, bar: int) -> None:
 # ---- At the close
 
 
-@compiled
+@inlined
 def _see_the_close(account: Record, books: Records, fills: Records, bar: int, bars: Records) -> float:
     for s in range(len(bars)):
         if bars[s].present:
@@ -477,7 +488,7 @@ def _see_the_close(account: Record, books: Records, fills: Records, bar: int, ba
     return equity
 
 
-@compiled
+@inlined
 def _follow(book: Record, now: Record) -> None:
     """A trailing stop moves when its bar is complete. Of a bar that a limit entered, only the close is surely later."""
     if book.quantity > 0.0:
@@ -486,7 +497,7 @@ def _follow(book: Record, now: Record) -> None:
         book.best = min(book.best, now.close if book.entered_row >= 0 else now.low)
 
 
-@compiled
+@inlined
 def _age(account: Record, book: Record, bar: int) -> None:
     if book.order_side == 0:
         return
@@ -497,12 +508,12 @@ def _age(account: Record, book: Record, bar: int) -> None:
         book.order_side = 0
 
 
-@compiled
+@inlined
 def _set_alarm(account: Record, books: Records, s: int) -> None:
     """Between which prices nothing can happen to this symbol. Whoever loops over bars may skip `step` there."""
     book, rules = books[s], account.rules
     below, above = -np.inf, np.inf
-    if book.quantity != 0.0:
+    if _is_watched(account, books, book):
         side = sign(book.quantity)
         level, _ = _worst_exit(account, books, s)
         moves = book.best if not math.isnan(book.trail_share) else math.nan
@@ -520,6 +531,6 @@ def _set_alarm(account: Record, books: Records, s: int) -> None:
     book.wake_below, book.wake_above = below, above
 
 
-@compiled
+@inlined
 def _or(price: float, instead: float) -> float:
     return instead if math.isnan(price) else price

@@ -1,0 +1,38 @@
+"""Compile all kernels of the engine, so that nobody's first backtest waits: `python -m backend.backtesting.warm_up`.
+
+The scripts that set Tidemark up run it. It is quick when everything is compiled already.
+"""
+
+import numpy as np
+
+from backend.backtesting.engine import Feed, backtest
+from backend.domain.bars import frame_of
+from backend.domain.config import TradingConfig
+from backend.domain.market import ALWAYS, Timeframe
+from backend.domain.signals import FLAT, KEEP, LONG, Signals
+
+
+def main() -> None:
+    config = TradingConfig.model_validate({"sizing": {"method": "volatility", "percent": 10, "volatility_bars": 2}})
+    for symbols in (1, 2):
+        result = backtest([_feed(str(symbol)) for symbol in range(symbols)], config)
+        result.position()
+
+
+def _feed(symbol: str) -> Feed:
+    count = 12
+    price = np.asarray(100 + np.arange(count) % 3, np.float64)
+    columns = {"open": price, "high": price + 1, "low": price - 1, "close": price, "volume": np.ones(count)}
+    direction = np.full(count, KEEP, np.int8)
+    direction[4:10:2], direction[5:11:2] = LONG, FLAT
+    return Feed(
+        symbol=symbol,
+        timeframe=Timeframe.D1,
+        calendar=ALWAYS,
+        bars=frame_of(np.arange(count, dtype=np.int64) * Timeframe.D1.seconds * 1_000_000, columns),
+        signals=Signals.of(direction, bars=count),
+    )
+
+
+if __name__ == "__main__":
+    main()

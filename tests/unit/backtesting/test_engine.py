@@ -1,0 +1,97 @@
+"""What the engine refuses, and what its results tell besides the fills."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backend.backtesting.engine import Feed, backtest
+from backend.domain.backtest_errors import CannotReplay
+from backend.domain.bars import derive
+from backend.domain.config import TradingConfig
+from backend.domain.market import Timeframe
+from backend.domain.signals import FLAT, KEEP, LONG, Signals
+from tests.unit.backtesting.markets import feed, random_bars, random_signals
+
+PLAIN = TradingConfig()
+
+
+def test_a_tape_that_is_full_is_made_longer() -> None:
+    """Whoever always says LONG comes in again after each stop: far more fills than signals that change."""
+    bars = random_bars(3_000, 1)
+    always = Signals.of(np.full(3_000, LONG), bars=3_000)
+    config = TradingConfig.model_validate({"execution": {"stop_percent": 0.1}})
+    alone = backtest([feed(bars, always)], config)
+    beside = backtest([feed(bars, always), feed(bars, Signals.of(np.full(3_000, KEEP), bars=3_000), "B")], config)
+    assert len(alone.fills) > 4_000
+    assert alone.fills.tolist() == beside.fills.tolist()
+
+
+def test_shorter_bars_decide_for_each_of_several_symbols() -> None:
+    """Two copies of one symbol, each with half of the money, do what one alone does."""
+    minutes = random_bars(4_000, 2)
+    minutes["ts"] = pd.to_datetime(np.arange(4_000) * 900, unit="s", utc=True).astype(minutes["ts"].dtype)
+    hours = derive(minutes, Timeframe.H1)
+    signals = random_signals(hours, 2)
+    config = TradingConfig.model_validate(
+        {
+            "execution": {"detail": "15m", "sides": "both", "stop_percent": 1, "target_percent": 1},
+            "sizing": {"method": "quantity", "amount": 1},
+            "cash": 1e9,
+        }
+    )
+    one = feed(hours, signals)
+    alone = backtest([dataclasses.replace(one, detail=minutes)], config)
+    both = backtest([dataclasses.replace(one, detail=minutes, symbol=name) for name in "AB"], config)
+    for symbol in (0, 1):
+        fills = both.fills[both.fills["symbol"] == symbol]
+        for column in ("bar", "why", "quantity", "price"):
+            assert fills[column].tolist() == alone.fills[column].tolist()
+    whole = backtest(
+        [one], config.model_copy(update={"execution": config.execution.model_copy(update={"detail": None})})
+    )
+    assert whole.fills["price"].tolist() != alone.fills["price"].tolist()
+    assert not [note for note in alone.notes if note.code == "detail_missing"]
+
+
+def test_a_trade_tells_how_far_it_went_both_ways() -> None:
+    bars = random_bars(6, 0).assign(
+        open=[100, 100, 98, 104, 106, 106], high=[101, 103, 105, 109, 112, 107], low=[99, 97, 95, 103, 90, 105],
+        close=[100, 98, 104, 106, 106, 106],
+    )  # fmt: skip
+    signals = Signals.of([LONG, KEEP, KEEP, FLAT, KEEP, KEEP], bars=6)
+    (trade,) = backtest([feed(bars, signals)], PLAIN).trades
+    # The bar of the exit, whose high is 112 and low 90, was left at its open.
+    assert trade["mae"] == pytest.approx(-0.05)
+    assert trade["mfe"] == pytest.approx(0.09)
+
+
+def test_the_reasons_of_a_trade_are_in_words() -> None:
+    bars = random_bars(4, 0)
+    signals = Signals.of([LONG, FLAT, KEEP, KEEP], bars=4, reason=[1, 0, -1, -1], reasons=["weak", "strong"])
+    assert backtest([feed(bars, signals)], PLAIN).why(0) == ("strong", "weak")
+
+
+def test_a_hundred_thousand_trades_stay_small() -> None:
+    result = backtest([feed(random_bars(10, 0), Signals.of(np.full(10, KEEP), bars=10))], PLAIN)
+    assert (result.trades.dtype.itemsize + 2 * result.fills.dtype.itemsize) * 100_000 <= 20e6
+
+
+def _shorter(one: Feed) -> Feed:
+    return dataclasses.replace(one, signals=one.signals.first(7))
+
+
+def test_what_does_not_fit_together_is_refused_with_its_numbers() -> None:
+    bars = random_bars(10, 0)
+    one = feed(bars, Signals.of(np.full(10, KEEP), bars=10))
+    with pytest.raises(CannotReplay, match="There is no symbol"):
+        backtest([], PLAIN)
+    with pytest.raises(CannotReplay, match="A is there 2 times"):
+        backtest([one, one], PLAIN)
+    with pytest.raises(CannotReplay, match="A has 10 bars, but 7 signals"):
+        backtest([_shorter(one)], PLAIN)
+    with pytest.raises(CannotReplay, match="A has no bars"):
+        backtest([feed(bars.iloc[:0], one.signals.first(0))], PLAIN)
+    with pytest.raises(CannotReplay, match="Bars of 1d cannot decide inside bars of 1h"):
+        backtest([one], TradingConfig.model_validate({"execution": {"detail": "1d"}}))
