@@ -161,7 +161,7 @@ def _half_groups(record: Record) -> str:
 def _other_groups(record: Record) -> str:
     names = [name for name in ("year", "weekday", "hour", "month") if record.groups.get(name)]
     cards = "".join(groups_card(_GROUPS[name], record.groups[name], record.currency) for name in names)
-    return f'<div class="cards">{cards}</div>' if cards else ""
+    return f'<div class="trio">{cards}</div>' if cards else ""
 
 
 def _config(record: Record) -> str:

@@ -40,6 +40,7 @@ body.tm { margin: 0; }
 .tm .up { color: var(--gain); } .tm .down { color: var(--loss); }
 .tm .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 24px; align-items: start; }
 .tm .stack { display: grid; gap: 24px; }
+.tm .trio { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 24px; align-items: start; }
 .tm .cards { columns: 3; column-gap: 24px; }
 .tm .cards > .card { break-inside: avoid; margin-bottom: 24px; }
 .tm .cards > .card:last-child { margin-bottom: 0; }
@@ -105,6 +106,7 @@ body.tm { margin: 0; }
   .tm .tile:first-child { border-left: 0; } .tm .tile dd { font-size: 15px; line-height: 20px; }
   .tm .tall { grid-template-rows: 220px auto; } .tm .low { grid-template-rows: 110px auto; }
   .tm .middle { grid-template-rows: 150px auto; } .tm .stack { gap: 12px; }
+  .tm .trio { grid-template-columns: 1fr 1fr; gap: 12px; }
   .tm th, .tm td { padding-top: 2px; padding-bottom: 2px; }
   .tm .months td, .tm .months th { padding: 3px; font-size: 9px; }
   .tm figure, .tm .card, .tm tr { break-inside: avoid; } .tm .card.long { break-inside: auto; }
