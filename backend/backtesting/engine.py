@@ -64,7 +64,7 @@ def backtest(feeds: Sequence[Feed], config: TradingConfig) -> Result:
 
 
 def _one(state: State, feed: Feed, bars: Columns, config: TradingConfig) -> tuple[State, Floats]:
-    signals, detail = _signal_columns(feed, bars, config), _detail(feed, bars.starts)
+    signals, detail = _signal_columns(feed, bars, config), detail_of(feed, bars.starts)
     now, said, equity = np.zeros(1, BAR), np.zeros(1, SIGNAL), np.empty(len(bars.close))
     at = 0
     while (at := replay(state, bars, signals, detail, now, said, equity, at)) < len(equity):
@@ -82,7 +82,7 @@ def _several(
 ) -> tuple[State, Floats]:
     bars = _joined(columns)
     signals = _joined_signals([_signal_columns(feed, own, config) for feed, own in zip(feeds, columns, strict=True)])
-    detail = _joined_detail([_detail(feed, own.starts) for feed, own in zip(feeds, columns, strict=True)], columns)
+    detail = _joined_detail([detail_of(feed, own.starts) for feed, own in zip(feeds, columns, strict=True)], columns)
     now, said, equity = np.zeros(len(feeds), BAR), np.zeros(len(feeds), SIGNAL), np.empty(len(timeline))
     at = 0
     while (at := replay_many(state, timeline, places, bars, signals, detail, now, said, equity, at)) < len(equity):
@@ -203,7 +203,7 @@ def _joined_signals(several: Sequence[SignalColumns]) -> SignalColumns:
     return SignalColumns(**joined)
 
 
-def _detail(feed: Feed, starts: npt.NDArray[np.int64]) -> Detail:
+def detail_of(feed: Feed, starts: npt.NDArray[np.int64]) -> Detail:
     """The shorter bars that lie inside a bar, and where those of each bar begin."""
     if feed.detail is None:
         return _no_detail()

@@ -65,7 +65,7 @@ def replay(
     """The bars of one symbol from `at` on. Returns where it stopped: at the end, or where the tape needs more room."""
     account, book = state.account[0], state.books[0]
     count = len(bars.close)
-    turns = _turns(account.rules)
+    turns = meanings(account.rules)
     moves = len(signals.stop) + len(signals.target) + len(signals.stop_percent) + len(signals.target_percent)
     moves += len(signals.trail_percent)
     rows = np.zeros(2, np.int64)
@@ -75,23 +75,25 @@ def replay(
         below, above = book.wake_below, book.wake_above
         watched = below > -np.inf or above < np.inf
         asleep = not (moves > 0 and side != 0)
+        # While an order waits, whatever is said is about it.
+        resting = KEEP if book.order_side != 0 else side
         while at < count:
             wanted = turns[signals.direction[at - 1] + 1] if at > 0 else KEEP
-            if wanted not in (side, KEEP):
+            if wanted not in (resting, KEEP):
                 break
             if watched and not (bars.low[at] > below and bars.high[at] < above):
                 break
-            if not asleep and at > 0 and _brings_levels(signals, at - 1):
+            if not asleep and at > 0 and brings_levels(signals, at - 1):
                 break
             equity[at] = cash + quantity * bars.close[at]
             at += 1
         if at > 0:
             # What was skipped changed nothing but the last price.
             book.mark, account.equity = bars.close[at - 1], equity[at - 1]
-        if at == count or not _has_room(state):
+        if at == count or not has_room(state):
             break
-        _take_bar(now[0], bars, at)
-        _take_signal(said[0], signals, at - 1)
+        take_bar(now[0], bars, at)
+        take_signal(said[0], signals, at - 1)
         years = 0.0
         if at > 0:
             years = (bars.starts[at] - bars.starts[at - 1]) / _MICROSECONDS_A_YEAR
@@ -122,13 +124,13 @@ def replay_many(
         first[s] = _first_place(places, s)
     rows = np.zeros(symbols + 1, np.int64)
     inside = np.empty((0, 4))
-    while at < len(timeline) and _has_room(state):
+    while at < len(timeline) and has_room(state):
         for s in range(symbols):
             place = places[at, s]
             now[s].present = place >= 0
             if place >= 0:
-                _take_bar(now[s], bars, place)
-                _take_signal(said[s], signals, place - 1 if place > first[s] else -1)
+                take_bar(now[s], bars, place)
+                take_signal(said[s], signals, place - 1 if place > first[s] else -1)
         if len(detail.first) > 0:
             inside = _gather_detail(detail, places[at], rows)
         years = (timeline[at] - timeline[at - 1]) / _MICROSECONDS_A_YEAR if at > 0 else 0.0
@@ -149,7 +151,7 @@ def rolling_volatility(close: Floats, bars: int, a_year: float) -> Floats:
 
 
 @compiled
-def _turns(rules: Record) -> Ints:
+def meanings(rules: Record) -> Ints:
     """What each direction means where not every way may be traded: FLAT for one that may not."""
     turns = np.empty(4, np.int64)
     turns[SHORT + 1] = SHORT if rules.short else FLAT
@@ -160,7 +162,7 @@ def _turns(rules: Record) -> Ints:
 
 
 @compiled
-def _brings_levels(signals: SignalColumns, at: int) -> bool:
+def brings_levels(signals: SignalColumns, at: int) -> bool:
     return not (
         np.isnan(_at(signals.stop, at))
         and np.isnan(_at(signals.target, at))
@@ -171,20 +173,20 @@ def _brings_levels(signals: SignalColumns, at: int) -> bool:
 
 
 @compiled
-def _has_room(state: State) -> bool:
+def has_room(state: State) -> bool:
     most = MOST_FILLS * len(state.books)
     account = state.account[0]
     return bool(account.fills + most <= len(state.fills))
 
 
 @inlined
-def _take_bar(now: Record, bars: Columns, at: int) -> None:
+def take_bar(now: Record, bars: Columns, at: int) -> None:
     now.open, now.high, now.low, now.close = bars.open[at], bars.high[at], bars.low[at], bars.close[at]
     now.volume, now.present = bars.volume[at], 1
 
 
 @inlined
-def _take_signal(said: Record, signals: SignalColumns, at: int) -> None:
+def take_signal(said: Record, signals: SignalColumns, at: int) -> None:
     said.direction = signals.direction[at] if at >= 0 else KEEP
     said.size = _at(signals.size, at)
     said.limit = _at(signals.limit, at)

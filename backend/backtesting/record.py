@@ -190,7 +190,7 @@ def equity_frame(run: Run) -> pd.DataFrame:
         {
             "ts": _times(result.starts),
             "equity": result.equity,
-            "benchmark": buy_and_hold(result) * result.start_cash,
+            "benchmark": buy_and_hold(result, np.arange(len(result.starts))) * result.start_cash,
             "cash": result.cash,
             "exposure": result.exposure,
         }

@@ -5,12 +5,16 @@ The scripts that set Tidemark up run it. It is quick when everything is compiled
 
 import numpy as np
 
+from backend.backtesting.course import Course
 from backend.backtesting.engine import Feed, backtest
+from backend.backtesting.trying import Trier
 from backend.domain.bars import frame_of
 from backend.domain.config import TradingConfig
-from backend.domain.market import ALWAYS, Timeframe
+from backend.domain.market import ALWAYS, Instrument, Timeframe
 from backend.domain.signals import FLAT, KEEP, LONG, Signals
 from backend.domain.strategies import warm_up as strategies
+from backend.domain.strategies.built_in.sma_cross import SmaCross
+from backend.domain.strategies.market import Market
 
 
 def main() -> None:
@@ -19,6 +23,16 @@ def main() -> None:
         result = backtest([_feed(str(symbol)) for symbol in range(symbols)], config)
         result.position()
     strategies.main()
+    _try_pairs(config)
+
+
+def _try_pairs(config: TradingConfig) -> None:
+    """What sweeps run."""
+    feed = _feed("0")
+    instrument = Instrument(provider="", symbol="0", name="", calendar=ALWAYS, currency="")
+    market = Market.of(feed.bars, instrument, feed.timeframe)
+    course = Course(strategy=SmaCross, markets=(market,), trading=config)
+    Trier(course).run([((), SmaCross.Parameters(fast=2, slow=3))])
 
 
 def _feed(symbol: str) -> Feed:

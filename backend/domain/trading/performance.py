@@ -143,7 +143,8 @@ def _standard_moment(returns: Floats, power: int) -> float:
     away = returns - returns.mean()
     squares = away * away  # a power of an array costs fifty times as much
     risen = squares * (away if power == _SKEW_POWER else squares)
-    return float(risen.mean() / squares.mean() ** (power / 2))
+    spread = float(squares.mean())
+    return float(risen.mean()) / (spread * math.sqrt(spread) if power == _SKEW_POWER else spread * spread)
 
 
 def _skew(returns: Floats) -> float:

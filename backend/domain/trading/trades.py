@@ -15,7 +15,7 @@ Places = npt.NDArray[np.int32]
 def trades_of(fills: Records, books: Records, last_bar: int) -> Records:
     """In the order of their exits; at the end those that are still open, marked where the books stand."""
     trades = np.zeros(len(fills) // 2 + len(books), TRADE)
-    count = _gather(fills, books, last_bar, trades, np.zeros(len(books), TRADE))
+    count = gather(fills, books, last_bar, trades, np.zeros(len(books), TRADE))
     return trades[:count].copy()
 
 
@@ -63,7 +63,7 @@ def positions(fills: Records, symbol: int, bars: int) -> Floats:
 
 
 @compiled
-def _gather(fills: Records, books: Records, last_bar: int, trades: Records, under_way: Records) -> int:
+def gather(fills: Records, books: Records, last_bar: int, trades: Records, under_way: Records) -> int:
     count = 0
     left = np.zeros(len(books))  # what has been sold of each trade under way
     for i in range(len(fills)):

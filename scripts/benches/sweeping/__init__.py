@@ -1,0 +1,1 @@
+"""Who is measured by the benchmark of sweeps."""

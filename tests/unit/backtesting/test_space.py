@@ -1,0 +1,111 @@
+"""Ranges of parameters: what they hold, what the strategy does not take, and what is wrong with them."""
+
+from typing import Any, Literal
+
+import pytest
+
+from backend.backtesting.space import ParameterSpace
+from backend.domain.optimisation_errors import InvalidSpace
+from backend.domain.signals import Signals
+from backend.domain.strategies.base import StrategyParameters, TradingStrategy, parameter
+from backend.domain.strategies.built_in.rsi_reversion import RsiReversion
+from backend.domain.strategies.built_in.sma_cross import SmaCross
+from backend.domain.strategies.market import Market
+
+
+class Choosy(TradingStrategy):
+    """Has a parameter of each kind."""
+
+    name = "choosy"
+
+    class Parameters(StrategyParameters):
+        wide: int = parameter(10, title="Wide", description="Bars", ge=1, le=1_000)
+        narrow: float = parameter(0.5, title="Narrow", description="A share", ge=0, le=1)
+        mode: Literal["slow", "fast"] = parameter("slow", title="Mode", description="How")
+        endless: float = parameter(1.0, title="Endless", description="Without bounds")
+
+    def generate_signals(self, market: Market) -> Signals:
+        raise AssertionError("It is never asked.")
+
+
+def test_a_range_holds_both_its_ends() -> None:
+    space = ParameterSpace.of(RsiReversion, {"period": {"from": 5, "to": 15, "step": 5}, "oversold": [30, 20, 20]})
+    assert space.values == {"period": (5, 10, 15), "oversold": (20, 30)}
+    assert space.combinations == 6
+    assert list(space)[:3] == [(5, 20), (5, 30), (10, 20)]
+    assert [space.at(place) for place in range(6)] == list(space)
+
+
+def test_steps_of_a_tenth_are_what_people_mean() -> None:
+    space = ParameterSpace.of(RsiReversion, {"leave": {"from": 49.9, "to": 50.3, "step": 0.1}})
+    assert space.values["leave"] == (49.9, 50.0, 50.1, 50.2, 50.3)
+
+
+def test_what_the_strategy_does_not_take_is_counted_before_it_starts() -> None:
+    space = ParameterSpace.of(SmaCross, {"fast": [10, 20, 30], "slow": [20, 30]})
+    count = space.count()
+    assert (count.combinations, count.valid, count.skipped) == (6, 3, 3)
+    assert count.why == "fast is 20 and slow is 20; fast has to be less than slow."
+
+
+def test_automatic_values_come_from_the_bounds() -> None:
+    space = ParameterSpace.of(Choosy, {"wide": "auto", "narrow": "auto", "mode": "auto"})
+    assert space.values["wide"] == (1, 2, 5, 10, 22, 46, 100, 215, 464, 1_000)
+    assert (len(space.values["narrow"]), space.values["narrow"][0], space.values["narrow"][-1]) == (10, 0.0, 1.0)
+    assert space.values["mode"] == ("slow", "fast")
+    assert ParameterSpace.of(SmaCross, {"at_once": "auto"}).values["at_once"] == (False, True)
+
+
+def test_neighbours_are_one_value_away_in_each_parameter() -> None:
+    space = ParameterSpace.of(Choosy, {"wide": [1, 2, 3, 9], "narrow": [0.1, 0.2], "mode": "auto"})
+    assert set(space.neighbours((9, 0.1, "fast"))) == {(3, 0.1, "fast"), (3, 0.2, "fast"), (9, 0.2, "fast")}
+
+
+def test_fixed_parameters_go_with_every_combination() -> None:
+    space = ParameterSpace.of(SmaCross, {"fast": [5, 60]}, fixed={"slow": 55, "at_once": True})
+    found = space.parameters((5,))
+    assert not isinstance(found, str)
+    assert found.model_dump() == {"fast": 5, "slow": 55, "at_once": True}
+    assert space.count().skipped == 1
+
+
+@pytest.mark.parametrize(
+    ("ranges", "pointer", "words"),
+    [
+        ({}, "/space", "No parameter is tried. There are: fast, slow, at_once."),
+        ({"fsat": [1]}, "/space/fsat", "There is no parameter 'fsat'. Did you mean 'fast'?"),
+        ({"fast": []}, "/space/fast", "fast has no values"),
+        ({"fast": "all"}, "/space/fast", "give a list of values"),
+        ({"fast": {"from": 5}}, "/space/fast", "lacks 'to'"),
+        ({"fast": {"from": 5, "to": 9, "by": 2}}, "/space/fast/by", "A range has no 'by'"),
+        ({"fast": {"from": 9, "to": 5}}, "/space/fast/to", "goes from 9 down to 5"),
+        ({"fast": {"from": 5, "to": 9, "step": 0}}, "/space/fast/step", "it has to be above 0"),
+        ({"fast": {"from": 5, "to": 9, "step": float("nan")}}, "/space/fast/step", "a number is needed"),
+        (
+            {"fast": {"from": 0, "to": 1e9, "step": 0.5}},
+            "/space/fast/step",
+            "has 2,000,000,001 values; at most 100,000",
+        ),
+        ({"fast": [5, 2_000]}, "/space/fast/1", "fast is 2000; at most 1000 is allowed."),
+        ({"fast": [1, 5]}, "/space/fast/0", "fast is 1; at least 2 is needed."),
+        ({"fast": [5, None]}, "/space/fast/1", "None"),
+        ({"fast": [5], "slow": [9]}, "/space/fast", "both tried and fixed at 7"),
+    ],
+)
+def test_what_is_wrong_with_a_range_is_said_with_its_place(ranges: Any, pointer: str, words: str) -> None:
+    with pytest.raises(InvalidSpace) as refused:
+        ParameterSpace.of(SmaCross, ranges, fixed={"fast": 7} if "slow" in ranges else None)
+    assert refused.value.errors[0].pointer == pointer
+    assert words in refused.value.errors[0].detail
+
+
+def test_values_without_bounds_have_to_be_given() -> None:
+    with pytest.raises(InvalidSpace, match="endless has no bounds to choose values from"):
+        ParameterSpace.of(Choosy, {"endless": "auto"})
+    with pytest.raises(InvalidSpace, match="lacks 'step'"):
+        ParameterSpace.of(Choosy, {"narrow": {"from": 0, "to": 1}})
+
+
+def test_a_fixed_parameter_has_to_exist() -> None:
+    with pytest.raises(InvalidSpace, match=r"There is no parameter 'slwo'. Did you mean 'slow'"):
+        ParameterSpace.of(SmaCross, {"fast": [5]}, fixed={"slwo": 9})
