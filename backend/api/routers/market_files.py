@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from backend.api.dependencies import Caller, TheHouse
+from backend.api.dependencies import ActiveCaller, Caller, TheHouse
 from backend.api.documentation import SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
 from backend.api.errors import BadRequest
 from backend.api.idempotency import IdempotencyKey, once
@@ -88,7 +88,7 @@ _UNREADABLE = (
 async def upload_file(
     request: Request,
     house: TheHouse,
-    caller: Caller,
+    caller: ActiveCaller,
     name: Annotated[str, Query(min_length=1, max_length=200, description="What the file is called.")],
 ) -> Response:
     """CSV of any dialect, or Parquet, as the raw body: at most 256 MiB."""
@@ -118,7 +118,7 @@ async def upload_file(
         **problems("/api/data/import/preview", *SIGNED_IN, *WITH_BODY, *_UNREADABLE),
     },
 )
-async def preview_import(wanted: PreviewWanted, house: TheHouse, caller: Caller) -> Response:
+async def preview_import(wanted: PreviewWanted, house: TheHouse, caller: ActiveCaller) -> Response:
     """Correct the reading and look again until the bars are right; then import with the same reading."""
     await _require_calendar(house, wanted.calendar)
     reading = wanted.reading.reading() if wanted.reading else None
