@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from backend.backtesting.record import Record, Source
     from backend.backtesting.run import Run
+    from backend.backtesting.trust import Trust
     from backend.domain.config import RunConfig
     from backend.domain.market_ports import Loaded
     from backend.domain.strategies.base import TradingStrategy
@@ -247,6 +248,30 @@ class Backtest:
     @property
     def manifest(self) -> Mapping[str, Any]:
         return self.record.manifest
+
+    def trust(self, *, thorough: bool = False) -> "Trust":
+        """What a sceptic would ask: look-ahead, luck, costs, how far the Sharpe ratio can be believed.
+
+        Thorough asks the strategy hundreds of times. A backtest that was read from the disk has to be replayed first.
+        """
+        from backend.backtesting.run import feeds_of, markets_of
+        from backend.backtesting.trust import Examined, examine
+        from backend.domain.backtest_errors import CannotReplay
+
+        run = self.run
+        if run is None:
+            raise CannotReplay("The trust panel asks the strategy again. Replay the backtest, then ask.")
+        return examine(
+            Examined(
+                strategy=run.strategy,
+                markets=markets_of(run.histories),
+                feeds=feeds_of(run.histories, run.signals, run.details),
+                result=run.result,
+                analysis=run.analysis,
+                seed=run.config.seed,
+            ),
+            thorough=thorough,
+        )
 
     def to_frame(self) -> "pd.DataFrame":
         """All statistics, a row each: name, value, and why it is missing."""

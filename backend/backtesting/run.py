@@ -63,9 +63,8 @@ def run(
     """
     strategy = listed.strategy.given(config.parameters)
     _check(histories, details, config)
-    signals = _ask(strategy, histories)
-    feeds = [_feed(history, said, details) for history, said in zip(histories, signals, strict=True)]
-    result = backtest(feeds, config.trading)
+    signals = tuple(signals_of(strategy, market) for market in markets_of(histories))
+    result = backtest(feeds_of(histories, signals, details), config.trading)
     first = histories[0]
     return Run(
         config=config,
@@ -99,20 +98,26 @@ def _check(histories: Sequence[Loaded], details: Mapping[str, Loaded], config: R
         )
 
 
-def _ask(strategy: TradingStrategy, histories: Sequence[Loaded]) -> tuple[Signals, ...]:
+def markets_of(histories: Sequence[Loaded]) -> list[Market]:
+    """What the strategy sees of each symbol, with the others beside it."""
     markets = [Market.of(one.bars, one.instrument, one.series.timeframe) for one in histories]
-    if len(markets) > 1:
-        others = {(market.symbol, market.timeframe): market for market in markets}
-        markets = [
-            Market.of(
-                one.bars,
-                one.instrument,
-                one.series.timeframe,
-                others={key: other for key, other in others.items() if key[0] != one.series.symbol},
-            )
-            for one in histories
-        ]
-    return tuple(signals_of(strategy, market) for market in markets)
+    if len(markets) == 1:
+        return markets
+    others = {(market.symbol, market.timeframe): market for market in markets}
+    return [
+        Market.of(
+            one.bars,
+            one.instrument,
+            one.series.timeframe,
+            others={key: other for key, other in others.items() if key[0] != one.series.symbol},
+        )
+        for one in histories
+    ]
+
+
+def feeds_of(histories: Sequence[Loaded], signals: Sequence[Signals], details: Mapping[str, Loaded]) -> list[Feed]:
+    """What the engine trades."""
+    return [_feed(history, said, details) for history, said in zip(histories, signals, strict=True)]
 
 
 def _feed(history: Loaded, signals: Signals, details: Mapping[str, Loaded]) -> Feed:

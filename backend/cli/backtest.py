@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    from backend.backtesting.trust import Trust
     from backend.research import Backtest, Bars
 
 app = typer.Typer(help="Backtests on this machine.", no_args_is_help=True, rich_markup_mode=None)
@@ -88,9 +90,13 @@ def run(
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", help="STATISTIC=VALUE: end with 6 when it is less.")
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust/--no-trust", help="Ask what a sceptic would: look-ahead, luck, costs.")
+    ] = True,
+    thorough: Annotated[bool, typer.Option("--thorough", help="Ask hundreds of times; it takes longer.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a strategy over bars, and say what it came to."""
+    """Run a strategy over bars, and say what it came to and how far to trust it."""
     with _problems():
         given = _parameters(param or [])
         gates = _gates(fail_under or [])
@@ -136,7 +142,8 @@ def run(
 
         result = run_backtest(strategy, bars, given, rules, seed=seed)
         _keep(result, save=save, report=report, export=export, kind=kind)
-    _print(result, as_json)
+        panel = result.trust(thorough=thorough) if trust or thorough else None
+    _print(result, as_json, panel)
     _judge(result, gates)
 
 
@@ -297,9 +304,10 @@ def _keep(result: "Backtest", *, save: bool, report: Path | None, export: Path |
             say(f"Wrote {path}.")
 
 
-def _print(result: "Backtest", as_json: bool) -> None:
+def _print(result: "Backtest", as_json: bool, trust: "Trust | None" = None) -> None:
     if as_json:
-        print(json.dumps(result.record.document(), indent=2))
+        told = {} if trust is None else {"trust": asdict(trust)}
+        print(json.dumps({**result.record.document(), **told}, indent=2))
         return
     import shutil
 
@@ -307,6 +315,10 @@ def _print(result: "Backtest", as_json: bool) -> None:
     from backend.cli.terminal import clean
 
     print(clean(summary(result.record, shutil.get_terminal_size((100, 24)).columns)))
+    if trust is not None:
+        print("\nTrust")
+        for check in trust.checks:
+            print(clean(f"  {check.verdict:<9} {check.title}: {check.sentence}"))
 
 
 def _judge(result: "Backtest", gates: dict[str, float]) -> None:

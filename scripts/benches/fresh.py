@@ -58,7 +58,7 @@ def fresh_process(bars: int = BARS, times: int = TIMES) -> Sequence[Figure]:
             "pandas, numba and one kernel": [sys.executable, "peer.py"],
             "backend.research": [sys.executable, "ours.py"],
             "tidemark backtest run": [
-                *(str(TIDEMARK), "backtest", "run", "-s", "sma_cross"),
+                *(str(TIDEMARK), "backtest", "run", "--no-trust", "-s", "sma_cross"),
                 *("--file", "bars.parquet", "--timeframe", "1h"),
             ],
         }

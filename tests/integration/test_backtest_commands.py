@@ -77,6 +77,8 @@ def test_a_run_is_kept_shown_replayed_exported_and_reported(tmp_path: Path) -> N
     assert done["config"]["parameters"] == {"fast": 10}
     assert done["manifest"]["parameters"] == {"fast": 10, "slow": 50, "at_once": False}
     assert "simulated" in {note["code"] for note in done["notes"]}
+    # It asks the strategy again, so it is of the run, and not kept with it.
+    assert {check["verdict"] for check in done.pop("trust")["checks"]} <= {"good", "doubtful", "bad", "unknown"}
 
     (listed,) = told(tmp_path, "backtest", "list")["items"]
     assert (listed["id"], listed["trades"]) == (run_id, statistics["trades"])
@@ -240,3 +242,15 @@ def test_unknown_runs_and_damaged_ones(tmp_path: Path) -> None:
     (tmp_path / "backtests" / run_id / "manifest.json").write_text("{")
     assert "cannot be read" in command(tmp_path, "backtest", "show", run_id, code=4).stderr
     assert [path.name for path in (tmp_path / "backtests").iterdir()] == [run_id]
+
+
+def test_the_trust_panel_follows_the_figures(tmp_path: Path) -> None:
+    wanted = ["backtest", "run", "-s", "sma_cross", "--symbol", "BTC/USDT", "--timeframe", "1d"]
+    wanted += ["--start", "2022-01-01", "--end", "2024-01-01"]
+    shown = tidemark(*wanted, data_dir=None, TIDEMARK_CACHE_DIR=str(tmp_path))
+    assert shown.returncode == 0, shown.stderr
+    assert "\nTrust\n  good      Look-ahead: No signal changed" in shown.stdout
+    document = json.loads(tidemark(*wanted, "--json", data_dir=None, TIDEMARK_CACHE_DIR=str(tmp_path)).stdout)
+    assert document["trust"]["checks"][0]["code"] == "look_ahead"
+    without = tidemark(*wanted, "--no-trust", data_dir=None, TIDEMARK_CACHE_DIR=str(tmp_path))
+    assert "Look-ahead" not in without.stdout
