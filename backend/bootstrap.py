@@ -208,7 +208,8 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
         monitor.watch_machine(resources.gauges)
-        market = await stack.enter_async_context(open_market(settings, clock))
+        market = await stack.enter_async_context(open_market(settings, clock, monitor))
+        monitor.watch_bars_disk(market.housekeeping.room)
         ground = await (_embedded if settings.embedded else _hosted)(settings, address, stack, say)
         await _migrate(ground, say)
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)

@@ -1,4 +1,4 @@
-"""The part of the composition root that opens market data: providers, calendars, the bars on the disk, uploads.
+"""The part of the composition root that opens market data (providers, calendars, bars, uploads) and strategies.
 
 It needs no database, so the command line and the children of the runner open it alone.
 """
@@ -7,21 +7,34 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from backend.domain.errors import InvalidSetting
 from backend.settings import Settings
 
 if TYPE_CHECKING:
-    from backend.domain.market_ports import BarFetcher, BarFiles, BarHousekeeping, BarStore, TradingCalendar, Uploads
+    from backend.data.fetchers.reading import OnRequest
+    from backend.domain.market_ports import (
+        BarFetcher,
+        BarFiles,
+        BarHousekeeping,
+        BarStore,
+        DiskQuotas,
+        FileLooks,
+        MarketMeter,
+        TradingCalendar,
+        Uploads,
+    )
     from backend.domain.ports import Clock
+    from backend.domain.strategies.registry import StrategyRegistry
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets, ProviderFacts
 
-# What a child of the runner is told of the settings.
 CACHE_DIR_NAME = "TIDEMARK_CACHE_DIR"
+_USER_DISK_NAME = "TIDEMARK_USER_DISK_BYTES"
 
 _DEMO = ("demo", "Simulated market", "Computed bars that are the same on every machine. No key and no network.")
 _YAHOO = ("yahoo", "Yahoo Finance", "Stocks, funds, currencies and crypto of the world. No key; it limits hard.")
@@ -36,17 +49,23 @@ class Market:
     markets: "Markets"
     store: "BarStore"
     housekeeping: "BarHousekeeping"
+    quotas: "DiskQuotas"
     library: "BarLibrary"
     uploads: "Uploads"
+    looks: "FileLooks"
     files: "BarFiles"
 
 
 @asynccontextmanager
-async def open_market(settings: Settings, clock: "Clock | None" = None) -> AsyncIterator[Market]:
+async def open_market(
+    settings: Settings, clock: "Clock | None" = None, meter: "MarketMeter | None" = None
+) -> AsyncIterator[Market]:
     """The market data of this installation; its sessions with providers are closed at the end."""
     from backend.data.bar_files import TableFiles
     from backend.data.calendars import TradingCalendars
+    from backend.data.file_looks import ProcessFileLooks
     from backend.data.storage.bars import ParquetBarHousekeeping, ParquetBarStore
+    from backend.data.storage.quotas import FolderQuotas
     from backend.data.storage.uploads import StagedUploads
     from backend.infrastructure.clock import SystemClock
     from backend.services.bar_library import BarLibrary
@@ -54,9 +73,9 @@ async def open_market(settings: Settings, clock: "Clock | None" = None) -> Async
 
     cache_dir = usable_cache_dir(settings.cache_dir)
     clock, calendar = clock or SystemClock(), TradingCalendars()
-    store = ParquetBarStore(cache_dir, clock)
-    fetchers, facts = _providers(settings, calendar, clock)
-    markets = Markets(fetchers, facts)
+    store = ParquetBarStore(cache_dir, clock, on_read=meter.bars_read if meter else lambda _: None)
+    fetchers, facts = _providers(settings, calendar, clock, meter.vendor_asked if meter else None)
+    markets, looks = Markets(fetchers, facts), ProcessFileLooks(desk_environment(settings))
     try:
         yield Market(
             cache_dir=cache_dir,
@@ -64,22 +83,54 @@ async def open_market(settings: Settings, clock: "Clock | None" = None) -> Async
             markets=markets,
             store=store,
             housekeeping=ParquetBarHousekeeping(store),
+            quotas=FolderQuotas(cache_dir, settings.user_disk_bytes),
             library=BarLibrary(store, calendar, clock),
             uploads=StagedUploads(cache_dir, clock),
+            looks=looks,
             files=TableFiles(cache_dir),
         )
     finally:
+        await looks.close()
         await markets.close()
 
 
-def open_desk(environment: Mapping[str, str]) -> "tuple[BarStore, Uploads]":
-    """What an import in a child needs: where bars go, and where the uploaded files are."""
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What an import in a child needs: where bars go, where the uploaded files are, and how much may be kept."""
+
+    store: "BarStore"
+    uploads: "Uploads"
+    quotas: "DiskQuotas"
+
+
+def desk_environment(settings: Settings) -> dict[str, str]:
+    """What a child of the runner is told of the settings."""
+    return {CACHE_DIR_NAME: str(settings.cache_dir), _USER_DISK_NAME: str(settings.user_disk_bytes)}
+
+
+def open_desk(environment: Mapping[str, str]) -> Desk:
+    """The desk that such an environment tells of."""
     from backend.data.storage.bars import ParquetBarStore
+    from backend.data.storage.quotas import FolderQuotas
     from backend.data.storage.uploads import StagedUploads
     from backend.infrastructure.clock import SystemClock
 
     cache_dir, clock = Path(environment[CACHE_DIR_NAME]), SystemClock()
-    return ParquetBarStore(cache_dir, clock), StagedUploads(cache_dir, clock)
+    return Desk(
+        store=ParquetBarStore(cache_dir, clock),
+        uploads=StagedUploads(cache_dir, clock),
+        quotas=FolderQuotas(cache_dir, int(environment[_USER_DISK_NAME])),
+    )
+
+
+def open_strategies(settings: Settings) -> "StrategyRegistry":
+    """Those that are built in, of packages, and of the operator's folder, which has to be there when it is named."""
+    from backend.domain.strategies.registry import StrategyRegistry
+
+    folder = settings.strategies_dir
+    if folder is not None and not folder.is_dir():
+        raise InvalidSetting("TIDEMARK_STRATEGIES_DIR", f"{folder} is no folder. Make it, or leave the setting out.")
+    return StrategyRegistry(folder=folder)
 
 
 def usable_cache_dir(folder: Path) -> Path:
@@ -96,7 +147,7 @@ def usable_cache_dir(folder: Path) -> Path:
 
 
 def _providers(
-    settings: Settings, calendar: "TradingCalendar", clock: "Clock"
+    settings: Settings, calendar: "TradingCalendar", clock: "Clock", on_request: "OnRequest | None"
 ) -> "tuple[dict[str, BarFetcher], list[ProviderFacts]]":
     from backend.data.fetchers.demo import DemoFetcher
     from backend.services.markets import ProviderFacts
@@ -118,23 +169,20 @@ def _providers(
         )
 
     offer(lambda: DemoFetcher(calendar, clock), *_DEMO, simulated=True)
-    _offer_vendors(settings, calendar, clock, offer, facts)
+    vendor = {"calendars": calendar, "clock": clock, "on_request": on_request}
+    _offer_vendors(settings, vendor, offer, facts)
     return fetchers, facts
 
 
 def _offer_vendors(
-    settings: Settings,
-    calendar: "TradingCalendar",
-    clock: "Clock",
-    offer: Callable[..., None],
-    facts: "list[ProviderFacts]",
+    settings: Settings, vendor: dict[str, Any], offer: Callable[..., None], facts: "list[ProviderFacts]"
 ) -> None:
     from backend.data.fetchers.alpaca import AlpacaAccount, AlpacaFetcher
     from backend.data.fetchers.yahoo import YahooFetcher
     from backend.services.markets import ProviderFacts
 
-    _offer_exchanges(settings, calendar, clock, offer)
-    offer(partial(YahooFetcher, calendars=calendar, clock=clock), *_YAHOO)
+    _offer_exchanges(settings, vendor, offer)
+    offer(partial(YahooFetcher, **vendor), *_YAHOO)
     alpaca = ("alpaca", "Alpaca", "US stocks and funds, raw or adjusted. It needs the keys of an account.")
     key_id, secret = settings.alpaca_key_id, settings.alpaca_secret_key
     if key_id is None or secret is None:
@@ -147,13 +195,12 @@ def _offer_vendors(
         secret_key=secret.get_secret_value(),
         is_paper=settings.alpaca_paper,
         feed=settings.alpaca_feed,
+        delay=timedelta(minutes=settings.alpaca_delay_minutes),
     )
-    offer(lambda: AlpacaFetcher(account, calendars=calendar, clock=clock), *alpaca)
+    offer(lambda: AlpacaFetcher(account, **vendor), *alpaca)
 
 
-def _offer_exchanges(
-    settings: Settings, calendar: "TradingCalendar", clock: "Clock", offer: Callable[..., None]
-) -> None:
+def _offer_exchanges(settings: Settings, vendor: dict[str, Any], offer: Callable[..., None]) -> None:
     from backend.data.fetchers.crypto import CryptoFetcher
     from backend.data.fetchers.exchanges import EXCHANGES
     from backend.domain.market_errors import MarketDataError
@@ -162,7 +209,7 @@ def _offer_exchanges(
         known = EXCHANGES.get(exchange)
         try:
             offer(
-                partial(CryptoFetcher, exchange, calendars=calendar, clock=clock),
+                partial(CryptoFetcher, exchange, **vendor),
                 f"crypto:{exchange}",
                 known.title if known else exchange,
                 "Spot markets of a crypto exchange, as traded. No key.",

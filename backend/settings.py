@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     port: int | None = Field(default=None, ge=0, le=65535)  # None: 8000, or the next free one
     data_dir: Path = Field(default_factory=default_data_dir)
     cache_dir: Path = Field(default_factory=default_cache_dir)
+    strategies_dir: Path | None = None  # Python files with strategies of the operator's
     public_url: str | None = None
     cors_origins: CommaSeparated = ()
     redirect_urls: CommaSeparated = ()
@@ -68,11 +69,15 @@ class Settings(BaseSettings):
     rate_limits: Literal["on", "off"] = "on"
     smtp_url: SecretStr | None = None  # smtp://user:password@host:587?from=tidemark@example.com
 
+    cache_gib: float = Field(default=20.0, gt=0)
+    user_disk_gib: float = Field(default=5.0, gt=0)
+
     crypto_exchanges: CommaSeparated = ("binance", "kraken", "coinbase")
     alpaca_key_id: SecretStr | None = None
     alpaca_secret_key: SecretStr | None = None
     alpaca_paper: bool = True
     alpaca_feed: Literal["sip", "iex"] = "sip"
+    alpaca_delay_minutes: float = Field(default=16.0, ge=0)  # of the feed "sip"; 0 with a paid plan
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     database_pooler_url: SecretStr | None = None
@@ -141,10 +146,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"must hold names as ccxt has them, such as binance,kraken, not {part}")
         return tuple(dict.fromkeys(value))
 
-    @field_validator("data_dir", "cache_dir")
+    @field_validator("data_dir", "cache_dir", "strategies_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
 
     @field_validator("public_url", "supabase_url")
     @classmethod
@@ -187,6 +192,14 @@ class Settings(BaseSettings):
     @property
     def embedded(self) -> bool:
         return self.database_url is None
+
+    @property
+    def cache_bytes(self) -> int:
+        return round(self.cache_gib * 1024**3)
+
+    @property
+    def user_disk_bytes(self) -> int:
+        return round(self.user_disk_gib * 1024**3)
 
     @property
     def binds_to_loopback(self) -> bool:

@@ -103,10 +103,11 @@ class FakeBarHousekeeping:
         return used
 
     def evict(self, budget_bytes: int, *, owner: UUID | None = None) -> Sequence[Manifest]:
-        found = [one for one in self._store.manifests() if owner is None or one.series.owner == owner]
+        kept = [one for one in self._store.manifests() if owner is None or one.series.owner == owner]
+        found = [one for one in kept if one.series.is_refetchable]
         used, gone = sum(one.size_bytes for one in found), []
         for manifest in sorted(found, key=lambda one: one.used_at):
-            if used > budget_bytes and manifest.series.is_refetchable:
+            if used > budget_bytes:
                 self._store.delete(manifest.series)
                 used -= manifest.size_bytes
                 gone.append(manifest)

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
+import numpy as np
 import pandas as pd
 
+from backend.domain.grid import microseconds, moment
 from backend.domain.market import ALWAYS, Span, Timeframe
 from backend.domain.market_errors import UnknownMarketData
+from backend.domain.market_ports import StartTimes
 
 _OPEN, _CLOSE = time(14, 30, tzinfo=UTC), time(21, 0, tzinfo=UTC)
 
@@ -25,6 +28,19 @@ class FakeCalendars:
     def expected_starts(self, calendar: str, timeframe: Timeframe, span: Span) -> pd.DatetimeIndex:
         found = sorted(start for start in self._starts(calendar, timeframe, span) if span.start <= start < span.end)
         return pd.DatetimeIndex(found, dtype="datetime64[us, UTC]")
+
+    def bar_starts(self, calendar: str, timeframe: Timeframe, moments: StartTimes) -> StartTimes:
+        return np.array([self._bar_start(calendar, timeframe, int(one)) for one in moments], np.int64)
+
+    def _bar_start(self, calendar: str, timeframe: Timeframe, since_1970: int) -> int:
+        at = moment(since_1970)
+        sessions = self.sessions(calendar, Span(start=at, end=at + timedelta(microseconds=1)))
+        if not sessions:
+            return -1
+        if calendar == ALWAYS or not timeframe.is_intraday:
+            return microseconds(timeframe.floor(at))
+        opened = _session(datetime.combine(at.date(), time(tzinfo=UTC))).start
+        return microseconds(opened + (at - opened) // timeframe.length * timeframe.length)
 
     def _starts(self, calendar: str, timeframe: Timeframe, span: Span) -> set[datetime]:
         if calendar == ALWAYS:

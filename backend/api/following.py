@@ -34,12 +34,14 @@ class Following:
         async with self._looking() as services:
             log = await services.events.log(after=self.place, limit=EVENTS_A_PAGE)
             running = await services.events.running()
-        self._streams.begin(self._stream.identity.user_id, log.last_id)
+        told = self._streams.begin(self._stream.identity.user_id, log.last_id)
         if self.place is None or not log.continues(self.place):
             self.began_anew = self.place is not None
             self.place = log.last_id
             log = replace(log, events=())
-        return [*self._take_page(log), *self._streams.progress_of(self._stream.identity.user_id, running)]
+        # What another stream's later look made everybody's past may not be this one's yet.
+        missed = self._take_page(replace(log, last_id=max(log.last_id, told)))
+        return [*missed, *self._streams.progress_of(self._stream.identity.user_id, running)]
 
     async def more(self) -> Sequence[Frame | None]:
         """What comes next (None is a sign of life); nothing only when the stream has ended."""

@@ -12,6 +12,8 @@ from backend.api.streams import Streams
 from backend.api.wire import Line, chunk
 
 SIGN_OF_LIFE = b": \n\n"
+# A burst fills the line of a good reader for a moment; it need not begin again for that.
+PATIENCE_SECONDS = 2.0
 _SIGN_OF_LIFE_CHUNK = chunk(SIGN_OF_LIFE)
 
 
@@ -35,6 +37,7 @@ class EventLine(Line):
     def begin(self) -> None:
         """From here on, the stream's end is the connection's."""
         self._stream.on_end = self._end
+        self._stream.patience_seconds = PATIENCE_SECONDS
         if self._stream.end is not None:
             self._end()
         elif self.is_full:

@@ -69,6 +69,7 @@ class Stream:
         "identity",
         "is_catching_up",
         "on_end",
+        "patience_seconds",
         "quiet_since",
         "sending_since",
     )
@@ -85,6 +86,8 @@ class Stream:
         self.has_missed = False
         self.quiet_since = time.monotonic()
         self.sending_since: float | None = None
+        # A send may be stuck so long, and what fits no more is still left to the table.
+        self.patience_seconds = 0.0
         self._frames: list[Frame | None] = []
         self._waiter: asyncio.Future[None] | None = None
 
@@ -101,7 +104,7 @@ class Stream:
         elif len(self._frames) < MOST_WAITING_FRAMES:
             self._frames.append(frame)
             self._wake()
-        elif self.is_catching_up or self.sending_since is None:
+        elif self.is_catching_up or not self._is_stuck():
             self.has_missed = True
         else:
             self.close(End.TOO_SLOW)
@@ -139,6 +142,10 @@ class Stream:
         self._wake()
         if self.on_end is not None:
             self.on_end()
+
+    def _is_stuck(self) -> bool:
+        since = self.sending_since
+        return since is not None and time.monotonic() - since >= self.patience_seconds
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -38,7 +38,8 @@ HEARTBEAT_SECONDS = 15.0
 # A reader who takes nothing for so long is gone, whatever its connection says.
 STALLED_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
-REMEMBERED_PROGRESS = 10_000
+# Many more than run at a time; some of them ended while nobody listened here.
+REMEMBERED_PROGRESS = 2_000
 _T = TypeVar("_T")
 _ENDS_OF_A_JOB = (EventType.TASK_COMPLETED, EventType.TASK_FAILED, EventType.TASK_CANCELLED)
 
@@ -115,13 +116,17 @@ class Streams:
         self._meter.stream_opened()
         return stream
 
-    def begin(self, user_id: UUID, last_id: int) -> None:
-        """The table was just seen to end with this event: for the user's first stream, telling begins behind it."""
+    def begin(self, user_id: UUID, last_id: int) -> int:
+        """The table was just seen to end with this event: for the user's first stream, telling begins behind it.
+
+        For any other it goes on behind the event whose id is returned.
+        """
         audience = self._audiences[str(user_id)]
         if audience.place is None:
             audience.place = last_id
             if audience.heard_of > last_id or audience.is_stale:
                 self._mark_stale(audience)
+        return audience.place
 
     def leave(self, stream: Stream, end: End) -> None:
         stream.close(end)

@@ -7,7 +7,7 @@ import numpy as np
 
 from backend.backtesting.result import Floats, Result
 from backend.domain.market import Timeframe
-from backend.domain.trading.daily import DailyEquity
+from backend.domain.trading.daily import DailyEquity, Rows, ends_of_days
 from backend.domain.trading.performance import performance
 from backend.domain.trading.statistics import Statistics
 from backend.domain.trading.trade_statistics import Group, groups, trade_statistics
@@ -35,12 +35,13 @@ class Analysis:
 def analyse(result: Result, *, timeframe: Timeframe, calendar: str, benchmark: Floats | None = None) -> Analysis:
     """`benchmark` is a price at each close of the run; without one it is to buy all symbols at first and to hold."""
     closed_at = result.starts + timeframe.seconds * 1_000_000
+    ends = ends_of_days(closed_at, calendar)
 
-    def by_day(equity: Floats, start: float) -> DailyEquity:
-        return DailyEquity.of(closed_at, equity, start=start, calendar=calendar, timeframe=timeframe)
+    def by_day(values: Floats, start: float) -> DailyEquity:
+        return DailyEquity.at(closed_at[ends], values, start=start, calendar=calendar, timeframe=timeframe)
 
-    daily = by_day(result.equity, result.start_cash)
-    held = buy_and_hold(result) if benchmark is None else benchmark / benchmark[0]
+    daily = by_day(result.equity[ends], result.start_cash)
+    held = buy_and_hold(result, ends) if benchmark is None else benchmark[ends] / benchmark[0]
     beside = by_day(held, 1.0) if np.isfinite(held).all() else None
     figures = performance(daily, beside) | trade_statistics(
         result.trades, result.starts, mean_equity=float(daily.equity.mean()), years=daily.years
@@ -54,12 +55,12 @@ def analyse(result: Result, *, timeframe: Timeframe, calendar: str, benchmark: F
     )
 
 
-def buy_and_hold(result: Result) -> Floats:
-    """The mean of what one unit of money in each symbol became; one that comes later waits as money."""
-    total = np.zeros(len(result.starts))
+def buy_and_hold(result: Result, at: Rows) -> Floats:
+    """The mean of what one unit of money in each symbol became by these bars; one that comes later waits as money."""
+    total = np.zeros(len(at))
     for closes in result.closes:
-        known = np.flatnonzero(np.isfinite(closes))
-        total += np.nan_to_num(closes / closes[known[0]], nan=1.0)
+        first = closes[0] if np.isfinite(closes[0]) else closes[int(np.isfinite(closes).argmax())]
+        total += np.nan_to_num(closes[at] / first, nan=1.0)
     return total / len(result.closes)
 
 

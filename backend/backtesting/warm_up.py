@@ -1,4 +1,4 @@
-"""Compile all kernels of the engine, so that nobody's first backtest waits: `python -m backend.backtesting.warm_up`.
+"""Compile all kernels, so that nobody's first backtest waits: `python -m backend.backtesting.warm_up`.
 
 The scripts that set Tidemark up run it. It is quick when everything is compiled already.
 """
@@ -7,13 +7,16 @@ import numpy as np
 
 from backend.backtesting.course import Course
 from backend.backtesting.engine import Feed, backtest
+from backend.backtesting.guards import shuffled
 from backend.backtesting.trying import Trier
 from backend.domain.bars import frame_of
 from backend.domain.config import TradingConfig
 from backend.domain.market import ALWAYS, Instrument, Timeframe
 from backend.domain.signals import FLAT, KEEP, LONG, Signals
+from backend.domain.strategies import warm_up as strategies
 from backend.domain.strategies.built_in.sma_cross import SmaCross
 from backend.domain.strategies.market import Market
+from backend.domain.trading.evidence import sharpe_interval
 
 
 def main() -> None:
@@ -21,7 +24,9 @@ def main() -> None:
     for symbols in (1, 2):
         result = backtest([_feed(str(symbol)) for symbol in range(symbols)], config)
         result.position()
+    strategies.main()
     _try_pairs(config)
+    _doubt()
 
 
 def _try_pairs(config: TradingConfig) -> None:
@@ -31,6 +36,14 @@ def _try_pairs(config: TradingConfig) -> None:
     market = Market.of(feed.bars, instrument, feed.timeframe)
     course = Course(strategy=SmaCross, markets=(market,), trading=config)
     Trier(course).run([((), SmaCross.Parameters(fast=2, slow=3))])
+
+
+def _doubt() -> None:
+    """What the trust panel runs besides."""
+    feed = _feed("0")
+    instrument = Instrument(provider="", symbol="0", name="", calendar=ALWAYS, currency="")
+    shuffled(Market.of(feed.bars, instrument, feed.timeframe), seed=1)
+    sharpe_interval(np.sin(np.arange(40, dtype=np.float64)), 365.0, seed=1)
 
 
 def _feed(symbol: str) -> Feed:

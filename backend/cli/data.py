@@ -42,6 +42,8 @@ def fetch(
 
     series, since = _series(provider, symbol, timeframe, adjustment), _moment("--start", start)
     until = _moment("--end", end) if end else datetime.now(UTC)
+    if end and until < since:
+        raise typer.BadParameter(f"--end: it ends at {until:%Y-%m-%d}, before it starts at {since:%Y-%m-%d}.")
 
     async def work(market: "Market") -> dict[str, Any]:
         from backend.domain.market import Span
@@ -98,7 +100,12 @@ def import_file(
             raise BadFile("How long its bars last cannot be seen. Say it with --timeframe.")
         series, reading = _series("import", symbol, length, "raw"), replace(seen.reading, zone=zone)
         understood = importing.read_all(
-            market.files.tables(file), reading, series.timeframe, calendar, lambda rows: say(f"{rows:,} rows")
+            market.files.tables(file),
+            reading,
+            series.timeframe,
+            calendar,
+            lambda rows: say(f"{rows:,} rows"),
+            until=now,
         )
         manifest = importing.store_import(
             market.store,
@@ -219,7 +226,10 @@ def _moment(option: str, text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{option}: '{text}' is no time such as 2024-01-01 or 2024-01-01T12:00Z.") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise typer.BadParameter(f"{option}: '{text}' is not within the years 1 to 9999, in UTC.") from None
 
 
 def _facts(manifest: "Manifest") -> dict[str, Any]:

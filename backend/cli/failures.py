@@ -14,9 +14,11 @@ class ExitCode(IntEnum):
     """How a command ends; docs/operations.md lists all of them."""
 
     FAILURE = 1
+    USAGE = 2
     CREDENTIALS = 3
     DATA_MISSING = 4
     VENDOR = 5
+    GATE_UNMET = 6
 
 
 # By the status of the answer; whatever is not here is a plain failure.

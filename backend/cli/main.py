@@ -1,6 +1,7 @@
 """The command `tidemark`: nouns, then verbs.
 
-Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration or credentials, 4 data missing, 5 vendor, 130 interrupted.
+Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration or credentials, 4 data missing, 5 vendor, 6 gate unmet,
+130 interrupted.
 """
 
 import sys
@@ -8,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from backend.cli import data, keys, tasks, users
+from backend.cli import backtest, data, keys, strategies, tasks, users
 from backend.cli.database import database
 from backend.cli.doctor import doctor
 from backend.cli.failures import CommandFailed
@@ -36,6 +37,8 @@ app.command()(database)
 app.command()(login)
 app.command()(logout)
 app.add_typer(data.app, name="data")
+app.add_typer(backtest.app, name="backtest")
+app.add_typer(strategies.app, name="strategies")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="keys")

@@ -117,6 +117,7 @@ def _first(batches: Iterable[pa.RecordBatch], rows: int) -> Iterable[pa.RecordBa
 
 def _text(path: Path, head: bytes, most_rows: int | None) -> BarTable:
     layout = _layout(head)
+    _require_closed_quotes(path)
     cells = _cells(path, layout, most_rows)
     _bound(len(cells), len(layout.names))
     return layout.table(cells)
@@ -124,6 +125,7 @@ def _text(path: Path, head: bytes, most_rows: int | None) -> BarTable:
 
 def _text_parts(path: Path, head: bytes) -> Iterator[BarTable]:
     layout = _layout(head)
+    _require_closed_quotes(path)
     try:
         with pa_csv.open_csv(
             path, read_options=layout.read, parse_options=layout.parse, convert_options=layout.convert
@@ -137,7 +139,7 @@ def _text_parts(path: Path, head: bytes) -> Iterator[BarTable]:
             if batches:
                 yield layout.table(pa.Table.from_batches(batches).to_pandas())
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise BadFile(f"The file cannot be read as a table: {_first_line(error)}") from error
+        raise _unreadable(error) from error
 
 
 class _Layout:
@@ -208,9 +210,31 @@ def _cells(path: Path, layout: _Layout, most_rows: int | None) -> pd.DataFrame:
             with pa_csv.open_csv(path, **options) as reader:
                 table = pa.Table.from_batches(list(_first(reader, most_rows)), schema=reader.schema)
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise BadFile(f"The file cannot be read as a table: {_first_line(error)}") from error
+        raise _unreadable(error) from error
     cells: pd.DataFrame = table.to_pandas()
     return cells
+
+
+def _unreadable(error: Exception) -> BadFile:
+    reason = _first_line(error)
+    if "straddl" in reason:
+        return BadFile(f"It has a line longer than {_BLOCK_BYTES:,} bytes, so this is no table of bars.")
+    if "Could not skip" in reason:
+        return BadFile("It has a header, and no row below it.")
+    return BadFile(f"The file cannot be read as a table: {reason}")
+
+
+def _require_closed_quotes(path: Path) -> None:
+    """The reader takes what stands behind a quotation mark that is never closed for one cell, and drops it."""
+    marks, lines, last_line = 0, 1, 0
+    with path.open("rb") as file:
+        while part := file.read(_BLOCK_BYTES):
+            if found := part.count(b'"'):
+                marks += found
+                last_line = lines + part.count(b"\n", 0, part.rindex(b'"'))
+            lines += part.count(b"\n")
+    if marks % 2:
+        raise BadFile(f"A quotation mark is opened and never closed; the last one is in line {last_line:,}.")
 
 
 def _encoding(head: bytes) -> str:
@@ -230,9 +254,10 @@ def _dialect(lines: Sequence[str]) -> tuple[str, int]:
     best: tuple[int, str, int] = (0, ",", 0)
     for delimiter in _DELIMITERS:
         widths = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in lines[:200]]
-        if not widths:
+        filled = [width for width in widths if width]
+        if not filled:
             continue
-        width = max(set(widths), key=widths.count)
+        width = max(set(filled), key=filled.count)
         if width >= 5 and widths.count(width) * width > best[0]:
             best = (widths.count(width) * width, delimiter, widths.index(width))
     if best[0] == 0:

@@ -87,6 +87,31 @@ class TradingCalendars:
         first, last = np.searchsorted(starts, [start, end])
         return pd.DatetimeIndex(starts[first:last].view("datetime64[us]"), tz="UTC")
 
+    def bar_starts(self, calendar: str, timeframe: Timeframe, moments: Times) -> Times:
+        if calendar == ALWAYS or not len(moments):
+            return _floored(moments, timeframe)
+        sessions = _around(calendar, int(moments.min()), int(moments.max()) + 1)
+        of = np.searchsorted(sessions.opens, moments, side="right") - 1
+        closed = (of < 0) | (moments >= sessions.closes[of])
+        return np.where(closed, -1, _bar_starts(calendar, timeframe, moments, sessions, of))
+
+
+def _bar_starts(calendar: str, timeframe: Timeframe, moments: Times, sessions: _Sessions, of: Times) -> Times:
+    """Of moments within the sessions of these numbers."""
+    if not timeframe.is_intraday:
+        return _floored(sessions.dates[of], timeframe)
+    if calendar == FOREX:
+        return _floored(moments, timeframe)
+    opens = sessions.opens[of]
+    starts: Times = moments - (moments - opens) % (timeframe.seconds * _SECOND)
+    return starts
+
+
+def _floored(moments: Times, timeframe: Timeframe) -> Times:
+    length, origin = timeframe.seconds * _SECOND, _microseconds(timeframe.origin)
+    starts: Times = moments - (moments - origin) % length
+    return starts
+
 
 def _around(calendar: str, start: int, end: int) -> _Sessions:
     """All sessions that may touch this time, or share a week with it."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -19,6 +20,9 @@ MOST_NAMED_ROWS = 20
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+
+_EARLIEST: Final = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+_EVER: Final = 2**62
 
 _UTC = pd.DatetimeTZDtype("us", "UTC")
 
@@ -40,18 +44,20 @@ def check_bars(frame: pd.DataFrame, timeframe: Timeframe, calendar: str) -> pd.D
     return bars
 
 
-def bad_rows(bars: pd.DataFrame, timeframe: Timeframe, calendar: str) -> Mask:
-    """Which rows break a rule."""
+def bad_rows(bars: pd.DataFrame, timeframe: Timeframe, calendar: str, *, until: datetime | None = None) -> Mask:
+    """Which rows break a rule. `until` is now, where it is not known that they are finished."""
     bad = np.zeros(len(bars), dtype=np.bool_)
-    for _, breaks in _rules(timeframe, calendar):
+    for _, breaks in _rules(timeframe, calendar, until):
         bad |= breaks(bars)
     return bad
 
 
-def describe_rows(bars: pd.DataFrame, bad: Mask, timeframe: Timeframe, calendar: str) -> list[BadRow]:
+def describe_rows(
+    bars: pd.DataFrame, bad: Mask, timeframe: Timeframe, calendar: str, *, until: datetime | None = None
+) -> list[BadRow]:
     """The first bad rows, each with the first rule that it breaks."""
     positions = np.flatnonzero(bad)[:MOST_NAMED_ROWS]
-    rules = [(reason, breaks(bars)) for reason, breaks in _rules(timeframe, calendar)]
+    rules = [(reason, breaks(bars)) for reason, breaks in _rules(timeframe, calendar, until)]
     rows = []
     for position in positions:
         reason = next(reason for reason, mask in rules if mask[position])
@@ -103,19 +109,31 @@ def empty_bars() -> pd.DataFrame:
     return frame_of(np.empty(0, np.int64), {name: np.empty(0) for name in COLUMNS})
 
 
-def derive(bars: pd.DataFrame, timeframe: Timeframe, *, until: pd.Timestamp | None = None) -> pd.DataFrame:
-    """Longer bars from shorter ones. A last bar that ends after `until` is unfinished and left out."""
+def derive(
+    bars: pd.DataFrame,
+    timeframe: Timeframe,
+    *,
+    starts: npt.NDArray[np.int64] | None = None,
+    until: pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """Longer bars from shorter ones. A last bar that ends after `until` is unfinished and left out.
+
+    `starts` says for each row when its longer bar begins, as the calendar of its market has it (`bar_starts`); rows
+    with -1 are left out. Without it the market always trades.
+    """
+    length = timeframe.seconds * 1_000_000
+    if starts is None:
+        origin = int(timeframe.origin.timestamp()) * 1_000_000
+        starts = start_microseconds(bars) - (start_microseconds(bars) - origin) % length
+    inside = starts != -1
+    starts, bars = starts[inside], bars if inside.all() else bars.loc[inside]
     if bars.empty:
         return empty_bars()
-    origin = int(timeframe.origin.timestamp()) * 1_000_000
-    length = timeframe.seconds * 1_000_000
-    starts = start_microseconds(bars)
-    group = (starts - origin) // length
-    first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    first = np.flatnonzero(np.r_[True, starts[1:] != starts[:-1]])
     last = np.r_[first[1:], len(bars)] - 1
     column = {name: bars[name].to_numpy(np.float64) for name in COLUMNS}
     made = frame_of(
-        group[first] * length + origin,
+        starts[first],
         {
             "open": column["open"][first],
             "high": np.maximum.reduceat(column["high"], first),
@@ -129,7 +147,9 @@ def derive(bars: pd.DataFrame, timeframe: Timeframe, *, until: pd.Timestamp | No
     return made
 
 
-def _rules(timeframe: Timeframe, calendar: str) -> list[tuple[str, Callable[[pd.DataFrame], Mask]]]:
+def _rules(
+    timeframe: Timeframe, calendar: str, until: datetime | None
+) -> list[tuple[str, Callable[[pd.DataFrame], Mask]]]:
     """Why a row is no bar, in words, and which rows are meant; the first that holds is the one that is told."""
     grid = timeframe.grid_seconds(calendar) * 1_000_000
     origin = int(timeframe.origin.timestamp()) * 1_000_000
@@ -151,6 +171,13 @@ def _rules(timeframe: Timeframe, calendar: str) -> list[tuple[str, Callable[[pd.
     def is_off_the_grid(bars: pd.DataFrame) -> Mask:
         return np.asarray((start_microseconds(bars) - origin) % grid != 0)
 
+    def is_of_no_market(bars: pd.DataFrame) -> Mask:
+        return np.asarray(start_microseconds(bars) < _EARLIEST)
+
+    def ends_later(bars: pd.DataFrame) -> Mask:
+        latest = _EVER if until is None else int(until.timestamp()) * 1_000_000 - timeframe.seconds * 1_000_000
+        return np.asarray(start_microseconds(bars) > latest)
+
     def of(condition: Callable[[dict[str, npt.NDArray[np.float64]]], Mask]) -> Callable[[pd.DataFrame], Mask]:
         return lambda bars: condition({name: bars[name].to_numpy() for name in COLUMNS})
 
@@ -160,6 +187,8 @@ def _rules(timeframe: Timeframe, calendar: str) -> list[tuple[str, Callable[[pd.
         ("it has the same time as the row before", repeats),
         ("its time is before that of the row before", goes_back),
         (f"its time is not the start of a bar of {timeframe}", is_off_the_grid),
+        ("its time is before 1900", is_of_no_market),
+        ("it ends after now, so it may not be finished", ends_later),
         (
             "a price is zero or negative",
             of(lambda b: (b["open"] <= 0) | (b["high"] <= 0) | (b["low"] <= 0) | (b["close"] <= 0)),

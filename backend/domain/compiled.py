@@ -32,8 +32,11 @@ def compiled(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """A part of a kernel: its code takes the place of the call, which would cost more than the part does."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+    """A part of a kernel: its code takes the place of the call, which would cost more than the part does.
+
+    It is kept with the kernels that it is in, not by itself.
+    """
+    return cast(F, numba.njit(nogil=True, error_model="numpy", forceinline=True)(function))
 
 
 def code_folder() -> Path:

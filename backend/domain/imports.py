@@ -7,6 +7,7 @@ reading then turns the whole file into bars.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -98,18 +99,31 @@ _FAR_PAST = 1_000_000 * 86_400 * 365 * 10  # in microseconds: 1980
 _FAR_FUTURE = 1_000_000 * 86_400 * 365 * 130  # about 2100
 
 
+class UnrecognisedColumns(BadFile):
+    """A table whose columns say too little. What was recognised is in `reading`, for a person to complete."""
+
+    code = "columns_not_recognised"
+    title = "The columns of the file are not recognised"
+
+    def __init__(self, detail: str, reading: Reading) -> None:
+        super().__init__(detail)
+        self.reading = reading
+
+
 def read_header(header: Sequence[str] | None, table: pd.DataFrame) -> Reading:
-    """Find out how this file is to be read, from its header and its first rows of text. Raises BadFile."""
+    """Find out how this file is to be read, from its header and its first rows of text. Raises UnrecognisedColumns."""
     found = _by_names(header) if header is not None else _by_places(table.shape[1])
     lacking = [name for name in ("time", "open", "high", "low", "close") if name not in found]
     if lacking:
         names = (
             ", ".join(repr(name) for name in header) if header is not None else f"{table.shape[1]} columns, no header"
         )
-        raise BadFile(
+        detail = (
             f"No column was recognised as {', '.join(lacking)}. The file has {names}."
             " Say which column is what, or rename them to ts, open, high, low, close, volume."
         )
+        known: dict[str, str] = {name: found[name] for name in COLUMNS if name in found}
+        raise UnrecognisedColumns(detail, Reading(columns=known, time=found.get("time", ""), notes=(detail,)))
     reading = Reading(
         columns={name: found[name] for name in COLUMNS if name in found},
         time=found["time"],
@@ -119,15 +133,21 @@ def read_header(header: Sequence[str] | None, table: pd.DataFrame) -> Reading:
     return _with_details(reading, table)
 
 
-def understand(table: pd.DataFrame, reading: Reading, timeframe: Timeframe, calendar: str) -> Understood:
-    """The whole file as bars. Bad rows are left out and named; whoever calls decides whether that is good enough."""
+def understand(
+    table: pd.DataFrame, reading: Reading, timeframe: Timeframe, calendar: str, *, until: datetime | None = None
+) -> Understood:
+    """The whole file as bars. Bad rows are left out and named; whoever calls decides whether that is good enough.
+
+    What ends after `until` is bad as well: it is not finished, or its time is wrong.
+    """
     frame = pd.DataFrame({"ts": _times(table, reading), **_numbers(table, reading)})
     positions = np.arange(len(frame))
     if reading.is_newest_first:
         frame, positions = frame.iloc[::-1].reset_index(drop=True), positions[::-1]
-    bad = bad_rows(frame, timeframe, calendar)
+    bad = bad_rows(frame, timeframe, calendar, until=until)
     told = [
-        replace(row, position=int(positions[row.position])) for row in describe_rows(frame, bad, timeframe, calendar)
+        replace(row, position=int(positions[row.position]))
+        for row in describe_rows(frame, bad, timeframe, calendar, until=until)
     ]
     return Understood(
         bars=frame.loc[~bad].reset_index(drop=True),
@@ -135,6 +155,12 @@ def understand(table: pd.DataFrame, reading: Reading, timeframe: Timeframe, cale
         bad_count=int(bad.sum()),
         rows=len(frame),
     )
+
+
+def with_timeframe(reading: Reading, table: pd.DataFrame) -> Reading:
+    """A reading that somebody corrected, with the timeframe of the times as they are read now."""
+    times = _times(table.head(SAMPLE_ROWS), reading).dropna()
+    return replace(reading, timeframe=timeframe_of(times))
 
 
 def timeframe_of(starts: "pd.Series[pd.Timestamp]") -> Timeframe | None:

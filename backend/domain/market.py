@@ -11,8 +11,8 @@ from uuid import UUID
 # Monday; weekly bars begin on one. The Unix epoch was a Thursday.
 _FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HALF_HOUR_SECONDS = 1800
-_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/^=\-]{0,39}")
+_QUARTER_HOUR_SECONDS = 900
+_SYMBOL = re.compile(r"\^?[A-Za-z0-9][A-Za-z0-9._:/^=\-]{0,39}")
 _PROVIDER = re.compile(r"[a-z][a-z0-9_]{0,19}(:[a-z0-9_]{1,30})?")
 
 IMPORT = "import"  # the provider of what people brought themselves
@@ -55,9 +55,9 @@ class Timeframe(StrEnum):
         return self.seconds < Timeframe.D1.seconds
 
     def grid_seconds(self, calendar: str) -> int:
-        """Bars start at multiples of this. Exchanges open at half hours, and so do their hourly bars."""
+        """Bars start at multiples of this. Exchanges open at quarter hours (Bombay), and so do their hourly bars."""
         if self.is_intraday and calendar not in (ALWAYS, FOREX):
-            return min(self.seconds, _HALF_HOUR_SECONDS)
+            return min(self.seconds, _QUARTER_HOUR_SECONDS)
         return self.seconds
 
     def floor(self, moment: datetime) -> datetime:

@@ -5,15 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from backend.domain.bars import content_hash
 from backend.domain.imports import BarTable
 from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe
 from backend.domain.pages import Page, Place
+
+StartTimes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,9 @@ class BarFetcher(Protocol):
     @property
     def bars_a_second(self) -> float:
         """About how fast it serves, for an estimate before it is asked."""
+
+    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
+        """About how many times its vendor is asked for so many bars in that time; 0 where there is no vendor."""
 
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
         """Those whose symbol or name has the text, best matches first."""
@@ -137,6 +144,10 @@ class DiskRoom:
         return self.free_bytes < min(self.total_bytes // 20, 2 * 1024**3)
 
 
+# What a stored bar takes on the disk, where nothing more is known.
+USUAL_BYTES_A_BAR = 12.0
+
+
 class BarHousekeeping(Protocol):
     """What keeps the store from filling the disk. Synchronous, like the store."""
 
@@ -144,15 +155,45 @@ class BarHousekeeping(Protocol):
         """By owner; None is what all share. What was set aside counts too."""
 
     def evict(self, budget_bytes: int, *, owner: UUID | None = None) -> Sequence[Manifest]:
-        """Delete series until all (or those of one owner) fit, what was not used for longest first.
-
-        Imports stay, since nobody could fetch them again, and so does what is being written. Returns what went.
+        """Delete series that can be fetched again until all such (or those of one owner) fit, what was not used for
+        longest first. What is being written stays. Returns what went.
         """
 
     def sweep(self) -> int:
         """Remove what killed writers left and what nobody reads any more; returns how many bytes that were."""
 
     def room(self) -> DiskRoom: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskShare:
+    """What one person's own files take, and may take."""
+
+    series_bytes: int
+    uploads_bytes: int
+    most_bytes: int
+
+    @property
+    def used_bytes(self) -> int:
+        return self.series_bytes + self.uploads_bytes
+
+
+class DiskQuotas(Protocol):
+    """Everybody's share of the disk. Synchronous, like the store."""
+
+    def share(self, owner: UUID) -> DiskShare: ...
+
+    def require(self, owner: UUID, size_bytes: int, *, instead_of: int = 0) -> None:
+        """Raises DataTooLarge when so much more does not fit; `instead_of` is what goes for it."""
+
+
+class MarketMeter(Protocol):
+    """Counts what market data takes, for whoever watches the installation. Called from any thread."""
+
+    def vendor_asked(self, provider: str, outcome: str, received_bytes: int) -> None: ...
+
+    def bars_read(self, outcome: str) -> None:
+        """`remembered` in memory, `decoded` from the disk, or `nothing` was there."""
 
 
 class TradingCalendar(Protocol):
@@ -163,6 +204,10 @@ class TradingCalendar(Protocol):
 
     def expected_starts(self, calendar: str, timeframe: Timeframe, span: Span) -> pd.DatetimeIndex:
         """When bars should begin in that span, were none missing."""
+
+    def bar_starts(self, calendar: str, timeframe: Timeframe, moments: StartTimes) -> StartTimes:
+        """When the bar begins that each of these moments belongs to, in microseconds since 1970, as they are; -1 for
+        one outside all sessions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +288,25 @@ class Uploads(Protocol):
 
     def forget_old(self) -> int:
         """Remove those whose day is over; how many that were."""
+
+
+class FileLooks(Protocol):
+    """Looks at files that strangers brought, where they can do no harm."""
+
+    async def look(
+        self,
+        owner: UUID,
+        upload_id: UUID,
+        *,
+        rows: int,
+        reading: Mapping[str, Any] | None = None,
+        timeframe: str | None = None,
+        calendar: str,
+    ) -> Mapping[str, Any]:
+        """What is understood of the first rows, as JSON. Raises UnknownUpload, BadFile, DataTooLarge, and InvalidInput
+        for a reading that does not fit the file."""
+
+    async def close(self) -> None: ...
 
 
 class BarFiles(Protocol):

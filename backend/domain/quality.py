@@ -36,9 +36,10 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
-    """A bar that deserves a look, and why, with numbers."""
+    """A bar that deserves a look, or a run of them, and why, with numbers."""
 
     ts: pd.Timestamp
+    end: pd.Timestamp  # of the last bar of it
     kind: str  # "outlier", "zero_volume", "split", "unexpected"
     detail: str
 
@@ -65,7 +66,12 @@ def inspect(bars: pd.DataFrame, expected: pd.DatetimeIndex, timeframe: Timeframe
     """`expected` are the starts at which bars were due in the time that the series covers."""
     starts, due = start_microseconds(bars), _microseconds(expected)
     gaps = gaps_of(starts, due, timeframe)
-    suspects = [*_outliers(bars), *_silences(bars), *_splits(bars, timeframe), *_unexpected(bars, starts, due)]
+    suspects = [
+        *_outliers(bars, timeframe),
+        *_silences(bars, timeframe),
+        *_splits(bars, timeframe),
+        *_unexpected(bars, starts, due, timeframe),
+    ]
     suspects.sort(key=lambda suspect: suspect.ts)
     return Quality(
         rows=len(bars),
@@ -124,7 +130,7 @@ def coverage(
     return cells, name
 
 
-def _outliers(bars: pd.DataFrame) -> list[Suspect]:
+def _outliers(bars: pd.DataFrame, timeframe: Timeframe) -> list[Suspect]:
     """A jump far out of the ordinary of its neighbourhood that the next bar takes back."""
     close = bars["close"].to_numpy()
     if len(close) < _NEIGHBOURHOOD:
@@ -137,6 +143,7 @@ def _outliers(bars: pd.DataFrame) -> list[Suspect]:
     return [
         Suspect(
             ts=bars["ts"].iloc[at + 1],
+            end=bars["ts"].iloc[at + 1] + timeframe.length,
             kind="outlier",
             detail=f"The close moves by {moves[at]:+.2%}, {abs(moves[at]) / size[at]:.0f} times the usual,"
             " and the next bar takes it back.",
@@ -145,14 +152,19 @@ def _outliers(bars: pd.DataFrame) -> list[Suspect]:
     ]
 
 
-def _silences(bars: pd.DataFrame) -> list[Suspect]:
+def _silences(bars: pd.DataFrame, timeframe: Timeframe) -> list[Suspect]:
     """Long runs without volume, in a series that has volume at all."""
     silent = bars["volume"].to_numpy() == 0
     if not len(silent) or silent.mean() > 0.5:
         return []
     edges = np.flatnonzero(np.diff(np.r_[False, silent, False].astype(np.int8)))
     return [
-        Suspect(ts=bars["ts"].iloc[start], kind="zero_volume", detail=f"{end - start:,} bars in a row have no volume.")
+        Suspect(
+            ts=bars["ts"].iloc[start],
+            end=bars["ts"].iloc[end - 1] + timeframe.length,
+            kind="zero_volume",
+            detail=f"{end - start:,} bars in a row have no volume.",
+        )
         for start, end in zip(edges[::2], edges[1::2], strict=True)
         if end - start >= ZERO_VOLUME_RUN
     ]
@@ -175,6 +187,7 @@ def _splits(bars: pd.DataFrame, timeframe: Timeframe) -> list[Suspect]:
             found.append(
                 Suspect(
                     ts=bars["ts"].iloc[at + 1],
+                    end=bars["ts"].iloc[at + 1] + timeframe.length,
                     kind="split",
                     detail=f"It opens at {opened[at + 1]:g} after a close of {close[at]:g}: a split of {way}?",
                 )
@@ -182,13 +195,20 @@ def _splits(bars: pd.DataFrame, timeframe: Timeframe) -> list[Suspect]:
     return found
 
 
-def _unexpected(bars: pd.DataFrame, starts: npt.NDArray[np.int64], due: npt.NDArray[np.int64]) -> list[Suspect]:
+def _unexpected(
+    bars: pd.DataFrame, starts: npt.NDArray[np.int64], due: npt.NDArray[np.int64], timeframe: Timeframe
+) -> list[Suspect]:
     """Bars at times at which the market is closed. Too many of them mean another calendar, not bad bars."""
     if len(due) == 0:
         return []
     strange = np.flatnonzero(~np.isin(starts, due, assume_unique=True))
     return [
-        Suspect(ts=bars["ts"].iloc[at], kind="unexpected", detail="The market is closed at this time.")
+        Suspect(
+            ts=bars["ts"].iloc[at],
+            end=bars["ts"].iloc[at] + timeframe.length,
+            kind="unexpected",
+            detail="The market is closed at this time.",
+        )
         for at in strange
     ]
 

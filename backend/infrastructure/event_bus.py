@@ -6,7 +6,7 @@ Nothing here is the record: whoever listens is told to read again whenever a hin
 import asyncio
 import random
 import weakref
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 
@@ -37,6 +37,8 @@ class PostgresEventBus:
         self._probe_seconds = probe_seconds
         # A reader who lets go of its iterator is gone.
         self._subscriptions: weakref.WeakSet[_Subscription] = weakref.WeakSet()
+        # The same by channel: thousands of messages a second are given out.
+        self._readers: dict[str, list[weakref.ref[_Subscription]]] = defaultdict(list)
         self._connection: asyncpg.Connection | None = None
         self._listening_to: set[str] = set()
         # Set when there is something for the keeper to do: a new channel, or a connection that broke.
@@ -80,6 +82,9 @@ class PostgresEventBus:
         """What comes over these channels from now on; a message without payload says on each when to read again."""
         subscription = _Subscription(frozenset(channels))
         self._subscriptions.add(subscription)
+        for channel in channels:
+            readers = self._readers[channel]
+            readers.append(weakref.ref(subscription, readers.remove))
         subscription.read_again(self._listening_to)
         self._stir.set()
         return subscription
@@ -135,8 +140,10 @@ class PostgresEventBus:
 
     def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
         message = BusMessage(channel=channel, payload=str(payload))
-        for subscription in tuple(self._subscriptions):
-            subscription.put(message)
+        for reader in tuple(self._readers[channel]):
+            subscription = reader()
+            if subscription is not None:
+                subscription.put(message)
 
 
 class _Subscription:
@@ -149,8 +156,6 @@ class _Subscription:
         self._has_ended = False
 
     def put(self, message: BusMessage) -> None:
-        if message.channel not in self.channels:
-            return
         if len(self._waiting) >= MOST_WAITING_MESSAGES:
             self._waiting.clear()
             self.read_again(self.channels)

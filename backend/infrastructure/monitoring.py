@@ -26,6 +26,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from backend.domain.jobs import Waiting
+from backend.domain.market_ports import DiskRoom
 from backend.domain.ports import MachineGauges
 from backend.infrastructure.redaction import redact, redacted
 from backend.version import VERSION
@@ -178,6 +179,12 @@ class Monitor:
         self._workers_restarted = self._counter("worker_restarts", "Worker processes that were replaced.")
         self._leases_expired = self._counter("job_leases_expired", "Jobs taken back from a runner that went silent.")
 
+        self._vendor_requests = self._counter(
+            "vendor_requests", "Requests to providers of market data.", "provider", "outcome"
+        )
+        self._vendor_bytes = self._counter("vendor_received_bytes", "What they answered.", "provider")
+        self._bar_reads = self._counter("bar_reads", "Reads of stored bars, by where they were.", "outcome")
+
     def _job_times(self, name: str, meaning: str, *labels: str) -> Histogram:
         return Histogram(f"tidemark_{name}_seconds", meaning, labels, buckets=JOB_BUCKETS, registry=self.registry)
 
@@ -249,6 +256,13 @@ class Monitor:
     def leases_expired(self, count: int) -> None:
         self._leases_expired.inc(count)
 
+    def vendor_asked(self, provider: str, outcome: str, received_bytes: int) -> None:
+        self._vendor_requests.labels(provider, outcome).inc()
+        self._vendor_bytes.labels(provider).inc(received_bytes)
+
+    def bars_read(self, outcome: str) -> None:
+        self._bar_reads.labels(outcome).inc()
+
     def readiness_checked(self, checks: Mapping[str, bool]) -> None:
         for name, is_ok in checks.items():
             self._ready.labels(name).set(is_ok)
@@ -263,6 +277,10 @@ class Monitor:
 
     def watch_bus(self, is_connected: Callable[[], bool]) -> None:
         self._watch("event_bus_connected", "1 while hints of changes arrive from the database.", is_connected)
+
+    def watch_bars_disk(self, room: Callable[[], DiskRoom]) -> None:
+        self._watch("bars_disk_bytes", "The disk that market data is on.", lambda: room().total_bytes)
+        self._watch("bars_disk_free_bytes", "What of it is free.", lambda: room().free_bytes)
 
     def watch_workers(self, count: Callable[[], int], fit: Callable[[], int]) -> None:
         self._watch("workers", "Worker processes that there are to be.", count)

@@ -12,12 +12,10 @@ from backend.domain.bars import empty_bars
 from backend.domain.errors import InputError, InvalidInput
 from backend.domain.market import Instrument, Series, Span
 from backend.domain.market_errors import NoBars
-from backend.domain.market_ports import BarStore, Loaded, Manifest, SeriesEntry, TradingCalendar
+from backend.domain.market_ports import USUAL_BYTES_A_BAR, BarStore, Loaded, Manifest, SeriesEntry, TradingCalendar
 from backend.domain.ports import Clock
 from backend.domain.quality import CoverageCell, Quality, coverage, inspect
 
-# What a stored bar takes on the disk where nothing is known yet.
-USUAL_BYTES_A_BAR = 12.0
 MOST_BARS_A_FETCH = 20_000_000
 # No market that anybody here provides is older.
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)

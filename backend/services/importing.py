@@ -1,7 +1,8 @@
 """From a file that somebody brought to bars: shown before anything is stored, then read as a whole, part by part."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,14 +12,24 @@ import pandas as pd
 
 from backend.domain.bars import MOST_NAMED_ROWS, bad_rows, describe_rows, empty_bars
 from backend.domain.errors import InputError, InvalidInput
-from backend.domain.imports import BarTable, Reading, TimeStyle, Understood, read_header, understand
+from backend.domain.imports import (
+    BarTable,
+    Reading,
+    TimeStyle,
+    Understood,
+    read_header,
+    understand,
+    with_timeframe,
+)
 from backend.domain.market import ALWAYS, Instrument, Series, Span, Timeframe
 from backend.domain.market_errors import BadBars, BadFile, BadRow, UnknownUpload
-from backend.domain.market_ports import BarStore, FetchedPage, Manifest, Uploads
+from backend.domain.market_ports import USUAL_BYTES_A_BAR, BarStore, DiskQuotas, FetchedPage, Manifest, Uploads
 from backend.services.market_jobs import series_of
 
 PREVIEWED_ROWS = 20_000
 SHOWN_ROWS = 20
+MOST_BARS_A_SERIES = 20_000_000
+_LONGEST_CELL = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,21 +44,34 @@ class Preview:
 
 
 def preview(
-    table: BarTable, reading: Reading | None, timeframe: Timeframe | None = None, calendar: str = ALWAYS
+    table: BarTable,
+    reading: Reading | None,
+    timeframe: Timeframe | None = None,
+    calendar: str = ALWAYS,
+    *,
+    most_rows: int = PREVIEWED_ROWS,
+    until: datetime | None = None,
 ) -> Preview:
-    """`reading` is how a person corrected it; else it is found out."""
+    """`reading` is how a person corrected it; else it is found out. Raises UnrecognisedColumns."""
     if reading is None:
         reading = read_header(table.header, table.cells)
     else:
         require_readable(reading, table)
+        reading = with_timeframe(reading, table.cells)
     timeframe = timeframe or reading.timeframe
     return Preview(
         table=table,
         reading=reading,
         timeframe=timeframe,
-        understood=None if timeframe is None else understand(table.cells, reading, timeframe, calendar),
-        is_whole=len(table.cells) < PREVIEWED_ROWS,
+        understood=None if timeframe is None else understand(table.cells, reading, timeframe, calendar, until=until),
+        is_whole=len(table.cells) < most_rows,
     )
+
+
+def glance(table: BarTable, reading: Reading, *, most_rows: int = PREVIEWED_ROWS) -> Preview:
+    """A file that nobody can read yet, with what was recognised of it."""
+    whole = len(table.cells) < most_rows
+    return Preview(table=table, reading=reading, timeframe=None, understood=None, is_whole=whole)
 
 
 def require_readable(reading: Reading, table: BarTable) -> None:
@@ -81,6 +105,8 @@ def read_all(
     timeframe: Timeframe,
     calendar: str,
     told: Callable[[int], None] = lambda rows: None,
+    *,
+    until: datetime | None = None,
 ) -> Understood:
     """The whole file. In memory is what its numbers take, not what its text takes. `told` hears of rows read."""
     parts: list[pd.DataFrame] = []
@@ -89,7 +115,7 @@ def read_all(
     for table in tables:
         if not parts:
             require_readable(reading, table)
-        found = understand(table.cells, reading, timeframe, calendar)
+        found = understand(table.cells, reading, timeframe, calendar, until=until)
         bad += [replace(row, position=row.position + rows) for row in found.bad]
         bad += table.broken
         bad_count += found.bad_count + table.broken_count
@@ -115,12 +141,30 @@ def store_import(
     if understood.bars.empty:
         raise BadFile("Not a single row of the file is a bar.")
     starts = understood.bars["ts"]
+    _require_plausible(starts.iloc[0], starts.iloc[-1], series.timeframe)
     covered = Span(start=starts.iloc[0].to_pydatetime(), end=starts.iloc[-1].to_pydatetime() + series.timeframe.length)
     return store.write(instrument, series, FetchedPage(bars=understood.bars, covered=covered), source=source)
 
 
+def _require_plausible(first: pd.Timestamp, last: pd.Timestamp, timeframe: Timeframe) -> None:
+    """Two rows with a century between them would have every look at the series count its minutes."""
+    room = (last - first) // timeframe.length + 1
+    if room > MOST_BARS_A_SERIES:
+        raise BadFile(
+            f"From {first:%Y-%m-%d} to {last:%Y-%m-%d} there is room for {room:,} bars of {timeframe}; at most"
+            f" {MOST_BARS_A_SERIES:,} are kept. Check the times, or whether the timeframe is right."
+        )
+
+
 def import_upload(
-    payload: Mapping[str, Any], owner: UUID, store: BarStore, uploads: Uploads, told: Callable[[int], None]
+    payload: Mapping[str, Any],
+    owner: UUID,
+    told: Callable[[int], None],
+    *,
+    store: BarStore,
+    uploads: Uploads,
+    quotas: DiskQuotas,
+    now: datetime,
 ) -> dict[str, Any]:
     """The work of a job: whoever runs it says whose it is, and that alone decides whose files and bars are touched."""
     series = replace(series_of(payload["series"]), owner=owner)
@@ -133,7 +177,9 @@ def import_upload(
             raise
         return {"rows": done.rows, "bad_rows": 0}  # an attempt before was cut after its work was done
     reading = reading_of(payload["reading"])
-    understood = read_all(uploads.tables(upload), reading, series.timeframe, payload["calendar"], told)
+    understood = read_all(uploads.tables(upload), reading, series.timeframe, payload["calendar"], told, until=now)
+    # What it replaces of the series is not known to be less, so it is not counted.
+    quotas.require(owner, round(len(understood.bars) * USUAL_BYTES_A_BAR), instead_of=upload.size_bytes)
     store_import(
         store,
         understood,
@@ -154,6 +200,43 @@ def instrument_of_import(series: Series, calendar: str, currency: str) -> Instru
 
 def source_of(name: str, upload_id: UUID) -> str:
     return f"{name} (upload {str(upload_id)[:8]})"
+
+
+def facts_of_preview(made: Preview) -> dict[str, Any]:
+    """A preview as JSON, with the first rows of each thing."""
+    cells, understood = made.table.cells.head(SHOWN_ROWS), made.understood
+    bad = [*made.table.broken, *(understood.bad if understood else ())]
+    bars = understood.bars.head(SHOWN_ROWS) if understood else empty_bars()
+    return {
+        "header": list(made.table.header) if made.table.header else None,
+        "columns": list(cells.columns),
+        "reading": {**reading_facts(made.reading), "notes": list(made.reading.notes)},
+        "timeframe": made.timeframe,
+        "text": [[str(cell)[:_LONGEST_CELL] for cell in row] for row in cells.itertuples(index=False, name=None)],
+        "bars": [{**row, "ts": row["ts"].isoformat()} for row in bars.to_dict("records")],
+        "rows": len(made.table.cells) + made.table.broken_count,
+        "bad_count": made.table.broken_count + (understood.bad_count if understood else 0),
+        "bad": [
+            {"row": one.position, "line": line, "reason": one.reason, "ts": one.ts}
+            for one, line in zip(bad[:SHOWN_ROWS], _lines(made.table, bad), strict=False)
+        ],
+        "is_whole": made.is_whole,
+    }
+
+
+def _lines(table: BarTable, bad: Sequence[BadRow]) -> Iterator[int | None]:
+    """Where bad rows stand in a text file: broken lines are told by their line, and the rows after them move down."""
+    broken = sorted(row.position for row in table.broken)
+    for place, row in enumerate(bad):
+        if table.first_line == 0 or table.broken_count > len(broken):
+            yield None
+        elif place < len(broken):
+            yield row.position
+        else:
+            line = table.first_line + row.position
+            for one in broken:
+                line += one <= line
+            yield line
 
 
 def reading_facts(reading: Reading) -> dict[str, Any]:

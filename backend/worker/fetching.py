@@ -1,27 +1,54 @@
-"""Fetching bars as a job: page after page from the provider into the store, so that a cut loses one page at most."""
+"""Fetching bars as a job: page after page from the provider into the store, so that a cut loses one page at most.
+
+A provider that fails is waited for, and asked again for what did not come.
+"""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from backend.domain.errors import NotAllowed
 from backend.domain.jobs import Job, Progress
-from backend.domain.market import Series, Span, joined
+from backend.domain.market import Series, Span, joined, missing
+from backend.domain.market_errors import VendorBusy, VendorError, VendorUnavailable
 from backend.domain.market_ports import BarStore, FetchedPage
 from backend.services.market_jobs import series_of, spans_of
 from backend.services.markets import Markets
 
 Report = Callable[[Progress], None]
+_LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pauses:
+    """How long a fetch waits for a provider that fails although each request was tried several times, and how often
+    without a page in between."""
+
+    first_seconds: float = 10.0  # doubled each time; a provider that says how long is believed
+    longest_seconds: float = 120.0
+    most: int = 4
+
+    def after(self, error: VendorError, failures: int) -> float | None:
+        """How long to wait now; None when it is time to give up."""
+        if failures > self.most:
+            return None
+        asked = error.retry_after_seconds if isinstance(error, VendorBusy) else None
+        if asked is not None:
+            return asked if asked <= self.longest_seconds else None
+        return min(self.first_seconds * 2.0 ** (failures - 1), self.longest_seconds)
 
 
 class Fetch:
     """Does the jobs of the kind `fetch` in the runner, since they need the network and maybe a key."""
 
-    def __init__(self, markets: Markets, store: BarStore) -> None:
+    def __init__(self, markets: Markets, store: BarStore, pauses: Pauses | None = None) -> None:
         self._markets = markets
         self._store = store
+        self._pauses = pauses or Pauses()
 
     async def run(self, job: Job, report: Report, is_cancelled: Callable[[], bool]) -> Mapping[str, Any]:
         series = series_of(job.payload["series"])
@@ -46,10 +73,29 @@ class Fetch:
     ) -> dict[str, Any]:
         """All that is missing of the wanted time, or all of it `again`; what came before a cancel stays."""
         report(Progress(stage="asking", message=f"{series.provider} about {series.symbol}"))
-        instrument = await self._markets.instrument_of(series)
         todo = tuple(wanted) if again else await self._missing(series, wanted)
-        count = _Count(total=sum((span.length for span in todo), timedelta()))
-        async with aclosing(self._pages(series, todo)) as pages:
+        count = _Count(todo)
+        failures, before = 0, -1
+        while True:
+            try:
+                await self._download(series, count, report, is_cancelled)
+                return count.result
+            except (VendorBusy, VendorUnavailable) as error:
+                failures = failures + 1 if count.pages == before else 1
+                before = count.pages
+                pause = self._pauses.after(error, failures)
+                if pause is None:
+                    raise
+                message = f"{error.detail} Trying again in {pause:,.0f} s."
+                report(Progress(stage="waiting", percent=count.percent, message=message))
+                if await _cancelled_within(pause, is_cancelled):
+                    return count.result
+
+    async def _download(
+        self, series: Series, count: "_Count", report: Report, is_cancelled: Callable[[], bool]
+    ) -> None:
+        instrument = await self._markets.instrument_of(series)
+        async with aclosing(self._pages(series, count.left())) as pages:
             async for page in pages:
                 # A write that has begun is finished: the file system knows no cancel in the middle.
                 write = asyncio.to_thread(self._store.write, instrument, series, page, source=series.provider)
@@ -59,7 +105,6 @@ class Fetch:
                 report(Progress(stage="downloading", percent=count.percent, message=message))
                 if is_cancelled():
                     break
-        return count.result
 
     async def _pages(self, series: Series, spans: Sequence[Span]) -> AsyncGenerator[FetchedPage, None]:
         fetcher = self._markets.fetcher(series.provider)
@@ -73,22 +118,42 @@ class Fetch:
         return joined(span for spans in found for span in spans)
 
 
+async def _cancelled_within(seconds: float, is_cancelled: Callable[[], bool]) -> bool:
+    until = time.monotonic() + seconds
+    while not is_cancelled():
+        left = until - time.monotonic()
+        if left <= 0:
+            return False
+        await asyncio.sleep(min(left, _LOOK_SECONDS))
+    return True
+
+
 class _Count:
     """How far a fetch is."""
 
-    def __init__(self, *, total: timedelta) -> None:
-        self._total = total
-        self._done = timedelta()
-        self.bars = 0
+    def __init__(self, wanted: Sequence[Span]) -> None:
+        self._wanted = tuple(wanted)
+        self._covered: list[Span] = []
+        self.bars = self.pages = 0
 
     def add(self, bars: int, covered: Span) -> None:
         self.bars += bars
-        self._done += covered.length
+        self.pages += 1
+        self._covered = [*joined([*self._covered, covered])]
+
+    def left(self) -> tuple[Span, ...]:
+        """What of the wanted time did not come yet."""
+        return joined(gap for span in self._wanted for gap in missing(span, self._covered))
 
     @property
     def percent(self) -> float:
-        return 100 * min(self._done / self._total, 1.0) if self._total else 100.0
+        total = _length(self._wanted)
+        return 100 * (1 - _length(self.left()) / total) if total else 100.0
 
     @property
     def result(self) -> dict[str, Any]:
         return {"bars": self.bars, "percent": round(self.percent, 1)}
+
+
+def _length(spans: Sequence[Span]) -> timedelta:
+    return sum((span.length for span in spans), timedelta())

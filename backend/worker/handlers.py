@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from loguru import logger
+
+from backend.domain.format import bytes_
 from backend.domain.jobs import Job, JobKind, Progress
 from backend.domain.ports import Housekeeping, JobHandler
 from backend.worker.fetching import Fetch
@@ -23,17 +26,20 @@ def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:
     """What the runner does itself, with the adapters of this house."""
     return {
         JobKind.FETCH: Fetch(house.market.markets, house.market.store),
-        JobKind.MAINTAIN: Maintain(house.housekeeping, house.market, house.adoption),
+        JobKind.MAINTAIN: Maintain(
+            house.housekeeping, house.market, house.adoption, cache_bytes=house.settings.cache_bytes
+        ),
     }
 
 
 class Maintain:
-    """Deletes what is kept for a while only."""
+    """Deletes what is kept for a while only, and series that can be fetched again when all take too much room."""
 
-    def __init__(self, housekeeping: Housekeeping, market: "Market", adoption: "Adoption") -> None:
+    def __init__(self, housekeeping: Housekeeping, market: "Market", adoption: "Adoption", *, cache_bytes: int) -> None:
         self._housekeeping = housekeeping
         self._market = market
         self._adoption = adoption
+        self._cache_bytes = cache_bytes
 
     async def run(
         self, job: Job, report: Callable[[Progress], None], is_cancelled: Callable[[], bool]
@@ -46,10 +52,23 @@ class Maintain:
         uploads = await asyncio.to_thread(self._market.uploads.forget_old)
         report(Progress(stage="bars", percent=75.0))
         swept = await asyncio.to_thread(self._market.housekeeping.sweep)
+        evicted = await asyncio.to_thread(self._market.housekeeping.evict, self._cache_bytes)
+        await asyncio.to_thread(self._warn_of_a_low_disk)
         return {
             "events_deleted": events,
             "answers_deleted": answers,
             "uploads_deleted": uploads,
             "swept_bytes": swept,
+            "series_evicted": len(evicted),
+            "evicted_bytes": sum(one.size_bytes for one in evicted),
             "series_adopted": await self._adoption.look(),
         }
+
+    def _warn_of_a_low_disk(self) -> None:
+        room = self._market.housekeeping.room()
+        if room.is_low:
+            logger.warning(
+                "The disk of market data is nearly full: {} of {} are free. Make room, or lower TIDEMARK_CACHE_GIB.",
+                bytes_(room.free_bytes),
+                bytes_(room.total_bytes),
+            )

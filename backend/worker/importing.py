@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +20,17 @@ def run(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Call
             raise Stopped
         report("reading", message=f"{rows:,} rows")
 
-    store, uploads = open_desk(os.environ)
+    desk = open_desk(os.environ)
     try:
-        return import_upload(payload, UUID(payload["user_id"]), store, uploads, told)
+        owner = UUID(payload["user_id"])
+        return import_upload(
+            payload,
+            owner,
+            told,
+            store=desk.store,
+            uploads=desk.uploads,
+            quotas=desk.quotas,
+            now=datetime.now(UTC),
+        )
     except Stopped:
         return {}

@@ -75,7 +75,7 @@ def length_of(head: bytes) -> int:
 
 
 def main(line_descriptor: int, leash_descriptor: int, parent: int) -> None:
-    _tie_to(parent)
+    tie_to(parent)
     _step_back()
     faulthandler.enable()
     line, leash = (Line(socket.socket(fileno=number)) for number in (line_descriptor, leash_descriptor))
@@ -244,7 +244,7 @@ def _limit_threads(threads: int, cpus: list[int]) -> None:
                 os.sched_setaffinity(int(thread), cpus)
 
 
-def _tie_to(parent: int) -> None:
+def tie_to(parent: int) -> None:
     """Die with the parent: by the kernel on Linux, elsewhere when the socket breaks."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from loguru import logger
 
-from backend.bootstrap_market import CACHE_DIR_NAME
+from backend.bootstrap_market import desk_environment
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
 from backend.domain.forecast import Forecasts
@@ -332,7 +332,7 @@ async def open_runner(house: "House") -> AsyncIterator[Runner]:
     """The runner of a serving process, from the first job to the last word."""
     children = Children(
         house.resources.capacity().cores,
-        environment={CACHE_DIR_NAME: str(house.market.cache_dir)},
+        environment=desk_environment(house.settings),
         on_restart=house.monitor.worker_restarted,
     )
     house.monitor.watch_workers(lambda: children.count, lambda: children.fit)

@@ -1,7 +1,7 @@
 """A backtest: an SMA cross over a million bars, beside one fused loop, vectorbt and backtesting.py.
 
-Statistics, the trust panel and sweeps are not in it yet: the figures are from a checked frame to signals, fills, trades
-and equity.
+Ours goes from a checked frame to signals, fills, trades, equity, every statistic and the groups of trades; the trust
+panel with its guards is a figure of its own. The peers compute no statistics.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scripts.benches.replaying import limit, ours, peers
 BARS, FEW_BARS = 1_000_000, 10_000
 ROUNDS = 9
 BAR_BYTES = 8 * (1 + len(COLUMNS))
-WHOLE = "1,000,000 bars to trades and equity"
+WHOLE = "1,000,000 bars to trades, equity and statistics"
 ALONE = "a process with one backtest of 10,000 bars"
 LIMIT, RUST, NUMBA, BACKTESTING = "limit: one fused loop", "vectorbt, Rust", "vectorbt, numba", "backtesting.py"
 
@@ -36,18 +36,20 @@ def _in_one_process() -> Iterator[Figure]:
     _say("making bars")
     bars = ours.random_walk(BARS)
     opens, close = bars["open"].to_numpy(), bars["close"].to_numpy()
-    signals = ours.cross(bars)
+    done = ours.run(bars)
+    signals = done.feeds[0].signals
     works: dict[str, Callable[[], Any]] = {
         LIMIT: lambda: limit.run(opens, close),
         "whole": lambda: ours.run(bars),
         "replay": lambda: ours.replayed(bars, signals),
         "protected": lambda: ours.run(bars, ours.PROTECTED),
+        "trust": lambda: ours.trusted(done),
         RUST: lambda: peers.vectorbt(bars, "rust"),
         NUMBA: lambda: peers.vectorbt(bars, "numba"),
     }
     _say("compiling")
     ends = {name: work() for name, work in works.items()}
-    _agree(ends[LIMIT], ends["whole"].equity[-1], ends[RUST], ends[NUMBA])
+    _agree(ends[LIMIT], ends["whole"].result.equity[-1], ends[RUST], ends[NUMBA])
     _say("measuring")
     took = _side_by_side(works)
     _say("backtesting.py, once")
@@ -60,6 +62,7 @@ def _in_one_process() -> Iterator[Figure]:
     yield at_least(f"{WHOLE}: times faster than vectorbt's Rust", took[RUST] / took["whole"], "x", 5)
     yield at_least(f"{WHOLE}: times faster than backtesting.py", slow / took["whole"], "x", 200)
     yield ratio_at_most("its replay alone, signals given", took["replay"], "ms", took[LIMIT], 5, to="the limit")
+    yield ratio_at_most("its trust panel and guards", took["trust"], "ms", took["whole"], 10, to="the run")
     yield ratio_at_most("with a stop and a target", took["protected"], "ms", took["whole"], 1.5, to="the plain run")
 
 

@@ -1,4 +1,4 @@
-"""The market cache: a year of one-minute bars read, cut, appended to and weighed, beside pyarrow and raw memory."""
+"""The market cache: a year of one-minute bars read, cut, appended to, weighed; and the demo market, beside peers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from backend.domain.market import ALWAYS, Instrument, Series, Span, Timeframe
 from backend.domain.market_ports import FetchedPage
 from backend.infrastructure.clock import SystemClock
 from scripts.benches.figures import Figure, at_most
+from scripts.benches.market.demo import demo_figures
+from scripts.benches.market.likeness import likeness
 
 BARS = 525_600
 DAY = 1_440
@@ -37,9 +40,13 @@ INSTRUMENT = Instrument(
 PROCESSES = 11
 NAMES = ("ts", *COLUMNS)
 
+Read = Callable[[], Any]
+
 
 def run() -> Sequence[Figure]:
-    return [*cache()]
+    measured = [*cache()]
+    _say("making a demo market")
+    return [*measured, *demo_figures(), *likeness()]
 
 
 def cache() -> Iterator[Figure]:
@@ -75,7 +82,8 @@ def walk(count: int, start: datetime = YEAR.start, seed: int = 7) -> Block:
 def _write_all(root: Path, bars: Block) -> None:
     np.save(root / "raw.npy", bars)
     (root / "months").mkdir()
-    for month, part in _by_month(bars):
+    for month in range(1, 13):
+        part = bars[:, slice(*np.searchsorted(starts_of(bars), _edges(month)))]
         _write_parquet(part, root / "months" / f"{month:02}.parquet")
     _write_parquet(bars, root / "plain.parquet")
     frame_over(bars).to_parquet(root / "pandas.parquet")
@@ -83,16 +91,23 @@ def _write_all(root: Path, bars: Block) -> None:
 
 
 def _write_parquet(bars: Block, path: Path) -> None:
+    _write_table(pa.table(_columns(bars)), path)
+
+
+def _write_table(table: pa.Table, path: Path) -> None:
     """As pyarrow does it best without a thought for ticks: bytes split by place, a quick codec, checksums."""
-    columns = {"ts": pa.array(starts_of(bars)), **{name: bars[row] for row, name in enumerate(COLUMNS, start=1)}}
     pq.write_table(
-        pa.table(columns),
+        table,
         path,
         compression="lz4",
         use_dictionary=False,
         column_encoding={name: "DELTA_BINARY_PACKED" if name == "ts" else "BYTE_STREAM_SPLIT" for name in NAMES},
         write_page_checksum=True,
     )
+
+
+def _columns(bars: Block) -> dict[str, Any]:
+    return {"ts": starts_of(bars), **{name: bars[row] for row, name in enumerate(COLUMNS, start=1)}}
 
 
 def _read_raw(root: Path) -> Any:
@@ -147,7 +162,7 @@ def _reads(root: Path) -> Iterator[Figure]:
     yield at_most(work, medians["tidemark"], "ms", 12, ratio=medians["tidemark"] / peer, ratio_to="pyarrow")
     store = _store(root)
     store.read(SERIES)
-    again = _median(lambda: store.read(SERIES), 200)
+    again = _median_of([partial(store.read, SERIES)] * 200)
     raw = medians["raw memory"]
     yield at_most("full read, read before", again, "ms", 2, ratio=again / raw, ratio_to="raw memory")
 
@@ -160,34 +175,43 @@ def _alone(way: str, root: Path) -> str:
 def _months(root: Path) -> Iterator[Figure]:
     """Each of the twelve months, which nobody has read before."""
     _say("single months")
-    spans = [Span(start=YEAR.start.replace(month=month), end=_after(month)) for month in range(1, 13)]
-    edges = [(microseconds(span.start), microseconds(span.end)) for span in spans]
-
-    def ours() -> Iterator[Callable[[], Any]]:
-        store = _store(root)
-        return (lambda span=span: store.read(SERIES, span) for span in spans)  # type: ignore[misc]
-
-    def raw() -> Iterator[Callable[[], Any]]:
-        mapped = np.load(root / "raw.npy", mmap_mode="r")
-        starts = starts_of(np.asarray(mapped))
-        return (lambda edge=edge: np.array(mapped[:, slice(*np.searchsorted(starts, edge))]) for edge in edges)  # type: ignore[misc]
-
-    def monthly() -> Iterator[Callable[[], Any]]:
-        paths = sorted((root / "months").iterdir())
-        return (lambda path=path: _arrays(pq.read_table(path, page_checksum_verification=True)) for path in paths)  # type: ignore[misc]
-
-    def pandas() -> Iterator[Callable[[], Any]]:
-        path = root / "pandas.parquet"
-        filters = ([("ts", ">=", span.start), ("ts", "<", span.end)] for span in spans)
-        return (lambda wanted=wanted: pd.read_parquet(path, filters=wanted) for wanted in filters)  # type: ignore[misc]
-
+    ways = {
+        "raw memory": _raw_months,
+        "pyarrow, monthly files": _monthly_files,
+        "pandas": _filtered_months,
+        "tidemark": _our_months,
+    }
     medians = {}
-    for way, make in (("raw memory", raw), ("pyarrow, monthly files", monthly), ("pandas", pandas), ("tidemark", ours)):
-        medians[way] = statistics.median(_taken(read) for _ in range(5) for read in make())
+    for way, reads in ways.items():
+        medians[way] = statistics.median(_taken(read) for _ in range(5) for read in reads(root))
         if way != "tidemark":
             yield Figure(work="one month of it", engine=way, value=medians[way], unit="ms")
     mine, peer = medians["tidemark"], medians["pyarrow, monthly files"]
     yield at_most("one month of it", mine, "ms", 1.5, ratio=mine / peer, ratio_to="pyarrow")
+
+
+def _raw_months(root: Path) -> list[Read]:
+    mapped = np.load(root / "raw.npy", mmap_mode="r")
+    edges = [np.searchsorted(starts_of(np.asarray(mapped)), _edges(month)) for month in range(1, 13)]
+    return [partial(np.array, mapped[:, slice(*edge)]) for edge in edges]
+
+
+def _monthly_files(root: Path) -> list[Read]:
+    def read(path: Path) -> Any:
+        return _arrays(pq.read_table(path, page_checksum_verification=True))
+
+    return [partial(read, path) for path in sorted((root / "months").iterdir())]
+
+
+def _filtered_months(root: Path) -> list[Read]:
+    path, spans = root / "pandas.parquet", map(_month, range(1, 13))
+    filters = [[("ts", ">=", span.start), ("ts", "<", span.end)] for span in spans]
+    return [partial(pd.read_parquet, path, filters=wanted) for wanted in filters]
+
+
+def _our_months(root: Path) -> list[Read]:
+    store = _store(root)
+    return [partial(store.read, SERIES, _month(month)) for month in range(1, 13)]
 
 
 def _appends(root: Path, bars: Block) -> Iterator[Figure]:
@@ -195,25 +219,17 @@ def _appends(root: Path, bars: Block) -> Iterator[Figure]:
     _say("appending days")
     peer = _median_of(_rewriting_months(root, bars))
     yield Figure(work="append a day", engine="pyarrow, month file rewritten", value=peer, unit="ms")
-    yield Figure(work="append a day", engine="pandas", value=_median_of(_rewriting_all(root, bars), most=5), unit="ms")
-    for years in (1, 10):
-        place = root / f"{years} years"
-        _fill(place, years)
-        taken = _median_of(_appending(place, bars, durable=False))
-        yield at_most(f"append a day to {_years(years)}", taken, "ms", 8, ratio=taken / peer, ratio_to="pyarrow")
-    yield Figure(
-        work="append a day to 10 years, safe from loss of power",
-        engine="tidemark",
-        value=_median_of(_appending(place, bars, durable=True)),
-        unit="ms",
-    )
-    streaming = _store(place, durable=False)
+    yield Figure(work="append a day", engine="pandas", value=_median_of(_rewriting_all(root, bars)), unit="ms")
+    for years in ("a year", "10 years"):
+        _fill(root / years, 1 if years == "a year" else 10)
+        taken = _median_of(_appending(root / years, bars, range(31), durable=False))
+        yield at_most(f"append a day to {years}", taken, "ms", 8, ratio=taken / peer, ratio_to="pyarrow")
+    durable = _median_of(_appending(root / "10 years", bars, range(31, 59), durable=True))
+    yield Figure(work="the same, safe from loss of power", engine="tidemark", value=durable, unit="ms")
+    streaming = _store(root / "10 years", durable=False)
     pages = [_page(bars[:, row : row + 1_000]) for row in range(60 * DAY, 90 * DAY, 1_000)]
-    taken = statistics.median(
-        _taken(lambda page=page: streaming.write(INSTRUMENT, SERIES, page, source="a benchmark"))  # type: ignore[misc]
-        for page in pages
-    )
-    yield Figure(work="append a page of 1,000 bars, one of a stream", engine="tidemark", value=taken, unit="ms")
+    streamed = _median_of(partial(streaming.write, INSTRUMENT, SERIES, page, source="a benchmark") for page in pages)
+    yield Figure(work="a page of 1,000 bars, one of a stream", engine="tidemark", value=streamed, unit="ms")
 
 
 def _fill(place: Path, years: int) -> None:
@@ -225,44 +241,32 @@ def _fill(place: Path, years: int) -> None:
         store.write(INSTRUMENT, SERIES, _page(walk(count, start, seed=year)), source="a benchmark")
 
 
-def _appending(place: Path, bars: Block, *, durable: bool) -> Iterator[Callable[[], Any]]:
+def _appending(place: Path, bars: Block, days: range, *, durable: bool) -> Iterator[Read]:
     store = _store(place, durable=durable, remembered_bytes=0)
-    for day in range(31, 59) if durable else range(31):
-        page = _page(bars[:, day * DAY : (day + 1) * DAY])
-        yield lambda page=page: store.write(INSTRUMENT, SERIES, page, source="a benchmark")  # type: ignore[misc]
+    for day in days:
+        yield partial(store.write, INSTRUMENT, SERIES, _page(_day(bars, day)), source="a benchmark")
 
 
-def _rewriting_months(root: Path, bars: Block) -> Iterator[Callable[[], Any]]:
+def _rewriting_months(root: Path, bars: Block) -> Iterator[Read]:
     path = root / "appended.parquet"
-    for day in range(31):
-        if day == 0:
-            _write_parquet(bars[:, :1], path)
+    _write_parquet(bars[:, :0], path)
 
-        def append(day: int = day) -> None:
-            before = pq.read_table(path)
-            page = bars[:, day * DAY : (day + 1) * DAY]
-            columns = {"ts": starts_of(page), **{name: page[row] for row, name in enumerate(COLUMNS, start=1)}}
-            block = block_from(pa.concat_tables([before, pa.table(columns)]))
-            _write_parquet(block, path.with_suffix(".new"))
-            path.with_suffix(".new").replace(path)
+    def append(page: Block) -> None:
+        table = pa.concat_tables([pq.read_table(path, page_checksum_verification=True), pa.table(_columns(page))])
+        _write_table(table.combine_chunks(), path.with_suffix(".new"))
+        path.with_suffix(".new").replace(path)
 
-        yield append
+    return (partial(append, _day(bars, day)) for day in range(31))
 
 
-def block_from(table: pa.Table) -> Block:
-    block = empty_block(table.num_rows)
-    starts_of(block)[:] = table["ts"].to_numpy()
-    for row, name in enumerate(COLUMNS, start=1):
-        block[row] = table[name].to_numpy()
-    return block
-
-
-def _rewriting_all(root: Path, bars: Block) -> Iterator[Callable[[], Any]]:
+def _rewriting_all(root: Path, bars: Block) -> Iterator[Read]:
     path = root / "pandas-appended.parquet"
     shutil.copy(root / "pandas.parquet", path)
-    for day in range(5):
-        page = frame_over(bars[:, day * DAY : (day + 1) * DAY])
-        yield lambda page=page: pd.concat([pd.read_parquet(path), page]).to_parquet(path)  # type: ignore[misc]
+
+    def append(page: pd.DataFrame) -> None:
+        pd.concat([pd.read_parquet(path), page]).to_parquet(path)
+
+    return (partial(append, frame_over(_day(bars, day))) for day in range(5))
 
 
 def _sizes(root: Path, bars: Block) -> Iterator[Figure]:
@@ -290,29 +294,24 @@ def _page(bars: Block) -> FetchedPage:
     return FetchedPage(bars=frame_over(bars), covered=covered)
 
 
-def _by_month(bars: Block) -> Iterator[tuple[int, Block]]:
-    for month in range(1, 13):
-        edges = microseconds(YEAR.start.replace(month=month)), microseconds(_after(month))
-        yield month, bars[:, slice(*np.searchsorted(starts_of(bars), edges))]
+def _month(number: int) -> Span:
+    after = YEAR.end if number == 12 else YEAR.start.replace(month=number + 1)
+    return Span(start=YEAR.start.replace(month=number), end=after)
 
 
-def _after(month: int) -> datetime:
-    return YEAR.end if month == 12 else YEAR.start.replace(month=month + 1)
+def _edges(month: int) -> tuple[int, int]:
+    return microseconds(_month(month).start), microseconds(_month(month).end)
 
 
-def _years(count: int) -> str:
-    return "a year" if count == 1 else f"{count} years"
+def _day(bars: Block, number: int) -> Block:
+    return bars[:, number * DAY : (number + 1) * DAY]
 
 
-def _median(work: Callable[[], Any], times: int) -> float:
-    return statistics.median(_taken(work) for _ in range(times))
+def _median_of(works: Iterable[Read]) -> float:
+    return statistics.median(_taken(work) for work in works)
 
 
-def _median_of(works: Iterator[Callable[[], Any]], most: int = 31) -> float:
-    return statistics.median([_taken(work) for work, _ in zip(works, range(most), strict=False)])
-
-
-def _taken(work: Callable[[], Any]) -> float:
+def _taken(work: Read) -> float:
     """In milliseconds. What it makes is kept until the clock has stopped."""
     began = time.perf_counter()
     made = work()

@@ -34,12 +34,12 @@ class Figure:
 
 def at_most(work: str, value: float, unit: str, most: float, **compared: Any) -> Figure:
     """Our figure, which should not be above the goal."""
-    return _ours(work, value, unit, f"<= {most:g} {unit}", reached=value <= most, compared=compared)
+    return _ours(work, value, unit, f"<= {most:g} {unit}".rstrip(), reached=value <= most, compared=compared)
 
 
 def at_least(work: str, value: float, unit: str, least: float, **compared: Any) -> Figure:
     """Our figure, which should not be below the goal."""
-    return _ours(work, value, unit, f">= {least:,g} {unit}", reached=value >= least, compared=compared)
+    return _ours(work, value, unit, f">= {least:,g} {unit}".rstrip(), reached=value >= least, compared=compared)
 
 
 def ratio_at_most(work: str, value: float, unit: str, other: float, most: float, *, to: str) -> Figure:

@@ -1,9 +1,11 @@
 """Files of bars over HTTP: uploaded, previewed, imported by a real worker, exported, and nobody else's."""
 
 import asyncio
+import io
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,13 +13,17 @@ from uuid import UUID, uuid4
 import httpx
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from backend.api.routers.market_files import UPLOAD_PATH
+from backend.bootstrap_market import desk_environment
+from backend.data.storage.quotas import FolderQuotas
 from backend.data.storage.uploads import StagedUploads
 from backend.domain.jobs import JobKind
+from backend.domain.market_errors import DataTooLarge
 from backend.domain.market_ports import LARGEST_UPLOAD_BYTES
 from backend.worker.importing import run
 from tests.api.conftest import Person, Site, assert_problem
@@ -54,26 +60,23 @@ async def ask_import(client: httpx.AsyncClient, who: Person, upload_id: str, **m
     return await client.post("/api/data/import", json=wanted, headers=who.headers)
 
 
-async def do(site: Site, who: Person, task_id: str) -> dict[str, Any]:
+async def do(site: Site, who: Person, task_id: str, **more: str) -> dict[str, Any]:
     """What a child does with this job, in this process."""
     identity = await site.house.verifier.verify(who.token)
     async with site.house.acting_as(identity) as services:
         job = await services.jobs.job(UUID(task_id))
     assert job.kind is JobKind.IMPORT
     payload = {**job.payload, "user_id": str(job.user_id)}
-    with cache_of(site):
+    with told_as_a_child(site, **more):
         return await asyncio.to_thread(run, payload, lambda *_, **__: None, lambda: False)
 
 
-class cache_of:  # noqa: N801 - reads as a function
-    def __init__(self, site: Site) -> None:
-        self._place = str(site.house.market.cache_dir)
-
-    def __enter__(self) -> None:
-        os.environ["TIDEMARK_CACHE_DIR"] = self._place
-
-    def __exit__(self, *_: object) -> None:
-        del os.environ["TIDEMARK_CACHE_DIR"]
+@contextmanager
+def told_as_a_child(site: Site, **more: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**desk_environment(site.house.settings), **more}.items():
+            patch.setenv(name, value)
+        yield
 
 
 async def imported(site: Site, client: httpx.AsyncClient, who: Person, content: bytes, **more: Any) -> str:
@@ -121,6 +124,29 @@ async def test_an_export_imports_to_the_same_bits(
     assert hashes[0] == hashes[1]
 
 
+async def test_a_file_whose_columns_say_nothing_is_shown_for_a_person_to_map(
+    site: Site, client: httpx.AsyncClient, ada: Person
+) -> None:
+    upload_id = await upload(client, ada, ("when,a,High,Low,b,x\n" + DAYS).encode())
+    shown = await preview(client, ada, upload_id)
+    assert shown["columns"] == ["when", "a", "High", "Low", "b", "x"]
+    assert shown["reading"]["columns"] == {"high": "High", "low": "Low"}
+    assert (shown["reading"]["time"], shown["timeframe"], shown["bars"]) == ("", None, [])
+    assert "No column was recognised as time, open, close" in shown["reading"]["notes"][0]
+    reading = {"columns": {"open": "a", "high": "High", "low": "Low", "close": "b"}, "time": "when"}
+    mapped = await preview(client, ada, upload_id, reading=reading)
+    assert (mapped["timeframe"], mapped["rows"], mapped["bad_count"]) == ("1d", 19, 0)
+    assert mapped["bars"][0]["open"] == 1010.5
+
+
+async def test_bad_rows_are_named_by_their_lines(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    lines = (HEADER + DAYS).splitlines()
+    lines[3] = "2025-01-12,1,2"  # broken, in line 4
+    lines[5] = "2025-01-14,5,4,3,2,1"  # its open lies above its high, in line 6
+    shown = await preview(client, ada, await upload(client, ada, "\n".join(lines).encode()))
+    assert [(one["line"], one["reason"].split()[0]) for one in shown["bad"]] == [(4, "it"), (6, "its")]
+
+
 async def test_what_one_brings_is_nobody_elses(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
     eve = await site.person()
     upload_id = await upload(client, ada, GOOD)
@@ -151,7 +177,7 @@ async def test_the_owner_is_told_by_the_row_of_the_job_not_by_its_payload(
     async with site.house.acting_as(identity) as services:
         job = await services.jobs.job(UUID(answer.json()["task_id"]))
     forged = {**job.payload, "series": {**job.payload["series"], "owner": str(ada.user_id)}}
-    with cache_of(site):
+    with told_as_a_child(site):
         await asyncio.to_thread(run, {**forged, "user_id": str(eve.user_id)}, lambda *_, **__: None, lambda: False)
     assert not list((site.house.market.cache_dir / "bars" / "private").glob(f"{ada.user_id}/*/MINE"))
     assert list((site.house.market.cache_dir / "bars" / "private").glob(f"{eve.user_id}/*/MINE"))
@@ -254,8 +280,6 @@ async def test_this_path_alone_takes_more_than_a_mebibyte(client: httpx.AsyncCli
 
 @asynccontextmanager
 async def small_uploads(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    from dataclasses import replace
-
     uploads = StagedUploads(site.house.market.cache_dir, site.house.clock, largest=2_000, most_staged=3_000)
     async with site.client(market=replace(site.house.market, uploads=uploads)) as client:
         yield client
@@ -275,6 +299,35 @@ async def test_nobody_fills_the_disk_with_uploads(site: Site, ada: Person) -> No
     assert not list(site.house.market.cache_dir.glob(f"uploads/{ada.user_id}/*.new"))
 
 
+async def test_what_one_keeps_has_a_quota(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    await imported(site, client, ada, GOOD)
+    cache = site.house.market.cache_dir
+    used = FolderQuotas(cache, 0).share(ada.user_id).used_bytes
+    assert used > 0
+    market = replace(site.house.market, quotas=FolderQuotas(cache, used + len(GOOD)))
+    async with site.client(market=market) as tight:
+        refused = await tight.post(UPLOAD_PATH, params={"name": "x"}, content=GOOD + b"x", headers=ada.headers)
+        detail = assert_problem(refused, 413, "data_too_large")["detail"]
+        assert "of your" in detail
+        assert "by imported series" in detail
+
+        async def unannounced() -> AsyncIterator[bytes]:
+            yield GOOD + b"x"
+
+        refused = await tight.post(UPLOAD_PATH, params={"name": "x"}, content=unannounced(), headers=ada.headers)
+        assert_problem(refused, 413, "data_too_large")
+        assert FolderQuotas(cache, 0).share(ada.user_id).used_bytes == used, "nothing is left of what was refused"
+        await upload(tight, await site.person(), GOOD)
+
+
+async def test_an_import_beyond_the_quota_stores_nothing(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
+    answer = await ask_import(client, ada, await upload(client, ada, GOOD), symbol="TOO-MUCH")
+    with pytest.raises(DataTooLarge, match=r"[\d,]+ B of your 200 B"):
+        await do(site, ada, answer.json()["task_id"], TIDEMARK_USER_DISK_BYTES="200")
+    found = (await client.get(f"/api/data/series/{answer.json()['series_id']}", headers=ada.headers)).json()
+    assert found["stored"] is None
+
+
 async def test_uploads_go_after_a_day(site: Site, client: httpx.AsyncClient, ada: Person) -> None:
     old, new = await upload(client, ada, GOOD), await upload(client, ada, GOOD)
     folder = site.house.market.cache_dir / "uploads" / str(ada.user_id)
@@ -286,3 +339,34 @@ async def test_uploads_go_after_a_day(site: Site, client: httpx.AsyncClient, ada
 async def test_an_unknown_upload_is_unknown(client: httpx.AsyncClient, ada: Person) -> None:
     answer = await client.post("/api/data/import/preview", json={"upload_id": str(uuid4())}, headers=ada.headers)
     assert_problem(answer, 404, "unknown_upload")
+
+
+def bomb() -> bytes:
+    """A small Parquet file whose first rows unpack to two gigabytes."""
+    rows = 20_000
+    long = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["9" * 100_000]))
+    table = pa.table({"ts": long, **dict.fromkeys(("open", "high", "low", "close"), long)})
+    file = io.BytesIO()
+    pq.write_table(table, file, compression="zstd", store_schema=False)
+    return file.getvalue()
+
+
+async def test_a_file_that_explodes_does_so_elsewhere(client: httpx.AsyncClient, ada: Person) -> None:
+    content = bomb()
+    assert len(content) < 1_000_000
+    upload_id = await upload(client, ada, content, "innocent.parquet")
+    before = psutil.Process().memory_info().rss
+    asked = {"upload_id": upload_id}
+    answer, health = await asyncio.gather(
+        client.post("/api/data/import/preview", json=asked, headers=ada.headers), client.get("/healthz")
+    )
+    assert_problem(answer, 422, "bad_file")
+    assert health.status_code == 200
+    assert psutil.Process().memory_info().rss - before < 300 * 1024**2
+    assert (await preview(client, ada, await upload(client, ada, GOOD)))["rows"] == 19, "the next one is looked at"
+
+
+async def test_many_look_at_once(client: httpx.AsyncClient, ada: Person) -> None:
+    upload_id = await upload(client, ada, GOOD)
+    looks = await asyncio.gather(*(preview(client, ada, upload_id) for _ in range(5)))
+    assert [one["rows"] for one in looks] == [19] * 5

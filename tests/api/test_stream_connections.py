@@ -2,13 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import gc
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from backend.api.following import Following
+from backend.api.lines import EventLine
+from backend.api.stream import Stream
 from backend.api.task_events import TASK_EVENTS_PATH
+from backend.api.wire import BoundedHttp
 from tests.api.conftest import Person, Site
 from tests.api.served import served
 from tests.api.test_task_events import add_tasks
@@ -129,23 +136,23 @@ async def test_stream_after_another_answer_on_one_connection(url: str, ada: Pers
 
 
 async def test_client_that_sends_no_more_but_listens_is_let_go(url: str, site: Site, ada: Person) -> None:
-    before = _streams(site)
+    await until(lambda: _streams(site) == 0)
     async with connected(url, asking(ada)) as client:
         await client.until(b"retry: 1000\nid: 0\n\n\r\n")
-        assert _streams(site) == before + 1
+        assert _streams(site) == 1
         client.writer.write_eof()
         assert await client.rest() == ""
-    assert _streams(site) == before
+    await until(lambda: _streams(site) == 0)
 
 
 async def test_client_that_talks_on_is_cut_off(url: str, site: Site, ada: Person) -> None:
-    before = _streams(site)
+    await until(lambda: _streams(site) == 0)
     async with connected(url, asking(ada)) as client:
         await client.until(b"retry: 1000\nid: 0\n\n\r\n")
         client.writer.write(b"x" * 100_000)
         with contextlib.suppress(ConnectionResetError):  # what it said was still on its way
             assert await client.rest() == ""
-    assert _streams(site) == before
+    await until(lambda: _streams(site) == 0)
 
 
 async def test_body_of_a_request_for_a_stream_disturbs_nothing(url: str, ada: Person) -> None:
@@ -158,13 +165,37 @@ async def test_body_of_a_request_for_a_stream_disturbs_nothing(url: str, ada: Pe
 
 
 async def test_many_who_left_are_forgotten(url: str, site: Site, ada: Person) -> None:
-    before = _streams(site)
+    await until(lambda: _streams(site) == 0)
     for _ in range(3):
         async with asyncio.TaskGroup() as group:
             for _ in range(20):
                 group.create_task(_look_in(url, ada))
+    await until(lambda: _streams(site) == 0)
+
+
+async def test_open_stream_costs_no_task_and_keeps_nothing_of_its_request(url: str, ada: Person) -> None:
+    await add_tasks(ada)
+    await until(lambda: _kept() == {})
+    tasks = len(asyncio.all_tasks())
+    async with AsyncExitStack() as stack:
+        for _ in range(20):
+            client = await stack.enter_async_context(connected(url, asking(ada)))
+            await client.until(b"retry: 1000\nid: 1\n\n\r\n")
+        await until(lambda: _kept() == {EventLine: 20, Following: 20, Stream: 20})
+        await until(lambda: len(asyncio.all_tasks()) <= tasks)
+    await until(lambda: _kept() == {})
+
+
+def _kept() -> Counter[type]:
+    """What there is of streams and requests in this process."""
+    gc.collect()
+    kinds = (BoundedHttp, RequestResponseCycle, EventLine, Following, Stream)
+    return Counter(type(one) for one in gc.get_objects() if isinstance(one, kinds))
+
+
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while _streams(site) != before:  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.02)
 
 

@@ -144,12 +144,12 @@ class BarStoreContract:
         self.write(store, FetchedPage(bars=bars(1, price=5), covered=hours(-0.5, 1.5)))
         assert self.closes(store) == [5, 100.01, 100.02, 9]
 
-    def test_hours_of_an_exchange_may_begin_at_its_half_hours(self, store: BarStore) -> None:
-        nyse, half = instrument(calendar="XNYS"), timedelta(minutes=30)
+    def test_hours_of_an_exchange_may_begin_at_its_quarters(self, store: BarStore) -> None:
+        nyse, half, quarter = instrument(calendar="XNYS"), timedelta(minutes=30), timedelta(minutes=15)
         wanted = Span(start=START + half, end=START + timedelta(hours=4))
         first = page(3, START + half)
         store.write(nyse, BTC, first, source="a test")
-        assert store.missing(BTC, wanted) == (Span(start=START + 6 * half, end=START + 8 * half),)
+        assert store.missing(BTC, wanted) == (Span(start=START + 11 * quarter, end=START + 8 * half),)
         store.write(nyse, BTC, FetchedPage(bars=empty_bars(), covered=store.missing(BTC, wanted)[0]), source="a test")
         assert store.missing(BTC, wanted) == ()
         assert len(store.read(BTC).bars) == 3
@@ -331,6 +331,8 @@ class BarHousekeepingContract:
         owner = uuid4()
         imported = Series(provider=IMPORT, symbol="MINE", timeframe=Timeframe.H1, owner=owner)
         self.fill(store, imported, BTC)
+        size = store.manifests()[0].size_bytes
+        assert housekeeping.evict(size) == [], "they do not push out what all share"
         assert [one.series for one in housekeeping.evict(0)] == [BTC]
         assert [one.series for one in store.manifests()] == [imported]
 

@@ -48,6 +48,9 @@ class SeriesRepositoryContract:
         assert await both.others.find(shared()) == entry
         assert await both.others.add(shared()) == entry
 
+    async def test_an_index_has_a_name_with_a_caret(self, both: Both) -> None:
+        assert (await both.mine.add(shared("^GSPC"))).series.symbol == "^GSPC"
+
     async def test_an_own_series_is_nobody_elses(self, both: Both) -> None:
         own = Series(provider="import", symbol="MINE", timeframe=Timeframe.D1, owner=both.me)
         entry = await both.mine.add(own)

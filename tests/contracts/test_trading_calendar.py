@@ -49,6 +49,24 @@ class TradingCalendarContract:
         assert calendars.expected_starts(calendar, Timeframe.M1, whole).equals(open_minutes[0].append(open_minutes[1:]))
 
     @pytest.mark.parametrize("timeframe", list(Timeframe))
+    def test_every_minute_belongs_to_a_bar_that_is_expected(self, calendar: str, timeframe: Timeframe) -> None:
+        calendars = self.open()
+        whole = Span(start=_day(12), end=_day(26))  # from one Monday to another
+        minutes = calendars.expected_starts(calendar, Timeframe.M1, whole).as_unit("us").asi8
+        around = Span(start=whole.start - timedelta(days=8), end=whole.end + timedelta(days=8))
+        expected = calendars.expected_starts(calendar, timeframe, around).as_unit("us").asi8
+        starts = calendars.bar_starts(calendar, timeframe, minutes)
+        assert (np.diff(starts) >= 0).all()
+        assert np.isin(starts, expected).all()
+        if timeframe.is_intraday:
+            assert ((minutes >= starts) & (minutes < starts + timeframe.seconds * 1_000_000)).all()
+
+    def test_a_moment_outside_all_sessions_belongs_to_no_bar(self, calendar: str) -> None:
+        saturday = np.array([int(_day(10, 18).timestamp()) * 1_000_000])
+        (start,) = self.open().bar_starts(calendar, Timeframe.H1, saturday)
+        assert (start == -1) == (calendar != ALWAYS)
+
+    @pytest.mark.parametrize("timeframe", list(Timeframe))
     def test_starts_increase_in_utc_and_lie_within_the_span(self, calendar: str, timeframe: Timeframe) -> None:
         starts = self.open().expected_starts(calendar, timeframe, SPAN)
         assert str(starts.dtype) == "datetime64[us, UTC]"
@@ -106,12 +124,12 @@ class TestFakeCalendars(TradingCalendarContract):
 
 
 class TestTradingCalendars(TradingCalendarContract):
-    # New York, currencies, and exchanges with a break at noon, before midnight UTC, and through the night.
-    calendars = (ALWAYS, FOREX, "XNYS", "XHKG", "XASX", "CMES")
+    # New York, currencies, exchanges with a break at noon, before midnight UTC, through the night, and at a quarter.
+    calendars = (ALWAYS, FOREX, "XNYS", "XHKG", "XASX", "CMES", "XBOM")
 
     def open(self) -> TradingCalendar:
         return TradingCalendars()
 
 
-def _day(day: int) -> datetime:
-    return datetime(2026, 1, day, tzinfo=UTC)
+def _day(day: int, hour: int = 0) -> datetime:
+    return datetime(2026, 1, day, hour, tzinfo=UTC)

@@ -45,7 +45,7 @@ export class OwnInstance {
 
   async resume() {
     const [program = tidemark, ...options] = [...this.command, 'serve', '--data-dir', this.dataDir, '--port', String(this.port)]
-    this.process = spawn(program, options, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...surroundings(), ...this.settings } })
+    this.process = spawn(program, options, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...surroundings(), TIDEMARK_CACHE_DIR: this.cacheDir, ...this.settings } })
     const deadline = Date.now() + 60_000
     while (Date.now() < deadline) {
       if (await fetch(`${this.url}/readyz`).then(({ ok }) => ok, () => false)) return
@@ -55,6 +55,12 @@ export class OwnInstance {
   }
 
   private get dataDir() { return join(this.folder, 'data') }
+  private get cacheDir() { return join(this.folder, 'cache') }
+
+  /** Leaves a gap and an outlier in what is stored of a simulated market. */
+  async spoilBars(symbol: string, timeframe: string, start: string) {
+    await run(python, ['-m', 'tests.e2e.spoil_bars', this.cacheDir, symbol, timeframe, start])
+  }
 
   /** As long as no page can submit a task. Returns the ids. */
   async addTasks(email: string, ...tasks: NewTask[]): Promise<string[]> {

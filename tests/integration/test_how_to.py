@@ -16,8 +16,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.integration.trader import until
 from tests.serving import ROOT, Running, data_folder, environment, serving
 
+BRING = ROOT / "docs" / "how-to" / "bring-your-own-data.md"
 WATCH = ROOT / "docs" / "how-to" / "watch-backtests-by-websocket.md"
 
 
@@ -70,6 +72,49 @@ def test_stop_of_the_server_is_said_and_no_token_is_logged(running: Running) -> 
     assert len(end["request_id"]) == 32
     assert [line for line in lines if line["level"] in ("error", "critical")] == []
     assert token.split(".")[2] not in log
+
+
+def test_own_data_are_brought_at_the_terminal(tmp_path: Path) -> None:
+    done = _typed(BRING, "tidemark data fetch", tmp_path)
+    assert "Imported 182 bars" in done
+    assert "import MINE 1d: 182 bars" in done
+
+
+def test_own_data_are_brought_over_http(running: Running, tmp_path: Path) -> None:
+    _, token = _sign_up(running)
+    days = "".join(f"2025-01-{day:02},10{day}.5,110{day},9{day}.25,10{day}.75,{day}000\n" for day in range(10, 29))
+    (tmp_path / "mine.csv").write_text("Date,Open,High,Low,Close,Volume\n" + days)
+    kept = json.loads(_typed(BRING, "curl", tmp_path, TIDEMARK_TOKEN=token, **{"http://127.0.0.1:8000": running.url}))
+    with httpx.Client(base_url=running.url, headers={"Authorization": f"Bearer {token}"}) as client:
+        shown = client.post("/api/data/import/preview", json={"upload_id": kept["upload_id"]}).json()
+        [wanted] = re.findall(r"```json\n(.*?)```", BRING.read_text(), re.DOTALL)
+        asked = {**json.loads(wanted), "upload_id": kept["upload_id"], "reading": shown["reading"]}
+        started = client.post("/api/data/import", json=asked).json()
+        until(lambda: client.get(f"/api/system/tasks/{started['task_id']}").json()["state"] == "completed")
+        exported = client.get("/api/data/export", params={"series_id": started["series_id"], "format": "csv"})
+        assert exported.text.count("\n") == 20
+
+
+def _typed(page: Path, first: str, folder: Path, **changes: str) -> str:
+    """What a shell says to the block of the page that begins so; `changes` are its environment and other addresses."""
+    [block] = [text for text in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL) if text.startswith(first)]
+    names = {name: value for name, value in changes.items() if name.isupper()}
+    for name, value in changes.items():
+        block = block.replace(name, value) if name not in names else block
+    done = subprocess.run(
+        ["/bin/sh", "-euc", block],
+        cwd=folder,
+        env={
+            **environment(TIDEMARK_CACHE_DIR=str(folder / "cache"), **names),
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_codes_and_events_are_all_explained() -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,21 @@ def test_two_processes_write_one_series_at_once(tmp_path: Path, processes: list[
     manifest = kept.manifest(SERIES)
     assert manifest is not None
     assert len(manifest.covered) == 1
+
+
+def test_threads_share_one_store(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    write_version(kept, 1)
+
+    def use(number: int) -> int:
+        if number % 4 == 0:
+            write_version(kept, number + 2)
+        return version_in(kept)
+
+    with ThreadPoolExecutor(8) as threads:
+        seen = list(threads.map(use, range(80)))
+    assert len(set(seen)) > 5
+    assert assert_sound(tmp_path) in seen
 
 
 def test_reader_never_sees_a_mixture(tmp_path: Path, processes: list["subprocess.Popen[str]"]) -> None:
@@ -180,10 +196,9 @@ def test_cache_may_be_removed_while_it_is_written(tmp_path: Path, processes: lis
     processes.append(writer)
     assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
-    for _ in range(12):
-        while not list(root.rglob("*.parquet*")):
-            time.sleep(0.005)
-        shutil.rmtree(root, ignore_errors=True)
+    for _ in range(30):
+        assert writer.stdout.readline() != "", "it goes on"
+        shutil.rmtree(root, ignore_errors=True)  # while it writes the next one
     told = [int(writer.stdout.readline())]
     while len(told) < 20:
         told.append(int(writer.stdout.readline()))

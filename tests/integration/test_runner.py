@@ -9,7 +9,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +28,8 @@ from backend.domain.errors import DatabaseUnavailable
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.domain.job_data import LARGEST_RESULT_BYTES
 from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome, Progress
+from backend.domain.market import IMPORT, Series, Span, Timeframe
+from backend.domain.market_ports import FetchedPage
 from backend.domain.ports import JobHandler, JobRepository
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.job_hints import LocalJobHints
@@ -36,6 +39,7 @@ from backend.services.adoption import Adoption
 from backend.services.foresight import Foresight
 from backend.settings import Settings
 from backend.worker.children import Children
+from backend.worker.fetching import Fetch
 from backend.worker.handlers import Maintain
 from backend.worker.line import AHEAD_JOBS, LATEST_JOBS
 from backend.worker.runner import Runner
@@ -510,7 +514,7 @@ async def test_another_users_job_passes_what_was_leased_ahead(house: House) -> N
     async with house.runner() as runner:
         for _ in range(LATEST_JOBS):
             await house.becomes(await house.submit(JobKind.WALK_FORWARD), JobState.COMPLETED)
-        flood = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD) for _ in range(400)))
+        flood = await asyncio.gather(*(house.submit(JobKind.WALK_FORWARD, seconds=0.01) for _ in range(400)))
         await until(lambda: len(runner._line) > 0)
         job = await other.submit(brief)
         committed = time.monotonic()
@@ -578,7 +582,7 @@ async def test_jobs_whose_claim_was_answered_into_the_void_are_run_at_once(house
 
 def maintain(house: House, market: Market) -> Maintain:
     adoption = Adoption(market.store, SharedSeries(house.tables.worker))
-    return Maintain(HousekeepingTables(house.tables.worker), market, adoption)
+    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, cache_bytes=0)
 
 
 async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House, tmp_path: Path) -> None:
@@ -608,6 +612,25 @@ async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House, t
         await until_async(is_done)
         assert await house.events_of(done) == ["running", "completed"]
         assert await house.kept_answers() == ["young"]
+
+
+async def test_housekeeping_keeps_fetched_series_within_their_room(house: House, tmp_path: Path) -> None:
+    async with open_market(Settings(_env_file=None, cache_dir=tmp_path, crypto_exchanges=())) as market:
+        day = Span(start=datetime(2025, 1, 1, tzinfo=UTC), end=datetime(2025, 1, 2, tzinfo=UTC))
+        fetched = Series(provider="demo", symbol="BTC/USDT", timeframe=Timeframe.H1)
+        await Fetch(market.markets, market.store).fetch(fetched, [day], lambda _: None, lambda: False)
+        loaded = market.store.read(fetched)
+        imported = Series(provider=IMPORT, symbol="MINE", timeframe=Timeframe.H1, owner=house.me)
+        market.store.write(
+            replace(loaded.instrument, provider=IMPORT, symbol="MINE"),
+            imported,
+            FetchedPage(bars=loaded.bars, covered=day),
+            source="a file",
+        )
+        async with house.runner(handlers={JobKind.MAINTAIN: maintain(house, market)}):
+            await house.tables.queue.add(NewJob(kind=JobKind.MAINTAIN, payload={}, demand=SMALL))
+            await until(lambda: market.store.manifest(fetched) is None)
+        assert market.store.manifest(imported) is not None
 
 
 class CountingClaims(JobQueueTable):

@@ -16,7 +16,7 @@ import pytest
 
 from tests.serving import TIDEMARK, Running, data_folder, environment, serving, start, tidemark
 
-START_AGAIN_SECONDS = 10
+START_AGAIN_SECONDS = 45
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.api import stream, streams
+from backend.api import lines, stream, streams
 from backend.api.task_events import TASK_EVENTS_PATH
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
@@ -63,6 +63,37 @@ async def test_reader_who_is_stuck_is_dropped_though_little_waits_for_it(
                 await asyncio.sleep(0.01)
 
 
+async def test_burst_larger_than_all_buffers_reaches_a_reader_who_pauses_for_a_moment(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "PATIENCE_SECONDS", 60.0)
+    count = 9_000
+    person = await site.person()
+    async with served(site.house) as url:
+        with _lazy_reader(url, person) as lazy:
+            lazy.setblocking(False)
+            reader, writer = await asyncio.open_connection(sock=lazy)
+            await reader.readuntil(b"id: 0\n\n")
+            writer.transport.pause_reading()  # type: ignore[attr-defined]  # what asyncio has here can
+            await site.execute(
+                "insert into public.tasks (user_id, kind, payload, cores, memory_bytes, max_attempts,"
+                " wall_limit_seconds) select $1, 'sweep', '{}', 1, 1, 3, 60 from generate_series(1, $2::int)",
+                person.user_id,
+                count,
+                role="postgres",
+            )
+            await asyncio.sleep(1)
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            heard = [0]
+            while heard[-1] < count:
+                line = await asyncio.wait_for(reader.readline(), 20)
+                assert line, f"the stream ended after {heard[-1]}"
+                heard += [int(line[4:])] if line.startswith(b"id: ") else []
+            writer.close()
+    assert heard == list(range(count + 1))
+    assert _closed_as(site, "too_slow") == 0
+
+
 async def test_restart_of_postgres_loses_and_doubles_nothing(data_dir: Path) -> None:
     postgres = EmbeddedPostgres(data_dir, preferred_port=0)
     address = await asyncio.to_thread(postgres.start)
@@ -108,7 +139,7 @@ async def test_two_servers_on_one_database_tell_the_same(database: FreshDatabase
 
 
 @contextlib.contextmanager
-def _lazy_reader(url: str, person: Person) -> Iterator[None]:
+def _lazy_reader(url: str, person: Person) -> Iterator[socket.socket]:
     """A client that opens a stream and then reads nothing."""
     address = httpx.URL(url)
     with socket.socket() as lazy:
@@ -118,7 +149,7 @@ def _lazy_reader(url: str, person: Person) -> Iterator[None]:
             f"GET {TASK_EVENTS_PATH} HTTP/1.1\r\nHost: {address.host}\r\n"
             f"Authorization: {person.headers['Authorization']}\r\n\r\n".encode()
         )
-        yield
+        yield lazy
 
 
 def _closed_as(site: Site, why: str) -> float:

@@ -121,7 +121,9 @@ def test_a_running_task_is_shown_with_how_far_it_is(trader: Trader) -> None:
     [counting] = trader.has(long(30))
     trader.waits_for(counting, "running")
     until(lambda: trader.reads("show", counting)["progress"] is not None)
-    assert "%, counting" in trader.types("show", counting).stdout
+    shown = trader.types("show", counting).stdout
+    assert "%, " in shown
+    assert ", counting: step" in shown
     trader.types("cancel", counting)
 
 

@@ -25,7 +25,7 @@ def trader(running: Running) -> Trader:
 
 
 def test_watching_one_task_ends_with_it_and_tells_how(trader: Trader) -> None:
-    good, bad = trader.has(long(1), BROKEN)
+    good, bad = trader.has(long(8), BROKEN)
     watched = trader.types("watch", good)
     assert watched.returncode == 0
     lines = watched.stdout.splitlines()
@@ -38,15 +38,23 @@ def test_watching_one_task_ends_with_it_and_tells_how(trader: Trader) -> None:
 
 
 def test_events_for_programs_are_one_object_a_line(trader: Trader) -> None:
-    [counting] = trader.has(long(1.5))
-    watched = trader.types("watch", counting, "--json")
-    told = [json.loads(line) for line in watched.stdout.splitlines()]
+    [counting] = trader.has(long(50))
+    told: list[Any] = []
+    with trader.watching(counting, "--json") as watch:
+        assert watch.stdout is not None
+        for line in watch.stdout:
+            told.append(json.loads(line))
+            if told[-1]["type"] == "task_progress":
+                break
+        trader.types("cancel", counting)
+        told += [json.loads(line) for line in watch.stdout]
+        assert watch.wait(10) == 1
     assert all(set(each) == {"id", "type", "task"} for each in told)
-    assert (told[-1]["type"], told[-1]["task"]["state"]) == ("task_completed", "completed")
+    assert (told[-1]["type"], told[-1]["task"]["state"]) == ("task_cancelled", "cancelled")
     [percent, *_] = [each["task"]["percent"] for each in told if each["type"] == "task_progress"]
     assert 0 <= percent < 100
     ended = [json.loads(line) for line in trader.types("watch", counting, "--json").stdout.splitlines()]
-    assert [each["type"] for each in ended] == ["task_completed"]
+    assert [each["type"] for each in ended] == ["task_cancelled"]
 
 
 def test_watching_all_shows_what_is_there_and_what_comes_until_it_is_interrupted(trader: Trader) -> None:
@@ -71,7 +79,7 @@ def test_watching_all_shows_what_is_there_and_what_comes_until_it_is_interrupted
 
 @pytest.mark.parametrize("columns", [72, 120])
 def test_a_live_view_moves_at_a_terminal_and_leaves_how_it_ended(trader: Trader, columns: int) -> None:
-    [counting] = trader.has(long(2))
+    [counting] = trader.has(long(50))
     with at_terminal(
         [TIDEMARK, "tasks", "watch", counting],
         folder=ROOT,
@@ -80,8 +88,9 @@ def test_a_live_view_moves_at_a_terminal_and_leaves_how_it_ended(trader: Trader,
     ) as terminal:
         terminal.wait_for("to go")
         terminal.wait_for("━")
-        assert terminal.wait() == 0
-    assert f"{counting[:8]}  backtest  completed  in " in terminal.shown
+        trader.types("cancel", counting)
+        assert terminal.wait() == 1
+    assert f"{counting[:8]}  backtest  cancelled  in " in terminal.shown
     assert terminal.shown.rindex("\x1b[?25h") > terminal.shown.rindex("\x1b[?25l")
 
 

@@ -11,7 +11,7 @@ import psutil
 
 from tests.cluster import ROOT
 
-UP_AGAIN_SECONDS = 10
+UP_AGAIN_SECONDS = 45
 
 
 class Writer:

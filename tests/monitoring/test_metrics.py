@@ -5,7 +5,7 @@ import re
 from tests.monitoring.conftest import Exposed, run
 
 # What may be told apart. Each has few values, however many people and jobs there are.
-LABELS = {"method", "route", "status", "code", "limit", "outcome", "why", "kind", "check", "version", "le"}
+LABELS = {"method", "route", "status", "code", "limit", "outcome", "provider", "why", "kind", "check", "version", "le"}
 BASE_UNITS = ("seconds", "bytes", "ratio", "info", "total", "cores")
 OTHER_UNITS = re.compile(
     r"_(ms|milliseconds|microseconds|minutes|hours|kb|kib|mb|mib|gib|kilobytes|megabytes|percent|percentage)(_|$)"
@@ -53,4 +53,8 @@ def test_what_the_platform_promises_to_tell_is_told(exposed: Exposed) -> None:
         "tidemark_event_loop_lag_seconds",
         "tidemark_machine_memory_available_bytes",
         "tidemark_ready",
+        "tidemark_vendor_requests_total",
+        "tidemark_vendor_received_bytes_total",
+        "tidemark_bar_reads_total",
+        "tidemark_bars_disk_free_bytes",
     } <= set(exposed.types)

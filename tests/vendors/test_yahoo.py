@@ -241,3 +241,17 @@ async def test_a_symbol_is_unknown_also_when_nothing_can_be_suggested() -> None:
         with pytest.raises(UnknownSymbol, match="no symbol 'QWERTZ'"):
             await fetcher.instrument("QWERTZ")
         await fetcher.close()
+
+
+@pytest.mark.parametrize(
+    ("symbol", "calendar", "opens"), [("^GSPC", "XNYS", {"14:30"}), ("RELIANCE.NS", "XBOM", {"03:45"})]
+)
+async def test_indices_and_exchanges_that_open_at_a_quarter(symbol: str, calendar: str, opens: set[str]) -> None:
+    with (vendor := Yahoo(NOW)).server.running():
+        fetcher = fetcher_of(vendor, FakeClock(NOW))
+        assert [one.symbol for one in await fetcher.instruments(symbol)] == [symbol]
+        assert (await fetcher.instrument(symbol)).calendar == calendar
+        wanted = Span(start=datetime(2026, 1, 5, tzinfo=UTC), end=datetime(2026, 1, 9, tzinfo=UTC))
+        bars = bars_of([page async for page in fetcher.fetch(replace(HOURLY, symbol=symbol), wanted)])
+        assert {f"{start:%H:%M}" for start in bars.groupby(bars["ts"].dt.date)["ts"].min()} == opens
+        await fetcher.close()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from backend.data.calendars import TradingCalendars
@@ -33,6 +34,8 @@ LISTINGS = {
     "EURUSD=X": ("24/5", listing("EURUSD=X", "EUR/USD", "CCY", "CURRENCY", "Europe/London", "USD")),
     "BTC-USD": ("24/7", listing("BTC-USD", "Bitcoin USD", "CCC", "CRYPTOCURRENCY", "UTC", "USD")),
     "7203.T": ("XTKS", listing("7203.T", "Toyota Motor", "JPX", "EQUITY", "Asia/Tokyo", "JPY")),
+    "^GSPC": ("XNYS", listing("^GSPC", "S&P 500", "SNP", "INDEX", "America/New_York", "USD")),
+    "RELIANCE.NS": ("XBOM", listing("RELIANCE.NS", "Reliance Industries", "NSI", "EQUITY", "Asia/Kolkata", "INR")),
     "ODD.XX": ("XNYS", listing("ODD.XX", "Odd", "XXX", "EQUITY", "Antarctica/Troll", "USD")),
 }
 
@@ -58,7 +61,7 @@ class Yahoo:
             return Reply(status=401, body=failure("Unauthorized", "Invalid Crumb"))
         if request.path == "/v1/finance/search":
             return Reply(body=self.found(request.query["q"]))
-        symbol = request.path.rpartition("/")[2]
+        symbol = unquote(request.path.rpartition("/")[2])
         if symbol.upper() not in LISTINGS:
             return Reply(status=404, body=failure("Not Found", "No data found, symbol may be delisted"))
         return Reply(body=self.chart(symbol.upper(), request.query))

@@ -51,6 +51,7 @@ class BadLine(BaseModel):
     """A row that is no bar, and why."""
 
     row: int = Field(description="From 0, the first row of data; for a broken line the number of the line.")
+    line: int | None = Field(description="Where it stands in the file, from 1; null where that cannot be told.")
     reason: str
     ts: str | None
 
@@ -67,7 +68,11 @@ class PreviewBar(BaseModel):
 
 
 class PreviewMade(BaseModel):
-    """What was understood of a file. Nothing is stored yet."""
+    """What was understood of a file. Nothing is stored yet.
+
+    Where its columns say too little, the reading holds what was recognised and its notes say what is lacking: complete
+    it and look again.
+    """
 
     name: str
     header: list[str] | None = Field(description="Null when it has none.")
@@ -86,7 +91,7 @@ class ImportWanted(BaseModel):
     """What to make of an uploaded file."""
 
     upload_id: UUID
-    symbol: str = Field(max_length=40)
+    symbol: str = Field(max_length=41)
     timeframe: Timeframe
     calendar: str = Field(default=ALWAYS, max_length=30, description="24/7, 24/5, or an exchange such as XNYS.")
     currency: str = Field(default="USD", pattern=r"^[A-Z0-9]{2,10}$")
@@ -123,6 +128,6 @@ PREVIEWED = PreviewMade(
     bars=[PreviewBar(ts=datetime(2025, 1, 2, tzinfo=UTC), open=101.5, high=103, low=101, close=102.25, volume=12000)],
     rows=1250,
     bad_count=1,
-    bad=[BadLine(row=17, reason="its high is below its open or close", ts="2025-01-28T00:00:00+00:00")],
+    bad=[BadLine(row=17, line=19, reason="its high is below its open or close", ts="2025-01-28T00:00:00+00:00")],
     is_whole=True,
 )

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel
 from starlette.responses import Response
 
-from backend.api.dependencies import Caller, TheHouse
+from backend.api.dependencies import ActiveCaller, Caller, TheHouse
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
@@ -115,7 +115,7 @@ STARTS = (
         **problems("/api/providers", *SIGNED_IN),
     },
 )
-async def list_providers(request: Request, house: TheHouse, _caller: Caller, _: IfNoneMatch = None) -> Response:
+async def list_providers(request: Request, house: TheHouse, _caller: ActiveCaller, _: IfNoneMatch = None) -> Response:
     """Also those that cannot be used here, with the reason."""
     items = [Provider(**vars(facts)) for facts in house.market.markets.providers()]
     return tagged(request, Providers(items=items))
@@ -134,7 +134,7 @@ async def list_providers(request: Request, house: TheHouse, _caller: Caller, _: 
 )
 async def search_instruments(
     house: TheHouse,
-    _caller: Caller,
+    _caller: ActiveCaller,
     provider: Annotated[str, Query(max_length=60, description="As /api/providers names it.")],
     search: Annotated[str, Query(max_length=40, description="A part of a symbol or name.")] = "",
     limit: Limit = 50,
@@ -294,7 +294,9 @@ async def read_coverage(
             missing=quality.missing,
             gaps=[GapFound(start=gap.span.start, end=gap.span.end, bars=gap.bars) for gap in quality.gaps],
             gap_count=quality.gap_count,
-            suspects=[SuspectFound(ts=one.ts, kind=one.kind, detail=one.detail) for one in quality.suspects],
+            suspects=[
+                SuspectFound(ts=one.ts, end=one.end, kind=one.kind, detail=one.detail) for one in quality.suspects
+            ],
             suspect_count=quality.suspect_count,
         ),
     )
@@ -312,13 +314,19 @@ async def read_coverage(
         ),
     },
 )
-async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: Caller) -> Response:
+async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: ActiveCaller) -> Response:
     """Only what is not stored yet counts; nothing is downloaded."""
     series, span = _asked(wanted, house.clock.now())
     instrument = await house.market.markets.instrument_of(series)
     made = await _estimate(house, instrument, series, span)
     return _json(
-        EstimateMade(missing=_ranges(made.missing), bars=made.bars, size_bytes=made.size_bytes, seconds=made.seconds)
+        EstimateMade(
+            missing=_ranges(made.missing),
+            bars=made.bars,
+            requests=house.market.markets.fetcher(series.provider).requests(series, made.missing, made.bars),
+            size_bytes=made.size_bytes,
+            seconds=made.seconds,
+        )
     )
 
 
@@ -417,7 +425,12 @@ def _asked(wanted: Wanted, now: datetime) -> tuple[Series, Span]:
 def _span_of(pointer: str, start: datetime, end: datetime) -> Span:
     if start.tzinfo is None or end.tzinfo is None:
         raise InvalidInput([InputError(pointer=pointer, detail="A time needs its zone, such as 2026-01-01T00:00:00Z.")])
-    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    try:
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(
+            [InputError(pointer=pointer, detail="A time lies in the years 1 to 9999, in UTC.")]
+        ) from None
     if end < start:
         raise InvalidInput([InputError(pointer=pointer, detail=f"It ends at {end:%Y-%m-%d}, before it starts.")])
     return Span(start=start, end=end)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from backend.api.dependencies import Caller, TheHouse
+from backend.api.dependencies import ActiveCaller, Caller, TheHouse
 from backend.api.documentation import SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
 from backend.api.errors import BadRequest
 from backend.api.idempotency import IdempotencyKey, once
@@ -17,10 +17,7 @@ from backend.api.routers.file_shapes import (
     PREVIEW_WANTED,
     PREVIEWED,
     UPLOADED,
-    BadLine,
-    FileReading,
     ImportWanted,
-    PreviewBar,
     PreviewMade,
     PreviewWanted,
     UploadKept,
@@ -29,7 +26,6 @@ from backend.api.routers.market_data import STARTS, SeriesQuery, entry_of, start
 from backend.api.routers.market_shapes import SERIES_ID, STARTED, Started
 from backend.api.versions import PRIVATE
 from backend.bootstrap import House
-from backend.domain.bars import COLUMNS
 from backend.domain.errors import BodyTooLarge
 from backend.domain.jobs import KINDS, Demand, JobKind
 from backend.domain.market import IMPORT, Series, Span, Timeframe
@@ -46,11 +42,7 @@ from backend.domain.market_errors import (
 from backend.domain.market_ports import LARGEST_UPLOAD_BYTES, Upload, UploadWriter
 from backend.services.importing import (
     PREVIEWED_ROWS,
-    SHOWN_ROWS,
-    Preview,
-    preview,
     reading_facts,
-    require_readable,
 )
 
 router = APIRouter(prefix="/api", tags=["Market data"])
@@ -59,7 +51,6 @@ UPLOAD_PATH = "/api/data/uploads"
 _PIECE = 1 << 20
 # An import holds the numbers of a file, which its text (or what Parquet packed) says the size of roughly.
 _BYTES_PER_UPLOADED_BYTE = 6
-_LONGEST_CELL = 200
 _MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _UNREADABLE = (
     UnknownUpload(SERIES_ID),
@@ -86,7 +77,7 @@ _UNREADABLE = (
             UPLOAD_PATH,
             *SIGNED_IN,
             BodyTooLarge(LARGEST_UPLOAD_BYTES),
-            DataTooLarge("Your uploaded files take 1.0 GiB, of at most 1.0 GiB. Import them first."),
+            DataTooLarge("It needs 30.0 MiB, and 5.0 GiB of your 5.0 GiB are taken. Delete series first."),
             StorageFull("The disk has no room for this file."),
             BadRequest("The upload broke off."),
             BadFile("The file is empty."),
@@ -97,14 +88,17 @@ _UNREADABLE = (
 async def upload_file(
     request: Request,
     house: TheHouse,
-    caller: Caller,
+    caller: ActiveCaller,
     name: Annotated[str, Query(min_length=1, max_length=200, description="What the file is called.")],
 ) -> Response:
     """CSV of any dialect, or Parquet, as the raw body: at most 256 MiB."""
+    await asyncio.to_thread(house.market.quotas.require, caller.user_id, _announced_bytes(request))
     writer = await asyncio.to_thread(house.market.uploads.begin, caller.user_id, name)
     try:
         if not await _write_body(request, writer):
             raise BadFile("The file is empty.")
+        # One that did not say how large it is counts as a whole only now.
+        await asyncio.to_thread(house.market.quotas.require, caller.user_id, 0)
         kept = await asyncio.to_thread(writer.keep)
     except ClientDisconnect:
         raise BadRequest("The upload broke off.") from None
@@ -124,17 +118,21 @@ async def upload_file(
         **problems("/api/data/import/preview", *SIGNED_IN, *WITH_BODY, *_UNREADABLE),
     },
 )
-async def preview_import(wanted: PreviewWanted, house: TheHouse, caller: Caller) -> Response:
+async def preview_import(wanted: PreviewWanted, house: TheHouse, caller: ActiveCaller) -> Response:
     """Correct the reading and look again until the bars are right; then import with the same reading."""
     await _require_calendar(house, wanted.calendar)
     reading = wanted.reading.reading() if wanted.reading else None
 
-    def look() -> PreviewMade:
-        upload = house.market.uploads.find(caller.user_id, wanted.upload_id)
-        table = house.market.uploads.first_rows(upload, PREVIEWED_ROWS)
-        return _shown(upload, preview(table, reading, wanted.timeframe, wanted.calendar))
-
-    made = await asyncio.to_thread(look)
+    upload = await asyncio.to_thread(house.market.uploads.find, caller.user_id, wanted.upload_id)
+    seen = await house.market.looks.look(
+        caller.user_id,
+        wanted.upload_id,
+        rows=PREVIEWED_ROWS,
+        reading=reading_facts(reading) if reading else None,
+        timeframe=wanted.timeframe,
+        calendar=wanted.calendar,
+    )
+    made = PreviewMade.model_validate({"name": upload.name, **seen})
     return Response(made.model_dump_json(), media_type="application/json", headers=PRIVATE)
 
 
@@ -157,17 +155,19 @@ async def import_file(
     await _require_calendar(house, wanted.calendar)
     reading = wanted.reading.reading()
 
-    def look() -> Upload:
-        upload = house.market.uploads.find(caller.user_id, wanted.upload_id)
-        require_readable(reading, house.market.uploads.first_rows(upload, 1))
+    async def look() -> Upload:
+        upload = await asyncio.to_thread(house.market.uploads.find, caller.user_id, wanted.upload_id)
+        await house.market.looks.look(
+            caller.user_id, upload.id, rows=1, reading=reading_facts(reading), calendar=wanted.calendar
+        )
         return upload
 
     # Under a key that was used before, the file may be gone: the answer is not.
-    upload = await asyncio.to_thread(look) if key is None else None
+    upload = await look() if key is None else None
     async with house.acting_as(caller) as services:
 
         async def work() -> Response:
-            found = await asyncio.to_thread(look) if upload is None else upload
+            found = await look() if upload is None else upload
             entry, job = await services.market_data.add_import(
                 wanted.symbol, wanted.timeframe, wanted.adjustment, _payload(wanted, found), demand=_demand(found)
             )
@@ -216,6 +216,11 @@ async def export_series(
     file = await asyncio.to_thread(house.market.files.open_written, loaded.bars, kind)
     headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="{_file_name(entry.series)}.{kind}"'}
     return StreamingResponse(_pieces(file), media_type=_MEDIA[kind], headers=headers)
+
+
+def _announced_bytes(request: Request) -> int:
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdigit() else 0
 
 
 async def _write_body(request: Request, writer: UploadWriter) -> int:
@@ -273,25 +278,3 @@ def _payload(wanted: ImportWanted, upload: Upload) -> dict[str, Any]:
 def _demand(upload: Upload) -> Demand:
     usual = KINDS[JobKind.IMPORT].demand
     return Demand(cores=usual.cores, memory_bytes=usual.memory_bytes + _BYTES_PER_UPLOADED_BYTE * upload.size_bytes)
-
-
-def _shown(upload: Upload, made: Preview) -> PreviewMade:
-    cells, understood = made.table.cells.head(SHOWN_ROWS), made.understood
-    bad = [*made.table.broken, *(understood.bad if understood else ())]
-    return PreviewMade(
-        name=upload.name,
-        header=list(made.table.header) if made.table.header else None,
-        columns=list(cells.columns),
-        reading=FileReading(**reading_facts(made.reading), notes=list(made.reading.notes)),
-        timeframe=made.timeframe,
-        text=[[str(cell)[:_LONGEST_CELL] for cell in row] for row in cells.itertuples(index=False, name=None)],
-        bars=[_bar(row) for row in understood.bars.head(SHOWN_ROWS).to_dict("records")] if understood else [],
-        rows=len(made.table.cells) + made.table.broken_count,
-        bad_count=made.table.broken_count + (understood.bad_count if understood else 0),
-        bad=[BadLine(row=one.position, reason=one.reason, ts=one.ts) for one in bad[:SHOWN_ROWS]],
-        is_whole=made.is_whole,
-    )
-
-
-def _bar(row: dict[str, Any]) -> PreviewBar:
-    return PreviewBar(ts=row["ts"].to_pydatetime(), **{name: row[name] for name in COLUMNS})

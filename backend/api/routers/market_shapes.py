@@ -111,9 +111,10 @@ class GapFound(BaseModel):
 
 
 class SuspectFound(BaseModel):
-    """A bar that deserves a second look."""
+    """A bar that deserves a second look, or a run of them."""
 
     ts: datetime
+    end: datetime = Field(description="Up to, not including, this moment: what a repair would fetch again.")
     kind: str
     detail: str
 
@@ -136,7 +137,7 @@ class Wanted(BaseModel):
     """Which bars to fetch."""
 
     provider: str = Field(max_length=60)
-    symbol: str = Field(max_length=40)
+    symbol: str = Field(max_length=41)
     timeframe: Timeframe
     adjustment: Adjustment = Adjustment.RAW
     start: AwareDatetime
@@ -148,6 +149,7 @@ class EstimateMade(BaseModel):
 
     missing: list[Range] = Field(description="What is not stored yet.")
     bars: int
+    requests: int = Field(description="About how often the provider is asked; 0 where it computes its bars.")
     size_bytes: int
     seconds: float
 
@@ -228,10 +230,10 @@ COVERAGE = Coverage(
     missing=4,
     gaps=[GapFound(start=_THEN, end=_NOW, bars=4)],
     gap_count=1,
-    suspects=[SuspectFound(ts=_THEN, kind="zero_volume", detail="40 bars in a row have no volume.")],
+    suspects=[SuspectFound(ts=_THEN, end=_NOW, kind="zero_volume", detail="40 bars in a row have no volume.")],
     suspect_count=1,
 )
-ESTIMATE = EstimateMade(missing=[Range(start=_THEN, end=_NOW)], bars=8760, size_bytes=105_120, seconds=0.2)
+ESTIMATE = EstimateMade(missing=[Range(start=_THEN, end=_NOW)], bars=8760, requests=0, size_bytes=105_120, seconds=0.2)
 STARTED = Started(task_id=SERIES_ID, series_id=SERIES_ID, kind=JobKind.FETCH, state=JobState.QUEUED)
 WANTED = {
     "provider": "demo",

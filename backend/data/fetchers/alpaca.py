@@ -98,6 +98,10 @@ class AlpacaFetcher:
         self._instruments: Mapping[str, Instrument] = {}
         self._loaded_at = 0.0
 
+    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
+        shorter = _MADE_OF.get(series.timeframe, series.timeframe)
+        return max(len(missing), -(-bars * series.timeframe.seconds // shorter.seconds // _PAGE))
+
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
         known = await self._assets()
         return await asyncio.to_thread(best_matches, known.values(), search, limit=limit)

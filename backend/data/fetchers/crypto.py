@@ -73,6 +73,9 @@ class CryptoFetcher:
         known = EXCHANGES.get(self._exchange_name)
         return known.timeframes if known else _timeframes(self._exchange or _client(self._exchange_name, None))
 
+    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
+        return max(len(missing), -(-bars // self._page()))
+
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
         known = await self._markets()
         return await asyncio.to_thread(best_matches, known.values(), search, limit=limit)
@@ -150,7 +153,7 @@ class CryptoFetcher:
         return await self._reader.read(ask, f"{symbol} of {timeframe}")
 
     def _page(self) -> int:
-        spot = (self._exchange.features or {}).get("spot") or {}
+        spot = (getattr(self._exchange, "features", None) or {}).get("spot") or {}
         return int((spot.get("fetchOHLCV") or {}).get("limit") or _USUAL_PAGE)
 
     async def _markets(self) -> Mapping[str, Instrument]:

@@ -34,6 +34,9 @@ class DemoFetcher:
         self._calendars = calendars
         self._clock = clock
 
+    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
+        return 0
+
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
         ranked = sorted(
             (rank, place) for place, market in enumerate(MARKETS.values()) if (rank := _rank(market, search))

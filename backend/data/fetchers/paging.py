@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from backend.domain.bars import check_bars, empty_bars, start_microseconds
+from backend.domain.bars import check_bars, derive, empty_bars, start_microseconds
 from backend.domain.market import ALWAYS, FOREX, Instrument, Series, Span, Timeframe
 from backend.domain.market_errors import BadBars, NotServed, VendorUnavailable
 from backend.domain.market_ports import BarFetcher, FetchedPage, TradingCalendar
@@ -120,20 +120,17 @@ async def longer_pages(
             if whole > done:
                 end = min(job.span.end, max(page.covered.end, job.settled))
                 end = starts[whole].to_pydatetime() if whole < len(starts) else end
-                bars = longer(waiting, starts[done:whole], length)
+                bars = longer(waiting, starts[done:whole], job.series.timeframe)
                 yield FetchedPage(bars=bars, covered=Span(start=start, end=end))
                 done, start, waiting = whole, end, waiting[waiting["ts"] >= end]
 
 
-def longer(rows: pd.DataFrame, starts: pd.DatetimeIndex, length: timedelta) -> pd.DataFrame:
+def longer(rows: pd.DataFrame, starts: pd.DatetimeIndex, timeframe: Timeframe) -> pd.DataFrame:
     """Bars that begin at these times, out of shorter ones, which are checked."""
-    at = starts.as_unit("us").asi8
+    at, length = starts.as_unit("us").asi8, timeframe.length
     of = np.searchsorted(at, start_microseconds(rows), side="right") - 1
     inside = (of >= 0) & (start_microseconds(rows) < at[of] + length // _MICROSECOND)
-    grouped = rows[inside].groupby(at[of[inside]])
-    made = grouped.agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"})
-    made.insert(0, "ts", pd.DatetimeIndex(made.index.to_numpy().view("datetime64[us]"), tz="UTC"))
-    return made.reset_index(drop=True)
+    return derive(rows, timeframe, starts=np.where(inside, at[of], -1))
 
 
 def _shorter(job: Task, timeframe: Timeframe, span: Span) -> Task:

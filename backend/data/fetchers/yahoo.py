@@ -79,6 +79,10 @@ class YahooFetcher:
         self._client: Any = None
         self._listed: TTLCache[str, Listed] = TTLCache(maxsize=2000, ttl=24 * 3600)
 
+    def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
+        window = _WINDOWS[_MADE_OF.get(series.timeframe, series.timeframe)]
+        return sum(-(-span.length // window) for span in missing)
+
     async def instruments(self, search: str = "", *, limit: int = 50) -> Sequence[Instrument]:
         if not search.strip():
             return STARTERS[:limit]

@@ -46,7 +46,7 @@ def _with_our_times(rows: pd.DataFrame, timeframe: Timeframe, timezone: str) -> 
     times = pd.to_datetime(rows["ts"].astype("int64"), unit="s", utc=True)
     if timeframe.is_intraday:
         rows = rows.assign(ts=times)
-        off_grid = len(rows) > 0 and int(times.iloc[-1].timestamp()) % min(timeframe.seconds, 1800) != 0
+        off_grid = len(rows) > 0 and int(times.iloc[-1].timestamp()) % min(timeframe.seconds, 900) != 0
         double = len(rows) > 1 and times.iloc[-1] == times.iloc[-2]
         return rows.iloc[:-1] if off_grid or double else rows
     days = times.dt.tz_convert(timezone).dt.tz_localize(None).dt.normalize().dt.tz_localize("UTC")

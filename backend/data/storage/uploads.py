@@ -18,7 +18,7 @@ from backend.domain.ports import Clock
 
 MOST_STAGED_BYTES = 1024**3
 UPLOADS_ARE_KEPT_SECONDS = 24 * 3600
-_UPLOADS = "uploads"
+UPLOADS = "uploads"
 _DATA, _NAME = "data", "name"
 _NEW = ".new"
 _LONGEST_NAME = 200
@@ -35,7 +35,7 @@ class StagedUploads:
         largest: int = LARGEST_UPLOAD_BYTES,
         most_staged: int = MOST_STAGED_BYTES,
     ) -> None:
-        self._root = cache_dir / _UPLOADS
+        self._root = cache_dir / UPLOADS
         self._clock = clock
         self._largest = largest
         self._most_staged = most_staged
@@ -113,6 +113,7 @@ class StagedWriter:
             raise DataTooLarge("Your uploaded files take too much room together. Import some first, then try again.")
         try:
             self._file.write(part)
+            self._file.flush()  # others who count see it
         except OSError as problem:
             if problem.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StorageFull("The disk has no room for this file. Tell the operator.") from problem

@@ -15,6 +15,8 @@ from backend.domain.strategy_errors import UnknownPattern
 
 # What TA-Lib's candlesticks look back at most, the averages of bodies and shadows included.
 _CANDLES_LOOK_BACK = 16
+# About how long the last turning points that make the levels reach back.
+_LEVELS_LOOK_BACK = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,7 @@ class Pattern:
     kind: str  # candlestick, chart, level
     tells: Tells
     warmup: int
+    settled: int  # after so many bars it no longer matters where history began
 
     def describe(self) -> dict[str, Any]:
         """For the web app."""
@@ -48,11 +51,25 @@ LEVEL_BREAK: Final = "level_break"
 PATTERNS: Final[Mapping[str, Pattern]] = MappingProxyType(
     {
         **{
-            name: Pattern(name=name, title=title(name), kind="candlestick", tells=tells, warmup=_CANDLES_LOOK_BACK)
+            name: Pattern(
+                name=name,
+                title=title(name),
+                kind="candlestick",
+                tells=tells,
+                warmup=_CANDLES_LOOK_BACK,
+                settled=_CANDLES_LOOK_BACK,
+            )
             for name, (_, tells) in CANDLESTICKS.items()
         },
         **{
-            name: Pattern(name=name, title=title(name), kind="chart", tells=tells, warmup=4 * Shape().swing)
+            name: Pattern(
+                name=name,
+                title=title(name),
+                kind="chart",
+                tells=tells,
+                warmup=4 * Shape().swing,
+                settled=2 * Shape().longest,
+            )
             for name, (_, tells) in CHART.items()
         },
         LEVEL_BREAK: Pattern(
@@ -61,6 +78,7 @@ PATTERNS: Final[Mapping[str, Pattern]] = MappingProxyType(
             kind="level",
             tells=Tells.BOTH,
             warmup=4 * Shape().swing,
+            settled=_LEVELS_LOOK_BACK,
         ),
     }
 )
@@ -80,7 +98,7 @@ def marks(name: str, columns: Mapping[str, Floats], shape: Shape | None = None) 
     if wanted.kind == "candlestick":
         return candlestick(name, opened, high, low, close)
     if wanted.kind == "level":
-        return level_breaks(close, *levels(high, low, close, swing=shape.swing, tolerance=shape.tolerance))
+        return level_breaks(close, *levels(high, low, close, swing=shape.swing))
     return CHART[name][0](high, low, close, shape).marks
 
 

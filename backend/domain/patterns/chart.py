@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from backend.domain.compiled import compiled
 from backend.domain.indicators.declared import Floats
-from backend.domain.patterns.pivots import Rows, bottoms, tops
+from backend.domain.patterns.pivots import Rows, bottoms, near, tops
 
 Marks = npt.NDArray[np.int8]
 
@@ -20,7 +20,7 @@ class Shape:
     """How a pattern has to look."""
 
     swing: int = 5  # a turning point is known so many bars later
-    tolerance: float = 0.015  # within this share of the price two turning points are equally high
+    tolerance: float = 1.0  # within so many average true ranges two turning points are equally high
     longest: int = 120  # bars from the first turning point to the last, and from there to the break
 
 
@@ -36,7 +36,7 @@ class Found:
 def double_top(high: Floats, low: Floats, close: Floats, shape: Shape) -> Found:
     """Two tops at one height; the close falls beneath the low between them."""
     marks, level, target = _double_top(
-        high, low, close, tops(high, shape.swing), shape.tolerance, shape.swing, shape.longest
+        high, low, close, tops(high, shape.swing), _near(high, low, close, shape), shape.swing, shape.longest
     )
     return Found(marks=marks, level=level, target=target)
 
@@ -49,7 +49,7 @@ def double_bottom(high: Floats, low: Floats, close: Floats, shape: Shape) -> Fou
 def head_and_shoulders(high: Floats, low: Floats, close: Floats, shape: Shape) -> Found:
     """A top between two lower ones at one height; the close falls beneath the line through the lows between them."""
     marks, level, target = _head_and_shoulders(
-        high, low, close, tops(high, shape.swing), shape.tolerance, shape.swing, shape.longest
+        high, low, close, tops(high, shape.swing), _near(high, low, close, shape), shape.swing, shape.longest
     )
     return Found(marks=marks, level=level, target=target)
 
@@ -77,9 +77,21 @@ def symmetric_triangle(high: Floats, low: Floats, close: Floats, shape: Shape) -
 _ASCENDING, _DESCENDING, _SYMMETRIC = 1, 2, 3
 
 
+def _near(high: Floats, low: Floats, close: Floats, shape: Shape) -> Floats:
+    """What counts as equally high, as of each bar: less in a calm market than in a wild one."""
+    return near(high, low, close, shape.tolerance)
+
+
 def _triangle(high: Floats, low: Floats, close: Floats, shape: Shape, kind: int) -> Found:
     marks, level, target = _triangles(
-        high, low, close, tops(high, shape.swing), bottoms(low, shape.swing), shape.tolerance, shape.longest, kind
+        high,
+        low,
+        close,
+        tops(high, shape.swing),
+        bottoms(low, shape.swing),
+        _near(high, low, close, shape),
+        shape.longest,
+        kind,
     )
     return Found(marks=marks, level=level, target=target)
 
@@ -99,7 +111,7 @@ def _lowest(low: Floats, start: int, end: int) -> int:
 
 @compiled
 def _double_top(  # noqa: PLR0917
-    high: Floats, low: Floats, close: Floats, top: Rows, tolerance: float, swing: int, longest: int
+    high: Floats, low: Floats, close: Floats, top: Rows, near: Floats, swing: int, longest: int
 ) -> tuple[Marks, Floats, Floats]:
     count = len(close)
     marks, level, target = np.zeros(count, np.int8), np.full(count, np.nan), np.full(count, np.nan)
@@ -112,9 +124,9 @@ def _double_top(  # noqa: PLR0917
             if first >= 0 and 2 * swing <= second - first <= longest:
                 crest = max(high[first], high[second])
                 neck = low[_lowest(low, first, second)]
-                is_level = abs(high[first] - high[second]) <= tolerance * abs(crest)
+                is_level = abs(high[first] - high[second]) <= near[now]
                 # A dent between two tops is no valley: it has to be deeper than the tops may differ.
-                is_waiting = is_level and crest - neck > 2 * tolerance * abs(crest)
+                is_waiting = is_level and crest - neck > 2 * near[now]
             else:
                 is_waiting = False
         if is_waiting and (now - second > longest or close[now] > crest):
@@ -127,7 +139,7 @@ def _double_top(  # noqa: PLR0917
 
 @compiled
 def _head_and_shoulders(  # noqa: PLR0917
-    high: Floats, low: Floats, close: Floats, top: Rows, tolerance: float, swing: int, longest: int
+    high: Floats, low: Floats, close: Floats, top: Rows, near: Floats, swing: int, longest: int
 ) -> tuple[Marks, Floats, Floats]:
     count = len(close)
     marks, level, target = np.zeros(count, np.int8), np.full(count, np.nan), np.full(count, np.nan)
@@ -140,8 +152,8 @@ def _head_and_shoulders(  # noqa: PLR0917
             if left >= 0 and right - left <= longest and min(head - left, right - head) > swing:
                 one, two = _lowest(low, left, head), _lowest(low, head, right)
                 shoulder = max(high[left], high[right])
-                is_level = abs(high[left] - high[right]) <= 2 * tolerance * abs(shoulder)
-                is_waiting = is_level and high[head] - shoulder > tolerance * abs(shoulder) and two > one
+                is_level = abs(high[left] - high[right]) <= 2 * near[now]
+                is_waiting = is_level and high[head] - shoulder > near[now] and two > one
         if is_waiting and (now - right > longest or close[now] > high[head]):
             is_waiting = False
         if is_waiting:
@@ -156,7 +168,7 @@ def _head_and_shoulders(  # noqa: PLR0917
 
 @compiled
 def _triangles(  # noqa: PLR0917
-    high: Floats, low: Floats, close: Floats, top: Rows, bottom: Rows, tolerance: float, longest: int, kind: int
+    high: Floats, low: Floats, close: Floats, top: Rows, bottom: Rows, near: Floats, longest: int, kind: int
 ) -> tuple[Marks, Floats, Floats]:
     count = len(close)
     marks, level, target = np.zeros(count, np.int8), np.full(count, np.nan), np.full(count, np.nan)
@@ -173,7 +185,7 @@ def _triangles(  # noqa: PLR0917
             falling = (high[top_two] - high[top_one]) / (top_two - top_one)
             rising = (low[low_two] - low[low_one]) / (low_two - low_one)
             height = high[top_one] + falling * (begins - top_one) - (low[low_one] + rising * (begins - low_one))
-            flat = tolerance * abs(high[top_one])
+            flat = near[now]
             tops_move, lows_move = high[top_two] - high[top_one], low[low_two] - low[low_one]
             shape = 0
             if abs(tops_move) <= flat < lows_move:

@@ -5,6 +5,9 @@ import numpy.typing as npt
 
 from backend.domain.compiled import compiled
 from backend.domain.indicators.declared import Floats
+from backend.domain.indicators.volatility import atr
+
+RANGE_BARS = 14
 
 Rows = npt.NDArray[np.int64]
 
@@ -36,13 +39,19 @@ def bottoms(low: Floats, swing: int) -> Rows:
 
 
 def levels(
-    high: Floats, low: Floats, close: Floats, *, swing: int = 5, tolerance: float = 0.01, touches: int = 3
+    high: Floats, low: Floats, close: Floats, *, swing: int = 5, tolerance: float = 0.5, touches: int = 3
 ) -> tuple[Floats, Floats]:
     """The nearest support beneath the close and the nearest resistance above it, as of each bar; NaN for none.
 
-    A level is the mean of at least `touches` turning points, of the last 24, that lie within the tolerance.
+    A level is the mean of at least `touches` turning points, of the last 24, that lie within so
+    many average true ranges of one another.
     """
-    return _levels(high, low, close, tops(high, swing), bottoms(low, swing), tolerance, touches)
+    return _levels(high, low, close, tops(high, swing), bottoms(low, swing), near(high, low, close, tolerance), touches)
+
+
+def near(high: Floats, low: Floats, close: Floats, ranges: float) -> Floats:
+    """How far apart prices may be that count as the same, as of each bar: so many average true ranges."""
+    return ranges * atr(high, low, close, RANGE_BARS)
 
 
 def level_breaks(close: Floats, support: Floats, resistance: Floats) -> npt.NDArray[np.int8]:
@@ -54,8 +63,17 @@ def level_breaks(close: Floats, support: Floats, resistance: Floats) -> npt.NDAr
 
 
 @compiled
+def _holds(known: Floats, height: float, equal: float) -> bool:
+    """Whether one of the levels is the same already."""
+    for each in range(len(known)):  # noqa: SIM110
+        if abs(known[each] - height) <= equal:
+            return True
+    return False
+
+
+@compiled
 def _levels(  # noqa: PLR0917
-    high: Floats, low: Floats, close: Floats, top: Rows, bottom: Rows, tolerance: float, touches: int
+    high: Floats, low: Floats, close: Floats, top: Rows, bottom: Rows, equal: Floats, touches: int
 ) -> tuple[Floats, Floats]:
     count, room = len(close), 24
     support, resistance = np.full(count, np.nan), np.full(count, np.nan)
@@ -72,13 +90,13 @@ def _levels(  # noqa: PLR0917
         if is_new:
             known = 0
             for each in range(min(held, room)):
-                total, near = 0.0, 0
+                total, count_near = 0.0, 0
                 for one in range(min(held, room)):
-                    if abs(turns[one] - turns[each]) <= tolerance * turns[each]:
+                    if abs(turns[one] - turns[each]) <= equal[now]:
                         total += turns[one]
-                        near += 1
-                if near >= touches:
-                    level[known] = total / near
+                        count_near += 1
+                if count_near >= touches and not _holds(level[:known], total / count_near, equal[now]):
+                    level[known] = total / count_near
                     known += 1
         for each in range(known):
             if level[each] <= close[now]:

@@ -1,7 +1,10 @@
 """Asking a strategy for its signals, so that whatever it does wrong has a name, its numbers and a remedy."""
 
+import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,13 +15,15 @@ from backend.domain.strategies.base import TradingStrategy
 from backend.domain.strategies.market import Market
 from backend.domain.strategy_errors import NeverTrades, NotEnoughHistory, StrategyFailed
 
+T = TypeVar("T")
+
 
 def signals_of(strategy: TradingStrategy, market: Market, *, must_trade: bool = False) -> Signals:
     """Checked signals. Raises NotEnoughHistory, StrategyFailed, BadSignals, and NeverTrades where that is an error."""
-    needed = strategy.least_bars()
+    needed = _asked(strategy, market, strategy.least_bars)
     if len(market) < needed:
         raise NotEnoughHistory(strategy.name, needed=needed, held=len(market))
-    signals = _asked(strategy, market)
+    signals = _asked(strategy, market, lambda: strategy.generate_signals(market))
     _check(strategy, market, signals)
     if must_trade and not trades(signals):
         raise NeverTrades(strategy.name, bars=len(market), warmup=strategy.warmup())
@@ -30,24 +35,26 @@ def trades(signals: Signals) -> bool:
     return bool((signals.direction == LONG).any() or (signals.direction == SHORT).any())
 
 
-def _asked(strategy: TradingStrategy, market: Market) -> Signals:
+def _asked(strategy: TradingStrategy, market: Market, question: Callable[[], T]) -> T:
     try:
-        return strategy.generate_signals(market)
+        return question()
     except TidemarkError:
         raise
     # Anybody's code runs here, and may raise anything.
     except Exception as problem:
         reason = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
-        raise StrategyFailed(strategy.name, reason[:500], where=_place(problem), bars=len(market)) from problem
+        raise StrategyFailed(
+            strategy.name, reason[:500], where=_place(strategy, problem), bars=len(market)
+        ) from problem
 
 
-def _place(problem: Exception) -> str:
+def _place(strategy: TradingStrategy, problem: Exception) -> str:
     """The last line of the strategy's own that was running."""
-    frames = traceback.extract_tb(problem.__traceback__)[1:]
-    if not frames:
-        return ""
-    own = [frame for frame in frames if frame.filename == frames[0].filename][-1]
-    return f"{Path(own.filename).name}, line {own.lineno}"
+    module = sys.modules.get(type(strategy).__module__)
+    file = getattr(module, "__file__", None)
+    frames = traceback.extract_tb(problem.__traceback__)
+    own = [frame for frame in frames if frame.filename == file] or frames
+    return f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
 
 
 def _check(strategy: TradingStrategy, market: Market, signals: Signals) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -91,6 +91,12 @@ class Market:
     @cached_property
     def volume(self) -> Floats:
         return self._whole("volume")
+
+    @cached_property
+    def inputs(self) -> Mapping[str, npt.NDArray[Any]]:
+        """All columns as indicators and patterns take them by name, none of them with a hole."""
+        whole = {"open": self.open, "high": self.high, "low": self.low, "close": self.close, "volume": self.volume}
+        return MappingProxyType({"moments": self.starts, **whole})
 
     @cached_property
     def ends(self) -> Moments:

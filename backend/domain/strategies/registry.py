@@ -111,6 +111,14 @@ class StrategyRegistry:
         return _sorted_out(found)
 
 
+def load_file(path: Path) -> tuple[Listed, ...]:
+    """The strategies of one file, as the operator's folder would have them. Raises StrategyBroken."""
+    good, broken = _sorted_out([(path.stem, str(path), partial(_written_in, path))])
+    if broken:
+        raise broken[0]
+    return tuple(good.values())
+
+
 def source_hash(strategy: type[TradingStrategy]) -> str:
     """Line ends do not count."""
     try:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from backend.domain.market import FOREX, Timeframe, bars_a_year
 from backend.domain.trading.statistics import Missing
 
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 Days = npt.NDArray[np.int64]  # since 1970-01-01
 
 MICROSECONDS_A_DAY: Final = 86_400_000_000
@@ -29,18 +30,18 @@ class DailyEquity:
     periods_a_year: float
 
     @classmethod
-    def of(
-        cls, closed_at: npt.NDArray[np.int64], equity: Floats, *, start: float, calendar: str, timeframe: Timeframe
-    ) -> "DailyEquity":
-        """From the equity at each close, in time order; `closed_at` is in microseconds since 1970, UTC.
+    def of(cls, closed_at: Rows, equity: Floats, *, start: float, calendar: str, timeframe: Timeframe) -> Self:
+        """From the equity at each close, in time order; `closed_at` is in microseconds since 1970, UTC."""
+        ends = ends_of_days(closed_at, calendar)
+        return cls.at(closed_at[ends], equity[ends], start=start, calendar=calendar, timeframe=timeframe)
 
-        A bar that closes at midnight belongs to the day that ends. What currencies do on a weekend is Monday's.
-        """
-        last = _last_of_days(closed_at, weekdays=calendar == FOREX)
+    @classmethod
+    def at(cls, closed_at: Rows, equity: Floats, *, start: float, calendar: str, timeframe: Timeframe) -> Self:
+        """From what is known to be the last close of each day."""
         return cls(
             start=start,
-            days=day_of(closed_at[last] - 1, weekdays=calendar == FOREX),
-            equity=equity[last],
+            days=day_of(closed_at - 1, weekdays=calendar == FOREX),
+            equity=equity,
             periods_a_year=bars_a_year(calendar, Timeframe.D1 if timeframe.is_intraday else timeframe),
         )
 
@@ -85,8 +86,12 @@ def date_of(day: int) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
-def _last_of_days(closed_at: npt.NDArray[np.int64], *, weekdays: bool) -> npt.NDArray[np.int64]:
-    """The row of the last bar of each day. Days are few and bars are many, so it looks for the days' ends."""
+def ends_of_days(closed_at: Rows, calendar: str) -> Rows:
+    """The row of the last bar of each day. Days are few and bars are many, so it looks for the days' ends.
+
+    A bar that closes at midnight belongs to the day that ends. What currencies do on a weekend is Monday's.
+    """
+    weekdays = calendar == FOREX
     if not len(closed_at):
         return np.empty(0, np.int64)
     first, last = (closed_at[[0, -1]] - 1) // MICROSECONDS_A_DAY

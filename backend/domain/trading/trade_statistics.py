@@ -5,7 +5,7 @@ trade is what it earned after all costs, as a share of what was entered. One tha
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,13 +84,15 @@ def groups(trades: Records, opened_at: Instants) -> dict[str, Sequence[Group]]:
     closed = trades[trades["exit_why"] != STILL_OPEN]
     exits = opened_at[closed["exit_bar"]] if len(closed) else np.empty(0, np.int64)
     months = exits.astype("datetime64[us]").astype("datetime64[M]")
+    pnl = np.ascontiguousarray(closed["pnl"])
+    earned = {"pnl": pnl, "won": (pnl > 0).astype(np.float64), "returns": returns_of_trades(closed)}
     return {
-        "exit_reason": _grouped(closed, closed["exit_why"], lambda key: WHY[key]),
-        "side": _grouped(closed, np.sign(closed["quantity"]).astype(int), lambda key: "long" if key > 0 else "short"),
-        "weekday": _grouped(closed, weekday_of(day_of(exits)), lambda key: WEEKDAYS[key]),
-        "hour": _grouped(closed, exits // _HOUR % _HOURS, lambda key: f"{key:02}:00"),
-        "month": _grouped(closed, months.astype(int), lambda key: str(np.datetime64(key, "M"))),
-        "year": _grouped(closed, months.astype("datetime64[Y]").astype(int), lambda key: str(np.datetime64(key, "Y"))),
+        "exit_reason": _grouped(earned, closed["exit_why"], lambda key: WHY[key]),
+        "side": _grouped(earned, np.sign(closed["quantity"]).astype(int), lambda key: "long" if key > 0 else "short"),
+        "weekday": _grouped(earned, weekday_of(day_of(exits)), lambda key: WEEKDAYS[key]),
+        "hour": _grouped(earned, exits // _HOUR % _HOURS, lambda key: f"{key:02}:00"),
+        "month": _grouped(earned, months.astype(int), lambda key: str(np.datetime64(key, "M"))),
+        "year": _grouped(earned, months.astype("datetime64[Y]").astype(int), lambda key: str(np.datetime64(key, "Y"))),
     }
 
 
@@ -193,10 +195,10 @@ def _traded(trades: Records) -> float:
 
 def _sides(sheet: Sheet, closed: Records) -> None:
     for name, side in (("long", closed["quantity"] > 0), ("short", closed["quantity"] < 0)):
-        part = closed[side]
-        sheet.put(f"{name}_trades", lambda part=part: len(part))  # type: ignore[misc]  # bound at once
-        sheet.put(f"{name}_net_profit", lambda part=part: float(part["pnl"].sum()))  # type: ignore[misc]
-        sheet.put(f"{name}_win_rate", lambda part=part: float(_some(part["pnl"] > 0).mean()))  # type: ignore[misc]
+        pnl = closed["pnl"][side]
+        sheet.put(f"{name}_trades", lambda pnl=pnl: len(pnl))  # type: ignore[misc]  # bound at once
+        sheet.put(f"{name}_net_profit", lambda pnl=pnl: float(pnl.sum()))  # type: ignore[misc]
+        sheet.put(f"{name}_win_rate", lambda pnl=pnl: float(_some(pnl > 0).mean()))  # type: ignore[misc]
 
 
 def _exposure(trades: Records, bars: int) -> float:
@@ -220,27 +222,27 @@ def _held_until(trades: Records) -> npt.NDArray[np.int64]:
 
 def _turnover(trades: Records, mean_equity: float, years: float) -> float:
     """How often a year the account was traded over: the value of all sides, once for an open trade."""
-    is_open = trades["exit_why"] == STILL_OPEN
-    entered = float((np.abs(trades["quantity"]) * trades["entry_price"])[is_open].sum())
     if mean_equity <= 0 or years <= 0:
         raise Missing("There was no money to be traded over.")
-    return (_traded(trades[~is_open]) + entered) / mean_equity / years
+    left = np.where(trades["exit_why"] == STILL_OPEN, 0.0, trades["exit_price"])
+    return float((np.abs(trades["quantity"]) * (trades["entry_price"] + left)).sum()) / mean_equity / years
 
 
-def _grouped(closed: Records, keys: npt.NDArray[Any], name_of: Any) -> Sequence[Group]:
-    if not len(closed):
+def _grouped(earned: Mapping[str, Floats], keys: npt.NDArray[Any], name_of: Callable[[int], str]) -> Sequence[Group]:
+    """Keys are whole numbers that lie close together, so each has a place of its own to be counted in."""
+    if not len(keys):
         return ()
-    found, group, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    pnl = np.bincount(group, closed["pnl"])
-    won = np.bincount(group, closed["pnl"] > 0)
-    returns = np.bincount(group, returns_of_trades(closed))
+    first = int(keys.min())
+    place = (keys - first).astype(np.int64)
+    counts = np.bincount(place)
+    pnl, won, returns = (np.bincount(place, earned[name]) for name in ("pnl", "won", "returns"))
     return tuple(
         Group(
-            key=name_of(int(key)),
+            key=name_of(first + int(row)),
             count=int(counts[row]),
             won=int(won[row]),
             pnl=float(pnl[row]),
             mean_return=float(returns[row] / counts[row]),
         )
-        for row, key in enumerate(found)
+        for row in np.flatnonzero(counts)
     )

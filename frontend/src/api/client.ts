@@ -1,5 +1,5 @@
 /** The one way to talk to the Tidemark API: typed replies, one ApiError, the bearer of the session. */
-import axios, { type AxiosResponse, AxiosError } from 'axios'
+import axios, { type AxiosProgressEvent, type AxiosResponse, AxiosError } from 'axios'
 
 export interface FieldProblem {
   pointer: string
@@ -75,6 +75,15 @@ export interface RequestOptions {
   signal?: AbortSignal
   anonymous?: boolean
   accept?: (status: number) => boolean
+  transfer?: Transfer
+}
+
+/** A file on its way, which may take its time. */
+interface Transfer {
+  sent?: (bytes: number) => void
+  received?: (bytes: number) => void
+  /** The answer is a Blob. */
+  asFile?: boolean
 }
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
@@ -113,11 +122,12 @@ export async function request<T>(method: Method, path: string, options: RequestO
     if (renewed !== null && renewed !== token) response = await send(method, path, options, renewed)
   }
   const accepted = options.accept?.(response.status) ?? (response.status >= 200 && response.status < 300)
-  if (!accepted) throw problemIn(response)
+  if (!accepted) throw await problemIn(response)
   return { data: response.data as T, status: response.status, etag: header(response, 'etag'), requestId: header(response, 'x-request-id') }
 }
 
 async function send(method: Method, path: string, options: RequestOptions, token: string | null) {
+  const { transfer } = options
   try {
     const response = await http.request<unknown>({
       method,
@@ -125,6 +135,12 @@ async function send(method: Method, path: string, options: RequestOptions, token
       params: options.query,
       data: options.body,
       signal: options.signal,
+      ...(transfer && {
+        timeout: 0,
+        responseType: transfer.asFile ? 'blob' as const : 'json' as const,
+        onUploadProgress: ({ loaded }: AxiosProgressEvent) => transfer.sent?.(loaded),
+        onDownloadProgress: ({ loaded }: AxiosProgressEvent) => transfer.received?.(loaded),
+      }),
       headers: {
         ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
         ...(options.ifMatch === undefined ? {} : { 'If-Match': options.ifMatch }),
@@ -150,8 +166,9 @@ function unreachable(timedOut: boolean) {
   })
 }
 
-function problemIn(response: AxiosResponse<unknown>) {
-  const problem: Problem = typeof response.data === 'object' && response.data !== null ? response.data : {}
+async function problemIn(response: AxiosResponse<unknown>) {
+  const said = response.data instanceof Blob ? await readJson(response.data) : response.data
+  const problem: Problem = typeof said === 'object' && said !== null ? said : {}
   const retryAfter = Number(header(response, 'retry-after'))
   return new ApiError({
     status: response.status,
@@ -162,6 +179,14 @@ function problemIn(response: AxiosResponse<unknown>) {
     errors: problem.errors,
     retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
   })
+}
+
+async function readJson(blob: Blob): Promise<unknown> {
+  try {
+    return JSON.parse(await blob.text()) as unknown
+  } catch {
+    return null
+  }
 }
 
 function header(response: AxiosResponse<unknown>, name: string): string | undefined {

@@ -608,6 +608,11 @@ export interface components {
              * @description From 0, the first row of data; for a broken line the number of the line.
              */
             row: number;
+            /**
+             * Line
+             * @description Where it stands in the file, from 1; null where that cannot be told.
+             */
+            line: number | null;
             /** Reason */
             reason: string;
             /** Ts */
@@ -753,6 +758,11 @@ export interface components {
             missing: components["schemas"]["Range"][];
             /** Bars */
             bars: number;
+            /**
+             * Requests
+             * @description About how often the provider is asked; 0 where it computes its bars.
+             */
+            requests: number;
             /** Size Bytes */
             size_bytes: number;
             /** Seconds */
@@ -1055,6 +1065,9 @@ export interface components {
         /**
          * PreviewMade
          * @description What was understood of a file. Nothing is stored yet.
+         *
+         *     Where its columns say too little, the reading holds what was recognised and its notes say what is lacking: complete
+         *     it and look again.
          */
         PreviewMade: {
             /** Name */
@@ -1497,7 +1510,7 @@ export interface components {
         };
         /**
          * SuspectFound
-         * @description A bar that deserves a second look.
+         * @description A bar that deserves a second look, or a run of them.
          */
         SuspectFound: {
             /**
@@ -1505,6 +1518,12 @@ export interface components {
              * Format: date-time
              */
             ts: string;
+            /**
+             * End
+             * Format: date-time
+             * @description Up to, not including, this moment: what a repair would fetch again.
+             */
+            end: string;
             /** Kind */
             kind: string;
             /** Detail */
@@ -4196,6 +4215,7 @@ export interface operations {
                      *       "suspects": [
                      *         {
                      *           "ts": "2025-01-01T00:00:00Z",
+                     *           "end": "2026-01-01T00:00:00Z",
                      *           "kind": "zero_volume",
                      *           "detail": "40 bars in a row have no volume."
                      *         }
@@ -4335,6 +4355,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "bars": 8760,
+                     *       "requests": 0,
                      *       "size_bytes": 105120,
                      *       "seconds": 0.2
                      *     }
@@ -4952,6 +4973,7 @@ export interface operations {
                      *       "bad": [
                      *         {
                      *           "row": 17,
+                     *           "line": 19,
                      *           "reason": "its high is below its open or close",
                      *           "ts": "2025-01-28T00:00:00+00:00"
                      *         }

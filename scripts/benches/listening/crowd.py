@@ -68,6 +68,10 @@ class Crowd:
         """Note from now on when the number behind this mark comes."""
         self._ask({"do": "begin", "mark": mark.decode()})
 
+    def count(self) -> int:
+        """How much was noted so far."""
+        return int(self._ask({"do": "count"}))
+
     def report(self, sent: Mapping[int, int] | None = None) -> Heard:
         """What was heard; `sent` tells the moment of each number that is none itself."""
         return Heard(**self._ask({"do": "report", "sent": list((sent or {}).items())}))
@@ -178,6 +182,8 @@ async def main() -> None:
                 answer = await open_all(order["port"], order["requests"], notes)
             case "begin":
                 notes.begin(order["mark"].encode())
+            case "count":
+                answer = len(notes.numbers)
             case "report":
                 answer = asdict(notes.heard(dict(order["sent"])))
                 notes.mark = b""

@@ -14,7 +14,7 @@ def ours(path: str) -> None:
 
     from scripts.benches.replaying import ours as tidemark  # noqa: PLC0415
 
-    print(tidemark.run(pd.read_parquet(path)).equity[-1])
+    print(tidemark.run(pd.read_parquet(path)).result.equity[-1])
 
 
 def least(path: str) -> None:

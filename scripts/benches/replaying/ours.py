@@ -1,37 +1,49 @@
-"""The same work by Tidemark: from a checked frame to signals, fills, trades and equity."""
+"""The same work by Tidemark: from a checked frame to signals, fills, trades, equity and every statistic."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from backend.backtesting.analysis import analyse
 from backend.backtesting.engine import Feed, backtest
 from backend.backtesting.result import Result
+from backend.backtesting.trust import Examined, Trust, examine
 from backend.domain.bars import frame_of
-from backend.domain.compiled import compiled
 from backend.domain.config import TradingConfig
-from backend.domain.market import ALWAYS, Timeframe
-from backend.domain.signals import FLAT, KEEP, LONG, Signals
+from backend.domain.market import ALWAYS, Instrument, Timeframe
+from backend.domain.signals import Signals
+from backend.domain.strategies.asking import signals_of
+from backend.domain.strategies.market import Market
+from backend.domain.strategies.registry import StrategyRegistry
 
 PLAIN = TradingConfig()
 PROTECTED = TradingConfig.model_validate({"execution": {"stop_percent": 1, "target_percent": 2}})
 
 
-def run(bars: pd.DataFrame, config: TradingConfig = PLAIN) -> Result:
-    return replayed(bars, cross(bars), config)
+STRATEGY = StrategyRegistry().strategy("sma_cross", {"fast": 20, "slow": 50})
+WALK = Instrument(provider="bench", symbol="WALK", name="A random walk", calendar=ALWAYS, currency="USD")
 
 
-def cross(bars: pd.DataFrame, fast: int = 20, slow: int = 50) -> Signals:
-    direction = np.empty(len(bars), np.int8)
-    _crossings(bars["close"].to_numpy(), fast, slow, direction)
-    return Signals.of(direction, bars=len(bars))
+def run(bars: pd.DataFrame, config: TradingConfig = PLAIN) -> Examined:
+    """Ready for the trust panel, which is not made yet."""
+    market = Market.of(bars, WALK, Timeframe.M1)
+    feed = _feed(bars, signals_of(STRATEGY, market))
+    result = backtest([feed], config)
+    analysis = analyse(result, timeframe=Timeframe.M1, calendar=ALWAYS)
+    return Examined(strategy=STRATEGY, markets=[market], feeds=[feed], result=result, analysis=analysis)
+
+
+def trusted(run: Examined) -> Trust:
+    return examine(run)
 
 
 def replayed(bars: pd.DataFrame, signals: Signals, config: TradingConfig = PLAIN) -> Result:
-    feed = Feed(symbol="WALK", timeframe=Timeframe.M1, calendar=ALWAYS, bars=bars, signals=signals)
-    return backtest([feed], config)
+    return backtest([_feed(bars, signals)], config)
+
+
+def _feed(bars: pd.DataFrame, signals: Signals) -> Feed:
+    return Feed(symbol=WALK.symbol, timeframe=Timeframe.M1, calendar=ALWAYS, bars=bars, signals=signals)
 
 
 def random_walk(count: int, seed: int = 11) -> pd.DataFrame:
@@ -50,22 +62,3 @@ def random_walk(count: int, seed: int = 11) -> pd.DataFrame:
             "volume": np.round(dice.uniform(1, 1_000, count), 3),
         },
     )
-
-
-@compiled
-def _crossings(close: Any, fast: int, slow: int, direction: Any) -> None:
-    fast_sum = slow_sum = 0.0
-    above, known = False, False
-    for at in range(len(close)):
-        fast_sum += close[at]
-        slow_sum += close[at]
-        if at >= fast:
-            fast_sum -= close[at - fast]
-        if at >= slow:
-            slow_sum -= close[at - slow]
-        direction[at] = KEEP
-        if at >= slow - 1:
-            now = fast_sum / fast > slow_sum / slow
-            if known and now != above:
-                direction[at] = LONG if now else FLAT
-            above, known = now, True

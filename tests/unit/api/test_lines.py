@@ -1,6 +1,7 @@
 """How a line tells its client: at once while it can, in order always, and within bounds when the client is slow."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from backend.api.following import Following
-from backend.api.lines import EventLine
+from backend.api.lines import PATIENCE_SECONDS, EventLine
 from backend.api.stream import MOST_WAITING_FRAMES, End, Frame, Stream
 from backend.api.streams import READING_AT_ONCE, Streams
 from backend.bootstrap import House
@@ -54,6 +55,9 @@ class Table:
         self.failure: Exception | None = None
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        # Between two looks.
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
 
     @asynccontextmanager
     async def acting_as(self, identity: Identity, *, readonly: bool) -> AsyncIterator[Any]:
@@ -76,14 +80,16 @@ class Table:
         )
 
     async def running(self) -> list[Any]:
+        await self.may_go_on.wait()
         return []
 
 
 class Booth:
     """One client's line, from the beginning, over fakes."""
 
-    def __init__(self, table: Table, streams: Streams) -> None:
+    def __init__(self, table: Table, streams: Streams, who: Identity | None = None) -> None:
         self.table, self.streams, self.wire = table, streams, Wire()
+        self.who = who or identity()
         self.connections: set[object] = set()
 
     @property
@@ -95,7 +101,7 @@ class Booth:
         return [int(line[4:]) for line in self.said.splitlines() if line.startswith("id: ")]
 
     async def begin(self, *, is_chunked: bool = True, is_full: bool = False) -> "Booth":
-        self.stream: Stream = self.streams.enter(identity())
+        self.stream: Stream = self.streams.enter(self.who)
         following = Following(cast(House, self.table), self.streams, self.stream, after=None)
         await following.begin()
         self.line = EventLine(self.streams, self.stream, following, "a-request")
@@ -160,8 +166,19 @@ async def test_frames_wait_for_a_client_that_takes_no_more_and_follow_in_order(b
     assert booth.ids == list(range(1, MOST_WAITING_FRAMES + 3))
 
 
+async def test_burst_that_fills_the_line_for_a_moment_costs_nobody_the_stream(booth: Booth) -> None:
+    booth.line.pause_writing()
+    booth.happen(3 * MOST_WAITING_FRAMES)
+    assert booth.said == ""
+    booth.line.resume_writing()
+    await settled(booth)
+    booth.happen()
+    assert booth.ids == list(range(1, 3 * MOST_WAITING_FRAMES + 2))
+
+
 async def test_client_that_goes_on_taking_nothing_is_cut_off(booth: Booth) -> None:
     booth.line.pause_writing()
+    booth.stream.sending_since = time.monotonic() - PATIENCE_SECONDS
     booth.happen(MOST_WAITING_FRAMES + 1)
     assert booth.stream.end is End.TOO_SLOW
     assert booth.wire.was_aborted
@@ -218,6 +235,24 @@ async def test_page_that_fills_the_line_is_followed_by_the_next_when_it_was_take
         assert booth.ids == list(range(1, read + 1))
         booth.line.resume_writing()
     assert booth.stream.ear is booth.line
+
+
+async def test_streams_of_one_user_that_begin_in_another_order_than_they_looked_miss_nothing(booth: Booth) -> None:
+    table, streams, who = booth.table, booth.streams, identity()
+    early, late = Booth(table, streams, who), Booth(table, streams, who)
+    table.last_id = 5
+    table.may_go_on = going_on = asyncio.Event()
+    beginning = asyncio.create_task(early.begin())
+    await asyncio.sleep(0)
+    table.last_id = 7
+    table.may_go_on = asyncio.Event()
+    table.may_go_on.set()
+    await late.begin()
+    going_on.set()
+    await beginning
+    await settled(early)
+    assert early.ids == [6, 7]
+    assert late.ids == []
 
 
 @pytest.mark.parametrize(

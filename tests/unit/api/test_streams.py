@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -128,6 +129,40 @@ async def test_what_happens_between_the_look_and_the_beginning_is_told(hall: Hal
     assert await heard(stream, 1) == [2]
 
 
+async def test_stream_that_begins_while_nothing_happens_costs_no_reading(hall: Hall) -> None:
+    ada, eve = uuid4(), uuid4()
+    hall.feed.add(ada, 3)
+    hall.enter(ada, last_id=3)
+    eves = hall.enter(eve)
+    await hall.happens(eve)
+    assert await heard(eves, 1) == [1]
+    assert [set(read) for read in hall.feed.reads] == [{eve}]
+
+
+async def test_interruption_before_the_beginning_is_made_good_by_reading(hall: Hall) -> None:
+    ada = uuid4()
+    stream = hall.streams.enter(_identity(ada))
+    hall.feed.add(ada, 2)  # its notice got lost
+    await hall.bus.interrupt()
+    await asyncio.sleep(0.02)
+    hall.streams.begin(ada, 1)
+    assert await heard(stream, 1) == [2]
+
+
+async def test_user_who_leaves_and_comes_back_during_a_read_hears_nothing_twice(hall: Hall) -> None:
+    ada = uuid4()
+    first = hall.enter(ada)
+    hall.feed.may_answer.clear()
+    await hall.happens(ada, 3)
+    await until(lambda: bool(hall.feed.reads))
+    hall.streams.leave(first, End.LEFT)
+    second = hall.enter(ada, last_id=2)
+    hall.feed.may_answer.set()
+    assert await heard(second, 1) == [3]
+    await hall.happens(ada)
+    assert await heard(second, 1) == [4]
+
+
 async def test_many_users_are_read_in_one_go(hall: Hall) -> None:
     users = [uuid4() for _ in range(20)]
     all_streams = [hall.enter(user) for user in users]
@@ -200,6 +235,66 @@ async def test_progress_waits_for_the_event_that_was_heard_of_before_it(hall: Ha
     assert await heard(stream, 2) == [1, "20 %"]
 
 
+async def test_progress_that_waited_is_not_told_after_the_end_of_its_job(hall: Hall) -> None:
+    ada = uuid4()
+    stream = hall.enter(ada)
+    hall.feed.may_answer.clear()
+    await hall.happens(ada)
+    await hall.progresses(ada, 90)
+    await asyncio.sleep(0.02)
+    hall.feed.events.append(TaskEvent(id=2, user_id=ada, type=EventType.TASK_COMPLETED, at=START, task={"id": "job"}))
+    hall.feed.may_answer.set()
+    await hall.bus.publish(EVENT_CHANNEL, f"{ada} 2")
+    assert await heard(stream, 2) == [1, 2]
+    await hall.happens(ada)
+    assert await heard(stream, 1) == [3]
+
+
+async def test_last_progress_is_told_again_until_its_job_ends(hall: Hall) -> None:
+    ada, job_id = uuid4(), uuid4()
+    stream = hall.enter(ada)
+    told = {"user_id": str(ada), "task": {"id": str(job_id), "percent": 40}}
+    await hall.bus.publish(PROGRESS_CHANNEL, json.dumps(told))
+    await heard(stream, 1)
+    assert [frame.task["percent"] for frame in hall.streams.progress_of(ada, [job_id])] == [40]
+    assert hall.streams.progress_of(uuid4(), [job_id]) == []
+    hall.feed.events.append(
+        TaskEvent(id=1, user_id=ada, type=EventType.TASK_FAILED, at=START, task={"id": str(job_id)})
+    )
+    await hall.bus.publish(EVENT_CHANNEL, f"{ada} 1")
+    await heard(stream, 1)
+    assert hall.streams.progress_of(ada, [job_id]) == []
+
+
+async def test_only_the_latest_progress_is_remembered_within_bounds(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "REMEMBERED_PROGRESS", 3)
+    ada, jobs = uuid4(), [uuid4() for _ in range(4)]
+    stream = hall.enter(ada)
+    for job_id in (*jobs[:3], jobs[0], jobs[3]):
+        await hall.bus.publish(
+            PROGRESS_CHANNEL, json.dumps({"user_id": str(ada), "task": {"id": str(job_id), "percent": 1}})
+        )
+    await heard(stream, 5)
+    assert {frame.task["id"] for frame in hall.streams.progress_of(ada, jobs)} == {str(jobs[n]) for n in (0, 2, 3)}
+
+
+async def test_others_have_their_turn_while_thousands_are_told(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "TELLINGS_A_TURN", 10)
+    ada = uuid4()
+    ear = _Ear()
+    hall.enter(ada).ear = ear
+    for percent in range(60):
+        await hall.progresses(ada, percent)
+    heard_by_turn = []
+    async with asyncio.timeout(5):
+        while ear.heard < 60:
+            await asyncio.sleep(0)
+            heard_by_turn.append(ear.heard)
+    assert max(after - before for before, after in pairwise([0, *heard_by_turn])) <= 10
+
+
 async def test_reader_whose_connection_takes_nothing_is_dropped_alone(hall: Hall) -> None:
     ada = uuid4()
     lazy, diligent = hall.enter(ada), hall.enter(ada)
@@ -258,6 +353,15 @@ async def test_closing_ends_every_stream_and_lets_nobody_in(hall: Hall) -> None:
     assert (await stream.take(), stream.end) == ((), End.STOPPING)
     with pytest.raises(ServiceUnavailable):
         hall.enter(uuid4())
+
+
+class _Ear:
+    """Counts what it hears."""
+
+    heard = 0
+
+    def hear(self, frame: Frame | None) -> None:
+        self.heard += 1
 
 
 def _identity(user_id: UUID) -> Identity:

@@ -263,7 +263,7 @@ def test_a_search_can_be_cancelled() -> None:
 
 
 def test_an_objective_that_does_not_exist_is_named_with_what_may_be_meant() -> None:
-    with pytest.raises(UnknownObjective, match=r"There is no objective 'sharp'. Did you mean 'sharpe'"):
+    with pytest.raises(UnknownObjective, match=r"There is no objective 'sharp'\. Did you mean 'sharpe'"):
         Objective.named("sharp")
     with pytest.raises(UnknownObjective, match="There are: sharpe, sortino"):
         Objective.named("xyz")

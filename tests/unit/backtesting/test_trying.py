@@ -1,5 +1,6 @@
 """Trials in one compiled loop: every figure is that of a backtest of its own, to the last digit."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,7 @@ class Anything(TradingStrategy):
         if not self.parameters.insists:
             return said
         rows = np.maximum.accumulate(np.where(said.direction != KEEP, np.arange(len(said)), 0))
-        columns: dict[str, Any] = {**said.columns, "limit": None}
-        return Signals(direction=said.direction[rows], **columns)
+        return replace(said, direction=said.direction[rows], limit=None, reason=None, reasons=())
 
 
 def assert_each_equals_its_backtest(course: Course, several: list[Any]) -> None:

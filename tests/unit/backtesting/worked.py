@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from backend.backtesting.engine import Feed
-from backend.backtesting.result import WHY, Result
+from backend.backtesting.result import Result
 from backend.domain.bars import check_bars
 from backend.domain.config import TradingConfig
 from backend.domain.market import ALWAYS, Timeframe
 from backend.domain.signals import FLAT, KEEP, LONG, SHORT, Signals
+from backend.domain.trading.trade_statistics import WHY
 
 PAGE = Path(__file__).parents[3] / "docs" / "fills.md"
 START = pd.Timestamp("2024-01-01T00:00:00Z")

@@ -79,3 +79,14 @@ def test_files_that_are_not_current_are_forgotten_with_their_stretch() -> None:
     assert memory.find("btc", units("old")) is not None, "beside one that is current it is still of use"
     memory.keep("btc", units("new", "b"), [ROWS, ROWS], np.zeros((6, 2 * ROWS)), current={"new", "b"})
     assert memory.find("btc", units("old")) is None
+
+
+def test_one_series_can_be_forgotten() -> None:
+    memory = Memory(10 * BYTES)
+    for series in ("btc", "eth"):
+        kept(memory, series, "a")
+        kept(memory, series, "b", current=("a", "b"))
+    memory.forget("btc")
+    assert memory.find("btc", units("a")) is None
+    assert memory.find("btc", units("b")) is None
+    assert memory.find("eth", units("a")) is not None

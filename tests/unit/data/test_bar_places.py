@@ -13,7 +13,7 @@ from backend.data.storage.bars.places import series_at, series_path, symbol_fold
 from backend.domain.market import Adjustment, Series, Timeframe
 
 ADA = UUID("6f1f7a6c-3c1f-4a54-9f0e-2f6f6f1d7a01")
-SYMBOLS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:/^=\-]{0,39}", fullmatch=True)
+SYMBOLS = st.from_regex(r"\^?[A-Za-z0-9][A-Za-z0-9._:/^=\-]{0,39}", fullmatch=True)
 SERIES = st.builds(
     Series,
     provider=st.from_regex(r"[a-z][a-z0-9_]{0,19}(:[a-z0-9_]{1,30})?", fullmatch=True),
@@ -42,6 +42,7 @@ def test_case_is_kept() -> None:
     assert symbol_folder("BTC/USDT") == "BTC%2FUSDT"
     assert symbol_folder("kSHIB") == "%6BSHIB"
     assert symbol_folder("BRK.B") == "BRK%2EB"
+    assert symbol_folder("^GSPC") == "%5EGSPC"
 
 
 @pytest.mark.parametrize("symbol", ["CON", "NUL", "AUX", "PRN", "COM1", "LPT9", "con"])

@@ -1,7 +1,9 @@
 """Files with bars as people have them: each style is read as what it means, and every bad row is named."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -9,8 +11,11 @@ import pytest
 
 from backend.data.bar_tables import read_table, write_csv, write_parquet
 from backend.domain.imports import BarTable, Reading, TimeStyle, Understood, read_header, understand
-from backend.domain.market import ALWAYS, Timeframe
+from backend.domain.market import ALWAYS, Series, Timeframe
 from backend.domain.market_errors import BadFile, DataTooLarge
+from backend.services.importing import instrument_of_import, store_import
+from tests.fake_bar_store import FakeBarStore
+from tests.fakes import FakeClock
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,10 @@ STYLES = {
 }  # fmt: skip
 
 
+HEAD = b"ts,open,high,low,close,volume\n"
+ROW = b"2026-01-05,1,2,1,2,5\n"
+
+
 def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> BarTable:
     path = tmp_path / "bars.csv"
     path.write_bytes(text.encode(encoding))
@@ -267,6 +276,9 @@ def test_a_local_hour_that_the_clocks_repeat_is_no_moment(tmp_path: Path) -> Non
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00", "neither CSV nor Parquet"),
         (b"PAR1 but then something else", "no Parquet file"),
         (b"x" * 100_000, "first line is longer"),
+        (HEAD + ROW + b"x" * 3_000_000 + b"\n", "a line longer than 1,048,576 bytes"),
+        (HEAD.strip(), "a header, and no row"),
+        (HEAD + ROW + b'"2026-01-06,1,2,1,2,5\n' + ROW, "never closed; the last one is in line 3"),
     ],
 )
 def test_what_is_no_table_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
@@ -274,6 +286,42 @@ def test_what_is_no_table_is_refused(content: bytes, reason: str, tmp_path: Path
     path.write_bytes(content)
     with pytest.raises(BadFile, match=reason):
         read_table(path)
+
+
+def test_what_follows_an_open_quotation_mark_is_never_lost_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "bars"
+    path.write_bytes(HEAD + ROW + b'"2026-01-06,1,2,1,2,5\n2026-01-07,1,2,1,2,5"\n' + ROW)
+    found = read_table(path)
+    assert (len(found.cells), found.broken_count) == (2, 1)
+
+
+def test_empty_lines_between_the_rows_are_none(tmp_path: Path) -> None:
+    found = table(tmp_path, "ts,open,high,low,close\n\n2026-01-05,1,2,1,2\n\n2026-01-06,1,2,1,2\n\n")
+    assert len(found.cells) == 2
+
+
+def test_what_may_not_be_finished_and_what_is_of_no_market_is_no_bar(tmp_path: Path) -> None:
+    found = table(tmp_path, "ts,open,high,low,close\n1899-12-31,1,2,1,2\n2026-01-05,1,2,1,2\n2026-01-06,1,2,1,2\n")
+    reading = read_header(found.header, found.cells)
+    now = datetime(2026, 1, 6, 20, tzinfo=UTC)
+    understood = understand(found.cells, reading, Timeframe.D1, ALWAYS, until=now)
+    assert [row.reason for row in understood.bad] == [
+        "its time is before 1900",
+        "it ends after now, so it may not be finished",
+    ]
+    assert len(understand(found.cells, reading, Timeframe.D1, ALWAYS, until=now + timedelta(hours=4)).bars) == 2
+
+
+def test_two_rows_do_not_make_a_series_of_a_century_of_minutes(tmp_path: Path) -> None:
+    found = table(tmp_path, "ts,open,high,low,close\n1926-01-05,1,2,1,2\n2026-01-05,1,2,1,2\n")
+    understood = understand(found.cells, read_header(found.header, found.cells), Timeframe.M1, ALWAYS)
+    series = Series(provider="import", symbol="MINE", timeframe=Timeframe.M1, owner=uuid4())
+    store = FakeBarStore(FakeClock())
+    with pytest.raises(BadFile, match=r"52,596,001 bars of 1m; at most 20,000,000"):
+        store_import(
+            store, understood, series, instrument_of_import(series, ALWAYS, "USD"), source="x", accept_bad=False
+        )
+    assert store.manifest(series) is None
 
 
 def test_columns_that_nobody_knows_are_named(tmp_path: Path) -> None:

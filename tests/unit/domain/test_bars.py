@@ -23,6 +23,7 @@ from backend.domain.bars import (
 from backend.domain.market import ALWAYS, Timeframe
 from backend.domain.market_errors import BadBars
 from backend.domain.periods import period_of
+from tests.fake_calendars import FakeCalendars
 
 
 def bars(count: int = 6, *, start: str = "2026-01-05", frequency: str = "1h", **columns: Any) -> pd.DataFrame:
@@ -142,6 +143,27 @@ def test_longer_bars_hold_what_their_parts_held() -> None:
 def test_an_unfinished_longer_bar_is_left_out() -> None:
     assert len(derive(bars(7), Timeframe.H4, until=pd.Timestamp(datetime(2026, 1, 5, 7, tzinfo=UTC)))) == 1
     assert len(derive(bars(8), Timeframe.H4, until=pd.Timestamp(datetime(2026, 1, 5, 8, tzinfo=UTC)))) == 2
+
+
+def test_longer_bars_begin_where_their_market_says() -> None:
+    half_hours = bars(7, start="2026-01-05 14:30", frequency="30min")
+    starts = FakeCalendars().bar_starts("XNYS", Timeframe.H1, start_microseconds(half_hours))
+    made = derive(half_hours, Timeframe.H1, starts=starts)
+    assert [f"{start:%H:%M}" for start in made["ts"]] == ["14:30", "15:30", "16:30", "17:30"]
+    assert made["volume"].sum() == half_hours["volume"].sum()
+
+
+def test_what_is_traded_outside_the_sessions_is_in_no_longer_bar() -> None:
+    early = bars(3, start="2026-01-05 13:30", frequency="30min")
+    days = FakeCalendars().bar_starts("XNYS", Timeframe.D1, start_microseconds(early))
+    made = derive(early, Timeframe.D1, starts=days)
+    assert made["volume"].tolist() == early["volume"].tolist()[2:]
+    assert made["ts"].iloc[0] == pd.Timestamp(datetime(2026, 1, 5, tzinfo=UTC))
+
+
+def test_bars_before_1970_are_bars_too() -> None:
+    made = derive(bars(10, start="1927-12-30", frequency="1D"), Timeframe.W1)
+    assert made["ts"].iloc[0] == pd.Timestamp(datetime(1927, 12, 26, tzinfo=UTC))
 
 
 def test_weekly_bars_begin_on_monday() -> None:

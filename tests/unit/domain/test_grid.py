@@ -39,9 +39,9 @@ def test_bars_of_a_market_that_always_trades_lie_side_by_side(span: Span, starts
         assert starts_within(span, Timeframe.H1, ALWAYS) == starts
 
 
-def test_hours_of_an_exchange_can_begin_every_half_hour() -> None:
-    assert starts_within(minutes(0, 120), Timeframe.H1, "XNYS") == minutes(0, 90)
-    assert time_of(minutes(0, 90), Timeframe.H1, "XNYS") == minutes(0, 120)
+def test_hours_of_an_exchange_can_begin_every_quarter_of_an_hour() -> None:
+    assert starts_within(minutes(0, 120), Timeframe.H1, "XNYS") == minutes(0, 75)
+    assert time_of(minutes(0, 75), Timeframe.H1, "XNYS") == minutes(0, 120)
 
 
 @given(span=SPANS, timeframe=st.sampled_from(Timeframe), calendar=CALENDARS)

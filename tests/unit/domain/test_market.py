@@ -25,8 +25,8 @@ def test_weeks_begin_on_monday_and_days_at_midnight() -> None:
     assert Timeframe.M15.floor(moment) == START + timedelta(days=3, hours=13, minutes=30)
 
 
-def test_exchanges_open_at_half_hours() -> None:
-    assert Timeframe.H1.grid_seconds("XNYS") == 1800
+def test_exchanges_open_at_quarter_hours() -> None:
+    assert Timeframe.H1.grid_seconds("XBOM") == 900
     assert Timeframe.H1.grid_seconds(ALWAYS) == 3600
     assert Timeframe.M5.grid_seconds("XNYS") == 300
     assert Timeframe.D1.grid_seconds("XNYS") == 86_400

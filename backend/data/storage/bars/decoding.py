@@ -4,9 +4,10 @@ import errno
 import os
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from backend.data.storage.bars.blocks import Block, empty_block, hash_of
 from backend.data.storage.bars.files import Damaged, decode, group_count, group_rows
@@ -60,14 +61,18 @@ def pieces_between(files: Sequence[KeptFile], first: int, last: int) -> list[Pie
 class Decoder:
     """Decodes with as many threads as the process may use cores."""
 
-    def __init__(self, memory: Memory, *, threads: int | None = None) -> None:
+    def __init__(
+        self, memory: Memory, *, threads: int | None = None, on_read: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._memory = memory
+        self._on_read = on_read
         self.pool = ThreadPoolExecutor(threads or _cores(), thread_name_prefix="bars")
 
     def block(self, folder: Folder, kept: Kept, pieces: Sequence[Piece]) -> Block:
         """The bars of these pieces, in one block that nobody can change. Raises DamagedFile."""
         series, units = str(folder.path), [unit for piece in pieces for unit in piece.units()]
         block = self._memory.find(series, units)
+        self._on_read("decoded" if block is None else "remembered")
         if block is None:
             block = self._decoded(folder, pieces)
             self.remember(folder, kept, pieces, block)
@@ -78,6 +83,10 @@ class Decoder:
         units = [unit for piece in pieces for unit in piece.units()]
         rows = [rows for piece in pieces for rows in piece.unit_rows()]
         self._memory.keep(str(folder.path), units, rows, block, current=kept.file_names())
+
+    def forget(self, path: Path) -> None:
+        """Give back the memory that the bars of a folder take."""
+        self._memory.forget(str(path))
 
     def _decoded(self, folder: Folder, pieces: Sequence[Piece]) -> Block:
         block, row, work = empty_block(sum(piece.rows for piece in pieces)), 0, []

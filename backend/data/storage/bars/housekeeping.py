@@ -36,9 +36,9 @@ class ParquetBarHousekeeping:
 
     def evict(self, budget_bytes: int, *, owner: UUID | None = None) -> Sequence[Manifest]:
         found = [one for one in self._store.manifests() if owner is None or one.series.owner == owner]
-        used = sum(one.size_bytes for one in found)
-        gone = []
-        for manifest in sorted((one for one in found if one.series.is_refetchable), key=lambda one: one.used_at):
+        refetchable = [one for one in found if one.series.is_refetchable]
+        used, gone = sum(one.size_bytes for one in refetchable), []
+        for manifest in sorted(refetchable, key=lambda one: one.used_at):
             if used <= budget_bytes:
                 break
             with contextlib.suppress(SeriesBusy):

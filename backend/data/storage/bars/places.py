@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote
 from uuid import UUID
@@ -26,6 +27,7 @@ _PLAIN = re.compile(r"[A-Z0-9_-]")
 _DEVICES = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])")
 
 
+@lru_cache(4096)
 def series_path(series: Series) -> Path:
     """The folder of a series, from the root of all bars."""
     whose = (_SHARED,) if series.owner is None else owner_parts(series.owner)

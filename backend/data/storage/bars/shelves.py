@@ -31,8 +31,8 @@ class Shelves:
     """Every series has a folder."""
 
     def __init__(self, root: Path, clock: Clock, *, durable: bool, patience_seconds: float) -> None:
-        self.root = root / places.BARS
-        self.quarantine = root / places.QUARANTINE
+        self.root = root.absolute() / places.BARS
+        self.quarantine = root.absolute() / places.QUARANTINE
         self.clock = clock
         self._durable = durable
         self._patience_seconds = patience_seconds

@@ -44,6 +44,7 @@ class ParquetBarStore:
     """The bars under one folder. Many processes may have one each; one may be used by many threads.
 
     `durable` writes last through a loss of power. `remembered_bytes` is how much of what was decoded is kept in memory.
+    `on_read` hears of each read where its bars were: "remembered" in memory, "decoded" from the disk, or "nothing".
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class ParquetBarStore:
         remembered_bytes: int = REMEMBERED_BYTES,
         patience_seconds: float = PATIENCE_SECONDS,
         threads: int | None = None,
+        on_read: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.shelves = Shelves(root, clock, durable=durable, patience_seconds=patience_seconds)
-        self._decoder = Decoder(Memory(remembered_bytes), threads=threads)
+        self._on_read = on_read
+        self._decoder = Decoder(Memory(remembered_bytes), threads=threads, on_read=on_read)
         self._touched: dict[Series, float] = {}
 
     def manifest(self, series: Series) -> Manifest | None:
@@ -74,7 +77,11 @@ class ParquetBarStore:
 
     def read(self, series: Series, span: Span | None = None) -> Loaded:
         with self._saying_what_the_disk_refused(series):
-            return self._read(series, span)
+            try:
+                return self._read(series, span)
+            except NoBars:
+                self._on_read("nothing")
+                raise
 
     def missing(self, series: Series, wanted: Span) -> tuple[Span, ...]:
         def gaps(_: Folder, kept: Kept) -> tuple[Span, ...]:
@@ -114,6 +121,7 @@ class ParquetBarStore:
 
     def delete(self, series: Series) -> bool:
         self._touched.pop(series, None)
+        self._decoder.forget(self.shelves.path(series))
         with self._saying_what_the_disk_refused(series):
             return self.shelves.remove(series)
 

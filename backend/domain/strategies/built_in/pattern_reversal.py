@@ -67,7 +67,7 @@ class PatternReversal(TradingStrategy):
         return (Plot(indicator="sma", parameters={"period": self.parameters.trend}),)
 
     def warmup(self) -> int:
-        return max(self.parameters.trend, *(PATTERNS[name].warmup for name in self._chosen))
+        return max(self.parameters.trend, *(PATTERNS[name].settled for name in self._chosen))
 
     def generate_signals(self, market: Market) -> Signals:
         sides, seen = self._seen(market)
@@ -88,7 +88,7 @@ class PatternReversal(TradingStrategy):
         average = sma(market.close, self.parameters.trend)
         sides, seen = np.zeros(len(market), np.int8), np.full(len(market), NO_REASON, np.int16)
         for code, name in reversed(list(enumerate(self._chosen))):
-            found = marks(name, market.columns)
+            found = marks(name, market.inputs)
             if name not in CHART:
                 # A candle turns what has been going on; a chart pattern brings the move before it along.
                 found = np.where(found * (market.close - average) < 0, found, np.int8(0))

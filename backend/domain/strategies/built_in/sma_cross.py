@@ -94,33 +94,31 @@ class SmaCross(TradingStrategy):
 
 @compiled
 def _crossings(close: Floats, fast: int, slow: int, at_once: bool) -> tuple[Directions, Codes]:
-    """Both averages and their crossings in one pass: the sums of `sma`, the comparison of `crossed`."""
+    """Both averages and their crossings in one pass: the sums of `sma`, the comparison of `crossed`.
+
+    What enters a window and what leaves it are joined before they meet the sum, so that the loop waits for one
+    addition a bar and not for two.
+    """
     count = len(close)
-    direction, reason = np.empty(count, np.int8), np.empty(count, np.int16)
-    ready = min(slow - 1, count)
-    fast_sum = slow_sum = 0.0
-    for row in range(ready):
-        direction[row], reason[row] = KEEP, NO_REASON
-        slow_sum += close[row]
-        fast_sum += close[row]
-        if row >= fast - 1:
-            fast_sum -= close[row - fast + 1]
-    side = 0
+    direction, reason = np.full(count, KEEP, np.int8), np.full(count, NO_REASON, np.int16)
+    if count < slow:
+        return direction, reason
+    fast_sum, slow_sum = close[slow - fast : slow].sum(), close[:slow].sum()
     per_fast, per_slow = 1.0 / fast, 1.0 / slow
-    for row in range(ready, count):
-        fast_sum += close[row]
-        slow_sum += close[row]
+    side = 0
+    for row in range(slow - 1, count):
+        if row >= slow:
+            fast_sum += close[row] - close[row - fast]
+            slow_sum += close[row] - close[row - slow]
         average = slow_sum * per_slow
         distance = fast_sum * per_fast - average
-        now = 1 if distance > EQUAL * average else -1 if distance < -EQUAL * average else side
-        direction[row], reason[row] = KEEP, NO_REASON
-        if now != side:
-            if side != 0 or at_once:
-                direction[row] = LONG if now > 0 else SHORT
-                reason[row] = (0 if now > 0 else 1) + (2 if side == 0 else 0)
-            side = now
-        fast_sum -= close[row - fast + 1]
-        slow_sum -= close[row - slow + 1]
+        if distance * side > 0 or abs(distance) <= EQUAL * average:
+            continue
+        now = LONG if distance > 0 else SHORT
+        if side != 0 or at_once:
+            direction[row] = now
+            reason[row] = (0 if now > 0 else 1) + (2 if side == 0 else 0)
+        side = now
     return direction, reason
 
 

@@ -16,7 +16,7 @@ from backend.domain.patterns.pivots import bottoms, level_breaks, levels, tops
 from backend.domain.strategy_errors import UnknownPattern
 from tests.market_bars import bars_at, columns_of, walk
 
-SMALL = Shape(swing=3, tolerance=0.02, longest=60)
+SMALL = Shape(swing=3, longest=60)
 LONG = columns_of(walk(6_000, seed=5, frequency="15min"))
 # Prices of a quarter make dojis and equal closes, which a walk in floating point has not.
 COARSE = {name: values if name == "moments" else np.round(values * 4) / 4 for name, values in LONG.items()}

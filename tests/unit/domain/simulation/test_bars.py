@@ -139,15 +139,15 @@ def test_markets_of_a_kind_move_together_and_others_do_not() -> None:
 
 
 # Another hash is another market: users' saved results would no longer be those of the bars that they see.
-# A change that is meant needs another edition in `markets.py`, and these values anew.
+# A change that is meant needs another edition or history in `markets.py`, and these values anew.
 GOLDEN = {
     ("BTC/USDT", "1m"): "b6a9f35e3286fc61",
     ("BTC/USDT", "1h"): "f1ed64794c00b4e8",
     ("SOL/USDT", "15m"): "6897644dbbaa17e5",
     ("XRP/USDT", "1d"): "babb0f119776ceea",
-    ("AAPL", "1m"): "ade3937e8989d9e3",
-    ("TSLA", "4h"): "df9c97fb2e223eff",
-    ("SPY", "1w"): "3ee7c3cea3184925",
+    ("AAPL", "1m"): "a5b8f707b79d26c7",
+    ("TSLA", "4h"): "953880efd7af9d02",
+    ("SPY", "1w"): "df41682a26f6eaaf",
 }
 
 

@@ -49,6 +49,17 @@ def test_a_strategy_that_raises_is_named_with_its_line() -> None:
     assert "Correct the strategy" in detail
 
 
+def test_so_is_one_that_cannot_even_say_how_much_it_needs() -> None:
+    class Lost(Scripted):
+        """Does not know."""
+
+        def warmup(self) -> int:
+            raise KeyError("nobody knows")
+
+    with pytest.raises(StrategyFailed, match=r"scripted failed on 100 bars: KeyError: 'nobody knows' \(test_asking"):
+        signals_of(Lost(), MARKET)
+
+
 def test_errors_that_already_say_what_is_wrong_pass_as_they_are() -> None:
     spoilt = walk(100)
     spoilt.loc[5, "close"] = np.nan

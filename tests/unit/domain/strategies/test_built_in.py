@@ -1,6 +1,7 @@
 """Each built-in strategy on bars made by hand, and what holds for all of them."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ REGISTRY = StrategyRegistry(points=lambda: ())
 NAMES = [name for name in REGISTRY.names if name != "rules"]
 EVERY = pytest.mark.parametrize("name", NAMES)
 WALKS = [market_of(walk(1_500, seed=seed)) for seed in (1, 2, 3)]
+YEARS = market_of(walk(4_000, seed=9))
 # Three symbols, one of which begins late and one of which has holes.
 PEERS = beside(
     market_of(walk(1_500, seed=1)),
@@ -52,6 +54,21 @@ def test_it_knows_nothing_later(name: str) -> None:
                 past = columns(signals_of(strategy, market.first(rows)))
                 for column, values in columns(whole).items():
                     np.testing.assert_array_equal(past[column], values[:rows], err_msg=f"{column} after {rows} bars")
+
+
+@EVERY
+def test_where_history_began_does_not_matter_when_it_has_warmed_up(name: str) -> None:
+    market, strategy = YEARS, REGISTRY.strategy(name)
+    whole = signals_of(strategy, market).direction
+    for end in range(2_500, 4_000, 150):
+        begin = end - strategy.warmup() - 300
+        late = replace(
+            market,
+            starts=market.starts[begin:end],
+            columns={column: values[begin:end] for column, values in market.columns.items()},
+        )
+        spoken = signals_of(strategy, late).direction
+        np.testing.assert_array_equal(spoken[-50:], whole[end - 50 : end], err_msg=f"the last bars before {end}")
 
 
 @EVERY

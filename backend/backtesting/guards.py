@@ -1,0 +1,292 @@
+"""Guards: they ask a strategy again, about bars that were cut off, changed or shuffled, and compare what it says.
+
+A strategy is asked anew each time, by a fresh object, so that what it remembers of the whole history does not help it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.domain.compiled import compiled
+from backend.domain.errors import TidemarkError
+from backend.domain.indicators.catalogue import indicator
+from backend.domain.signals import KEEP, Signals
+from backend.domain.strategies.asking import signals_of
+from backend.domain.strategies.base import Plot, TradingStrategy
+from backend.domain.strategies.market import Floats, Market
+from backend.domain.strategy_errors import NotEnoughHistory
+
+Rows = npt.NDArray[np.int64]
+Ask = Callable[[Market], Signals]
+
+SAMPLED_POINTS: Final = 12
+THOROUGH_POINTS: Final = 200
+# Two sums of the same numbers in another order differ by less than this.
+SLACK: Final = 1e-9
+WARMUP_TIMES: Final = (0.5, 1.0, 2.0, 4.0)
+# The future that never was: prices change by up to so much, in a saw of so many teeth.
+_SWING, _TEETH, _CHANGED_POINTS = 0.1, 7, 2
+_TAIL_ROWS: Final = 50
+_FEWEST_KNOWN: Final = 30
+_DIRECTION: Final = "direction"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leak:
+    """A signal that changed when later bars did: it had used them."""
+
+    column: str
+    symbol: str
+    bar: int  # the first signal that changed
+    bars_known: int  # when so many bars were there, it said `then`
+    then: str
+    later: str
+    how: str  # "cut off" or "changed"
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"The signal of bar {self.bar:,} of {self.symbol} says {self.column} {self.later}, but with the bars after"
+            f" {self.bars_known - 1:,} {self.how} it says {self.then}: it depends on what was not known then."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookAhead:
+    """What came of cutting off and changing the future at these places."""
+
+    points: int
+    at_signals: int
+    unanswered: int  # asked, but the strategy failed
+    leaks: tuple[Leak, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """How far the last row is from its value on all bars, when history begins only so many bars before."""
+
+    bars: int
+    # The largest of the strategy's declared indicators, relative; None = it has none, or there was too little history.
+    indicators: float | None
+    indicator: str | None
+    # The share of the last rows on which the strategy would stand elsewhere.
+    positions: float | None
+
+
+def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, points: int = SAMPLED_POINTS) -> LookAhead:
+    """`said` is what the strategy said about the whole market. Half of the points are bars at which it wanted a change.
+
+    At each point the bars after it are cut off. At some they are also replaced by others, which begin with a rise and
+    then with a fall: that finds what would recognise a cut. One leak a column is told, the earliest that was found.
+    """
+    ask, unanswered = _asker(strategy), 0
+    fired, even = _points(strategy, market, said, points)
+    leaks: dict[str, Leak] = {}
+    counts = np.sort(np.concatenate((fired, even)))
+    asked = [(int(count), "cut off", market.first(int(count))) for count in counts]
+    for count in _spread(counts, _CHANGED_POINTS):
+        asked += [(int(count), "changed", _another_future(market, int(count), way)) for way in (_SWING, -_SWING)]
+    for count, how, known in asked:
+        try:
+            again = ask(known)
+        except TidemarkError:
+            # To fail where history ends elsewhere is one way not to be caught.
+            unanswered += 1
+            continue
+        _compare(leaks, market, said, again, count, how)
+    return LookAhead(points=len(counts), at_signals=len(fired), unanswered=unanswered, leaks=tuple(leaks.values()))
+
+
+def _points(strategy: TradingStrategy, market: Market, said: Signals, points: int) -> tuple[Rows, Rows]:
+    """How many bars are known at each: those that end with a signal, and others evenly over the history."""
+    least, most = min(max(strategy.least_bars(), _FEWEST_KNOWN), len(market) - 1), len(market) - 1
+    fired = _fired(said) + 1
+    fired = _spread(fired[(fired >= least) & (fired <= most)], points // 2)
+    others = np.setdiff1d(np.linspace(least, most, 4 * points).round().astype(np.int64), fired)
+    return fired, _spread(others, points - len(fired))
+
+
+def recursive(strategy: TradingStrategy, market: Market, said: Signals) -> Sequence[Drift]:
+    """The drift for several lengths of history, in warm-ups; an empty answer where the whole is not longer than one."""
+    warmup, ask = max(strategy.warmup(), 1), _asker(strategy)
+    plots = strategy.plots()
+    whole = list(_lines(plots, market))
+    drifts = []
+    for times in WARMUP_TIMES:
+        bars = max(int(warmup * times), 1) + 1
+        if bars >= len(market):
+            break
+        part = _last(market, bars)
+        name, worst = _largest(whole, list(_lines(plots, part)))
+        drifts.append(Drift(bars=bars, indicators=worst, indicator=name, positions=_elsewhere(ask, market, said, bars)))
+    return drifts
+
+
+def shuffled(market: Market, *, seed: int) -> Market:
+    """The same bars in another order, each beginning where the one before ended: all that order meant is gone."""
+    order = _order(len(market) - 1, np.uint64(seed))
+    columns = _rebuilt(market.open, market.high, market.low, market.close, market.volume, order)
+    names = ("open", "high", "low", "close", "volume")
+    return replace(market, columns=MappingProxyType(dict(zip(names, columns, strict=True))))
+
+
+def _asker(strategy: TradingStrategy) -> Ask:
+    return lambda market: signals_of(type(strategy)(strategy.parameters), market)
+
+
+def _fired(said: Signals) -> Rows:
+    """Rows at which the strategy wanted something else than before, or moved a price."""
+    direction = said.direction
+    wanted = direction != KEEP
+    wanted[1:] &= direction[1:] != direction[:-1]
+    for values in (said.stop, said.target, said.limit):
+        if values is not None:
+            moved = np.isfinite(values)
+            moved[1:] &= values[1:] != values[:-1]
+            wanted |= moved
+    return np.flatnonzero(wanted)
+
+
+def _spread(rows: Rows, most: int) -> Rows:
+    """At most so many of them, evenly over all."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
+
+
+def _compare(leaks: dict[str, Leak], market: Market, said: Signals, again: Signals, count: int, how: str) -> None:
+    for name, later, then in _columns(said, again, count):
+        changed = _changed(later, then)
+        if not len(changed):
+            continue
+        bar = int(changed[0])
+        if name not in leaks or bar < leaks[name].bar:
+            leaks[name] = Leak(
+                column=name,
+                symbol=market.symbol,
+                bar=bar,
+                bars_known=count,
+                then=_shown(name, then[bar]),
+                later=_shown(name, later[bar]),
+                how=how,
+            )
+
+
+def _columns(said: Signals, again: Signals, count: int) -> Iterator[tuple[str, Floats, Floats]]:
+    """Each column that one of them has, as far as both know; one that the other lacks is none everywhere."""
+    yield _DIRECTION, said.direction[:count].astype(np.float64), again.direction[:count].astype(np.float64)
+    nothing = np.full(count, np.nan)
+    for name in said.columns.keys() | again.columns.keys():
+        first, second = said.columns.get(name), again.columns.get(name)
+        yield name, nothing if first is None else first[:count], nothing if second is None else second[:count]
+
+
+def _changed(later: Floats, then: Floats) -> Rows:
+    same = (later == then) | (np.isnan(later) & np.isnan(then))
+    if same.all():
+        return np.empty(0, np.int64)
+    rows = np.flatnonzero(~same)
+    with np.errstate(invalid="ignore"):
+        close = np.abs(later[rows] - then[rows]) <= SLACK * np.maximum(np.abs(later[rows]), np.abs(then[rows]))
+    return rows[~close]
+
+
+def _shown(column: str, value: float) -> str:
+    if column == _DIRECTION:
+        return {1: "LONG", -1: "SHORT", 0: "FLAT"}.get(int(value), "KEEP")
+    return "none" if np.isnan(value) else f"{value:.8g}"
+
+
+def _another_future(market: Market, count: int, swing: float) -> Market:
+    """As it was for so many bars, and otherwise afterwards; markets beside it change at the same time."""
+    until = int(market.ends[count - 1])
+
+    def changed(one: Market) -> Market:
+        known = int(np.searchsorted(one.ends, until, "right"))
+        factor = np.ones(len(one))
+        after = np.arange(len(one) - known)
+        factor[known:] = 1.0 + swing * (0.5 - (after % _TEETH) / _TEETH)
+        columns = {name: values * factor for name, values in one.columns.items()}
+        return replace(one, columns=MappingProxyType(columns), others=MappingProxyType({}))
+
+    return replace(changed(market), others=MappingProxyType({key: changed(one) for key, one in market.others.items()}))
+
+
+def _last(market: Market, bars: int) -> Market:
+    return replace(
+        market,
+        starts=market.starts[-bars:],
+        columns=MappingProxyType({name: values[-bars:] for name, values in market.columns.items()}),
+    )
+
+
+def _lines(plots: Sequence[Plot], market: Market) -> Iterator[tuple[str, Floats]]:
+    for plot in plots:
+        meant = indicator(plot.indicator)
+        columns = {**market.columns, "moments": market.starts}
+        for output, values in meant.compute(columns, plot.parameters).items():
+            yield f"{plot.indicator}.{output}", values
+
+
+def _largest(
+    whole: Sequence[tuple[str, Floats]], part: Sequence[tuple[str, Floats]]
+) -> tuple[str | None, float | None]:
+    found: list[tuple[float, str]] = []
+    for (name, full), (_, short) in zip(whole, part, strict=True):
+        if np.isfinite(full[-1]) and np.isfinite(short[-1]):
+            size = max(abs(float(full[-1])), 1e-12)
+            found.append((abs(float(short[-1]) - float(full[-1])) / size, name))
+    if not found:
+        return None, None
+    worst, name = max(found)
+    return name, worst
+
+
+def _elsewhere(ask: Ask, market: Market, said: Signals, bars: int) -> float | None:
+    """The last rows of a history that is only so much longer than they are, against those of the whole."""
+    rows = min(_TAIL_ROWS, len(market) - bars)
+    try:
+        short = ask(_last(market, bars + rows)).direction[-rows:]
+    except NotEnoughHistory:
+        return None
+    # What was wanted before is not known here, so only rows on which both want something can differ.
+    whole = said.direction[-rows:]
+    return float(((short != KEEP) & (whole != KEEP) & (short != whole) | ((short == KEEP) != (whole == KEEP))).mean())
+
+
+@compiled
+def _order(count: int, seed: np.uint64) -> Rows:
+    """A shuffle that is the same on every machine (splitmix64, Fisher and Yates)."""
+    order = np.arange(count)
+    state = seed
+    for last in range(count - 1, 0, -1):
+        state = state + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed = mixed ^ (mixed >> np.uint64(31))
+        other = int(np.float64(mixed >> np.uint64(11)) / 9007199254740992.0 * (last + 1))
+        order[last], order[other] = order[other], order[last]
+    return order
+
+
+@compiled
+def _rebuilt(
+    opens: Floats, highs: Floats, lows: Floats, closes: Floats, volumes: Floats, order: Rows
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    count = len(closes)
+    open_, high, low, close = np.empty(count), np.empty(count), np.empty(count), np.empty(count)
+    volume = np.empty(count)
+    open_[0], high[0], low[0], close[0], volume[0] = opens[0], highs[0], lows[0], closes[0], volumes[0]
+    for row in range(1, count):
+        taken = order[row - 1] + 1
+        scale = close[row - 1] / closes[taken - 1]
+        open_[row], close[row] = opens[taken] * scale, closes[taken] * scale
+        # Rounding may move them past the others by a hair, and a bar must hold its open and close.
+        high[row] = max(highs[taken] * scale, open_[row], close[row])
+        low[row] = min(lows[taken] * scale, open_[row], close[row])
+        volume[row] = volumes[taken]
+    return open_, high, low, close, volume

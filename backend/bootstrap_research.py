@@ -1,0 +1,81 @@
+"""The part of the composition root that research opens: bars, strategies and stored runs, without a database.
+
+Each function imports and reads only what it needs: a run over a file reads no settings.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from backend.data.storage.runs import RunShelf
+    from backend.domain.market import Series, Timeframe
+    from backend.domain.market_ports import Loaded
+    from backend.domain.strategies.registry import Listed, StrategyRegistry
+
+
+def bars_of_file(path: Path, *, symbol: str, timeframe: "Timeframe | None", **reading: Any) -> "Loaded":
+    from backend.data.research_bars import from_file
+
+    return from_file(path, symbol=symbol, timeframe=timeframe, **reading)
+
+
+def bars_of_cache(series: "Series", start: datetime | None, end: datetime | None) -> "Loaded":
+    from backend.data.research_bars import from_cache
+
+    return from_cache(_cache_dir(), series, start, end)
+
+
+def bars_within(bars: "pd.DataFrame", start: datetime | None, end: datetime | None, what: str) -> "pd.DataFrame":
+    from backend.data.research_bars import within
+
+    return within(bars, start, end, what)
+
+
+def open_registry() -> "StrategyRegistry":
+    from backend.bootstrap_market import open_strategies
+    from backend.settings import read_settings
+
+    return open_strategies(read_settings())
+
+
+def find_strategy(name: str) -> "Listed":
+    """By its name, or the path of a file that holds one. Settings are only read for what is not built in."""
+    from backend.domain.strategies.registry import StrategyRegistry, load_file
+
+    if name.endswith(".py"):
+        from backend.domain.strategy_errors import StrategyBroken
+
+        if not Path(name).is_file():
+            raise StrategyBroken(Path(name).stem, name, "there is no such file")
+        found = load_file(Path(name).resolve())
+        if len(found) > 1:
+            names = ", ".join(one.name for one in found)
+            raise StrategyBroken(Path(name).stem, name, f"it holds {len(found)} strategies ({names}); one is needed")
+        return found[0]
+    built_in = StrategyRegistry(points=tuple)
+    return built_in.get(name) if name in built_in.names else open_registry().get(name)
+
+
+def open_runs() -> "RunShelf":
+    from backend.data.storage.runs import RunShelf
+
+    return RunShelf(_cache_dir())
+
+
+def export_run(
+    folder: Path, kind: str, document: Mapping[str, Any], tables: "Mapping[str, pd.DataFrame]", stem: str
+) -> list[Path]:
+    from backend.data.run_files import export
+
+    return export(folder, kind, document, tables, stem)
+
+
+def _cache_dir() -> Path:
+    from backend.bootstrap_market import usable_cache_dir
+    from backend.settings import read_settings
+
+    return usable_cache_dir(read_settings().cache_dir)

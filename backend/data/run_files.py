@@ -1,0 +1,48 @@
+"""Finished backtests as files to take elsewhere: JSON, CSV and Parquet, which give the same numbers when read again."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+FORMATS: Final = ("json", "csv", "parquet")
+# What a spreadsheet would run as a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def export(
+    folder: Path, kind: str, document: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], stem: str
+) -> list[Path]:
+    """Writes `document` and the tables below the folder, which is made; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    about = folder / f"{stem}.json"
+    about.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    files = [about]
+    for name, table in {} if kind == "json" else tables.items():
+        path = folder / f"{stem}-{name}.{kind}"
+        if kind == "csv":
+            write_csv(table, path)
+        else:
+            table.to_parquet(path, compression="zstd", index=False)
+        files.append(path)
+    return files
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Times in ISO UTC, numbers with as many digits as they take, and no text that a spreadsheet would run."""
+    plain = {}
+    for name in table.columns:
+        values = table[name]
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            plain[name] = values.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        elif values.dtype.kind in "fiub":
+            plain[name] = values
+        else:
+            plain[name] = values.map(harmless)
+    pd.DataFrame(plain).to_csv(path, index=False, lineterminator="\n")
+
+
+def harmless(text: object) -> object:
+    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text

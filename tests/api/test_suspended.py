@@ -1,0 +1,61 @@
+"""A suspension holds at once at every door, also where nothing of the caller's is read; so does a deletion."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from backend.api.app import describe_api
+from tests.api.conftest import Person, Site, assert_problem
+
+ESTIMATE = {"provider": "demo", "symbol": "BTC/USDT", "timeframe": "1d", "start": "2024-01-01T00:00:00Z"}
+# They open no transaction as their caller, so they have to look by themselves.
+LOOK_BY_THEMSELVES: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "/api/providers", {}),
+    ("GET", "/api/data/instruments", {"params": {"provider": "demo"}}),
+    ("POST", "/api/data/fetch/estimate", {"json": ESTIMATE}),
+    ("POST", "/api/data/uploads", {"params": {"name": "a.csv"}, "content": b"a,b\n1,2\n"}),
+    ("POST", "/api/data/import/preview", {"json": {"upload_id": str(uuid4())}}),
+]
+# What the machine does is no secret of anybody, and is asked most when the database is away.
+OPEN = {"/api/system/health"}
+
+
+@pytest.fixture(params=["suspended", "deleted"])
+async def shut_out(request: pytest.FixtureRequest, site: Site, ada: Person) -> Person:
+    change = "update auth.users set banned_until = now() + interval '1 day' where id = $1"
+    if request.param == "deleted":
+        change = "delete from auth.users where id = $1"
+    await site.execute(change, ada.user_id)
+    return ada
+
+
+@pytest.mark.parametrize(("method", "path", "asked"), LOOK_BY_THEMSELVES)
+async def test_an_account_that_is_shut_out_reaches_nothing(
+    client: httpx.AsyncClient, shut_out: Person, method: str, path: str, asked: dict[str, Any]
+) -> None:
+    answer = await client.request(method, path, headers=shut_out.headers, **asked)
+    assert_problem(answer, 403, "account_suspended")
+
+
+async def test_no_operation_works_for_an_account_that_is_shut_out(client: httpx.AsyncClient, shut_out: Person) -> None:
+    asked = 0
+    for path, operations in describe_api().openapi()["paths"].items():
+        for method, operation in operations.items():
+            if not operation.get("security") or path in OPEN:
+                continue
+            real = path
+            for name in ("task_id", "series_id"):
+                real = real.replace(f"{{{name}}}", str(uuid4()))
+            answer = await client.request(method.upper(), real, headers=shut_out.headers, json={})
+            assert answer.status_code >= 400, f"{method} {path}: {answer.status_code}"
+            asked += 1
+    assert asked > 15
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+async def test_times_outside_all_calendars_are_refused(client: httpx.AsyncClient, ada: Person, start: str) -> None:
+    wanted = {**ESTIMATE, "start": start}
+    for path in ("/api/data/fetch/estimate", "/api/data/fetch"):
+        assert_problem(await client.post(path, json=wanted, headers=ada.headers), 422, "invalid_input")

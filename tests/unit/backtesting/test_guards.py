@@ -1,0 +1,207 @@
+"""The guards find planted look-ahead of every kind, and accuse no built-in strategy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backend.backtesting.guards import look_ahead, recursive, shuffled
+from backend.data.fetchers.demo import simulated_bars
+from backend.domain.indicators.trend import ema, sma
+from backend.domain.market import Instrument, Timeframe
+from backend.domain.signals import FLAT, KEEP, LONG, Signals
+from backend.domain.simulation.markets import MARKETS
+from backend.domain.strategies.base import TradingStrategy
+from backend.domain.strategies.market import Floats, Market
+from backend.domain.strategies.registry import StrategyRegistry
+
+
+def walk(bars: int = 1_200, seed: int = 5, symbol: str = "BTC/USDT") -> Market:
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(0.01 * random.standard_normal(bars)))
+    open_ = np.concatenate(([100.0], close[:-1]))
+    spread = np.abs(0.004 * random.standard_normal((2, bars)))
+    frame = pd.DataFrame(
+        {
+            "ts": pd.date_range("2023-01-01", periods=bars, freq="1h", tz="UTC").as_unit("us"),
+            "open": open_,
+            "high": np.maximum(open_, close) * (1 + spread[0]),
+            "low": np.minimum(open_, close) * (1 - spread[1]),
+            "close": close,
+            "volume": random.uniform(1, 9, bars),
+        }
+    )
+    instrument = Instrument(provider="demo", symbol=symbol, name=symbol, calendar="24/7", currency="USDT")
+    return Market.of(frame, instrument, Timeframe.H1)
+
+
+def of_demo(symbol: str) -> Market:
+    frame = simulated_bars(symbol, "1h", "2022-01-01", "2022-07-01")
+    return Market.of(frame, MARKETS[symbol].instrument, Timeframe.H1)
+
+
+def crossing(values: Floats, level: Floats | float) -> Signals:
+    return Signals.of(np.where(values > level, LONG, FLAT), bars=len(values))
+
+
+class CentredMean(TradingStrategy):
+    name = "centred_mean"
+
+    def generate_signals(self, market: Market) -> Signals:
+        smooth = pd.Series(market.close).rolling(21, center=True).mean().to_numpy()
+        return crossing(market.close, smooth)
+
+
+class Tomorrow(TradingStrategy):
+    name = "tomorrow"
+
+    def generate_signals(self, market: Market) -> Signals:
+        return crossing(np.append(market.close[1:], np.nan), market.close)
+
+
+class FittedOnAll(TradingStrategy):
+    name = "fitted_on_all"
+
+    def generate_signals(self, market: Market) -> Signals:
+        return crossing((market.close - market.close.mean()) / market.close.std(), 0.5)
+
+
+class EarlyPivot(TradingStrategy):
+    """A low counts as one although only the ten bars after it tell."""
+
+    name = "early_pivot"
+
+    def generate_signals(self, market: Market) -> Signals:
+        lowest = pd.Series(market.low).rolling(21, center=True).min().to_numpy()
+        direction = np.full(len(market), KEEP, np.int8)
+        direction[market.low == lowest] = LONG
+        return Signals.of(direction, bars=len(market))
+
+
+class LateStop(TradingStrategy):
+    """Its side is honest, its stop is the low of the next bar."""
+
+    name = "late_stop"
+
+    def generate_signals(self, market: Market) -> Signals:
+        average = sma(market.close, 20)
+        stop = np.append(market.low[1:], np.nan)
+        return Signals.of(np.where(market.close > average, LONG, FLAT), bars=len(market), stop=stop)
+
+
+class KnowsACut(TradingStrategy):
+    """It remembers the longest history that anybody showed it, and looks there."""
+
+    name = "knows_a_cut"
+    remembered: dict[int, Floats] = {}  # noqa: RUF012 - that it is shared is the trick
+
+    def generate_signals(self, market: Market) -> Signals:
+        start = int(market.starts[0])
+        if len(market) >= len(self.remembered.get(start, ())):
+            self.remembered[start] = market.close.copy()
+        seen = self.remembered[start]
+        ahead = np.append(seen[1:], seen[-1])[: len(market)]
+        return crossing(ahead, market.close)
+
+
+class Honest(TradingStrategy):
+    name = "honest"
+
+    def generate_signals(self, market: Market) -> Signals:
+        return crossing(ema(market.close, 12), ema(market.close, 40))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "column"),
+    [
+        (CentredMean, "direction"),
+        (Tomorrow, "direction"),
+        (FittedOnAll, "direction"),
+        (EarlyPivot, "direction"),
+        (LateStop, "stop"),
+        (KnowsACut, "direction"),
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_planted_leak_is_found_and_named(strategy: type[TradingStrategy], column: str, seed: int) -> None:
+    market = walk(seed=seed)
+    found = look_ahead(strategy(), market, strategy().generate_signals(market))
+    assert column in [leak.column for leak in found.leaks]
+    (leak,) = [leak for leak in found.leaks if leak.column == column]
+    assert leak.then != leak.later
+    assert leak.bar < leak.bars_known
+    assert "depends on what was not known then" in leak.sentence
+    assert found.points >= 12
+
+
+def test_half_of_the_points_are_at_signals() -> None:
+    market = walk()
+    said = Honest().generate_signals(market)
+    found = look_ahead(Honest(), market, said)
+    assert (found.points, found.at_signals, found.unanswered, found.leaks) == (12, 6, 0, ())
+
+
+class FailsWhenCut(Tomorrow):
+    """It looks ahead, and refuses to answer where that could be seen."""
+
+    name = "fails_when_cut"
+
+    def generate_signals(self, market: Market) -> Signals:
+        if len(market) < 1_200:
+            raise ValueError("not enough")
+        return super().generate_signals(market)
+
+
+def test_a_strategy_that_will_not_answer_is_not_cleared() -> None:
+    market = walk()
+    found = look_ahead(FailsWhenCut(), market, FailsWhenCut().generate_signals(market))
+    assert found.unanswered == 12
+    # The bars that were changed instead find it all the same.
+    assert [leak.how for leak in found.leaks] == ["changed"]
+
+
+@pytest.mark.parametrize("name", [listed.name for listed in StrategyRegistry() if not listed.strategy.needs_symbols])
+@pytest.mark.parametrize("symbol", ["BTC/USDT", "AAPL"])
+def test_no_built_in_strategy_is_accused(name: str, symbol: str) -> None:
+    market = of_demo(symbol)
+    strategy = StrategyRegistry().strategy(name)
+    assert look_ahead(strategy, market, strategy.generate_signals(market), points=40).leaks == ()
+
+
+def test_what_needs_more_symbols_is_not_accused_either() -> None:
+    beside = {(symbol, Timeframe.H1): of_demo(symbol) for symbol in ("ETH/USDT", "SOL/USDT")}
+    frame = of_demo("BTC/USDT")
+    market = Market.of(frame.bars, frame.instrument, Timeframe.H1, others=beside)
+    strategy = StrategyRegistry().strategy("momentum_rank")
+    assert look_ahead(strategy, market, strategy.generate_signals(market), points=24).leaks == ()
+
+
+def test_the_drift_shrinks_with_more_history() -> None:
+    market = walk(3_000)
+    strategy = StrategyRegistry().strategy("ema_trend")
+    drifts = recursive(strategy, market, strategy.generate_signals(market))
+    assert [drift.bars for drift in drifts] == sorted(drift.bars for drift in drifts)
+    errors = [drift.indicators for drift in drifts if drift.indicators is not None]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 1e-6
+    assert drifts[-1].positions == 0.0
+    assert drifts[-1].indicator is not None
+    assert drifts[-1].indicator.startswith("ema")
+
+
+def test_a_history_that_is_no_longer_than_the_warmup_has_no_drift() -> None:
+    strategy = StrategyRegistry().strategy("sma_cross")
+    market = walk(strategy.warmup() // 2 + 1)
+    assert recursive(strategy, market, crossing(market.close, 100.0)) == []
+
+
+def test_shuffled_bars_are_the_same_bars_in_another_order() -> None:
+    market = walk()
+    other = shuffled(market, seed=3)
+    steps, mixed = np.diff(np.log(market.close)), np.diff(np.log(other.close))
+    assert not np.allclose(steps, mixed)
+    assert np.allclose(np.sort(steps), np.sort(mixed))
+    assert other.close[-1] == pytest.approx(market.close[-1])
+    assert (other.high >= np.maximum(other.open, other.close)).all()
+    assert (other.low <= np.minimum(other.open, other.close)).all()
+    assert np.array_equal(shuffled(market, seed=3).close, other.close)
+    assert not np.array_equal(shuffled(market, seed=4).close, other.close)

@@ -1,0 +1,173 @@
+"""The report holds everything, loads nothing, and takes no text for markup."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backend.backtesting.record import Record, Source, record_of
+from backend.backtesting.report.charts import Curve, drawdown_chart, equity_chart, histogram, thin
+from backend.backtesting.report.page import chart_page, notebook_html, report_html
+from backend.backtesting.report.tables import months_table
+from backend.backtesting.reproduce import command_of, python_of
+from backend.backtesting.summary import summary
+from backend.backtesting.wording import groups_of
+from tests.unit.backtesting.histories import history, random_history, rising_bars
+from tests.unit.backtesting.test_run import made
+
+HOSTILE = "<script>alert('1')</script>\"&\x1b[31m"
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "br", "path", "line", "rect"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("path", "line", "rect"):
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def spoiled(record: Record) -> Record:
+    """As if everything that somebody may name were hostile."""
+    data = [{**one, "symbol": HOSTILE, "instrument": {**one["instrument"], "name": HOSTILE, "currency": HOSTILE}}
+            for one in record.manifest["data"]]  # fmt: skip
+    strategy = {**record.manifest["strategy"], "origin": HOSTILE}
+    config = record.config.model_copy(update={"strategy": HOSTILE, "parameters": {HOSTILE: HOSTILE}})
+    return replace(
+        record,
+        config=config,
+        manifest={**record.manifest, "data": data, "strategy": strategy, "parameters": {HOSTILE: HOSTILE}},
+        notes=[{"text": HOSTILE}],
+        make_trades=lambda: made_trades(record),
+        id=HOSTILE,
+        saved_at=datetime(2024, 1, 1, tzinfo=UTC),
+    )
+
+
+def made_trades(record: Record) -> Any:
+    return record.trades.assign(symbol=HOSTILE, entry_reason=HOSTILE, exit_reason=HOSTILE)
+
+
+def test_all_statistics_are_there_with_the_reasons_of_missing_ones() -> None:
+    record = record_of(made(history(rising_bars())))
+    page = Page(report_html(record))
+    assert page.open == []
+    words = " ".join(page.words)
+    lines = [line for group in groups_of(record.statistics, "USD").values() for line in group]
+    assert {line.name for line in lines} == {*record.statistics.values, *record.statistics.missing}
+    for line in lines:
+        assert line.label in words
+        assert not line.reason or line.reason in words
+    assert record.manifest["data"][0]["content_hash"] in words
+    assert "never_trades" in {note["code"] for note in record.notes}
+    assert record.notes[0]["text"] in words
+
+
+def test_it_loads_and_runs_nothing() -> None:
+    text = report_html(record_of(made()))
+    page = Page(text)
+    assert not {"script", "img", "link", "iframe", "object", "a", "form"} & {tag for tag, _ in page.tags}
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on") or name == "style"]
+    assert "url(" not in text
+    assert "@import" not in text
+    assert not re.search(r"https?://", text)
+    (policy,) = (a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("make", [report_html, notebook_html, lambda record: chart_page(record, "equity")])
+def test_names_are_never_markup(make: Any) -> None:
+    text = make(spoiled(record_of(made())))
+    page = Page(text)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert "\x1b" not in text
+    assert page.open == []
+
+
+def test_a_long_run_stays_small_and_says_that_it_was_thinned() -> None:
+    text = report_html(record_of(made(random_history(60_000))))
+    assert len(text.encode()) < 400_000
+    assert "of 60,000 points: the lowest and the highest" in text
+
+
+def test_thinning_keeps_every_peak_and_trough() -> None:
+    dice = np.random.default_rng(3)
+    values = dice.normal(size=50_000)
+    values[31_234], values[44_001] = 99.0, -99.0
+    rows = thin(values)
+    assert len(rows) <= 1_202
+    assert {0, 31_234, 44_001, 49_999} <= set(rows.tolist())
+    assert (np.diff(rows) > 0).all()
+    assert len(thin(values[:700])) == 700
+    assert 0 in thin(np.full(5_000, np.nan))
+
+
+def test_charts_can_draw_what_is_odd() -> None:
+    starts = np.arange(5, dtype=np.int64) * 86_400_000_000
+    flat, gone = np.full(5, 100.0), np.array([100.0, 50.0, 0.0, 0.0, -5.0])
+    grown = np.array([1.0, 5.0, 30.0, 90.0, 200.0])
+    for values in (flat, gone, grown):
+        text = equity_chart(starts, [Curve(kind="own", label="x", values=values)]) + drawdown_chart(starts, values)
+        assert "nan" not in text
+        assert "inf" not in text
+    assert "Logarithmic scale" in equity_chart(starts, [Curve(kind="own", label="x", values=grown)])
+    assert "no closed trade" in histogram(np.empty(0))
+    assert histogram(np.array([0.01])).count("<rect") == 1
+    assert histogram(np.zeros(3)).count("<rect") == 1
+
+
+def test_histogram_counts_every_trade_on_its_side() -> None:
+    returns = np.array([-0.5, -0.02, -0.01, 0.0, 0.01, 0.02, 3.0])
+    text = histogram(returns)
+    counted = [int(found) for found in re.findall(r"<title>(\d+) trade", text)]
+    assert sum(counted) == len(returns)
+    assert "of them won" in text
+    assert "3 of them won" in text
+
+
+def test_months_compound_to_their_year() -> None:
+    text = months_table([{"month": "2024-01", "value": 0.1}, {"month": "2024-03", "value": -0.05}])
+    assert "+10.0%" in text
+    assert "+4.5%" in text
+    assert text.count("<td></td>") == 10
+
+
+def test_the_reproduce_command_says_what_was_not_usual() -> None:
+    done = made(parameters={"fast": 5}, fee_bps=3, stop_percent=2.5, sizing="fraction", size_percent=50)
+    config = done.config.model_copy(update={"start": datetime(2024, 1, 1, tzinfo=UTC), "end": datetime(2024, 2, 1, 6, tzinfo=UTC)})  # fmt: skip  # noqa: E501
+    record = replace(record_of(done, Source(files=("my bars.csv",), calendar="XNYS", currency="USD")), config=config)
+    assert command_of(record) == (
+        "tidemark backtest run --strategy sma_cross --param fast=5 --file 'my bars.csv' --calendar XNYS --symbol A"
+        " --timeframe 1h --start 2024-01-01 --end 2024-02-01T06:00:00Z --fee-bps 3.0 --sizing fraction"
+        " --size-percent 50.0 --stop-percent 2.5"
+    )
+    assert "load_bars('my bars.csv', 'A', '1h', '2024-01-01'" in python_of(record)
+    assert "backtest('sma_cross', bars, {'fast': 5}, fee_bps=3.0" in python_of(record)
+
+
+def test_the_summary_fits_its_width() -> None:
+    record = record_of(made())
+    for width in (60, 100, 200):
+        text = summary(record, width)
+        assert "Closed trades" in text
+        rows = text.partition("Not computed")[0].splitlines()
+        assert max(len(row) for row in rows if row.startswith("  ")) <= 100
+    assert max(len(row) for row in summary(record, 60).splitlines() if row.startswith("  Closed")) <= 60
