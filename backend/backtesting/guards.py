@@ -14,6 +14,7 @@ import numpy.typing as npt
 from backend.domain.compiled import compiled
 from backend.domain.errors import TidemarkError
 from backend.domain.indicators.catalogue import indicator
+from backend.domain.lots import bits_of, next_state
 from backend.domain.signals import KEEP, Signals
 from backend.domain.strategies.asking import signals_of
 from backend.domain.strategies.base import Plot, TradingStrategy
@@ -260,15 +261,12 @@ def _elsewhere(ask: Ask, market: Market, said: Signals, bars: int) -> float | No
 
 @compiled
 def _order(count: int, seed: np.uint64) -> Rows:
-    """A shuffle that is the same on every machine (splitmix64, Fisher and Yates)."""
+    """A shuffle that is the same on every machine (Fisher and Yates)."""
     order = np.arange(count)
     state = seed
     for last in range(count - 1, 0, -1):
-        state = state + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed = mixed ^ (mixed >> np.uint64(31))
-        other = int(np.float64(mixed >> np.uint64(11)) / 9007199254740992.0 * (last + 1))
+        state = next_state(state)
+        other = int(np.float64(bits_of(state) >> np.uint64(11)) / 9007199254740992.0 * (last + 1))
         order[last], order[other] = order[other], order[last]
     return order
 

@@ -31,19 +31,20 @@ def main() -> None:
 
 def _try_pairs(config: TradingConfig) -> None:
     """What sweeps run."""
-    feed = _feed("0")
-    instrument = Instrument(provider="", symbol="0", name="", calendar=ALWAYS, currency="")
-    market = Market.of(feed.bars, instrument, feed.timeframe)
-    course = Course(strategy=SmaCross, markets=(market,), trading=config)
+    course = Course(strategy=SmaCross, markets=(_market(),), trading=config)
     Trier(course).run([((), SmaCross.Parameters(fast=2, slow=3))])
 
 
 def _doubt() -> None:
     """What the trust panel runs besides."""
-    feed = _feed("0")
-    instrument = Instrument(provider="", symbol="0", name="", calendar=ALWAYS, currency="")
-    shuffled(Market.of(feed.bars, instrument, feed.timeframe), seed=1)
+    shuffled(_market(), seed=1)
     sharpe_interval(np.sin(np.arange(40, dtype=np.float64)), 365.0, seed=1)
+
+
+def _market() -> Market:
+    feed = _feed("0")
+    instrument = Instrument(provider="", symbol=feed.symbol, name="", calendar=feed.calendar, currency="")
+    return Market.of(feed.bars, instrument, feed.timeframe)
 
 
 def _feed(symbol: str) -> Feed:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.domain.compiled import compiled
+from backend.domain.lots import bits_of, next_state
 from backend.domain.trading.daily import Floats
 from backend.domain.trading.statistics import Missing
 
@@ -59,10 +60,8 @@ def _drawn_ratios(returns: Floats, draws: int, jump: float, seed: np.uint64) -> 
     for draw in range(draws):
         total, squares, day = 0.0, 0.0, -1
         for _ in range(days):
-            state = state + np.uint64(0x9E3779B97F4A7C15)  # splitmix64: the same numbers on every machine
-            mixed = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            mixed = mixed ^ (mixed >> np.uint64(31))
+            state = next_state(state)
+            mixed = bits_of(state)
             chance = np.float64(mixed >> np.uint64(32)) / 4294967296.0
             if day < 0 or chance < jump:
                 day = int(np.float64(mixed & np.uint64(0xFFFFFFFF)) / 4294967296.0 * days)
