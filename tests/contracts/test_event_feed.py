@@ -1,32 +1,19 @@
 """The contract of EventFeed, kept by the fake and by the table in a real Postgres."""
 
-from abc import abstractmethod
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Sequence
 from uuid import uuid4
 
-import pytest
-
 from backend.domain.events import TaskEvent
-from tests.cluster import FreshDatabase
-from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
-from tests.job_tables import BACKTEST, Sides, open_tables
+from tests.job_sides import OnFakes, OnTables, OpensSides
+from tests.job_tables import BACKTEST, Sides
 
 
 def ids(events: Sequence[TaskEvent]) -> list[int]:
     return [event.id for event in events]
 
 
-class EventFeedContract:
-    """What holds for every EventFeed: override `open`."""
-
-    @abstractmethod
-    def open(self) -> AbstractAsyncContextManager[Sides]: ...
-
-    @pytest.fixture
-    async def sides(self) -> AsyncIterator[Sides]:
-        async with self.open() as sides:
-            yield sides
+class EventFeedContract(OpensSides):
+    """What holds for every EventFeed."""
 
     async def test_users_are_told_what_they_lack(self, sides: Sides) -> None:
         mine, others = (await sides.mine.submit(BACKTEST)).user_id, (await sides.others.submit(BACKTEST)).user_id
@@ -61,24 +48,9 @@ class EventFeedContract:
         assert seen == [1, 2, 3, 4, 5]
 
 
-class TestFakeEventFeed(EventFeedContract):
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Sides]:
-        tasks = FakeTasks()
-        yield Sides(
-            mine=FakeJobs(uuid4(), tasks),
-            others=FakeJobs(uuid4(), tasks),
-            queue=FakeJobQueue(tasks),
-            feed=FakeEventFeed(tasks),
-        )
+class TestFakeEventFeed(OnFakes, EventFeedContract):
+    """In memory."""
 
 
-class TestEventTable(EventFeedContract):
-    @pytest.fixture(autouse=True)
-    def _on(self, database: FreshDatabase) -> None:
-        self.fresh = database
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Sides]:
-        async with open_tables(self.fresh) as tables:
-            yield await tables.sides()
+class TestEventTable(OnTables, EventFeedContract):
+    """In Postgres."""

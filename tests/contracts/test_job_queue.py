@@ -1,8 +1,5 @@
 """The contract of JobQueue, kept by the fake and by the table in a real Postgres."""
 
-from abc import abstractmethod
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from uuid import uuid4
 
@@ -10,9 +7,9 @@ import pytest
 
 from backend.domain.events import EventType
 from backend.domain.jobs import KINDS, Ahead, Demand, JobKind, JobState, Lease, NewJob, Outcome
-from tests.cluster import FreshDatabase
-from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
-from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, claim, open_tables
+from tests.fake_jobs import FakeJobQueue, FakeJobs, FakeTasks
+from tests.job_sides import OnFakes, OnTables, OpensSides
+from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, claim
 
 MAINTAIN = NewJob(kind=JobKind.MAINTAIN, payload={}, demand=SMALL)
 
@@ -24,16 +21,8 @@ async def claimed(sides: Sides) -> Lease:
     return lease
 
 
-class JobQueueContract:
-    """What holds for every JobQueue: override `open`."""
-
-    @abstractmethod
-    def open(self) -> AbstractAsyncContextManager[Sides]: ...
-
-    @pytest.fixture
-    async def sides(self) -> AsyncIterator[Sides]:
-        async with self.open() as sides:
-            yield sides
+class JobQueueContract(OpensSides):
+    """What holds for every JobQueue."""
 
     async def test_claim_takes_a_waiting_job_once(self, sides: Sides) -> None:
         job = await sides.mine.submit(BACKTEST)
@@ -314,16 +303,8 @@ class JobQueueContract:
         assert (await sides.queue.add(MAINTAIN)).id != job.id
 
 
-class TestFakeJobQueue(JobQueueContract):
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Sides]:
-        tasks = FakeTasks()
-        yield Sides(
-            mine=FakeJobs(uuid4(), tasks),
-            others=FakeJobs(uuid4(), tasks),
-            queue=FakeJobQueue(tasks),
-            feed=FakeEventFeed(tasks),
-        )
+class TestFakeJobQueue(OnFakes, JobQueueContract):
+    """In memory."""
 
     async def test_expired_lease_is_reaped(self) -> None:
         tasks = FakeTasks()
@@ -335,12 +316,5 @@ class TestFakeJobQueue(JobQueueContract):
         assert tasks.jobs[job.id].state == JobState.QUEUED
 
 
-class TestJobQueueTable(JobQueueContract):
-    @pytest.fixture(autouse=True)
-    def _on(self, database: FreshDatabase) -> None:
-        self.fresh = database
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Sides]:
-        async with open_tables(self.fresh) as tables:
-            yield await tables.sides()
+class TestJobQueueTable(OnTables, JobQueueContract):
+    """In Postgres."""

@@ -1,8 +1,5 @@
 """The contract of JobRepository, kept by the fake and by the table in a real Postgres."""
 
-from abc import abstractmethod
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -11,21 +8,12 @@ import pytest
 from backend.domain.events import EventType
 from backend.domain.jobs import DEFAULT_QUOTA, KINDS, JobCounts, JobKind, JobState, NewJob, Outcome
 from backend.domain.queue_play import ME
-from tests.cluster import FreshDatabase
-from tests.fake_jobs import FakeEventFeed, FakeJobQueue, FakeJobs, FakeTasks
-from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, claim, open_tables
+from tests.job_sides import OnFakes, OnTables, OpensSides
+from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, Sides, claim
 
 
-class JobRepositoryContract:
-    """What holds for every JobRepository: override `open`."""
-
-    @abstractmethod
-    def open(self) -> AbstractAsyncContextManager[Sides]: ...
-
-    @pytest.fixture
-    async def sides(self) -> AsyncIterator[Sides]:
-        async with self.open() as sides:
-            yield sides
+class JobRepositoryContract(OpensSides):
+    """What holds for every JobRepository."""
 
     async def test_submitted_job_waits(self, sides: Sides) -> None:
         job = await sides.mine.submit(BACKTEST)
@@ -229,24 +217,9 @@ class JobRepositoryContract:
         assert await sides.mine.standing(uuid4()) is None
 
 
-class TestFakeJobs(JobRepositoryContract):
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Sides]:
-        tasks = FakeTasks()
-        yield Sides(
-            mine=FakeJobs(uuid4(), tasks),
-            others=FakeJobs(uuid4(), tasks),
-            queue=FakeJobQueue(tasks),
-            feed=FakeEventFeed(tasks),
-        )
+class TestFakeJobs(OnFakes, JobRepositoryContract):
+    """In memory."""
 
 
-class TestJobTable(JobRepositoryContract):
-    @pytest.fixture(autouse=True)
-    def _on(self, database: FreshDatabase) -> None:
-        self.fresh = database
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Sides]:
-        async with open_tables(self.fresh) as tables:
-            yield await tables.sides()
+class TestJobTable(OnTables, JobRepositoryContract):
+    """In Postgres."""
