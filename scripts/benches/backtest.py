@@ -18,13 +18,13 @@ from typing import Any
 
 from backend.domain.bars import COLUMNS
 from scripts.benches.figures import Figure, at_least, at_most, ratio_at_most
+from scripts.benches.fresh import fresh_process
 from scripts.benches.replaying import limit, ours, peers
 
-BARS, FEW_BARS = 1_000_000, 10_000
+BARS = 1_000_000
 ROUNDS = 9
 BAR_BYTES = 8 * (1 + len(COLUMNS))
 WHOLE = "1,000,000 bars to trades, equity and statistics"
-ALONE = "a process with one backtest of 10,000 bars"
 LIMIT, RUST, NUMBA, BACKTESTING = "limit: one fused loop", "vectorbt, Rust", "vectorbt, numba", "backtesting.py"
 
 
@@ -61,29 +61,26 @@ def _in_one_process() -> Iterator[Figure]:
     yield ratio_at_most(WHOLE, took["whole"], "ms", took[LIMIT], 5, to="the limit")
     yield at_least(f"{WHOLE}: times faster than vectorbt's Rust", took[RUST] / took["whole"], "x", 5)
     yield at_least(f"{WHOLE}: times faster than backtesting.py", slow / took["whole"], "x", 200)
-    yield ratio_at_most("its replay alone, signals given", took["replay"], "ms", took[LIMIT], 5, to="the limit")
+    yield ratio_at_most("its replay alone, signals given", took["replay"], "ms", took[LIMIT], 1.5, to="the limit")
     yield ratio_at_most("its trust panel and guards", took["trust"], "ms", took["whole"], 10, to="the run")
     yield ratio_at_most("with a stop and a target", took["protected"], "ms", took["whole"], 1.5, to="the plain run")
 
 
 def _in_processes() -> Iterator[Figure]:
+    _say("memory")
     with tempfile.TemporaryDirectory(prefix="tidemark-bench-") as folder:
-        many, few = Path(folder) / "many.parquet", Path(folder) / "few.parquet"
-        ours.random_walk(BARS).to_parquet(many)
-        ours.random_walk(FEW_BARS).to_parquet(few)
-        _say("memory")
-        above = float(_alone("memory", many))
-        yield at_most("peak memory of 1,000,000 bars, in sizes of the bars", above / (BARS * BAR_BYTES), "x", 6)
-        _say("processes of their own")
-        took = _side_by_side({"least": lambda: _alone("least", few), "ours": lambda: _alone("ours", few)}, rounds=5)
-        yield Figure(work=ALONE, engine="limit: imports, the file and one kernel", value=took["least"], unit="ms")
-        yield ratio_at_most(ALONE, took["ours"], "ms", took["least"], 1.25, to="the limit")
+        bars = Path(folder) / "bars.parquet"
+        ours.random_walk(BARS).to_parquet(bars)
+        above = int(_memory_above(bars))
+    yield at_most("peak memory of 1,000,000 bars, in sizes of the bars", above / (BARS * BAR_BYTES), "x", 6)
+    _say("processes of their own")
+    yield from fresh_process()
 
 
-def _side_by_side(works: dict[str, Callable[[], Any]], *, rounds: int = ROUNDS) -> dict[str, float]:
+def _side_by_side(works: dict[str, Callable[[], Any]]) -> dict[str, float]:
     """The median of each in milliseconds. They take turns: what else the machine does changes by the minute."""
     took: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         for name, work in works.items():
             took[name].append(_once(work))
     return {name: statistics.median(times) for name, times in took.items()}
@@ -95,8 +92,8 @@ def _once(work: Callable[[], Any]) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
-def _alone(what: str, path: Path) -> str:
-    command = [sys.executable, "-m", "scripts.benches.replaying.alone", what, str(path)]
+def _memory_above(path: Path) -> str:
+    command = [sys.executable, "-m", "scripts.benches.replaying.memory", str(path)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
