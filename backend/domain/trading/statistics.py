@@ -42,11 +42,8 @@ class Sheet:
             value = compute()
         except Missing as reason:
             self.missing[name] = str(reason)
-            return
-        if isinstance(value, float) and not math.isfinite(value):
-            self.missing[name] = "It is beyond what a number can say."
         else:
-            self.values[name] = value
+            self._keep(name, value)
 
     def put_all(self, names: tuple[str, ...], compute: Callable[[], tuple[Value, ...]]) -> None:
         """Figures that come out of one computation, and lack together."""
@@ -56,10 +53,16 @@ class Sheet:
             self.missing.update(dict.fromkeys(names, str(reason)))
             return
         for name, value in zip(names, values, strict=True):
-            self.put(name, lambda value=value: value)  # type: ignore[misc]  # bound at once
+            self._keep(name, value)
 
     def done(self) -> Statistics:
         return Statistics(values=self.values, missing=self.missing)
+
+    def _keep(self, name: str, value: Value) -> None:
+        if isinstance(value, float) and not math.isfinite(value):
+            self.missing[name] = "It is beyond what a number can say."
+        else:
+            self.values[name] = value
 
 
 def over(numerator: float, denominator: float, why_not: str) -> float:

@@ -7,6 +7,7 @@ trade is what it earned after all costs, as a share of what was entered. One tha
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -101,8 +102,8 @@ def _results(sheet: Sheet, closed: Records) -> None:
     won, lost = pnl > 0, pnl < 0
     sheet.put("won", lambda: int(won.sum()))
     sheet.put("lost", lambda: int(lost.sum()))
-    sheet.put("net_profit", lambda: float(pnl.sum()))
-    sheet.put("win_rate", lambda: float(_some(won).mean()))
+    sheet.put("net_profit", partial(_sum, pnl))
+    sheet.put("win_rate", partial(_share, won))
     sheet.put("profit_factor", lambda: over(float(pnl[won].sum()), float(-_some(pnl)[lost].sum()), _no_loss(closed)))
     sheet.put("expectancy", lambda: float(_some(pnl).mean()))
     sheet.put("payoff", lambda: over(_mean(pnl[won], "won"), -_mean(pnl[lost], "lost"), _no_loss(closed)))
@@ -115,6 +116,14 @@ def _results(sheet: Sheet, closed: Records) -> None:
     sheet.put("sqn", lambda: _sqn(pnl))
     sheet.put("mae", lambda: float(_some(closed["mae"]).mean()))
     sheet.put("mfe", lambda: float(_some(closed["mfe"]).mean()))
+
+
+def _sum(values: Floats) -> float:
+    return float(values.sum())
+
+
+def _share(is_one: npt.NDArray[np.bool_]) -> float:
+    return float(_some(is_one).mean())
 
 
 def _some(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -196,9 +205,9 @@ def _traded(trades: Records) -> float:
 def _sides(sheet: Sheet, closed: Records) -> None:
     for name, side in (("long", closed["quantity"] > 0), ("short", closed["quantity"] < 0)):
         pnl = closed["pnl"][side]
-        sheet.put(f"{name}_trades", lambda pnl=pnl: len(pnl))  # type: ignore[misc]  # bound at once
-        sheet.put(f"{name}_net_profit", lambda pnl=pnl: float(pnl.sum()))  # type: ignore[misc]
-        sheet.put(f"{name}_win_rate", lambda pnl=pnl: float(_some(pnl > 0).mean()))  # type: ignore[misc]
+        sheet.put(f"{name}_trades", partial(len, pnl))
+        sheet.put(f"{name}_net_profit", partial(_sum, pnl))
+        sheet.put(f"{name}_win_rate", partial(_share, pnl > 0))
 
 
 def _exposure(trades: Records, bars: int) -> float:
