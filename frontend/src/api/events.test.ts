@@ -146,6 +146,25 @@ describe('events', () => {
     await expect.poll(() => shown()?.result).toEqual({ counted: 10 })
   })
 
+  it('fetch the result of a task whose first answer was on its way when it ended', async () => {
+    let answer = () => { /* nobody waits */ }
+    const stream = await follow()
+    let asked = 0
+    server.use(http.get('/api/system/tasks/task-1', async () => {
+      asked += 1
+      if (asked > 1) return HttpResponse.json(taskInFull({ state: 'completed', result: { bars: 1 } }))
+      await new Promise<void>((resolve) => { answer = resolve })
+      return HttpResponse.json(taskInFull({ state: 'running', result: null }))
+    }))
+    const watched = watchTask('task-1')
+    await expect.poll(() => answer.toString()).not.toContain('nobody')
+    stream.send(sent(1, 'completed'))
+    await expect.poll(() => activity.value.length).toBe(1)
+    answer()
+    await expect.poll(() => watched()?.result).toEqual({ bars: 1 })
+    expect(asked).toBe(2)
+  })
+
   it('of progress are kept apart, by attempt', async () => {
     const stream = await follow()
     const tell = (percent: number, attempt: number, log: { log_tail?: string } = {}) => {

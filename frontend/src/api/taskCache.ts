@@ -36,6 +36,9 @@ export function keepAnswersCurrent(): () => void {
       const heard = meanwhile.get(query.queryHash) ?? []
       meanwhile.delete(query.queryHash)
       if (heard.length > 0) changeAnswer(query.queryKey, heard)
+      // A first answer on its way is not asked again when an event comes, and what it brings may be from before.
+      const [, kind, which] = query.queryKey
+      if (kind === 'one' && heard.some(({ task }) => task.id === which)) askOneAgain(which as string)
     }
   })
 }
@@ -45,9 +48,7 @@ export function hearChanges(events: readonly TaskChanged[]) {
   for (const heard of meanwhile.values()) heard.push(...events)
   for (const { task } of events) forgetProgress(task.id)
   changeAnswers(events)
-  for (const id of new Set(events.map(({ task }) => task.id))) {
-    void queryClient.invalidateQueries({ queryKey: taskKey(id) }) // result and log are in no event
-  }
+  for (const id of new Set(events.map(({ task }) => task.id))) askOneAgain(id)
 }
 
 /** Shows a task as its owner just made it, before any event tells so. */
@@ -56,7 +57,7 @@ export function showTask(task: TaskInBrief) {
 }
 
 export function askAgain(id: string) {
-  void queryClient.invalidateQueries({ queryKey: taskKey(id) })
+  askOneAgain(id)
   void queryClient.invalidateQueries({ queryKey: listsKey })
 }
 
@@ -66,6 +67,11 @@ export async function askAllAgain() {
   queryClient.removeQueries({ queryKey: tasksKey, type: 'inactive' })
   await queryClient.cancelQueries({ queryKey: tasksKey })
   await queryClient.invalidateQueries({ queryKey: tasksKey })
+}
+
+/** Result and log are in no event. */
+function askOneAgain(id: string) {
+  void queryClient.invalidateQueries({ queryKey: taskKey(id) })
 }
 
 function changeAnswers(changes: readonly Change[]) {
