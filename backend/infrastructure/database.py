@@ -98,7 +98,9 @@ def refusals_told() -> Iterator[None]:
         if error.sqlstate != _QUOTA_REACHED:
             raise
         numbers = json.loads(error.detail or "{}")
-        raise QuotaReached("waiting tasks", limit=numbers["limit"], count=numbers["count"]) from error
+        raise QuotaReached(
+            numbers.get("what", "waiting tasks"), limit=numbers["limit"], count=numbers["count"]
+        ) from error
 
 
 def _who(identity: Identity | None) -> tuple[str, str, str, object]:
