@@ -154,7 +154,6 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     came constant jsonb := new.result;
 begin
-    new.result := jsonb_build_object('summary', came -> 'summary');
     update public.backtests set
         total_return = (came #>> '{summary,total_return}')::double precision,
         sharpe_ratio = (came #>> '{summary,sharpe_ratio}')::double precision,
@@ -166,6 +165,7 @@ begin
         size_bytes = length(came::text)
     where id = new.id and user_id = new.user_id;
     if found then
+        new.result := jsonb_build_object('summary', came -> 'summary');
         -- An earlier attempt may have left a partial one.
         delete from public.backtest_parts where backtest_id = new.id;
         insert into public.backtest_parts
