@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.signing_keys import SigningKeys
     from backend.services.adoption import Adoption
     from backend.services.market_data import MarketData
+    from backend.services.strategies import Strategies
 
 __all__ = [
     "REPOSITORY",
@@ -99,6 +100,7 @@ class Services:
     idempotency: IdempotencyRepository
     jobs: Jobs
     market_data: "MarketData"
+    strategies: "Strategies"
     tickets: StreamTickets
 
 
@@ -141,8 +143,10 @@ class House:
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.series import SeriesTable
+        from backend.data.storage.strategies import StrategyTables
         from backend.data.storage.tickets import TicketTable
         from backend.services.market_data import MarketData
+        from backend.services.strategies import Strategies
 
         queued: list[UUID] = []
         acting = self.database.acting_as(identity, readonly=readonly, after_commit=lambda: self.hints.tell(queued))
@@ -155,6 +159,7 @@ class House:
                 idempotency=IdempotencyTable(connection),
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),
+                strategies=Strategies(StrategyTables(connection)),
                 tickets=TicketTable(connection),
             )
 

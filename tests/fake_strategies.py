@@ -41,9 +41,7 @@ class FakeStrategies:
         self._refuse_taken(name)
         self._refuse_more()
         now = self._tick()
-        made = SavedStrategy(
-            id=uuid4(), name=name, about=about, version=0, revision=1, created_at=now, updated_at=now
-        )
+        made = SavedStrategy(id=uuid4(), name=name, about=about, version=0, revision=1, created_at=now, updated_at=now)
         return self._keep(made)
 
     async def change(self, strategy_id: UUID, *, name: str, about: str, revision: int | None) -> SavedStrategy | None:

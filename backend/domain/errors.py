@@ -310,9 +310,7 @@ class QuotaReached(TidemarkError):
     code = "quota_reached"
     title = "You have reached a limit of your plan"
 
-    def __init__(
-        self, what: str, *, limit: int, count: int, remedy: str = "Wait for some, or cancel them."
-    ) -> None:
+    def __init__(self, what: str, *, limit: int, count: int, remedy: str = "Wait for some, or cancel them.") -> None:
         self.limit, self.count = limit, count
         super().__init__(f"You have {count:,} {what}; at most {limit:,} are allowed. {remedy}")
 

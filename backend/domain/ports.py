@@ -237,6 +237,16 @@ class StrategyRepository(Protocol):
     async def version(self, strategy_id: UUID, number: int) -> StrategyVersion | None: ...
 
 
+class StrategyPreviews(Protocol):
+    """What strategies would have said on some bars, computed where it holds nobody up."""
+
+    async def preview(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The document of `services/strategy_preview.py`. Raises what is wrong with the strategy, its parameters or the
+        bars; PreviewFailed where it takes too long or too much; ServiceUnavailable where too many wait."""
+
+    async def close(self) -> None: ...
+
+
 class JobQueue(Protocol):
     """The runner's side of all jobs. What is done under a lease that was lost changes nothing."""
 

@@ -11,6 +11,7 @@ from backend.domain.errors import InputError, InvalidInput
 MOST_NAME: Final = 80
 MOST_ABOUT: Final = 2_000
 MOST_NOTE: Final = 200
+MOST_PREVIEWED_BARS: Final = 2_000
 # A saved strategy is run as this one, with its rules as the parameter: a stored run can then be read by itself.
 RULES: Final = "rules"
 

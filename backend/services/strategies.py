@@ -1,8 +1,9 @@
 """Strategies as a user has them: those of this installation beside the rules that one saved."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -40,6 +41,7 @@ class Examined:
     words: tuple[str, ...] = ()
     indicators: tuple[str, ...] = ()
     timeframes: tuple[str, ...] = ()  # of longer bars that they look at
+    plots: tuple[Mapping[str, Any], ...] = ()
     warmup: int = 0
     least_bars: int = 0
 
@@ -52,12 +54,16 @@ class Kept:
     newest: StrategyVersion
 
 
-@dataclass(frozen=True)
+@dataclass
 class Installed:
     """The strategies of this installation, one for a process. Loading them takes its time, so a thread does it."""
 
-    registry: "StrategyRegistry"
+    open: "Callable[[], StrategyRegistry]"
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @cached_property
+    def registry(self) -> "StrategyRegistry":
+        return self.open()
 
     async def all(self) -> "tuple[Sequence[Listed], Sequence[StrategyBroken]]":
         async with self._turn:
@@ -66,7 +72,7 @@ class Installed:
     async def get(self, name: str) -> "Listed":
         """Raises UnknownStrategy with what may have been meant, StrategyBroken where it cannot be used."""
         async with self._turn:
-            return await asyncio.to_thread(self.registry.get, name)
+            return await asyncio.to_thread(lambda: self.registry.get(name))
 
     async def names(self) -> frozenset[str]:
         async with self._turn:
@@ -93,7 +99,9 @@ class Strategies:
         line = await self.line(strategy_id)
         return Kept(line=line, newest=await self.version(strategy_id, line.version))
 
-    async def create(self, name: str, about: str, rules: Mapping[str, Any], note: str, *, taken: frozenset[str]) -> Kept:
+    async def create(
+        self, name: str, about: str, rules: Mapping[str, Any], note: str, *, taken: frozenset[str]
+    ) -> Kept:
         """With these rules as version 1. `taken` are the names of this installation's strategies."""
         line = await self._repository.add(_free(name, taken), clean_about(about))
         newest = await self._repository.add_version(line.id, rules, clean_note(note))
@@ -165,6 +173,7 @@ def examine(document: object) -> Examined:
         words=tuple(sentences(tree)),
         indicators=tuple(dict.fromkeys(line.indicator for line in looked_at if isinstance(line, Indicated))),
         timeframes=tuple(dict.fromkeys(line.timeframe.value for line in looked_at if line.timeframe)),
+        plots=tuple(plot.describe() for plot in strategy.plots()),
         warmup=strategy.warmup(),
         least_bars=strategy.least_bars(),
     )
@@ -209,7 +218,7 @@ def grammar() -> dict[str, Any]:
 
 
 def run_of(strategy_name: str, rules: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-    """The strategy and the parameters that a run is configured with: a saved one is its rules, whatever becomes of it."""
+    """What a run is configured with: a saved strategy is its rules, whatever becomes of it later."""
     return (strategy_name, {}) if rules is None else (RULES, {"rules": dict(rules)})
 
 

@@ -119,7 +119,7 @@ class StrategyRepositoryContract:
 
     async def test_there_are_two_hundred_at_most(self, both: Both) -> None:
         lines = [await both.mine.add(f"Number {number}", "") for number in range(200)]
-        with pytest.raises(QuotaReached, match="You have 200 saved strategies; at most 200 are allowed. Delete one"):
+        with pytest.raises(QuotaReached, match=r"You have 200 saved strategies; at most 200 are allowed\. Delete one"):
             await both.mine.add("One more", "")
         await both.mine.delete(lines[0].id)
         await both.mine.add("One more", "")

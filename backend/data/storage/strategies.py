@@ -3,15 +3,14 @@
 import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
+
+import asyncpg
 
 from backend.domain.pages import Page, Place
 from backend.domain.saved_strategies import SavedStrategy, StrategyVersion, VersionInBrief
 from backend.domain.strategy_errors import StrategyNameTaken
-
-if TYPE_CHECKING:
-    import asyncpg
 
 _LINE = "id, name, about, version, revision, created_at, updated_at, deleted_at"
 
@@ -129,8 +128,6 @@ def _version(row: "asyncpg.Record | None") -> StrategyVersion:
 @contextlib.contextmanager
 def _name_told(name: str) -> Iterator[None]:
     """Raise StrategyNameTaken where two of a user's strategies would be called the same."""
-    import asyncpg
-
     try:
         yield
     except asyncpg.UniqueViolationError as error:
