@@ -194,7 +194,7 @@ def grammar() -> dict[str, Any]:
     from backend.domain.strategies.rules import checking, examples, reading, schema, tree
 
     return {
-        "schema": schema.rules_schema(),
+        "rules_schema": schema.rules_schema(),
         "indicators": catalogue.describe(),
         "patterns": [each.describe() for each in PATTERNS.values()],
         "prices": list(tree.PRICES),

@@ -165,7 +165,7 @@ async def test_the_grammar_offers_what_the_checks_accept(client: httpx.AsyncClie
     me = await site.person()
     grammar = (await client.get(f"{PATH}/rules/grammar", headers=me.headers)).json()
     assert "sma" in {one["name"] for one in grammar["indicators"]}
-    assert grammar["schema"]["title"] == "Rules"
+    assert grammar["rules_schema"]["title"] == "Rules"
     for example in grammar["examples"]:
         answer = await client.post(f"{PATH}/validate", json={"rules": example["rules"]}, headers=me.headers)
         assert answer.json()["is_valid"], example["title"]
@@ -183,7 +183,7 @@ async def test_a_preview_shows_lines_and_signals_of_the_last_bars(client: httpx.
     shown = (await preview(strategy=saved["name"])).json()
     assert len(shown["bars"]["ts"]) == 300
     assert shown["bars"]["ts"][-1] == 1_735_603_200_000  # 2024-12-31
-    assert [line["output"] for line in shown["lines"]] == ["upper", "middle", "lower", "relative_volume"]
+    assert [line["output"] for line in shown["lines"]] == ["upper", "middle", "lower", "relative"]
     assert all(len(line["values"]) == 300 for line in shown["lines"])
     signals = shown["signals"]
     assert set(signals["side"]) <= {"long", "short", "flat"}

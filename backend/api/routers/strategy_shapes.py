@@ -144,9 +144,7 @@ class Example(BaseModel):
 class Grammar(BaseModel):
     """All that rules can be made of."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
-    schema_: dict[str, Any] = Field(alias="schema", description="The JSON Schema of rules.")
+    rules_schema: dict[str, Any] = Field(description="The JSON Schema of rules.")
     indicators: list[dict[str, Any]]
     patterns: list[dict[str, Any]]
     prices: list[str]
@@ -320,7 +318,7 @@ EXAMINED = RulesExamined(
     least_bars=20,
 )
 GRAMMAR = Grammar(
-    schema={"title": "Rules", "type": "object"},
+    rules_schema={"title": "Rules", "type": "object"},
     indicators=[{"name": "sma", "title": "Simple moving average", "outputs": ["sma"]}],
     patterns=[{"name": "hammer", "title": "Hammer", "kind": "candlestick", "tells": "bullish"}],
     prices=["open", "high", "low", "close"],
