@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,11 @@ from backend.settings import Settings
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import pandas as pd
+
     from backend.data.fetchers.reading import OnRequest
+    from backend.domain.backtest_ports import RunBars, TablePacking
+    from backend.domain.forecast import Forecasts
     from backend.domain.market import Instrument, Series, Span
     from backend.domain.market_ports import (
         BarFetcher,
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     )
     from backend.domain.ports import Clock, StrategyPreviews
     from backend.domain.strategies.registry import StrategyRegistry
+    from backend.services.backtest_plans import BacktestPlanner
+    from backend.services.backtest_runs import Bench
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets, ProviderFacts
     from backend.services.strategies import Installed
@@ -123,7 +129,8 @@ class Desk:
 
 def desk_environment(settings: Settings) -> dict[str, str]:
     """What a child of the runner is told of the settings."""
-    return {CACHE_DIR_NAME: str(settings.cache_dir), _USER_DISK_NAME: str(settings.user_disk_bytes)}
+    told = {CACHE_DIR_NAME: str(settings.cache_dir), _USER_DISK_NAME: str(settings.user_disk_bytes)}
+    return told if settings.strategies_dir is None else {**told, _STRATEGIES_NAME: str(settings.strategies_dir)}
 
 
 def open_desk(environment: Mapping[str, str]) -> Desk:
@@ -139,6 +146,63 @@ def open_desk(environment: Mapping[str, str]) -> Desk:
         uploads=StagedUploads(cache_dir, clock),
         quotas=FolderQuotas(cache_dir, int(environment[_USER_DISK_NAME])),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BacktestDesk:
+    """What the API needs around backtests besides the database: plans before, charts and tables after."""
+
+    planner: "BacktestPlanner"
+    strategies: "StrategyRegistry"
+    bars: "RunBars"
+    tables: "TablePacking"
+
+    def packed(self, kind: str, document: Mapping[str, Any], tables: "Mapping[str, pd.DataFrame]") -> bytes:
+        """A zip of the document and the tables, as CSV or Parquet."""
+        from backend.data.run_files import zipped
+
+        return zipped(kind, document, tables)
+
+
+def open_backtest_desk(settings: Settings, market: Market, forecasts: "Forecasts", clock: "Clock") -> BacktestDesk:
+    from backend.data.research_bars import CacheBars
+    from backend.data.run_tables import ParquetTables
+    from backend.services.backtest_plans import BacktestPlanner
+
+    strategies = open_strategies(settings)
+    return BacktestDesk(
+        planner=BacktestPlanner(
+            strategies=strategies,
+            markets=market.markets,
+            store=market.store,
+            library=market.library,
+            forecasts=forecasts,
+            clock=clock,
+        ),
+        strategies=strategies,
+        bars=CacheBars(market.cache_dir),
+        tables=ParquetTables(),
+    )
+
+
+@cache
+def open_bench(cache_dir: str, strategies_dir: str | None) -> "Bench":
+    """What a child makes runs with, kept from run to run: strategies are loaded once."""
+    from backend.data.research_bars import CacheBars
+    from backend.data.run_tables import ParquetTables
+    from backend.domain.strategies.registry import StrategyRegistry
+    from backend.services.backtest_runs import Bench
+
+    return Bench(
+        bars=CacheBars(Path(cache_dir)),
+        strategies=StrategyRegistry(folder=Path(strategies_dir) if strategies_dir else None),
+        tables=ParquetTables(),
+    )
+
+
+def bench_of(environment: Mapping[str, str]) -> "Bench":
+    """The bench that such an environment tells of."""
+    return open_bench(environment[CACHE_DIR_NAME], environment.get(_STRATEGIES_NAME))
 
 
 def open_strategies(settings: Settings) -> "StrategyRegistry":

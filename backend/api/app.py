@@ -19,6 +19,8 @@ from backend.api.limits import BodyLimit, RateLimits
 from backend.api.rooms import ROOMS_PATH, Rooms
 from backend.api.routers import (
     accounts,
+    backtest_results,
+    backtests,
     config,
     events,
     health,
@@ -88,7 +90,20 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    features = (health, config, accounts, jobs, resources, events, market_data, market_files, strategies, problems)
+    features = (
+        health,
+        config,
+        accounts,
+        backtests,
+        backtest_results,
+        jobs,
+        resources,
+        events,
+        market_data,
+        market_files,
+        strategies,
+        problems,
+    )
     for feature in features:
         app.include_router(feature.router)
     answer_errors(

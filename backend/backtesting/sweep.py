@@ -1,12 +1,12 @@
 """Sweeps: every combination of a space, or as many as are drawn by lot."""
 
-import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from backend.backtesting.course import Course
+from backend.backtesting.families import facts_of, family_of
 from backend.backtesting.ledger import Entry, Family, Ledger
 from backend.backtesting.objectives import Objective
 from backend.backtesting.optimisation import FamilyCount, Optimisation, family_count
@@ -102,12 +102,12 @@ class Run:
 
     def __post_init__(self) -> None:
         self.trials = Collector(names=self.space.names, block_days=self.trier.block_days, seed=self.seed)
-        self._about = self._facts()
+        self._about = facts_of(self.trier.course, method=self.method, seed=self.seed)
         self._defaults = self.space.strategy.Parameters().model_dump(mode="json")
 
     @property
     def family(self) -> Family:
-        return Family(strategy=self.trier.course.strategy.name, symbol=self.trier.course.symbol)
+        return family_of(self.trier.course)
 
     def add(self, batch: Batch) -> None:
         self.trials.add(batch)
@@ -153,19 +153,6 @@ class Run:
                 daily_sharpe=trial.metrics.get("sharpe", float("nan")) / yearly,
                 about={**self._about, "number": first + trial.number},
             )
-
-    def _facts(self) -> dict[str, Any]:
-        course = self.trier.course
-        first, start = course.markets[0], course.starts[0]
-        span = [int(first.starts[start]), int(first.ends[-1])] if len(first) > start else []
-        told = [span, first.timeframe.value, course.trading.model_dump_json(), dict(course.hashes), course.symbol]
-        return {
-            "method": self.method,
-            "seed": self.seed,
-            "timeframe": first.timeframe.value,
-            "span": span,
-            "course": hashlib.sha256(repr(told).encode()).hexdigest()[:16],
-        }
 
 
 def _drawn(space: ParameterSpace, seed: int) -> Iterator[Combination]:

@@ -44,6 +44,16 @@ def from_file(
     return Loaded(series=series, instrument=instrument, bars=within(bars, start, end, str(path)))
 
 
+class CacheBars:
+    """A RunBars over the market cache."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        self._cache_dir = cache_dir
+
+    def load(self, series: Series, start: datetime | None, end: datetime | None) -> Loaded:
+        return from_cache(self._cache_dir, series, start, end)
+
+
 def from_cache(cache_dir: Path, series: Series, start: datetime | None, end: datetime | None) -> Loaded:
     """What is stored of the range, made where the market is simulated. Raises NoBars with the command to type."""
     from backend.data.storage.bars import ParquetBarStore

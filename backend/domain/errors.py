@@ -4,7 +4,7 @@
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
     ├── NotAllowed                AccountSuspended
     ├── NotFound                  SessionNotFound  JobNotFound  BacktestNotFound
-    ├── Conflict                  RequestInProgress  JobNotRetryable
+    ├── Conflict                  RequestInProgress  JobNotRetryable  BacktestNotFinished
     ├── VersionConflict
     ├── VersionRequired
     ├── InvalidInput              InvalidCursor  IdempotencyKeyInvalid  IdempotencyKeyReused  JobTooLarge
@@ -163,6 +163,16 @@ class JobNotRetryable(Conflict):
 
     def __init__(self, job_id: object, state: str) -> None:
         super().__init__(f"Task {job_id} is {state}; only a failed or cancelled one can be run again.")
+
+
+class BacktestNotFinished(Conflict):
+    """It has no result (yet)."""
+
+    code = "backtest_not_finished"
+    title = "This backtest has no result"
+
+    def __init__(self, backtest_id: object, state: str) -> None:
+        super().__init__(f"The backtest {backtest_id} is {state}; what you ask for is there once it is completed.")
 
 
 class VersionConflict(TidemarkError):

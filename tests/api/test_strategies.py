@@ -157,7 +157,14 @@ async def test_rules_are_checked_node_by_node(client: httpx.AsyncClient, site: S
     assert not bad["is_valid"]
     assert [one["pointer"] for one in bad["errors"]][0] == "/long/enter/left/price"
     assert all(text.isprintable() for one in bad["errors"] for text in one.values())
-    for worst in ([], "[" * 60_000, {"long": [[[]]] * 9}, 7, True, {"long": {"enter": {"op": "and", "of": [{}] * 5_000}}}):
+    for worst in (
+        [],
+        "[" * 60_000,
+        {"long": [[[]]] * 9},
+        7,
+        True,
+        {"long": {"enter": {"op": "and", "of": [{}] * 5_000}}},
+    ):
         assert not (await checked(worst))["is_valid"]
 
 

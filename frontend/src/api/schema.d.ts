@@ -165,6 +165,298 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a backtest
+         * @description All is checked before it is queued; what is wrong is named by its field.
+         */
+        post: operations["run_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate a run before it starts
+         * @description The same checks as before a run.
+         */
+        post: operations["estimate_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's backtests
+         * @description What has no such figure comes last, whichever way it is ordered.
+         */
+        get: operations["list_backtests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the tags in use
+         * @description Of all backtests that are not deleted.
+         */
+        get: operations["list_backtest_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's presets
+         * @description Filled-in forms to begin a run with.
+         */
+        get: operations["list_backtest_presets"];
+        put?: never;
+        /**
+         * Keep a filled-in form
+         * @description The form is kept as it is; it is checked when it is run.
+         */
+        post: operations["keep_backtest_preset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/presets/{preset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a preset
+         * @description Runs that began with it stay.
+         */
+        delete: operations["forget_backtest_preset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a backtest
+         * @description What was asked, where it stands, and, once it is done, what came out.
+         */
+        get: operations["read_backtest"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a backtest
+         * @description One that waits or runs is cancelled.
+         */
+        delete: operations["delete_backtest"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename, tag, star or archive a backtest, or write notes
+         * @description What came out cannot be edited.
+         */
+        patch: operations["edit_backtest"];
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring a deleted backtest back
+         * @description For 30 days after it was deleted.
+         */
+        post: operations["restore_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run it again, from the same form
+         * @description Its manifest, beside that of the first, says whether every trade and every bar's equity are the same.
+         */
+        post: operations["replay_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/guard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Examine a result thoroughly
+         * @description Asks the strategy hundreds of times, with later bars cut off, changed or shuffled.
+         */
+        post: operations["guard_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read trades by range
+         * @description Only the pieces that hold these rows are read.
+         */
+        get: operations["read_backtest_trades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/equity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the equity curve
+         * @description Equity, its benchmark, cash and exposure.
+         */
+        get: operations["read_backtest_equity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/chart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the bars and indicators of a run
+         * @description Long runs come page by page: ask again from `next_start`.
+         */
+        get: operations["read_backtest_chart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take a result elsewhere
+         * @description Read again, the numbers are the same to the last bit.
+         */
+        get: operations["export_backtest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/tasks": {
         parameters: {
             query?: never;
@@ -771,6 +1063,271 @@ export interface components {
             version: string;
         };
         /**
+         * BacktestEdit
+         * @description What to say anew; what is left out stays as it is.
+         */
+        BacktestEdit: {
+            /** Name */
+            name?: string | null;
+            /** Notes */
+            notes?: string | null;
+            /** Tags */
+            tags?: string[] | null;
+            /** Is Starred */
+            is_starred?: boolean | null;
+            /** Is Archived */
+            is_archived?: boolean | null;
+        };
+        /**
+         * BacktestFound
+         * @description A backtest as a whole, but for its tables. What came out is null until it is done.
+         */
+        BacktestFound: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Name */
+            name: string;
+            /** Tags */
+            tags: string[];
+            /** Is Starred */
+            is_starred: boolean;
+            /** Has Notes */
+            has_notes: boolean;
+            /**
+             * Is Partial
+             * @description It was cancelled, and kept what it had by then.
+             */
+            is_partial: boolean;
+            /** Archived At */
+            archived_at: string | null;
+            /**
+             * Deleted At
+             * @description It can be brought back for 30 days.
+             */
+            deleted_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            failure: components["schemas"]["FailureFound"] | null;
+            /** Parent Id */
+            parent_id: string | null;
+            /** Strategy */
+            strategy: string;
+            /** Provider */
+            provider: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Symbols */
+            symbols: string[];
+            summary: components["schemas"]["BacktestSummary"];
+            /** Notes */
+            notes: string;
+            /**
+             * Config
+             * @description As it was asked for, with the open ends filled in.
+             */
+            config: {
+                [key: string]: unknown;
+            };
+            /**
+             * Figures
+             * @description `statistics`, `missing` (why a figure is not there), `groups`, `months`, `notes`, `bars`.
+             */
+            figures: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Manifest
+             * @description By content: what the result was made from.
+             */
+            manifest: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Trust
+             * @description `checks`, each a verdict and a sentence, and the `band`.
+             */
+            trust: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * BacktestRow
+         * @description A backtest as a list shows it.
+         */
+        BacktestRow: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Name */
+            name: string;
+            /** Tags */
+            tags: string[];
+            /** Is Starred */
+            is_starred: boolean;
+            /** Has Notes */
+            has_notes: boolean;
+            /**
+             * Is Partial
+             * @description It was cancelled, and kept what it had by then.
+             */
+            is_partial: boolean;
+            /** Archived At */
+            archived_at: string | null;
+            /**
+             * Deleted At
+             * @description It can be brought back for 30 days.
+             */
+            deleted_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            failure: components["schemas"]["FailureFound"] | null;
+            /** Parent Id */
+            parent_id: string | null;
+            /** Strategy */
+            strategy: string;
+            /** Provider */
+            provider: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Symbols */
+            symbols: string[];
+            summary: components["schemas"]["BacktestSummary"];
+        };
+        /**
+         * BacktestSort
+         * @description What a list can be ordered by.
+         * @enum {string}
+         */
+        BacktestSort: "created" | "name" | "total_return" | "sharpe_ratio" | "max_drawdown" | "trades";
+        /**
+         * BacktestStarted
+         * @description A queued run. The id of a backtest is that of its task.
+         */
+        BacktestStarted: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Name */
+            name: string;
+        };
+        /**
+         * BacktestSummary
+         * @description The figures of a list; null where there is none (yet). Returns and drawdowns are shares: 0.12 is 12 %.
+         */
+        BacktestSummary: {
+            /** Total Return */
+            total_return: number | null;
+            /** Sharpe Ratio */
+            sharpe_ratio: number | null;
+            /** Max Drawdown */
+            max_drawdown: number | null;
+            /** Trades */
+            trades: number | null;
+        };
+        /**
+         * BacktestWanted
+         * @description A run, and what it shall be called.
+         */
+        BacktestWanted: {
+            /**
+             * Strategy
+             * @description As /api/strategies names it.
+             */
+            strategy: string;
+            /**
+             * Parameters
+             * @description As its JSON Schema says; left out = default.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Series
+             * @description All on one account.
+             */
+            series: components["schemas"]["SeriesConfig"][];
+            /**
+             * Start
+             * @description The first bar; left out = as far back as stored.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; left out = to the last bar.
+             */
+            end?: string | null;
+            /**
+             * @default {
+             *       "cash": 100000,
+             *       "costs": {
+             *         "borrow_percent_a_year": 0,
+             *         "impact_bps": 0,
+             *         "maker_bps": 10,
+             *         "minimum_fee": 0,
+             *         "slippage_bps": 0,
+             *         "spread_bps": 0,
+             *         "taker_bps": 10
+             *       },
+             *       "sizing": {
+             *         "method": "all_in",
+             *         "volatility_bars": 20
+             *       },
+             *       "execution": {
+             *         "intrabar": "pessimistic",
+             *         "leverage": 1,
+             *         "remainder": "carry",
+             *         "sides": "long"
+             *       }
+             *     }
+             */
+            trading: components["schemas"]["TradingConfig"];
+            /**
+             * Seed
+             * @description For what is drawn by lot, such as the bootstrap.
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Name
+             * @description Left out = after its strategy and symbols.
+             */
+            name?: string | null;
+            /** Tags */
+            tags?: string[];
+            /**
+             * Parent Id
+             * @description The backtest that it was made from.
+             */
+            parent_id?: string | null;
+        };
+        /**
          * BadLine
          * @description A row that is no bar, and why.
          */
@@ -844,6 +1401,32 @@ export interface components {
             present: number;
         };
         /**
+         * ChartRead
+         * @description Bars of a run with the indicators that its strategy declares, by columns; `ts` in milliseconds since 1970.
+         */
+        ChartRead: {
+            /** Symbol */
+            symbol: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Bars */
+            bars: {
+                [key: string]: number[];
+            };
+            /**
+             * Indicators
+             * @description `name`, `pane`, `levels`, and `lines` by name.
+             */
+            indicators: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Next Start
+             * @description Where what did not fit begins; null when all is here.
+             */
+            next_start: string | null;
+        };
+        /**
          * Check
          * @description One thing that requests need.
          */
@@ -889,6 +1472,54 @@ export interface components {
              * @description Where mails are kept while developing, instead of being sent.
              */
             mailbox_url: string | null;
+        };
+        /**
+         * CostModel
+         * @description What trading costs.
+         */
+        CostModel: {
+            /**
+             * Maker Bps
+             * @description Fee for limits and targets, in basis points of the value
+             * @default 10
+             */
+            maker_bps: number;
+            /**
+             * Taker Bps
+             * @description Fee for market orders and stops, in basis points of the value
+             * @default 10
+             */
+            taker_bps: number;
+            /**
+             * Minimum Fee
+             * @description The least fee of an order
+             * @default 0
+             */
+            minimum_fee: number;
+            /**
+             * Slippage Bps
+             * @description How much worse than the price market orders and stops fill
+             * @default 0
+             */
+            slippage_bps: number;
+            /**
+             * Spread Bps
+             * @description The whole spread; market orders and stops pay half of it
+             * @default 0
+             */
+            spread_bps: number;
+            /**
+             * Impact Bps
+             * @description Slippage of an order as large as the bar's volume; it grows with the square root
+             * @default 0
+             */
+            impact_bps: number;
+            /**
+             * Borrow Percent A Year
+             * @description Interest on what is sold short or owed in cash
+             * @default 0
+             */
+            borrow_percent_a_year: number;
         };
         /**
          * Coverage
@@ -963,6 +1594,56 @@ export interface components {
             };
         };
         /**
+         * ExecutionRules
+         * @description How orders become fills.
+         */
+        ExecutionRules: {
+            /** @default long */
+            sides: components["schemas"]["Sides"];
+            /** @default pessimistic */
+            intrabar: components["schemas"]["IntrabarMode"];
+            /** @description Shorter bars that decide what came first inside a bar */
+            detail?: components["schemas"]["Timeframe"] | null;
+            /**
+             * Limit Life Bars
+             * @description A limit order not filled after so many bars is cancelled
+             */
+            limit_life_bars?: number | null;
+            /**
+             * Stop Percent
+             * @description Stop, this far from the fill
+             */
+            stop_percent?: number | null;
+            /**
+             * Target Percent
+             * @description Target, this far from the fill
+             */
+            target_percent?: number | null;
+            /**
+             * Trail Percent
+             * @description Stop, this far from the best price since
+             */
+            trail_percent?: number | null;
+            /**
+             * Volume Percent
+             * @description At most so much of a bar's volume; none = no limit
+             */
+            volume_percent?: number | null;
+            /** @default carry */
+            remainder: components["schemas"]["Remainder"];
+            /**
+             * Leverage
+             * @description Positions to equity, at most
+             * @default 1
+             */
+            leverage: number;
+            /**
+             * Most Positions
+             * @description Open at the same time, at most
+             */
+            most_positions?: number | null;
+        };
+        /**
          * Failure
          * @description Why a task failed.
          */
@@ -986,6 +1667,20 @@ export interface components {
              * @description The last lines that the task wrote.
              */
             log_tail: string | null;
+        };
+        /**
+         * FailureFound
+         * @description Why it failed.
+         */
+        FailureFound: {
+            /** Code */
+            code: string;
+            /** Title */
+            title: string;
+            /** Detail */
+            detail: string;
+            /** Remedy */
+            remedy?: string | null;
         };
         /**
          * FileReading
@@ -1054,10 +1749,10 @@ export interface components {
          */
         Grammar: {
             /**
-             * Schema
+             * Rules Schema
              * @description The JSON Schema of rules.
              */
-            schema: {
+            rules_schema: {
                 [key: string]: unknown;
             };
             /** Indicators */
@@ -1199,6 +1894,12 @@ export interface components {
             items: components["schemas"]["InstrumentFound"][];
         };
         /**
+         * IntrabarMode
+         * @description What is assumed where a bar hides the order of its prices.
+         * @enum {string}
+         */
+        IntrabarMode: "pessimistic" | "neutral" | "optimistic";
+        /**
          * JobKind
          * @description What a job does; each kind has rules in KINDS.
          * @enum {string}
@@ -1216,6 +1917,16 @@ export interface components {
          * @enum {string}
          */
         Kind: "built_in" | "plugin" | "own";
+        /** Page[BacktestRow] */
+        Page_BacktestRow_: {
+            /** Items */
+            items: components["schemas"]["BacktestRow"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /** Page[SeriesFound] */
         Page_SeriesFound_: {
             /** Items */
@@ -1315,6 +2026,48 @@ export interface components {
             timezone?: string;
             /** Single Key Shortcuts */
             single_key_shortcuts?: boolean;
+        };
+        /**
+         * PresetFound
+         * @description A kept form.
+         */
+        PresetFound: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Form */
+            form: {
+                [key: string]: unknown;
+            };
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * PresetWanted
+         * @description A filled-in form to keep.
+         */
+        PresetWanted: {
+            /** Name */
+            name: string;
+            /** Form */
+            form: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * PresetsFound
+         * @description All of one's own, by name.
+         */
+        PresetsFound: {
+            /** Items */
+            items: components["schemas"]["PresetFound"][];
         };
         /**
          * Preview
@@ -1731,6 +2484,12 @@ export interface components {
             checks: components["schemas"]["Check"][];
         };
         /**
+         * Remainder
+         * @description What becomes of the part of an order that a bar's volume did not fill.
+         * @enum {string}
+         */
+        Remainder: "carry" | "cancel";
+        /**
          * RepairWanted
          * @description Which gaps to fetch again.
          */
@@ -1839,6 +2598,103 @@ export interface components {
             };
         };
         /**
+         * RunEstimate
+         * @description What a run takes, before it starts.
+         */
+        RunEstimate: {
+            /** Bars */
+            bars: number;
+            /**
+             * First
+             * Format: date-time
+             * @description The range that it covers, with the open ends filled in.
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date-time
+             */
+            last: string;
+            /**
+             * Memory Bytes
+             * @description Set aside for it while it runs.
+             */
+            memory_bytes: number;
+            /** Cores */
+            cores: number;
+            /**
+             * Seconds
+             * @description About so long, once it runs; learned from the runs of this installation.
+             */
+            seconds: number;
+            /** Notes */
+            notes: string[];
+        };
+        /**
+         * RunWanted
+         * @description A strategy with its parameters on some bars, and how its orders are filled.
+         */
+        RunWanted: {
+            /**
+             * Strategy
+             * @description As /api/strategies names it.
+             */
+            strategy: string;
+            /**
+             * Parameters
+             * @description As its JSON Schema says; left out = default.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Series
+             * @description All on one account.
+             */
+            series: components["schemas"]["SeriesConfig"][];
+            /**
+             * Start
+             * @description The first bar; left out = as far back as stored.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; left out = to the last bar.
+             */
+            end?: string | null;
+            /**
+             * @default {
+             *       "cash": 100000,
+             *       "costs": {
+             *         "borrow_percent_a_year": 0,
+             *         "impact_bps": 0,
+             *         "maker_bps": 10,
+             *         "minimum_fee": 0,
+             *         "slippage_bps": 0,
+             *         "spread_bps": 0,
+             *         "taker_bps": 10
+             *       },
+             *       "sizing": {
+             *         "method": "all_in",
+             *         "volatility_bars": 20
+             *       },
+             *       "execution": {
+             *         "intrabar": "pessimistic",
+             *         "leverage": 1,
+             *         "remainder": "carry",
+             *         "sides": "long"
+             *       }
+             *     }
+             */
+            trading: components["schemas"]["TradingConfig"];
+            /**
+             * Seed
+             * @description For what is drawn by lot, such as the bootstrap.
+             * @default 0
+             */
+            seed: number;
+        };
+        /**
          * Running
          * @description How many tasks of a kind run, whoever submitted them.
          */
@@ -1846,6 +2702,19 @@ export interface components {
             kind: components["schemas"]["JobKind"];
             /** Count */
             count: number;
+        };
+        /**
+         * SeriesConfig
+         * @description Which bars.
+         */
+        SeriesConfig: {
+            /** Provider */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            /** @default raw */
+            adjustment: components["schemas"]["Adjustment"];
         };
         /**
          * SeriesFound
@@ -1932,6 +2801,42 @@ export interface components {
             /** Memory Bytes */
             memory_bytes: number;
         };
+        /**
+         * Sides
+         * @description Which way may be traded. A signal of a way that may not be means: be out.
+         * @enum {string}
+         */
+        Sides: "long" | "short" | "both";
+        /**
+         * Sizing
+         * @description How much an entry buys or sells. Which of `percent` and `amount` is needed depends on the method.
+         */
+        Sizing: {
+            /** @default all_in */
+            method: components["schemas"]["SizingMethod"];
+            /**
+             * Percent
+             * @description Of equity: for fraction, volatility and risk
+             */
+            percent?: number | null;
+            /**
+             * Amount
+             * @description Money for notional, units for quantity
+             */
+            amount?: number | null;
+            /**
+             * Volatility Bars
+             * @description How many bars volatility is measured over
+             * @default 20
+             */
+            volatility_bars: number;
+        };
+        /**
+         * SizingMethod
+         * @description How much an entry buys or sells.
+         * @enum {string}
+         */
+        SizingMethod: "all_in" | "fraction" | "notional" | "quantity" | "volatility" | "risk";
         /**
          * Started
          * @description The task that works on it.
@@ -2164,6 +3069,44 @@ export interface components {
             detail: string;
         };
         /**
+         * TableRead
+         * @description Rows of a table, by columns. Times are ISO in UTC; null is what is not there.
+         */
+        TableRead: {
+            /**
+             * Total
+             * @description How many rows the whole table has.
+             */
+            total: number;
+            /**
+             * First
+             * @description The number of the first row that is here.
+             */
+            first: number;
+            /** Columns */
+            columns: {
+                [key: string]: unknown[];
+            };
+        };
+        /**
+         * TagCount
+         * @description A tag and how many backtests have it.
+         */
+        TagCount: {
+            /** Tag */
+            tag: string;
+            /** Count */
+            count: number;
+        };
+        /**
+         * TagCounts
+         * @description All tags in use, the most used first.
+         */
+        TagCounts: {
+            /** Items */
+            items: components["schemas"]["TagCount"][];
+        };
+        /**
          * Task
          * @description One task as lists show it.
          */
@@ -2329,6 +3272,45 @@ export interface components {
          * @enum {string}
          */
         Timeframe: "1m" | "3m" | "5m" | "15m" | "30m" | "1h" | "2h" | "4h" | "6h" | "8h" | "12h" | "1d" | "1w";
+        /**
+         * TradingConfig
+         * @description All that decides which fills given bars and signals lead to.
+         */
+        TradingConfig: {
+            /**
+             * Cash
+             * @default 100000
+             */
+            cash: number;
+            /**
+             * @default {
+             *       "maker_bps": 10,
+             *       "taker_bps": 10,
+             *       "minimum_fee": 0,
+             *       "slippage_bps": 0,
+             *       "spread_bps": 0,
+             *       "impact_bps": 0,
+             *       "borrow_percent_a_year": 0
+             *     }
+             */
+            costs: components["schemas"]["CostModel"];
+            /**
+             * @default {
+             *       "method": "all_in",
+             *       "volatility_bars": 20
+             *     }
+             */
+            sizing: components["schemas"]["Sizing"];
+            /**
+             * @default {
+             *       "sides": "long",
+             *       "intrabar": "pessimistic",
+             *       "remainder": "carry",
+             *       "leverage": 1
+             *     }
+             */
+            execution: components["schemas"]["ExecutionRules"];
+        };
         /**
          * UploadKept
          * @description A file that waits to be imported, for a day.
@@ -3225,6 +4207,2394 @@ export interface operations {
             };
             /** @description No such session */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 20,
+                 *         "slow": 50
+                 *       },
+                 *       "series": [
+                 *         {
+                 *           "provider": "demo",
+                 *           "symbol": "BTC/USDT",
+                 *           "timeframe": "1h"
+                 *         }
+                 *       ],
+                 *       "start": "2023-01-01T00:00:00Z",
+                 *       "end": "2024-01-01T00:00:00Z",
+                 *       "trading": {
+                 *         "cash": 10000,
+                 *         "costs": {
+                 *           "taker_bps": 10,
+                 *           "maker_bps": 10,
+                 *           "slippage_bps": 5
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["BacktestWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "queued",
+                     *       "name": "sma_cross on BTC/USDT, 1h"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    estimate_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 20,
+                 *         "slow": 50
+                 *       },
+                 *       "series": [
+                 *         {
+                 *           "provider": "demo",
+                 *           "symbol": "BTC/USDT",
+                 *           "timeframe": "1h"
+                 *         }
+                 *       ],
+                 *       "start": "2023-01-01T00:00:00Z",
+                 *       "end": "2024-01-01T00:00:00Z",
+                 *       "trading": {
+                 *         "cash": 10000,
+                 *         "costs": {
+                 *           "taker_bps": 10,
+                 *           "maker_bps": 10,
+                 *           "slippage_bps": 5
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RunWanted"];
+            };
+        };
+        responses: {
+            /** @description What it takes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bars": 8760,
+                     *       "first": "2023-01-01T00:00:00Z",
+                     *       "last": "2024-01-01T00:00:00Z",
+                     *       "memory_bytes": 406000000,
+                     *       "cores": 1,
+                     *       "seconds": 0.6,
+                     *       "notes": [
+                     *         "BTC/USDT is simulated."
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunEstimate"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_backtests: {
+        parameters: {
+            query?: {
+                /** @description In names, notes, tags, strategies and symbols. */
+                search?: string;
+                /** @description Only of these kinds. */
+                kind?: components["schemas"]["JobKind"][];
+                /** @description Only in these states. */
+                state?: components["schemas"]["JobState"][];
+                /** @description With all of these tags. */
+                tag?: string[];
+                /** @description Only of this one. */
+                strategy?: string | null;
+                /** @description Only with this one. */
+                symbol?: string | null;
+                /** @description Only what was made from this backtest. */
+                parent?: string | null;
+                /** @description Only those with a star, or without. */
+                starred?: boolean | null;
+                /** @description Those that were put away, in place of the others. */
+                archived?: boolean;
+                /** @description Those that can be brought back, in place of the others. */
+                deleted?: boolean;
+                /** @description What to order by. */
+                sort?: components["schemas"]["BacktestSort"];
+                /** @description The largest, or newest, first. */
+                descending?: boolean;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, of the same order. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In that order. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "kind": "backtest",
+                     *           "state": "completed",
+                     *           "name": "sma_cross on BTC/USDT, 1h",
+                     *           "tags": [
+                     *             "trend"
+                     *           ],
+                     *           "is_starred": true,
+                     *           "has_notes": false,
+                     *           "is_partial": false,
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "started_at": "2026-11-20T09:30:00Z",
+                     *           "finished_at": "2026-11-20T09:30:00Z",
+                     *           "strategy": "sma_cross",
+                     *           "provider": "demo",
+                     *           "timeframe": "1h",
+                     *           "symbols": [
+                     *             "BTC/USDT"
+                     *           ],
+                     *           "summary": {
+                     *             "total_return": 0.124,
+                     *             "sharpe_ratio": 0.81,
+                     *             "max_drawdown": -0.213,
+                     *             "trades": 87
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_BacktestRow_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_backtest_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The most used first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "tag": "trend",
+                     *           "count": 12
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TagCounts"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_backtest_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "name": "My costs",
+                     *           "form": {
+                     *             "strategy": "sma_cross",
+                     *             "parameters": {
+                     *               "fast": 20,
+                     *               "slow": 50
+                     *             },
+                     *             "series": [
+                     *               {
+                     *                 "provider": "demo",
+                     *                 "symbol": "BTC/USDT",
+                     *                 "timeframe": "1h"
+                     *               }
+                     *             ],
+                     *             "start": "2023-01-01T00:00:00Z",
+                     *             "end": "2024-01-01T00:00:00Z",
+                     *             "trading": {
+                     *               "cash": 10000,
+                     *               "costs": {
+                     *                 "taker_bps": 10,
+                     *                 "maker_bps": 10,
+                     *                 "slippage_bps": 5
+                     *               }
+                     *             }
+                     *           },
+                     *           "updated_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PresetsFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_backtest_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "My costs",
+                 *       "form": {
+                 *         "strategy": "sma_cross",
+                 *         "parameters": {
+                 *           "fast": 20,
+                 *           "slow": 50
+                 *         },
+                 *         "series": [
+                 *           {
+                 *             "provider": "demo",
+                 *             "symbol": "BTC/USDT",
+                 *             "timeframe": "1h"
+                 *           }
+                 *         ],
+                 *         "start": "2023-01-01T00:00:00Z",
+                 *         "end": "2024-01-01T00:00:00Z",
+                 *         "trading": {
+                 *           "cash": 10000,
+                 *           "costs": {
+                 *             "taker_bps": 10,
+                 *             "maker_bps": 10,
+                 *             "slippage_bps": 5
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PresetWanted"];
+            };
+        };
+        responses: {
+            /** @description Kept, in the place of the one of that name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "name": "My costs",
+                     *       "form": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "updated_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PresetFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forget_backtest_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The preset's id. */
+                preset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All but its tables. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "completed",
+                     *       "name": "sma_cross on BTC/USDT, 1h",
+                     *       "tags": [
+                     *         "trend"
+                     *       ],
+                     *       "is_starred": true,
+                     *       "has_notes": false,
+                     *       "is_partial": false,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "strategy": "sma_cross",
+                     *       "provider": "demo",
+                     *       "timeframe": "1h",
+                     *       "symbols": [
+                     *         "BTC/USDT"
+                     *       ],
+                     *       "summary": {
+                     *         "total_return": 0.124,
+                     *         "sharpe_ratio": 0.81,
+                     *         "max_drawdown": -0.213,
+                     *         "trades": 87
+                     *       },
+                     *       "notes": "",
+                     *       "config": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "figures": {
+                     *         "statistics": {
+                     *           "total_return": 0.124,
+                     *           "sharpe": 0.81
+                     *         },
+                     *         "missing": {},
+                     *         "notes": [],
+                     *         "bars": 8760
+                     *       },
+                     *       "manifest": {
+                     *         "format": 1
+                     *       },
+                     *       "trust": {
+                     *         "checks": [
+                     *           {
+                     *             "code": "trades",
+                     *             "title": "Number of trades",
+                     *             "verdict": "good",
+                     *             "sentence": "87 trades."
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestFound"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is in no list any more; for 30 days it can be brought back. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Required: the ETag of the version that this edit is based on, or `*` for any version. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Slow cross",
+                 *       "tags": [
+                 *         "trend",
+                 *         "keep"
+                 *       ],
+                 *       "is_starred": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["BacktestEdit"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "completed",
+                     *       "name": "sma_cross on BTC/USDT, 1h",
+                     *       "tags": [
+                     *         "trend"
+                     *       ],
+                     *       "is_starred": true,
+                     *       "has_notes": false,
+                     *       "is_partial": false,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "strategy": "sma_cross",
+                     *       "provider": "demo",
+                     *       "timeframe": "1h",
+                     *       "symbols": [
+                     *         "BTC/USDT"
+                     *       ],
+                     *       "summary": {
+                     *         "total_return": 0.124,
+                     *         "sharpe_ratio": 0.81,
+                     *         "max_drawdown": -0.213,
+                     *         "trades": 87
+                     *       },
+                     *       "notes": "",
+                     *       "config": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "figures": {
+                     *         "statistics": {
+                     *           "total_return": 0.124,
+                     *           "sharpe": 0.81
+                     *         },
+                     *         "missing": {},
+                     *         "notes": [],
+                     *         "bars": 8760
+                     *       },
+                     *       "manifest": {
+                     *         "format": 1
+                     *       },
+                     *       "trust": {
+                     *         "checks": [
+                     *           {
+                     *             "code": "trades",
+                     *             "title": "Number of trades",
+                     *             "verdict": "good",
+                     *             "sentence": "87 trades."
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Say which version you are changing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it was. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "completed",
+                     *       "name": "sma_cross on BTC/USDT, 1h",
+                     *       "tags": [
+                     *         "trend"
+                     *       ],
+                     *       "is_starred": true,
+                     *       "has_notes": false,
+                     *       "is_partial": false,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "strategy": "sma_cross",
+                     *       "provider": "demo",
+                     *       "timeframe": "1h",
+                     *       "symbols": [
+                     *         "BTC/USDT"
+                     *       ],
+                     *       "summary": {
+                     *         "total_return": 0.124,
+                     *         "sharpe_ratio": 0.81,
+                     *         "max_drawdown": -0.213,
+                     *         "trades": 87
+                     *       },
+                     *       "notes": "",
+                     *       "config": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "figures": {
+                     *         "statistics": {
+                     *           "total_return": 0.124,
+                     *           "sharpe": 0.81
+                     *         },
+                     *         "missing": {},
+                     *         "notes": [],
+                     *         "bars": 8760
+                     *       },
+                     *       "manifest": {
+                     *         "format": 1
+                     *       },
+                     *       "trust": {
+                     *         "checks": [
+                     *           {
+                     *             "code": "trades",
+                     *             "title": "Number of trades",
+                     *             "verdict": "good",
+                     *             "sentence": "87 trades."
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Queued, as a backtest of its own. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "queued",
+                     *       "name": "sma_cross on BTC/USDT, 1h"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    guard_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Queued as a task of its own; its findings replace those of the quick look. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "guard",
+                     *       "state": "queued",
+                     *       "name": "sma_cross on BTC/USDT, 1h"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_backtest_trades: {
+        parameters: {
+            query?: {
+                /** @description The number of the first row. */
+                first?: number;
+                /** @description How many rows at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In the order of their exits; those still open come last. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 87,
+                     *       "first": 0,
+                     *       "columns": {
+                     *         "symbol": [
+                     *           "BTC/USDT"
+                     *         ],
+                     *         "side": [
+                     *           "long"
+                     *         ],
+                     *         "entry_time": [
+                     *           "2023-01-09T14:00:00Z"
+                     *         ],
+                     *         "pnl": [
+                     *           12.5
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TableRead"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_backtest_equity: {
+        parameters: {
+            query?: {
+                /** @description From this moment. */
+                start?: string | null;
+                /** @description Up to, not including, this moment. */
+                end?: string | null;
+                /** @description About so many rows at most; peaks and troughs are kept. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By bar. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 87,
+                     *       "first": 0,
+                     *       "columns": {
+                     *         "ts": [
+                     *           "2023-01-01T00:00:00Z"
+                     *         ],
+                     *         "equity": [
+                     *           10000
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TableRead"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_backtest_chart: {
+        parameters: {
+            query?: {
+                /** @description Left out = the first. */
+                symbol?: string | null;
+                /** @description From this moment. */
+                start?: string | null;
+                /** @description Up to, not including, this moment. */
+                end?: string | null;
+                /** @description How many bars at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As the strategy saw them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "symbol": "BTC/USDT",
+                     *       "timeframe": "1h",
+                     *       "bars": {
+                     *         "ts": [
+                     *           1672531200000
+                     *         ],
+                     *         "open": [
+                     *           1
+                     *         ],
+                     *         "high": [
+                     *           2
+                     *         ],
+                     *         "low": [
+                     *           0.5
+                     *         ],
+                     *         "close": [
+                     *           1.5
+                     *         ],
+                     *         "volume": [
+                     *           10
+                     *         ]
+                     *       },
+                     *       "indicators": [
+                     *         {
+                     *           "name": "SMA 20",
+                     *           "pane": "price",
+                     *           "levels": [],
+                     *           "lines": {
+                     *             "sma": [
+                     *               null
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChartRead"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stored market data is damaged */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_backtest: {
+        parameters: {
+            query?: {
+                /** @description Of the file. */
+                format?: "json" | "csv" | "parquet" | "html";
+            };
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON as one document; CSV and Parquet as a zip of tables with the document beside them; HTML as a page that needs nothing else. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11"
+                     *     }
+                     */
+                    "application/json": Record<string, never>;
+                    /** @example PK */
+                    "application/zip": string;
+                    /** @example <!doctype html> */
+                    "text/html": string;
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6437,7 +9807,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "schema_": {
+                     *       "rules_schema": {
                      *         "title": "Rules",
                      *         "type": "object"
                      *       },
