@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from backend.services.adoption import Adoption
     from backend.services.backtests import Backtests
     from backend.services.market_data import MarketData
+    from backend.services.strategies import Strategies
 
 __all__ = [
     "REPOSITORY",
@@ -101,6 +102,7 @@ class Services:
     idempotency: IdempotencyRepository
     jobs: Jobs
     market_data: "MarketData"
+    strategies: "Strategies"
     tickets: StreamTickets
 
 
@@ -145,9 +147,11 @@ class House:
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.series import SeriesTable
+        from backend.data.storage.strategies import StrategyTables
         from backend.data.storage.tickets import TicketTable
         from backend.services.backtests import Backtests
         from backend.services.market_data import MarketData
+        from backend.services.strategies import Strategies
 
         queued: list[UUID] = []
         acting = self.database.acting_as(identity, readonly=readonly, after_commit=lambda: self.hints.tell(queued))
@@ -161,6 +165,7 @@ class House:
                 idempotency=IdempotencyTable(connection),
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),
+                strategies=Strategies(StrategyTables(connection)),
                 tickets=TicketTable(connection),
             )
 

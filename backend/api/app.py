@@ -29,6 +29,7 @@ from backend.api.routers import (
     market_files,
     problems,
     resources,
+    strategies,
 )
 from backend.api.routers.market_files import UPLOAD_PATH
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
@@ -100,6 +101,7 @@ def describe_api() -> FastAPI:
         events,
         market_data,
         market_files,
+        strategies,
         problems,
     )
     for feature in features:

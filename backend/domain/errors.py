@@ -22,7 +22,16 @@ The domain raises meaning; the edge (`api/errors.py`, the command line's exit co
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_LAYOUT: Final = "\n\t\u00a0\u202f"  # line ends, and the spaces within numbers
+
+
+def printable(text: str) -> str:
+    """What somebody sent may be told back, but nothing in it that a terminal or a browser would act on."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in _LAYOUT else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 class TidemarkError(Exception):
@@ -32,7 +41,7 @@ class TidemarkError(Exception):
     title: ClassVar[str] = "Something went wrong on our side"
 
     def __init__(self, detail: str | None = None) -> None:
-        self.detail = detail if detail is not None else f"{self.title}."
+        self.detail = printable(detail) if detail is not None else f"{self.title}."
         super().__init__(self.detail)
 
 
@@ -195,6 +204,10 @@ class InputError:
     pointer: str
     detail: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pointer", printable(self.pointer))
+        object.__setattr__(self, "detail", printable(self.detail))
+
 
 class InvalidInput(TidemarkError):
     """The input is understood and refused; `errors` point at each culprit."""
@@ -307,9 +320,9 @@ class QuotaReached(TidemarkError):
     code = "quota_reached"
     title = "You have reached a limit of your plan"
 
-    def __init__(self, what: str, *, limit: int, count: int) -> None:
+    def __init__(self, what: str, *, limit: int, count: int, remedy: str = "Wait for some, or cancel them.") -> None:
         self.limit, self.count = limit, count
-        super().__init__(f"You have {count:,} {what}; at most {limit:,} are allowed. Wait for some, or cancel them.")
+        super().__init__(f"You have {count:,} {what}; at most {limit:,} are allowed. {remedy}")
 
 
 class ServiceUnavailable(TidemarkError):

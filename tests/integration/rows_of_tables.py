@@ -33,6 +33,8 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
         "timeframe": "1d",
         "adjustment": "raw",
     },
+    "strategies": lambda user_id: {"id": user_id, "user_id": user_id, "name": "Mine"},
+    "strategy_versions": lambda user_id: {"user_id": user_id, "strategy_id": user_id, "version": 1, "rules": "{}"},
     # The row is there already: adding the task wrote it.
     "task_events": lambda user_id: {"user_id": user_id, "id": 1, "type": "task_queued", "task": "{}"},
 }

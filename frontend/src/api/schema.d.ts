@@ -843,6 +843,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/strategies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List strategies
+         * @description Those of this installation beside the rules that the caller saved; plugins that failed by name and reason.
+         */
+        get: operations["list_strategies"];
+        put?: never;
+        /**
+         * Save rules as a strategy of one's own
+         * @description Rules are checked and kept in their full form.
+         */
+        post: operations["save_strategy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/rules/grammar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what rules can be made of
+         * @description The same for everybody until the next version of Tidemark.
+         */
+        get: operations["read_rules_grammar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check rules
+         * @description Nothing is stored. Each error points at its node; good rules are told in words.
+         */
+        post: operations["validate_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what a strategy says on some bars
+         * @description The last bars of the range with the strategy's lines and signals, of stored bars or of the simulated market.
+         */
+        post: operations["preview_strategy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a strategy
+         * @description What it does and when it fails, its parameters as a JSON Schema, and what its charts show.
+         */
+        get: operations["read_strategy"];
+        /**
+         * Change a strategy of one's own
+         * @description Rules that differ become a new version; the same ones do not. If-Match must hold the ETag that was read.
+         */
+        put: operations["change_strategy"];
+        post?: never;
+        /**
+         * Delete a strategy of one's own
+         * @description What was run with it stays as it is.
+         */
+        delete: operations["delete_strategy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/{name}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a deleted strategy
+         * @description With all its versions. One that is not deleted stays as it is.
+         */
+        post: operations["restore_strategy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the versions of a strategy of one's own
+         * @description When its rules were changed, and what for.
+         */
+        get: operations["list_strategy_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read one version of a strategy of one's own
+         * @description It never changes.
+         */
+        get: operations["read_strategy_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/task-events": {
         parameters: {
             query?: never;
@@ -1204,6 +1376,16 @@ export interface components {
             next_start: string | null;
         };
         /**
+         * BrokenStrategy
+         * @description A plugin that could not be loaded.
+         */
+        BrokenStrategy: {
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * Cell
          * @description One cell of the heat map.
          */
@@ -1400,6 +1582,18 @@ export interface components {
             seconds: number;
         };
         /**
+         * Example
+         * @description Rules to begin from.
+         */
+        Example: {
+            /** Title */
+            title: string;
+            /** Rules */
+            rules: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * ExecutionRules
          * @description How orders become fills.
          */
@@ -1550,6 +1744,50 @@ export interface components {
             bars: number;
         };
         /**
+         * Grammar
+         * @description All that rules can be made of.
+         */
+        Grammar: {
+            /**
+             * Rules Schema
+             * @description The JSON Schema of rules.
+             */
+            rules_schema: {
+                [key: string]: unknown;
+            };
+            /** Indicators */
+            indicators: {
+                [key: string]: unknown;
+            }[];
+            /** Patterns */
+            patterns: {
+                [key: string]: unknown;
+            }[];
+            /** Prices */
+            prices: string[];
+            /** Comparisons */
+            comparisons: string[];
+            /** Crossings */
+            crossings: string[];
+            /** Days */
+            days: string[];
+            /** Timeframes */
+            timeframes: string[];
+            /**
+             * Deepest
+             * @description How many levels of conditions there may be.
+             */
+            deepest: number;
+            /** Most Nodes */
+            most_nodes: number;
+            /** Most Bars */
+            most_bars: number;
+            /** Most Ago */
+            most_ago: number;
+            /** Examples */
+            examples: components["schemas"]["Example"][];
+        };
+        /**
          * Health
          * @description How the parts of the service are, also when some are not well.
          */
@@ -1673,6 +1911,12 @@ export interface components {
          * @enum {string}
          */
         JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
+        /**
+         * Kind
+         * @description Where a strategy comes from.
+         * @enum {string}
+         */
+        Kind: "built_in" | "plugin" | "own";
         /** Page[BacktestRow] */
         Page_BacktestRow_: {
             /** Items */
@@ -1713,11 +1957,42 @@ export interface components {
              */
             next_cursor: string | null;
         };
+        /** Page[Version] */
+        Page_Version_: {
+            /** Items */
+            items: components["schemas"]["Version"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /**
          * Palette
          * @enum {string}
          */
         Palette: "default" | "colour_blind";
+        /**
+         * PlotShown
+         * @description An indicator that charts of it show by default.
+         */
+        PlotShown: {
+            /** Indicator */
+            indicator: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: number;
+            };
+            /** Outputs */
+            outputs: string[];
+            /**
+             * Pane
+             * @description price, own or volume
+             */
+            pane: string;
+            /** Levels */
+            levels: number[];
+        };
         /**
          * Preferences
          * @description How the web app looks and behaves for one person, on every device.
@@ -1795,6 +2070,65 @@ export interface components {
             items: components["schemas"]["PresetFound"][];
         };
         /**
+         * Preview
+         * @description What a strategy says on some bars.
+         */
+        Preview: {
+            bars: components["schemas"]["PreviewBars"];
+            /** Lines */
+            lines: components["schemas"]["PreviewLine"][];
+            /** Lines Left Out */
+            lines_left_out: number;
+            signals: components["schemas"]["PreviewSignals"];
+            /** Reasons */
+            reasons: string[];
+            /** Warmup */
+            warmup: number;
+            /**
+             * Bars Before
+             * @description Read before the first bar shown; with fewer than the warm-up, early signals may differ.
+             */
+            bars_before: number;
+            /** Is Simulated */
+            is_simulated: boolean;
+        };
+        /**
+         * PreviewAsked
+         * @description Which strategy on which bars.
+         */
+        PreviewAsked: {
+            /**
+             * Strategy
+             * @description A name, or the id of one's own.
+             * @default rules
+             */
+            strategy: string;
+            /**
+             * Parameters
+             * @description Of one's own there are none.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            series: components["schemas"]["SeriesNamed"];
+            /**
+             * Start
+             * @description Not before this.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; the last bar, when left out.
+             */
+            end?: string | null;
+            /**
+             * Bars
+             * @description How many of the last bars of the range.
+             * @default 500
+             */
+            bars: number;
+        };
+        /**
          * PreviewBar
          * @description A row as it will be stored.
          */
@@ -1814,6 +2148,46 @@ export interface components {
             close: number;
             /** Volume */
             volume: number;
+        };
+        /**
+         * PreviewBars
+         * @description By columns; `ts` is the start of each bar in milliseconds since 1970.
+         */
+        PreviewBars: {
+            /** Ts */
+            ts: number[];
+            /** Open */
+            open: number[];
+            /** High */
+            high: number[];
+            /** Low */
+            low: number[];
+            /** Close */
+            close: number[];
+            /** Volume */
+            volume: number[];
+        };
+        /**
+         * PreviewLine
+         * @description One line of an indicator, a value for each bar; null before its first.
+         */
+        PreviewLine: {
+            /** Indicator */
+            indicator: string;
+            /** Title */
+            title: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: number;
+            };
+            /** Output */
+            output: string;
+            /** Pane */
+            pane: string;
+            /** Levels */
+            levels: number[];
+            /** Values */
+            values: (number | null)[];
         };
         /**
          * PreviewMade
@@ -1862,6 +2236,38 @@ export interface components {
              * @description Whether these are all rows of the file.
              */
             is_whole: boolean;
+        };
+        /**
+         * PreviewSignals
+         * @description By columns: the bars on which something is said. It acts at the open of the next bar.
+         */
+        PreviewSignals: {
+            /** Ts */
+            ts: number[];
+            /**
+             * Side
+             * @description long, short, or flat: leave.
+             */
+            side: string[];
+            /** Close */
+            close: number[];
+            /**
+             * Reason
+             * @description A place in `reasons`.
+             */
+            reason: (number | null)[];
+            /** Stop Percent */
+            stop_percent?: (number | null)[];
+            /** Target Percent */
+            target_percent?: (number | null)[];
+            /** Trail Percent */
+            trail_percent?: (number | null)[];
+            /** Stop */
+            stop?: (number | null)[];
+            /** Target */
+            target?: (number | null)[];
+            /** Limit */
+            limit?: (number | null)[];
         };
         /**
          * PreviewWanted
@@ -2126,6 +2532,72 @@ export interface components {
             quota: components["schemas"]["Quota"];
         };
         /**
+         * RuleProblem
+         * @description One thing that is wrong with rules.
+         */
+        RuleProblem: {
+            /**
+             * Pointer
+             * @description A JSON pointer to the node.
+             */
+            pointer: string;
+            /** Detail */
+            detail: string;
+        };
+        /**
+         * RulesExamined
+         * @description What is wrong with rules, or what they mean.
+         */
+        RulesExamined: {
+            /** Is Valid */
+            is_valid: boolean;
+            /** Errors */
+            errors: components["schemas"]["RuleProblem"][];
+            /**
+             * Rules
+             * @description In their full form, with every default written out.
+             */
+            rules: {
+                [key: string]: unknown;
+            } | null;
+            /** Words */
+            words: string[];
+            /** Indicators */
+            indicators: string[];
+            /**
+             * Timeframes
+             * @description Of longer bars that they look at.
+             */
+            timeframes: string[];
+            /** Warmup */
+            warmup: number;
+            /** Least Bars */
+            least_bars: number;
+        };
+        /**
+         * RulesGiven
+         * @description Rules to be looked at.
+         */
+        RulesGiven: {
+            /**
+             * Rules
+             * @description As `GET /api/strategies/rules/grammar` describes them.
+             */
+            rules: unknown;
+        };
+        /**
+         * RunAs
+         * @description What a run of it is configured with. One's own runs as `rules`, so that a stored run says all by itself.
+         */
+        RunAs: {
+            /** Strategy */
+            strategy: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * RunEstimate
          * @description What a run takes, before it starts.
          */
@@ -2274,6 +2746,22 @@ export interface components {
             stored: components["schemas"]["Stored"] | null;
         };
         /**
+         * SeriesNamed
+         * @description Which bars.
+         */
+        SeriesNamed: {
+            /**
+             * Provider
+             * @default demo
+             */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            /** @default raw */
+            adjustment: components["schemas"]["Adjustment"];
+        };
+        /**
          * Session
          * @description One sign-in on one device.
          */
@@ -2398,6 +2886,152 @@ export interface components {
              */
             fetched_at: string;
             instrument: components["schemas"]["InstrumentFound"];
+        };
+        /**
+         * StrategyFound
+         * @description A strategy with all that is known of it.
+         */
+        StrategyFound: {
+            /**
+             * Name
+             * @description By which the API knows it: the name of an installed one, the id of one's own.
+             */
+            name: string;
+            /** Title */
+            title: string;
+            kind: components["schemas"]["Kind"];
+            /** Description */
+            description: string;
+            /**
+             * Markets
+             * @description Where it is at home, in words.
+             */
+            markets: string;
+            /**
+             * Needs Symbols
+             * @description It compares symbols, so a run of it needs several.
+             */
+            needs_symbols: boolean;
+            /**
+             * Version
+             * @description Of one's own: the newest version of its rules.
+             */
+            version: number | null;
+            /** Updated At */
+            updated_at: string | null;
+            /** Deleted At */
+            deleted_at: string | null;
+            /**
+             * Parameters
+             * @description Their JSON Schema, with bounds, units and defaults.
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** Plots */
+            plots: components["schemas"]["PlotShown"][];
+            /**
+             * Warmup
+             * @description Bars until it no longer matters where history began, with the default parameters.
+             */
+            warmup: number;
+            /**
+             * Source Hash
+             * @description Of the file that it is written in; another hash may mean other signals.
+             */
+            source_hash: string | null;
+            run: components["schemas"]["RunAs"];
+            /**
+             * Rules
+             * @description Of one's own: the newest rules, in their full form.
+             */
+            rules: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Words
+             * @description Of one's own: what the rules say.
+             */
+            words: string[];
+            /**
+             * Note
+             * @description Of one's own: what the newest version was made for.
+             */
+            note: string | null;
+            /** Created At */
+            created_at: string | null;
+        };
+        /**
+         * StrategyInBrief
+         * @description One line of the gallery.
+         */
+        StrategyInBrief: {
+            /**
+             * Name
+             * @description By which the API knows it: the name of an installed one, the id of one's own.
+             */
+            name: string;
+            /** Title */
+            title: string;
+            kind: components["schemas"]["Kind"];
+            /** Description */
+            description: string;
+            /**
+             * Markets
+             * @description Where it is at home, in words.
+             */
+            markets: string;
+            /**
+             * Needs Symbols
+             * @description It compares symbols, so a run of it needs several.
+             */
+            needs_symbols: boolean;
+            /**
+             * Version
+             * @description Of one's own: the newest version of its rules.
+             */
+            version: number | null;
+            /** Updated At */
+            updated_at: string | null;
+            /** Deleted At */
+            deleted_at: string | null;
+        };
+        /**
+         * StrategyList
+         * @description The installed ones first, then one's own, those that were changed last first.
+         */
+        StrategyList: {
+            /** Items */
+            items: components["schemas"]["StrategyInBrief"][];
+            /** Broken */
+            broken: components["schemas"]["BrokenStrategy"][];
+        };
+        /**
+         * StrategyWanted
+         * @description A name, and rules.
+         */
+        StrategyWanted: {
+            /**
+             * Name
+             * @description 1 to 80 visible characters, yours alone.
+             */
+            name: string;
+            /**
+             * About
+             * @default
+             */
+            about: string;
+            /**
+             * Rules
+             * @description As `GET /api/strategies/rules/grammar` describes them.
+             */
+            rules: unknown;
+            /**
+             * Note
+             * @description What this version is for.
+             * @default
+             */
+            note: string;
         };
         /**
          * StreamTicket
@@ -2701,6 +3335,42 @@ export interface components {
             limit: number;
             /** Count */
             count: number;
+        };
+        /**
+         * Version
+         * @description One version of the rules.
+         */
+        Version: {
+            /** Version */
+            version: number;
+            /** Note */
+            note: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * VersionFound
+         * @description The rules as they were then; they never change.
+         */
+        VersionFound: {
+            /** Version */
+            version: number;
+            /** Note */
+            note: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Rules */
+            rules: {
+                [key: string]: unknown;
+            };
+            /** Words */
+            words: string[];
         };
         /**
          * Waiting
@@ -8718,6 +9388,1961 @@ export interface operations {
             };
             /** @description The disk is full */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_strategies: {
+        parameters: {
+            query?: {
+                /** @description Only the latest that one deleted, which can be restored. */
+                deleted?: boolean;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "sma_cross",
+                     *           "title": "SMA cross",
+                     *           "kind": "built_in",
+                     *           "description": "Long when the fast simple average crosses above the slow one.",
+                     *           "markets": "Trending markets",
+                     *           "needs_symbols": false
+                     *         },
+                     *         {
+                     *           "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *           "title": "Above its average",
+                     *           "kind": "own",
+                     *           "description": "Long while the price is above its average.",
+                     *           "markets": "",
+                     *           "needs_symbols": false,
+                     *           "version": 2,
+                     *           "updated_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ],
+                     *       "broken": [
+                     *         {
+                     *           "name": "wrong",
+                     *           "reason": "ModuleNotFoundError: No module named 'nothing'"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyList"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_strategy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Above its average",
+                 *       "about": "",
+                 *       "rules": {
+                 *         "long": {
+                 *           "enter": {
+                 *             "op": "crosses_above",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           },
+                 *           "exit": {
+                 *             "op": "crosses_below",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           }
+                 *         },
+                 *         "stop_percent": 5
+                 *       },
+                 *       "note": "A stop"
+                 *     }
+                 */
+                "application/json": components["schemas"]["StrategyWanted"];
+            };
+        };
+        responses: {
+            /** @description Saved, as version 1. */
+            201: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "title": "Above its average",
+                     *       "kind": "own",
+                     *       "description": "Long while the price is above its average.",
+                     *       "markets": "",
+                     *       "needs_symbols": false,
+                     *       "version": 2,
+                     *       "updated_at": "2026-11-20T09:30:00Z",
+                     *       "parameters": {
+                     *         "type": "object",
+                     *         "properties": {}
+                     *       },
+                     *       "plots": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "parameters": {
+                     *             "period": 20
+                     *           },
+                     *           "outputs": [
+                     *             "sma"
+                     *           ],
+                     *           "pane": "price",
+                     *           "levels": []
+                     *         }
+                     *       ],
+                     *       "warmup": 19,
+                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
+                     *       "run": {
+                     *         "strategy": "rules",
+                     *         "parameters": {
+                     *           "rules": {
+                     *             "long": {
+                     *               "enter": {
+                     *                 "op": "crosses_above",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               },
+                     *               "exit": {
+                     *                 "op": "crosses_below",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               }
+                     *             },
+                     *             "stop_percent": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ],
+                     *       "note": "A stop",
+                     *       "created_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rules are not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_rules_grammar: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Indicators, patterns, prices, limits and examples. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "rules_schema": {
+                     *         "title": "Rules",
+                     *         "type": "object"
+                     *       },
+                     *       "indicators": [
+                     *         {
+                     *           "name": "sma",
+                     *           "title": "Simple moving average",
+                     *           "outputs": [
+                     *             "sma"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "patterns": [
+                     *         {
+                     *           "name": "hammer",
+                     *           "title": "Hammer",
+                     *           "kind": "candlestick",
+                     *           "tells": "bullish"
+                     *         }
+                     *       ],
+                     *       "prices": [
+                     *         "open",
+                     *         "high",
+                     *         "low",
+                     *         "close"
+                     *       ],
+                     *       "comparisons": [
+                     *         ">",
+                     *         ">=",
+                     *         "<",
+                     *         "<="
+                     *       ],
+                     *       "crossings": [
+                     *         "crosses_above",
+                     *         "crosses_below"
+                     *       ],
+                     *       "days": [
+                     *         "mon",
+                     *         "tue"
+                     *       ],
+                     *       "timeframes": [
+                     *         "1h",
+                     *         "1d"
+                     *       ],
+                     *       "deepest": 12,
+                     *       "most_nodes": 200,
+                     *       "most_bars": 1000,
+                     *       "most_ago": 1000,
+                     *       "examples": [
+                     *         {
+                     *           "title": "Above its average",
+                     *           "rules": {
+                     *             "long": {
+                     *               "enter": {
+                     *                 "op": "crosses_above",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma"
+                     *                 }
+                     *               },
+                     *               "exit": {
+                     *                 "op": "crosses_below",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma"
+                     *                 }
+                     *               }
+                     *             },
+                     *             "stop_percent": 5
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Grammar"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    validate_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "rules": {
+                 *         "long": {
+                 *           "enter": {
+                 *             "op": "crosses_above",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           },
+                 *           "exit": {
+                 *             "op": "crosses_below",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           }
+                 *         },
+                 *         "stop_percent": 5
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RulesGiven"];
+            };
+        };
+        responses: {
+            /** @description All that is wrong, or what they mean. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_valid": true,
+                     *       "errors": [],
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ],
+                     *       "indicators": [
+                     *         "sma"
+                     *       ],
+                     *       "timeframes": [],
+                     *       "warmup": 19,
+                     *       "least_bars": 20
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RulesExamined"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_strategy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 10
+                 *       },
+                 *       "series": {
+                 *         "provider": "demo",
+                 *         "symbol": "BTC/USDT",
+                 *         "timeframe": "1h"
+                 *       },
+                 *       "bars": 500
+                 *     }
+                 */
+                "application/json": components["schemas"]["PreviewAsked"];
+            };
+        };
+        responses: {
+            /** @description Bars, lines and signals by columns. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bars": {
+                     *         "ts": [
+                     *           1735689600000
+                     *         ],
+                     *         "open": [
+                     *           93500
+                     *         ],
+                     *         "high": [
+                     *           93710.5
+                     *         ],
+                     *         "low": [
+                     *           93420
+                     *         ],
+                     *         "close": [
+                     *           93650.25
+                     *         ],
+                     *         "volume": [
+                     *           12.5
+                     *         ]
+                     *       },
+                     *       "lines": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "title": "Simple moving average",
+                     *           "parameters": {
+                     *             "period": 10
+                     *           },
+                     *           "output": "sma",
+                     *           "pane": "price",
+                     *           "levels": [],
+                     *           "values": [
+                     *             93010.2
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "lines_left_out": 0,
+                     *       "signals": {
+                     *         "ts": [
+                     *           1735689600000
+                     *         ],
+                     *         "side": [
+                     *           "long"
+                     *         ],
+                     *         "close": [
+                     *           93650.25
+                     *         ],
+                     *         "reason": [
+                     *           0
+                     *         ],
+                     *         "stop_percent": [],
+                     *         "target_percent": [],
+                     *         "trail_percent": [],
+                     *         "stop": [],
+                     *         "target": [],
+                     *         "limit": []
+                     *       },
+                     *       "reasons": [
+                     *         "The 10-bar average crossed above the 50-bar average"
+                     *       ],
+                     *       "warmup": 49,
+                     *       "bars_before": 3000,
+                     *       "is_simulated": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rules are not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_strategy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The name of an installed strategy, or the id of one's own. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The strategy. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "sma_cross",
+                     *       "title": "SMA cross",
+                     *       "kind": "built_in",
+                     *       "description": "Long when the fast simple average crosses above the slow one.",
+                     *       "markets": "Trending markets",
+                     *       "needs_symbols": false,
+                     *       "parameters": {
+                     *         "type": "object",
+                     *         "properties": {
+                     *           "fast": {
+                     *             "type": "integer",
+                     *             "default": 20,
+                     *             "minimum": 2,
+                     *             "maximum": 1000,
+                     *             "unit": "bars"
+                     *           }
+                     *         }
+                     *       },
+                     *       "plots": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "parameters": {
+                     *             "period": 20
+                     *           },
+                     *           "outputs": [
+                     *             "sma"
+                     *           ],
+                     *           "pane": "price",
+                     *           "levels": []
+                     *         }
+                     *       ],
+                     *       "warmup": 19,
+                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
+                     *       "run": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {}
+                     *       },
+                     *       "words": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyFound"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The strategy could not be loaded */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_strategy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Required: the ETag of the version that this edit is based on, or `*` for any version. */
+                "If-Match"?: string | null;
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Above its average",
+                 *       "about": "",
+                 *       "rules": {
+                 *         "long": {
+                 *           "enter": {
+                 *             "op": "crosses_above",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           },
+                 *           "exit": {
+                 *             "op": "crosses_below",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           }
+                 *         },
+                 *         "stop_percent": 5
+                 *       },
+                 *       "note": "A stop"
+                 *     }
+                 */
+                "application/json": components["schemas"]["StrategyWanted"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "title": "Above its average",
+                     *       "kind": "own",
+                     *       "description": "Long while the price is above its average.",
+                     *       "markets": "",
+                     *       "needs_symbols": false,
+                     *       "version": 2,
+                     *       "updated_at": "2026-11-20T09:30:00Z",
+                     *       "parameters": {
+                     *         "type": "object",
+                     *         "properties": {}
+                     *       },
+                     *       "plots": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "parameters": {
+                     *             "period": 20
+                     *           },
+                     *           "outputs": [
+                     *             "sma"
+                     *           ],
+                     *           "pane": "price",
+                     *           "levels": []
+                     *         }
+                     *       ],
+                     *       "warmup": 19,
+                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
+                     *       "run": {
+                     *         "strategy": "rules",
+                     *         "parameters": {
+                     *           "rules": {
+                     *             "long": {
+                     *               "enter": {
+                     *                 "op": "crosses_above",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               },
+                     *               "exit": {
+                     *                 "op": "crosses_below",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               }
+                     *             },
+                     *             "stop_percent": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ],
+                     *       "note": "A stop",
+                     *       "created_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rules are not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Say which version you are changing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_strategy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone from the list. The latest hundred deleted can be restored. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_strategy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is back. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "title": "Above its average",
+                     *       "kind": "own",
+                     *       "description": "Long while the price is above its average.",
+                     *       "markets": "",
+                     *       "needs_symbols": false,
+                     *       "version": 2,
+                     *       "updated_at": "2026-11-20T09:30:00Z",
+                     *       "parameters": {
+                     *         "type": "object",
+                     *         "properties": {}
+                     *       },
+                     *       "plots": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "parameters": {
+                     *             "period": 20
+                     *           },
+                     *           "outputs": [
+                     *             "sma"
+                     *           ],
+                     *           "pane": "price",
+                     *           "levels": []
+                     *         }
+                     *       ],
+                     *       "warmup": 19,
+                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
+                     *       "run": {
+                     *         "strategy": "rules",
+                     *         "parameters": {
+                     *           "rules": {
+                     *             "long": {
+                     *               "enter": {
+                     *                 "op": "crosses_above",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               },
+                     *               "exit": {
+                     *                 "op": "crosses_below",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               }
+                     *             },
+                     *             "stop_percent": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ],
+                     *       "note": "A stop",
+                     *       "created_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_strategy_versions: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 2,
+                     *           "note": "A stop",
+                     *           "created_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_Version_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_strategy_version: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+                /** @description Its number. */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules as they were. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 2,
+                     *       "note": "A stop",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionFound"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
