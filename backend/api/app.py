@@ -27,6 +27,7 @@ from backend.api.routers import (
     market_files,
     problems,
     resources,
+    tokens,
 )
 from backend.api.routers.market_files import UPLOAD_PATH
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
@@ -87,7 +88,7 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    features = (health, config, accounts, jobs, resources, events, market_data, market_files, problems)
+    features = (health, config, accounts, tokens, jobs, resources, events, market_data, market_files, problems)
     for feature in features:
         app.include_router(feature.router)
     answer_errors(

@@ -51,6 +51,8 @@ export interface paths {
         /**
          * Read how the parts of the service are
          * @description The checks of readiness for people to read: an answer, whether all is well or not.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_system_health"];
         put?: never;
@@ -111,6 +113,8 @@ export interface paths {
         /**
          * Read one's own profile
          * @description The profile and preferences of the caller, with the ETag that a change must name.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_my_profile"];
         put?: never;
@@ -121,6 +125,8 @@ export interface paths {
         /**
          * Change one's own profile
          * @description Change what is named and leave the rest. If-Match must hold the ETag of the profile that was read.
+         *
+         *     No personal access token can do this: it needs a session.
          */
         patch: operations["change_my_profile"];
         trace?: never;
@@ -135,6 +141,8 @@ export interface paths {
         /**
          * List one's own sessions
          * @description Every device on which the caller is signed in.
+         *
+         *     No personal access token can do this: it needs a session.
          */
         get: operations["list_my_sessions"];
         put?: never;
@@ -158,8 +166,62 @@ export interface paths {
         /**
          * End one of one's own sessions
          * @description Sign one device out, at once. The session that asks must still be alive itself.
+         *
+         *     No personal access token can do this: it needs a session.
          */
         delete: operations["end_my_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own personal access tokens
+         * @description Those that live, and for 30 days those that expired or were revoked.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        get: operations["list_my_tokens"];
+        put?: never;
+        /**
+         * Make a personal access token
+         * @description It is shown this once and kept as a digest alone, so no Idempotency-Key keeps the answer either.
+         *
+         *     Whoever holds it may do what its scopes say until it expires or is revoked. The session that asks must be alive.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        post: operations["create_my_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a personal access token
+         * @description At once in the process that is asked, within 3 s in others. It cannot be taken back.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        delete: operations["revoke_my_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -175,6 +237,8 @@ export interface paths {
         /**
          * List one's own tasks
          * @description Every task of the caller, whatever its state; `state` and `kind` may be given more than once.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["list_my_tasks"];
         put?: never;
@@ -195,6 +259,8 @@ export interface paths {
         /**
          * Read one of one's own tasks
          * @description One task, also long after it ended.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_my_task"];
         put?: never;
@@ -217,6 +283,8 @@ export interface paths {
         /**
          * Cancel one of one's own tasks
          * @description A queued task is cancelled at once, a running one is asked to stop; one that has ended stays as it is.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
          */
         post: operations["cancel_my_task"];
         delete?: never;
@@ -237,6 +305,8 @@ export interface paths {
         /**
          * Run one of one's own tasks again
          * @description A new attempt of the same task; only a failed or cancelled one can have it.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
          */
         post: operations["retry_my_task"];
         delete?: never;
@@ -255,6 +325,8 @@ export interface paths {
         /**
          * Read what the machine can give to tasks
          * @description The limits of a container count where there are some; the quota is the caller's own.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_resources"];
         put?: never;
@@ -279,6 +351,8 @@ export interface paths {
          * @description For a client that can open an address but set no header: `/api/system/task-events?ticket=...`.
          *
          *     A ticket is spent by the first use, and it says nothing to anybody else; an access token never stands in an address.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         post: operations["issue_stream_ticket"];
         delete?: never;
@@ -297,6 +371,8 @@ export interface paths {
         /**
          * List the providers of market data
          * @description Also those that cannot be used here, with the reason.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["list_providers"];
         put?: never;
@@ -317,6 +393,8 @@ export interface paths {
         /**
          * Search what a provider has
          * @description Symbols as the provider writes them, which is how a fetch names them.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["search_instruments"];
         put?: never;
@@ -337,6 +415,8 @@ export interface paths {
         /**
          * List the series that there are
          * @description Shared series, which everybody may read, and what the caller imported.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["list_series"];
         put?: never;
@@ -357,6 +437,8 @@ export interface paths {
         /**
          * Read what is stored of a series
          * @description One line of the catalogue, with what the disk holds of it.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_series"];
         put?: never;
@@ -364,6 +446,8 @@ export interface paths {
         /**
          * Delete a series that one imported
          * @description Its bars are deleted from the disk. Shared series stay.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         delete: operations["delete_series"];
         options?: never;
@@ -381,6 +465,8 @@ export interface paths {
         /**
          * Read the bars of a series
          * @description Whole series come page by page: ask again from `next_start`.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_bars"];
         put?: never;
@@ -401,6 +487,8 @@ export interface paths {
         /**
          * Read how complete a series is
          * @description Counted against the calendar of its market: nights and holidays are no gaps.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_coverage"];
         put?: never;
@@ -423,6 +511,8 @@ export interface paths {
         /**
          * Estimate a download before it starts
          * @description Only what is not stored yet counts; nothing is downloaded.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         post: operations["estimate_fetch"];
         delete?: never;
@@ -443,6 +533,8 @@ export interface paths {
         /**
          * Download bars
          * @description A task downloads what is missing, page by page: cancelled or cut, it goes on where it was.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["fetch_bars"];
         delete?: never;
@@ -463,6 +555,8 @@ export interface paths {
         /**
          * Fetch the gaps of a series again
          * @description What the provider does not have either stays a gap.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["repair_series"];
         delete?: never;
@@ -483,6 +577,8 @@ export interface paths {
         /**
          * Upload a file of bars
          * @description CSV of any dialect, or Parquet, as the raw body: at most 256 MiB.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["upload_file"];
         delete?: never;
@@ -503,6 +599,8 @@ export interface paths {
         /**
          * See what is understood of an uploaded file
          * @description Correct the reading and look again until the bars are right; then import with the same reading.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["preview_import"];
         delete?: never;
@@ -523,6 +621,8 @@ export interface paths {
         /**
          * Import an uploaded file as a series of one's own
          * @description A task reads the whole file. What it has replaces what the series had of that time; nobody else sees it.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["import_file"];
         delete?: never;
@@ -541,6 +641,8 @@ export interface paths {
         /**
          * Export a series as a file
          * @description Times are ISO in UTC, and numbers have as many digits as it takes to get the same number back.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["export_series"];
         put?: never;
@@ -561,6 +663,8 @@ export interface paths {
         /**
          * Follow what happens to one's tasks
          * @description Server-sent events of the caller's tasks. Events have ids that count up by one; progress has none. `reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s. `task_progress` tells `stage`, `percent`, `message` and `eta_seconds` (null where unknown) of an `attempt`, and in `log_tail` the last lines that the task printed in it: a text, null while there are none, and left out when they are what was told before.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["stream_task_events"];
         put?: never;
@@ -837,6 +941,51 @@ export interface components {
             notes?: string[];
         };
         /**
+         * FreshToken
+         * @description A token that was just made.
+         */
+        FreshToken: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Hint
+             * @description How it begins and ends.
+             */
+            hint: string;
+            /** Scopes */
+            scopes: components["schemas"]["Scope"][];
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Last Used At
+             * @description To the hour.
+             */
+            last_used_at: string | null;
+            /** Last Used Address */
+            last_used_address: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Token
+             * @description Nothing shows it again.
+             */
+            token: string;
+        };
+        /**
          * GapFound
          * @description Time in which bars were due and none are there.
          */
@@ -972,6 +1121,16 @@ export interface components {
          * @enum {string}
          */
         JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
+        /** Page[PersonalToken] */
+        Page_PersonalToken_: {
+            /** Items */
+            items: components["schemas"]["PersonalToken"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /** Page[SeriesFound] */
         Page_SeriesFound_: {
             /** Items */
@@ -1007,6 +1166,46 @@ export interface components {
          * @enum {string}
          */
         Palette: "default" | "colour_blind";
+        /**
+         * PersonalToken
+         * @description A token as its owner sees it: everything but the token.
+         */
+        PersonalToken: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Hint
+             * @description How it begins and ends.
+             */
+            hint: string;
+            /** Scopes */
+            scopes: components["schemas"]["Scope"][];
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Last Used At
+             * @description To the hour.
+             */
+            last_used_at: string | null;
+            /** Last Used Address */
+            last_used_address: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+        };
         /**
          * Preferences
          * @description How the web app looks and behaves for one person, on every device.
@@ -1376,6 +1575,12 @@ export interface components {
             count: number;
         };
         /**
+         * Scope
+         * @description What a token may do; a session may do everything.
+         * @enum {string}
+         */
+        Scope: "read" | "run" | "data" | "share";
+        /**
          * SeriesFound
          * @description One series of the catalogue.
          */
@@ -1695,6 +1900,31 @@ export interface components {
          * @enum {string}
          */
         Timeframe: "1m" | "3m" | "5m" | "15m" | "30m" | "1h" | "2h" | "4h" | "6h" | "8h" | "12h" | "1d" | "1w";
+        /**
+         * TokenState
+         * @description Whether a token still opens anything.
+         * @enum {string}
+         */
+        TokenState: "live" | "expired" | "revoked";
+        /**
+         * TokenWanted
+         * @description What a new token may do, and for how long.
+         */
+        TokenWanted: {
+            /**
+             * Name
+             * @description To know it again: where it is used, or for what.
+             * @example Nightly data job
+             */
+            name: string;
+            /**
+             * Scopes
+             * @description `read`: See everything that is yours. `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models. `data`: Fetch, import and delete market data. `share`: Make and revoke links that show a result to others.
+             */
+            scopes: components["schemas"]["Scope"][];
+            /** Expires In Days */
+            expires_in_days: number;
+        };
         /**
          * UploadKept
          * @description A file that waits to be imported, for a day.
@@ -2554,6 +2784,353 @@ export interface operations {
                 };
             };
             /** @description No such session */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_my_tokens: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "7c0de4a1-52b6-4c3e-9d57-3f9f2b1a8e60",
+                     *           "name": "Nightly data job",
+                     *           "hint": "tdm_Zk3f...9wQA",
+                     *           "scopes": [
+                     *             "read",
+                     *             "data"
+                     *           ],
+                     *           "state": "live",
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "expires_at": "2027-02-18T09:30:00Z",
+                     *           "last_used_at": "2026-11-20T09:30:00Z",
+                     *           "last_used_address": "192.0.2.7"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_PersonalToken_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_my_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Nightly data job",
+                 *       "scopes": [
+                 *         "read",
+                 *         "data"
+                 *       ],
+                 *       "expires_in_days": 90
+                 *     }
+                 */
+                "application/json": components["schemas"]["TokenWanted"];
+            };
+        };
+        responses: {
+            /** @description The token. Nothing shows it again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c0de4a1-52b6-4c3e-9d57-3f9f2b1a8e60",
+                     *       "name": "Nightly data job",
+                     *       "hint": "tdm_Zk3f...9wQA",
+                     *       "scopes": [
+                     *         "read",
+                     *         "data"
+                     *       ],
+                     *       "state": "live",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "expires_at": "2027-02-18T09:30:00Z",
+                     *       "token": "tdm_Zk3fEXAMPLEexampleEXAMPLEexampleEXAMPLEexamp9wQA"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FreshToken"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_my_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's id. */
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It opens nothing any more, and what it has open ends within 5 s. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such token */
             404: {
                 headers: {
                     [name: string]: unknown;
