@@ -155,7 +155,7 @@ async def test_rules_are_checked_node_by_node(client: httpx.AsyncClient, site: S
     odd = {"long": {"enter": {"op": ">", "left": {"price": "cl\x00ose"}, "right": {"price": "low", "\x1b[2J": 1}}}}
     bad = await checked(odd)
     assert not bad["is_valid"]
-    assert [one["pointer"] for one in bad["errors"]][0] == "/long/enter/left/price"
+    assert next(one["pointer"] for one in bad["errors"]) == "/long/enter/left/price"
     assert all(text.isprintable() for one in bad["errors"] for text in one.values())
     for worst in (
         [],

@@ -1,6 +1,7 @@
 """One row of each exposed table, as its owner would have it. A table that is missing here fails the isolation tests."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 Row = Mapping[str, object]
@@ -35,6 +36,15 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
     },
     "strategies": lambda user_id: {"id": user_id, "user_id": user_id, "name": "Mine"},
     "strategy_versions": lambda user_id: {"user_id": user_id, "strategy_id": user_id, "version": 1, "rules": "{}"},
+    "personal_access_tokens": lambda user_id: {
+        "id": user_id,
+        "user_id": user_id,
+        "name": "Script",
+        "digest": user_id.bytes * 2,
+        "hint": "tdm_aaaa...bbbb",
+        "scopes": ["read"],
+        "expires_at": datetime.now(UTC) + timedelta(days=30),
+    },
     # The row is there already: adding the task wrote it.
     "task_events": lambda user_id: {"user_id": user_id, "id": 1, "type": "task_queued", "task": "{}"},
 }
