@@ -25,8 +25,8 @@ export class ZonedScale extends defaultHorzScaleBehavior() {
   }
 
   private localTime(point: Point, points: readonly Point[]) {
-    const seconds = point.originalTime as number
-    this.offsets = offsetsOf(this.zone, (points[0]?.originalTime as number) * 1_000, (points.at(-1)?.originalTime as number) * 1_000, this.offsets)
+    const [first, seconds, last] = [points[0], point, points.at(-1)].map((one) => one?.originalTime as number) as [number, number, number]
+    this.offsets = offsetsOf(this.zone, first * 1_000, last * 1_000, this.offsets)
     return this.convertHorzItemToInternal((seconds + this.offsets.at(seconds * 1_000) / 1_000) as Time)
   }
 }
@@ -42,15 +42,15 @@ export function momentText(milliseconds: number, rhythm: number, zone: string) {
   return dateTime(instant, zone, rhythm % 60_000 === 0 ? 'minute' : 'second')
 }
 
-const enum Tick { Year, Month, Day, Time }
+// As the chart library counts the kinds of its ticks.
+const [yearTick, monthTick, dayTick, minuteTick] = [0, 1, 2, 3]
 
 export function tickText(milliseconds: number, type: TickMarkType, zone: string) {
   const instant = new Date(milliseconds)
   const [year = '', month = '', dayOfMonth = ''] = date(instant, zone).split('-')
-  switch (type as number) {
-    case Tick.Year: return year
-    case Tick.Month: return monthNames[Number(month) - 1] ?? month
-    case Tick.Day: return String(Number(dayOfMonth))
-    default: return time(instant, zone, (type as number) === Number(Tick.Time) ? 'minute' : 'second').split(' ')[0] ?? ''
-  }
+  const kind = type as number
+  if (kind === yearTick) return year
+  if (kind === monthTick) return monthNames[Number(month) - 1] ?? month
+  if (kind === dayTick) return String(Number(dayOfMonth))
+  return time(instant, zone, kind === minuteTick ? 'minute' : 'second').split(' ')[0] ?? ''
 }
