@@ -45,7 +45,7 @@ from backend.settings import REPOSITORY, Settings, given_names, read_settings, u
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from backend.bootstrap_market import Market
+    from backend.bootstrap_market import BacktestDesk, Market
     from backend.domain.jobs import Plan
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
@@ -57,7 +57,9 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.hosted import Check
     from backend.infrastructure.supabase.signing_keys import SigningKeys
     from backend.services.adoption import Adoption
+    from backend.services.backtests import Backtests
     from backend.services.market_data import MarketData
+    from backend.services.strategies import Strategies
 
 __all__ = [
     "REPOSITORY",
@@ -96,10 +98,12 @@ class Services:
     """What the acting user can do, inside one transaction."""
 
     accounts: Accounts
+    backtests: "Backtests"
     events: Events
     idempotency: IdempotencyRepository
     jobs: Jobs
     market_data: "MarketData"
+    strategies: "Strategies"
     tickets: StreamTickets
     tokens: Tokens
 
@@ -126,6 +130,7 @@ class House:
     runner_id: str
     resources: ResourceMonitor
     market: "Market"
+    backtests: "BacktestDesk"
     adoption: "Adoption"
     housekeeping: Housekeeping
     election: Election
@@ -141,12 +146,16 @@ class House:
     async def acting_as(self, identity: Identity, *, readonly: bool = False) -> AsyncIterator[Services]:
         """One transaction as this user, committed when the block ends well. Row level security sees to the rest."""
         from backend.data.storage.accounts import AccountTables
+        from backend.data.storage.backtests import BacktestTable
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.series import SeriesTable
+        from backend.data.storage.strategies import StrategyTables
         from backend.data.storage.tickets import TicketTable
         from backend.data.storage.tokens import TokenTable
+        from backend.services.backtests import Backtests
         from backend.services.market_data import MarketData
+        from backend.services.strategies import Strategies
 
         queued: list[UUID] = []
         revoked: list[UUID] = []
@@ -162,10 +171,12 @@ class House:
             jobs = Jobs(job_table, self.resources, self.foresight.forecasts, runner_id=self.runner_id)
             yield Services(
                 accounts=accounts,
+                backtests=Backtests(identity, BacktestTable(connection, identity.user_id), jobs),
                 events=Events(job_table),
                 idempotency=IdempotencyTable(connection),
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),
+                strategies=Strategies(StrategyTables(connection)),
                 tickets=TicketTable(connection),
                 tokens=Tokens(accounts, TokenTable(connection), revoked.append),
             )
@@ -203,7 +214,7 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
-    from backend.bootstrap_market import open_market
+    from backend.bootstrap_market import open_backtest_desk, open_market
     from backend.data.storage.accounts import AccountStates
     from backend.data.storage.events import EventTable
     from backend.data.storage.housekeeping import HousekeepingTables
@@ -260,6 +271,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
             resources=resources,
             market=market,
+            backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
             adoption=Adoption(market.store, SharedSeries(worker_database)),
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),

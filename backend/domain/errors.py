@@ -4,7 +4,7 @@
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
     ├── NotAllowed                AccountSuspended  ScopeMissing  SessionNeeded
     ├── NotFound                  SessionNotFound  TokenNotFound  JobNotFound  BacktestNotFound
-    ├── Conflict                  RequestInProgress  JobNotRetryable
+    ├── Conflict                  RequestInProgress  JobNotRetryable  BacktestNotFinished
     ├── VersionConflict
     ├── VersionRequired
     ├── InvalidInput              InvalidCursor  IdempotencyKeyInvalid  IdempotencyKeyReused  JobTooLarge
@@ -22,7 +22,16 @@ The domain raises meaning; the edge (`api/errors.py`, the command line's exit co
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_LAYOUT: Final = "\n\t\u00a0\u202f"  # line ends, and the spaces within numbers
+
+
+def printable(text: str) -> str:
+    """What somebody sent may be told back, but nothing in it that a terminal or a browser would act on."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in _LAYOUT else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 class TidemarkError(Exception):
@@ -32,7 +41,7 @@ class TidemarkError(Exception):
     title: ClassVar[str] = "Something went wrong on our side"
 
     def __init__(self, detail: str | None = None) -> None:
-        self.detail = detail if detail is not None else f"{self.title}."
+        self.detail = printable(detail) if detail is not None else f"{self.title}."
         super().__init__(self.detail)
 
 
@@ -189,6 +198,16 @@ class JobNotRetryable(Conflict):
         super().__init__(f"Task {job_id} is {state}; only a failed or cancelled one can be run again.")
 
 
+class BacktestNotFinished(Conflict):
+    """It has no result (yet)."""
+
+    code = "backtest_not_finished"
+    title = "This backtest has no result"
+
+    def __init__(self, backtest_id: object, state: str) -> None:
+        super().__init__(f"The backtest {backtest_id} is {state}; what you ask for is there once it is completed.")
+
+
 class VersionConflict(TidemarkError):
     """It was changed by someone else since the caller read it."""
 
@@ -217,6 +236,10 @@ class InputError:
 
     pointer: str
     detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pointer", printable(self.pointer))
+        object.__setattr__(self, "detail", printable(self.detail))
 
 
 class InvalidInput(TidemarkError):

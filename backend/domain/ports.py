@@ -32,6 +32,7 @@ from backend.domain.jobs import (
 )
 from backend.domain.pages import Page, Place
 from backend.domain.queue_play import QueueAround
+from backend.domain.saved_strategies import SavedStrategy, StrategyVersion, VersionInBrief
 from backend.domain.tokens import NewToken, PersonalToken, TokenHolder, TokenUse
 
 
@@ -230,6 +231,44 @@ class JobRepository(Protocol):
 
     async def standing(self, job_id: UUID) -> Standing | None:
         """The job and the user's last event, both of one moment; None when there is no such job."""
+
+
+class StrategyRepository(Protocol):
+    """The saved strategies of the acting user alone. Deleted ones are seen, but neither renamed nor given versions."""
+
+    async def saved(self, *, deleted: bool = False) -> Sequence[SavedStrategy]:
+        """All of them, those that were changed last first."""
+
+    async def find(self, strategy_id: UUID) -> SavedStrategy | None: ...
+
+    async def add(self, name: str, about: str) -> SavedStrategy:
+        """Without rules yet. Raises StrategyNameTaken, and QuotaReached."""
+
+    async def change(self, strategy_id: UUID, *, name: str, about: str, revision: int | None) -> SavedStrategy | None:
+        """If it still is of that revision (any, when None); None when nothing matched. Raises StrategyNameTaken."""
+
+    async def delete(self, strategy_id: UUID) -> bool: ...
+
+    async def restore(self, strategy_id: UUID) -> SavedStrategy | None:
+        """Raises StrategyNameTaken when another one is called that meanwhile, and QuotaReached."""
+
+    async def add_version(self, strategy_id: UUID, rules: Mapping[str, Any], note: str) -> StrategyVersion:
+        """Under the next number. Raises QuotaReached."""
+
+    async def versions(self, strategy_id: UUID, *, limit: int, after: Place | None) -> Page[VersionInBrief]:
+        """The newest first."""
+
+    async def version(self, strategy_id: UUID, number: int) -> StrategyVersion | None: ...
+
+
+class StrategyPreviews(Protocol):
+    """What strategies would have said on some bars, computed where it holds nobody up."""
+
+    async def preview(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The document of `services/strategy_preview.py`. Raises what is wrong with the strategy, its parameters or the
+        bars; PreviewFailed where it takes too long or too much; ServiceUnavailable where too many wait."""
+
+    async def close(self) -> None: ...
 
 
 class JobQueue(Protocol):

@@ -97,12 +97,8 @@ def refusals_told() -> Iterator[None]:
     except asyncpg.PostgresError as error:
         if error.sqlstate != _QUOTA_REACHED:
             raise
-        numbers = json.loads(error.detail or "{}")
-        limit, count = numbers["limit"], numbers["count"]
-        if "what" in numbers:
-            remedy = "Revoke some, or wait until the old ones are forgotten, 30 days after their end."
-            raise QuotaReached(numbers["what"], limit=limit, count=count, remedy=remedy) from error
-        raise QuotaReached("waiting tasks", limit=limit, count=count) from error
+        told = {"what": "waiting tasks", **json.loads(error.detail or "{}")}
+        raise QuotaReached(told.pop("what"), **told) from error
 
 
 def _who(identity: Identity | None) -> tuple[str, str, str, object]:

@@ -215,6 +215,8 @@ class Child:
                         stage=message["stage"],
                         percent=message["percent"],
                         message=message["message"],
+                        current_date=message.get("current_date"),
+                        curve=tuple((at, value) for at, value in message.get("curve", ())),
                         log_tail=self._log.text,
                     )
                 )

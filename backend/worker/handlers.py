@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 # "package.module:function" of a `run(payload, report, is_cancelled) -> dict` that needs nothing but its payload and
 # what Children tell their environment.
-WORKS: Mapping[JobKind, str] = MappingProxyType({JobKind.IMPORT: "backend.worker.importing:run"})
+WORKS: Mapping[JobKind, str] = MappingProxyType(
+    {
+        JobKind.IMPORT: "backend.worker.importing:run",
+        JobKind.BACKTEST: "backend.worker.backtesting:run",
+        JobKind.GUARD: "backend.worker.backtesting:guard",
+    }
+)
 
 
 def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:

@@ -191,14 +191,18 @@ class RunningJob:
         self._knows_of_cancel = self._knows_of_cancel or self._ear.heard_cancel_of(self._message["number"])
         return self._knows_of_cancel
 
-    def report(self, stage: str, percent: float | None = None, message: str = "") -> None:
-        """Say how far the job is. As cheap as a job in a tight loop needs it: most reports replace one another."""
+    def report(self, stage: str, percent: float | None = None, message: str = "", **more: Any) -> None:
+        """Say how far the job is. As cheap as a job in a tight loop needs it: most reports replace one another.
+
+        Beside that it may tell its `current_date`, and a `curve` of pairs of numbers.
+        """
         with self._lock:
             self._untold = {
                 "say": "progress",
                 "stage": str(stage)[:LONGEST_WORDS],
                 "percent": float(percent) if percent is not None and math.isfinite(percent) else None,
                 "message": str(message)[:LONGEST_WORDS],
+                **more,
             }
             if self._untold["stage"] == self._stage and time.monotonic() - self._told_at < SECONDS_BETWEEN_REPORTS:
                 return

@@ -15,7 +15,7 @@ import pytest
 
 from backend.api.app import create_app
 from backend.bootstrap import MIGRATIONS, House, Project
-from backend.bootstrap_market import open_market
+from backend.bootstrap_market import open_backtest_desk, open_market
 from backend.data.storage.accounts import AccountStates
 from backend.data.storage.events import EventTable
 from backend.data.storage.housekeeping import HousekeepingTables
@@ -126,7 +126,6 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     worker = ServiceDatabase(database.dsn("app_worker"), max_size=4)
     machine = FakeMachine()
     bus = PostgresEventBus(database.dsn("app_worker"))
-    records, monitor = JobRecordTable(worker), Monitor()
     await pool.open()
     await worker.open()
     await bus.open()
@@ -134,9 +133,12 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     cache_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidemark-bars-")))
     settings = Settings(_env_file=None, data_dir=MIGRATIONS.parent, cache_dir=cache_dir, crypto_exchanges=())
     market = await stack.enter_async_context(open_market(settings, clock))
+    records, monitor = JobRecordTable(worker), Monitor()
+    foresight = Foresight(records, monitor)
     house = House(
         settings=settings,
         market=market,
+        backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
         adoption=Adoption(market.store, SharedSeries(worker)),
         address=ADDRESS,
         project=project,
@@ -147,7 +149,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         queue=JobQueueTable(worker, capacity=machine.capacity),
         hints=LocalJobHints(),
         records=records,
-        foresight=Foresight(records, monitor),
+        foresight=foresight,
         runner_id="tests",
         feed=EventTable(worker),
         bus=bus,

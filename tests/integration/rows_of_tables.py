@@ -26,6 +26,23 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
         "max_attempts": 1,
         "wall_limit_seconds": 1,
     },
+    "backtests": lambda user_id: {
+        "id": user_id,
+        "user_id": user_id,
+        "kind": "backtest",
+        "config": '{"strategy": "sma_cross", "series": [{"provider": "demo", "timeframe": "1h", "symbol": "A"}]}',
+        "name": "Mine",
+    },
+    "backtest_parts": lambda user_id: {
+        "user_id": user_id,
+        "backtest_id": user_id,
+        "name": "trades",
+        "part": 0,
+        "first_row": 0,
+        "rows": 1,
+        "content": b"PAR1",
+    },
+    "backtest_presets": lambda user_id: {"id": user_id, "user_id": user_id, "name": "Mine", "form": "{}"},
     "series": lambda user_id: {
         "id": user_id,
         "user_id": user_id,
@@ -34,6 +51,8 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
         "timeframe": "1d",
         "adjustment": "raw",
     },
+    "strategies": lambda user_id: {"id": user_id, "user_id": user_id, "name": "Mine"},
+    "strategy_versions": lambda user_id: {"user_id": user_id, "strategy_id": user_id, "version": 1, "rules": "{}"},
     "personal_access_tokens": lambda user_id: {
         "id": user_id,
         "user_id": user_id,

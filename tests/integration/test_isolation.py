@@ -294,10 +294,10 @@ async def _acl(api: asyncpg.Connection, table: str) -> object:
 
 
 def _rest_of_key(table: str) -> str:
-    return {
+    keys = {
+        "profiles": "",
         "idempotency_keys": ", key",
-        "tasks": ", id",
-        "task_events": ", id",
-        "series": ", id",
-        "personal_access_tokens": ", id",
-    }.get(table, "")
+        "strategy_versions": ", strategy_id, version",
+        "backtest_parts": ", backtest_id, name, part",
+    }
+    return keys.get(table, ", id")
