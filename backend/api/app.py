@@ -30,6 +30,7 @@ from backend.api.routers import (
     problems,
     resources,
     strategies,
+    tokens,
 )
 from backend.api.routers.market_files import UPLOAD_PATH
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
@@ -94,6 +95,7 @@ def describe_api() -> FastAPI:
         health,
         config,
         accounts,
+        tokens,
         backtests,
         backtest_results,
         jobs,

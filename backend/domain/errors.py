@@ -2,8 +2,8 @@
 
     TidemarkError
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
-    ├── NotAllowed                AccountSuspended
-    ├── NotFound                  SessionNotFound  JobNotFound  BacktestNotFound
+    ├── NotAllowed                AccountSuspended  ScopeMissing  SessionNeeded
+    ├── NotFound                  SessionNotFound  TokenNotFound  JobNotFound  BacktestNotFound
     ├── Conflict                  RequestInProgress  JobNotRetryable  BacktestNotFinished
     ├── VersionConflict
     ├── VersionRequired
@@ -67,9 +67,9 @@ class TokenRejected(SignInNeeded):
     code = "token_rejected"
     title = "This access token is not valid"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, remedy: str = "Sign in again.") -> None:
         self.reason = reason
-        super().__init__(f"The access token was refused: {reason}. Sign in again.")
+        super().__init__(f"The access token was refused: {reason}. {remedy}")
 
 
 class SessionEnded(SignInNeeded):
@@ -99,6 +99,29 @@ class AccountSuspended(NotAllowed):
         super().__init__(detail)
 
 
+class ScopeMissing(NotAllowed):
+    """The personal access token was not made for this."""
+
+    code = "scope_missing"
+    title = "This token may not do this"
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(f"It needs a personal access token with the scope '{scope}', or a session.")
+
+
+class SessionNeeded(NotAllowed):
+    """No personal access token can do this, whatever its scopes."""
+
+    code = "session_needed"
+    title = "This needs a session"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No personal access token can do this, whatever its scopes. Sign in, and do it with a session."
+        )
+
+
 class NotFound(TidemarkError):
     """There is no such thing, or it is not the caller's to see."""
 
@@ -114,6 +137,16 @@ class SessionNotFound(NotFound):
 
     def __init__(self, session_id: object) -> None:
         super().__init__(f"You have no session {session_id}; it may have ended already.")
+
+
+class TokenNotFound(NotFound):
+    """The caller has no live token of that id."""
+
+    code = "token_not_found"
+    title = "No such token"
+
+    def __init__(self, token_id: object) -> None:
+        super().__init__(f"You have no token {token_id} that could be revoked; it may be revoked already.")
 
 
 class JobNotFound(NotFound):

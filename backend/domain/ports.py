@@ -33,6 +33,7 @@ from backend.domain.jobs import (
 from backend.domain.pages import Page, Place
 from backend.domain.queue_play import QueueAround
 from backend.domain.saved_strategies import SavedStrategy, StrategyVersion, VersionInBrief
+from backend.domain.tokens import NewToken, PersonalToken, TokenHolder, TokenUse
 
 
 class Clock(Protocol):
@@ -64,6 +65,29 @@ class AccountRepository(Protocol):
         """End one of the user's sessions; False when there is none of that id."""
 
     async def session_is_alive(self, session_id: UUID) -> bool: ...
+
+
+class TokenRepository(Protocol):
+    """A user's own personal access tokens, already narrowed by the database to those of the acting user."""
+
+    async def tokens(self, *, limit: int, after: Place | None) -> Page[PersonalToken]:
+        """Newest first, with those that ended lately."""
+
+    async def create(self, token: NewToken) -> PersonalToken:
+        """Raises QuotaReached when the user has as many live ones as may be, SessionEnded without a live session."""
+
+    async def revoke(self, token_id: UUID) -> bool:
+        """End one of the user's tokens; False when there is none of that id that was not revoked before."""
+
+
+class TokenRecords(Protocol):
+    """What the house asks and notes about the tokens of everybody."""
+
+    async def holder(self, digest: bytes) -> TokenHolder | None:
+        """Whose token has this digest, also when it ended lately."""
+
+    async def note_uses(self, uses: Collection[TokenUse]) -> None:
+        """They were used now; what was noted within the hour stays as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +354,9 @@ class AccountWatch(Protocol):
     async def suspended(self, user_ids: Collection[UUID]) -> frozenset[UUID]:
         """Those of them whose account was suspended or deleted."""
 
+    async def revoked(self, token_ids: Collection[UUID]) -> frozenset[UUID]:
+        """Those of these personal access tokens that were revoked, or are gone."""
+
 
 class StreamTickets(Protocol):
     """Tickets that open one stream each, for clients that can send nothing but an address."""
@@ -419,6 +446,9 @@ class Housekeeping(Protocol):
 
     async def forget_old_answers(self) -> int:
         """Those kept for requests that might be sent again."""
+
+    async def forget_ended_tokens(self) -> int:
+        """Personal access tokens that expired or were revoked some time ago."""
 
 
 class Election(Protocol):

@@ -294,5 +294,10 @@ async def _acl(api: asyncpg.Connection, table: str) -> object:
 
 
 def _rest_of_key(table: str) -> str:
-    keys = {"idempotency_keys": ", key", "strategy_versions": ", strategy_id, version", "profiles": ""}
+    keys = {
+        "profiles": "",
+        "idempotency_keys": ", key",
+        "strategy_versions": ", strategy_id, version",
+        "backtest_parts": ", backtest_id, name, part",
+    }
     return keys.get(table, ", id")

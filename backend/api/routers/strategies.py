@@ -45,6 +45,7 @@ from backend.api.routers.strategy_shapes import (
     Version,
     VersionFound,
 )
+from backend.api.scopes import Reach, needs
 from backend.api.versions import PRIVATE, IfMatch, IfNoneMatch, required_version, tagged
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
@@ -112,6 +113,7 @@ _SAVES = (
 @router.get(
     "",
     operation_id="list_strategies",
+    openapi_extra=needs(Reach.READ),
     summary="List strategies",
     responses={
         **shows(StrategyList, LISTED, "All of them.", "ETag"),
@@ -141,6 +143,7 @@ async def list_strategies(
 @router.get(
     "/rules/grammar",
     operation_id="read_rules_grammar",
+    openapi_extra=needs(Reach.READ),
     summary="Read what rules can be made of",
     responses={
         **shows(Grammar, GRAMMAR, "Indicators, patterns, prices, limits and examples.", "ETag"),
@@ -155,7 +158,7 @@ async def read_rules_grammar(request: Request, _caller: ActiveCaller, _: IfNoneM
 
 @router.post(
     "/validate",
-    openapi_extra=takes({"rules": RULES}),
+    openapi_extra={**takes({"rules": RULES}), **needs(Reach.READ)},
     operation_id="validate_rules",
     summary="Check rules",
     responses={
@@ -182,7 +185,7 @@ async def validate_rules(given: RulesGiven, _caller: ActiveCaller) -> Response:
 
 @router.post(
     "/preview",
-    openapi_extra=takes(PREVIEW_WANTED),
+    openapi_extra={**takes(PREVIEW_WANTED), **needs(Reach.READ)},
     operation_id="preview_strategy",
     summary="Show what a strategy says on some bars",
     responses={
@@ -237,6 +240,7 @@ async def preview_strategy(wanted: PreviewAsked, house: TheHouse, caller: Active
 @router.get(
     "/{name}",
     operation_id="read_strategy",
+    openapi_extra=needs(Reach.READ),
     summary="Read a strategy",
     responses={
         **shows(StrategyFound, BUILT_IN, "The strategy.", "ETag"),
@@ -264,7 +268,7 @@ async def read_strategy(
 
 @router.post(
     "",
-    openapi_extra=takes(WANTED),
+    openapi_extra={**takes(WANTED), **needs(Reach.RUN)},
     operation_id="save_strategy",
     summary="Save rules as a strategy of one's own",
     status_code=201,
@@ -292,7 +296,7 @@ async def save_strategy(
 
 @router.put(
     "/{name}",
-    openapi_extra=takes(WANTED),
+    openapi_extra={**takes(WANTED), **needs(Reach.RUN)},
     operation_id="change_strategy",
     summary="Change a strategy of one's own",
     responses={
@@ -335,6 +339,7 @@ async def change_strategy(
 @router.delete(
     "/{name}",
     operation_id="delete_strategy",
+    openapi_extra=needs(Reach.RUN),
     summary="Delete a strategy of one's own",
     status_code=204,
     responses={
@@ -359,6 +364,7 @@ async def delete_strategy(house: TheHouse, caller: ActiveCaller, name: OwnName) 
 @router.post(
     "/{name}/restore",
     operation_id="restore_strategy",
+    openapi_extra=needs(Reach.RUN),
     summary="Restore a deleted strategy",
     responses={
         **shows(StrategyFound, OWN, "It is back.", "ETag"),
@@ -384,6 +390,7 @@ async def restore_strategy(request: Request, house: TheHouse, caller: ActiveCall
 @router.get(
     "/{name}/versions",
     operation_id="list_strategy_versions",
+    openapi_extra=needs(Reach.READ),
     summary="List the versions of a strategy of one's own",
     responses={
         **shows(
@@ -429,6 +436,7 @@ async def list_strategy_versions(
 @router.get(
     "/{name}/versions/{version}",
     operation_id="read_strategy_version",
+    openapi_extra=needs(Reach.READ),
     summary="Read one version of a strategy of one's own",
     responses={
         **shows(VersionFound, VERSION, "The rules as they were.", "ETag"),
