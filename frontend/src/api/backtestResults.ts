@@ -240,3 +240,12 @@ function askListsAgain() {
     predicate: ({ queryKey: [first, second] }) => first === backtestsKey[0] && second !== 'result' && second !== 'equity' && second !== 'chart',
   })
 }
+
+/** One trial of a study as a backtest of its own, with all its trades. */
+export async function runTrial({ id, config }: Pick<Backtest, 'id' | 'config'>, parameters: Record<string, unknown>, name: string): Promise<Started> {
+  const { strategy, series, start, end, trading, seed } = config
+  const body = { strategy, series, start, end, trading, seed, parameters: { ...config.parameters, ...parameters }, parent_id: id, name: name.slice(0, 120) }
+  const { data } = await request<Started>('POST', `${path}/run`, { body, idempotencyKey: newIdempotencyKey() })
+  void askListsAgain()
+  return data
+}

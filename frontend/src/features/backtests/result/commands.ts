@@ -1,6 +1,7 @@
 /** The same from a terminal, from Python and over HTTP; no command carries a secret. */
 import { backtestAddress, type Backtest, type RunConfig } from '@/api/backtestResults'
 import type { Commands } from '@/shared/components/CopyAs.vue'
+import { curl, quoted } from '@/shared/shell'
 
 const usual: Record<string, unknown> = {
   'cash': 100_000, 'costs.maker_bps': 10, 'costs.taker_bps': 10, 'costs.minimum_fee': 0, 'costs.slippage_bps': 0, 'costs.spread_bps': 0,
@@ -75,11 +76,6 @@ function withoutStudy({ strategy, parameters, series, start, end, trading, seed 
   return { strategy, parameters, series, start, end, trading, seed }
 }
 
-export function curl(method: 'GET' | 'POST', path: string, body?: object) {
-  const sent = body === undefined ? '' : ` -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`
-  return `curl ${method === 'GET' ? '' : `-X ${method} `}-H "Authorization: Bearer $TIDEMARK_TOKEN"${sent} ${quoted(`${window.location.origin}${path}`)}`
-}
-
 function moment(iso: string) {
   return /T00:00:00(\.0+)?(Z|\+00:00)$/.test(iso) ? iso.slice(0, 10) : iso.replace(/\+00:00$/, 'Z')
 }
@@ -96,9 +92,4 @@ function pythonic(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(pythonic).join(', ')}]`
   if (typeof value === 'object') return `{${Object.entries(value).map(([name, one]) => `${pythonic(name)}: ${pythonic(one)}`).join(', ')}}`
   return JSON.stringify(value)
-}
-
-/** As a shell reads it back, whatever is in it. */
-function quoted(text: string) {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll('\'', String.raw`'\''`)}'`
 }

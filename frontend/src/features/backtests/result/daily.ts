@@ -103,34 +103,6 @@ export function periodsAYear(day: readonly number[]): number {
   return day.some((one) => [0, 6].includes(new Date(one).getUTCDay())) ? 365 : 252
 }
 
-export interface Bins {
-  from: number
-  to: number
-  count: number
-}
-
-/** How often values fall where, on round edges with 0 among them; the outermost hold all that lies beyond. */
-export function binsOf(values: readonly number[], most = 31): Bins[] {
-  const known = values.filter(Number.isFinite)
-  if (known.length === 0) return []
-  const sizes = known.map(Math.abs).sort((one, two) => one - two)
-  const reach = sizes[Math.min(sizes.length - 1, Math.floor(sizes.length * 0.98))] || 0.01
-  const width = roundStep(2 * reach / most)
-  const half = Math.max(1, Math.min(Math.floor(most / 2) + 1, Math.ceil(reach / width)))
-  const bins = Array.from({ length: 2 * half }, (_, at) => ({ from: (at - half) * width, to: (at - half + 1) * width, count: 0 }))
-  for (const value of known) {
-    // What is 0 belongs to the losses, as it is not won.
-    const bin = bins[Math.max(0, Math.min(bins.length - 1, Math.ceil(value / width) - 1 + half))]
-    if (bin !== undefined) bin.count += 1
-  }
-  return bins
-}
-
-function roundStep(least: number): number {
-  const power = 10 ** Math.floor(Math.log10(least))
-  return power * ([1, 2, 2.5, 5, 10].find((times) => power * times >= least * (1 - 1e-9)) ?? 10)
-}
-
 function daysBetween(first: number, last: number) {
   return Math.round((last - first) / dayLength)
 }

@@ -22,6 +22,11 @@ interface Words {
   rows: Uint32Array
 }
 
+interface Moments {
+  text: string[]
+  at: Float64Array
+}
+
 export interface Trade {
   /** Its place in the order of exits, from 0; what the API calls it. */
   number: number
@@ -50,7 +55,7 @@ export class TradeStore {
   size = 0
   private readonly numbers: Record<NumberName, Float64Array>
   private readonly texts: Record<TextName, Words>
-  private readonly times: Record<TimeName, { text: string[], at: Float64Array }>
+  private readonly times: Record<TimeName, Moments>
   private readonly open: Uint8Array
   private readonly costs: Float64Array
 
@@ -58,8 +63,10 @@ export class TradeStore {
     this.total = total
     const column = () => new Float64Array(total).fill(Number.NaN)
     this.numbers = Object.fromEntries(numberNames.map((name) => [name, column()])) as Record<NumberName, Float64Array>
-    this.texts = Object.fromEntries(textNames.map((name) => [name, { known: [], codes: new Map(), rows: new Uint32Array(total) }])) as unknown as Record<TextName, Words>
-    this.times = Object.fromEntries(timeNames.map((name) => [name, { text: [], at: column() }])) as unknown as Record<TimeName, { text: string[], at: Float64Array }>
+    const words = (): Words => ({ known: [], codes: new Map(), rows: new Uint32Array(total) })
+    const moments = (): Moments => ({ text: [], at: column() })
+    this.texts = Object.fromEntries(textNames.map((name) => [name, words()])) as Record<TextName, Words>
+    this.times = { entry_time: moments(), exit_time: moments() }
     this.open = new Uint8Array(total)
     this.costs = column()
   }
@@ -102,13 +109,20 @@ export class TradeStore {
     return Number.isNaN(number) ? null : number
   }
 
-  /** Every different text of a column, in order. */
-  words(name: TextName): string[] {
-    return [...this.texts[name].known].sort()
+  /** All that was bought and sold, in money. */
+  traded(): number {
+    let sum = 0
+    for (let row = 0; row < this.size; row += 1) {
+      sum += this.of('quantity', row) * (this.of('entry_price', row) + (this.open[row] === 1 ? 0 : this.of('exit_price', row)))
+    }
+    return sum
   }
 
-  symbols(): string[] {
-    return [...this.texts.symbol.known]
+  /** Returns of the trades that ended. */
+  closedReturns(): number[] {
+    const returns = []
+    for (let row = 0; row < this.size; row += 1) if (this.open[row] === 0) returns.push(this.of('return', row))
+    return returns
   }
 
   /** The rows that a view shows, in its order: equal ones as they came, missing ones last both ways. */
@@ -152,7 +166,10 @@ export class TradeStore {
 
   /** The search looks through texts and times. */
   private finds(wanted: string): (row: number) => boolean {
-    const fits = textNames.map((name) => ({ rows: this.texts[name].rows, fits: this.texts[name].known.map((word) => word.toLowerCase().includes(wanted)) }))
+    const fits = textNames.map((name) => {
+      const { rows, known } = this.texts[name]
+      return { rows, fits: known.map((word) => word.toLowerCase().includes(wanted)) }
+    })
     const isTimely = /^[\d\-:tz.]+$/.test(wanted)
     const upper = wanted.toUpperCase()
     return (row) => {
@@ -165,7 +182,10 @@ export class TradeStore {
     const words = this.texts[name as TextName] as Words | undefined
     const rank = words === undefined ? null : ranks(words.known)
     const keys = new Float64Array(rows.length)
-    rows.forEach((row, at) => { keys[at] = rank === null || words === undefined ? this.key(name, row) : rank[words.rows[row] ?? 0] ?? Number.NaN })
+    const keyOf = rank === null || words === undefined
+      ? (row: number) => this.key(name, row)
+      : (row: number) => rank[words.rows[row] ?? 0] ?? Number.NaN
+    rows.forEach((row, at) => { keys[at] = keyOf(row) })
     return inOrder(rows, keys, desc)
   }
 
