@@ -16,11 +16,14 @@ from backend.domain.errors import InvalidSetting
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
 
     from backend.data.fetchers.reading import OnRequest
     from backend.domain.backtest_ports import RunBars, TablePacking
     from backend.domain.forecast import Forecasts
+    from backend.domain.market import Instrument, Series, Span
     from backend.domain.market_ports import (
         BarFetcher,
         BarFiles,
@@ -28,16 +31,18 @@ if TYPE_CHECKING:
         BarStore,
         DiskQuotas,
         FileLooks,
+        Loaded,
         MarketMeter,
         TradingCalendar,
         Uploads,
     )
-    from backend.domain.ports import Clock
+    from backend.domain.ports import Clock, StrategyPreviews
     from backend.domain.strategies.registry import StrategyRegistry
     from backend.services.backtest_plans import BacktestPlanner
     from backend.services.backtest_runs import Bench
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets, ProviderFacts
+    from backend.services.strategies import Installed
 
 CACHE_DIR_NAME = "TIDEMARK_CACHE_DIR"
 _USER_DISK_NAME = "TIDEMARK_USER_DISK_BYTES"
@@ -61,6 +66,8 @@ class Market:
     uploads: "Uploads"
     looks: "FileLooks"
     files: "BarFiles"
+    strategies: "Installed"
+    previews: "StrategyPreviews"
 
 
 @asynccontextmanager
@@ -74,15 +81,22 @@ async def open_market(
     from backend.data.storage.bars import ParquetBarHousekeeping, ParquetBarStore
     from backend.data.storage.quotas import FolderQuotas
     from backend.data.storage.uploads import StagedUploads
+    from backend.data.strategy_previews import ProcessStrategyPreviews
     from backend.infrastructure.clock import SystemClock
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets
+    from backend.services.strategies import Installed
 
     cache_dir = usable_cache_dir(settings.cache_dir)
+    _require_strategies_folder(settings)
     clock, calendar = clock or SystemClock(), TradingCalendars()
     store = ParquetBarStore(cache_dir, clock, on_read=meter.bars_read if meter else lambda _: None)
     fetchers, facts = _providers(settings, calendar, clock, meter.vendor_asked if meter else None)
     markets, looks = Markets(fetchers, facts), ProcessFileLooks(desk_environment(settings))
+    strategies, previews = (
+        Installed(lambda: open_strategies(settings)),
+        ProcessStrategyPreviews(preview_environment(settings)),
+    )
     try:
         yield Market(
             cache_dir=cache_dir,
@@ -95,8 +109,11 @@ async def open_market(
             uploads=StagedUploads(cache_dir, clock),
             looks=looks,
             files=TableFiles(cache_dir),
+            strategies=strategies,
+            previews=previews,
         )
     finally:
+        await previews.close()
         await looks.close()
         await markets.close()
 
@@ -192,10 +209,63 @@ def open_strategies(settings: Settings) -> "StrategyRegistry":
     """Those that are built in, of packages, and of the operator's folder, which has to be there when it is named."""
     from backend.domain.strategies.registry import StrategyRegistry
 
+    _require_strategies_folder(settings)
+    return StrategyRegistry(folder=settings.strategies_dir)
+
+
+def preview_environment(settings: Settings) -> dict[str, str]:
+    """What the process of a preview is told of the settings."""
+    folder = settings.strategies_dir
+    return {CACHE_DIR_NAME: str(settings.cache_dir), **({_STRATEGIES_NAME: str(folder)} if folder else {})}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewDesk:
+    """What a preview needs: strategies, and bars that are stored or, of the demo market, made."""
+
+    registry: "StrategyRegistry"
+    store: "BarStore"
+
+    def what_there_is(self, series: "Series") -> "tuple[Instrument, datetime]":
+        """What is traded, and where its bars end. Raises NoBars, UnknownSymbol."""
+        from backend.data.fetchers.demo import PROVIDER, instrument_of
+        from backend.domain.market_errors import NoBars
+        from backend.infrastructure.clock import SystemClock
+
+        if series.provider == PROVIDER:
+            return instrument_of(series.symbol), SystemClock().now()
+        manifest = self.store.manifest(series)
+        if manifest is None or manifest.last is None:
+            raise NoBars(f"Nothing of {series} is stored yet. Download it first.")
+        return manifest.instrument, manifest.last + series.timeframe.length
+
+    def read(self, series: "Series", span: "Span") -> "Loaded":
+        from backend.data.fetchers.demo import PROVIDER
+
+        if series.provider != PROVIDER:
+            return self.store.read(series, span)
+        from backend.data.research_bars import simulated
+
+        return simulated(series, span)
+
+
+def open_preview_desk(environment: Mapping[str, str]) -> PreviewDesk:
+    """The desk that such an environment tells of."""
+    from backend.data.storage.bars import ParquetBarStore
+    from backend.domain.strategies.registry import StrategyRegistry
+    from backend.infrastructure.clock import SystemClock
+
+    folder = environment.get(_STRATEGIES_NAME)
+    return PreviewDesk(
+        registry=StrategyRegistry(folder=Path(folder) if folder else None),
+        store=ParquetBarStore(Path(environment[CACHE_DIR_NAME]), SystemClock()),
+    )
+
+
+def _require_strategies_folder(settings: Settings) -> None:
     folder = settings.strategies_dir
     if folder is not None and not folder.is_dir():
-        raise InvalidSetting("TIDEMARK_STRATEGIES_DIR", f"{folder} is no folder. Make it, or leave the setting out.")
-    return StrategyRegistry(folder=folder)
+        raise InvalidSetting(_STRATEGIES_NAME, f"{folder} is no folder. Make it, or leave the setting out.")
 
 
 def usable_cache_dir(folder: Path) -> Path:

@@ -29,6 +29,8 @@ from backend.api.routers import (
     market_files,
     problems,
     resources,
+    strategies,
+    tokens,
 )
 from backend.api.routers.market_files import UPLOAD_PATH
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
@@ -93,6 +95,7 @@ def describe_api() -> FastAPI:
         health,
         config,
         accounts,
+        tokens,
         backtests,
         backtest_results,
         jobs,
@@ -100,6 +103,7 @@ def describe_api() -> FastAPI:
         events,
         market_data,
         market_files,
+        strategies,
         problems,
     )
     for feature in features:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from backend.backtesting.analysis import Analysis, analyse
@@ -41,6 +42,12 @@ class Course:
         if self.since is None:
             return (0,) * len(self.markets)
         return tuple(int(np.searchsorted(market.starts, self.since)) for market in self.markets)
+
+    @cached_property
+    def timeline(self) -> npt.NDArray[np.int64]:
+        """When the bars traded start, of all symbols."""
+        starts = [market.starts[start:] for market, start in zip(self.markets, self.starts, strict=True)]
+        return starts[0] if len(starts) == 1 else np.unique(np.concatenate(starts))
 
     def between(self, since: int, until: int) -> Self:
         """From a bar up to, not including, another one, both by their starts: nothing later can be seen."""

@@ -112,6 +112,13 @@ class Ledger:
         sharpes = index["sharpe"][first]
         return FamilySize(trials=len(first), sharpes=sharpes[np.isfinite(sharpes)])
 
+    def knows(self, family: Family, entry: Entry) -> bool:
+        """Whether the same was tried before."""
+        if not self._path(family).exists():
+            return False
+        with self._locked(family, fcntl.LOCK_SH) as lines:
+            return bool((self._whole_index(family, lines)["key"] == np.uint64(entry.key)).any())
+
     def read(self, family: Family) -> Iterator[dict[str, Any]]:
         """Every trial, the oldest first. Raises LedgerDamaged at a line that is none."""
         path = self._path(family)

@@ -13,6 +13,7 @@ import pandas as pd
 from backend.backtesting.analysis import buy_and_hold
 from backend.backtesting.manifest import manifest_of
 from backend.backtesting.run import Run
+from backend.backtesting.verdicts import Trust, trust_document
 from backend.domain.config import RunConfig
 from backend.domain.trading.layout import STILL_OPEN
 from backend.domain.trading.statistics import Statistics
@@ -43,6 +44,7 @@ class Record:
     notes: Sequence[Mapping[str, Any]]
     make_trades: Callable[[], pd.DataFrame] = field(repr=False)  # tables are made when somebody asks for them
     make_equity: Callable[[], pd.DataFrame] = field(repr=False)
+    trust: Mapping[str, Any] | None = None  # the document of its trust panel, where somebody asked
     id: str | None = None
     saved_at: datetime | None = None
 
@@ -73,6 +75,10 @@ class Record:
     def stored_as(self, run_id: str, saved_at: datetime) -> Self:
         return replace(self, id=run_id, saved_at=saved_at)
 
+    def trusted(self, trust: Trust) -> Self:
+        """With what the trust panel came to."""
+        return replace(self, trust=trust_document(trust))
+
     def config_document(self) -> dict[str, Any]:
         return {**self.config.model_dump(mode="json"), "source": asdict(self.source)}
 
@@ -84,6 +90,7 @@ class Record:
             "groups": {name: [dict(one) for one in rows] for name, rows in self.groups.items()},
             "months": [dict(one) for one in self.months],
             "notes": [dict(one) for one in self.notes],
+            "trust": None if self.trust is None else dict(self.trust),
         }
 
     def document(self, *, tables: bool = False) -> dict[str, Any]:
@@ -123,12 +130,13 @@ class Record:
             groups=figures["groups"],
             months=figures["months"],
             notes=figures["notes"],
+            trust=figures.get("trust"),
             make_trades=make_trades,
             make_equity=make_equity,
         )
 
 
-def record_of(run: Run, source: Source | None = None) -> Record:
+def record_of(run: Run, source: Source | None = None, *, trust: Trust | None = None) -> Record:
     return Record(
         config=run.config,
         source=source or Source(),
@@ -137,6 +145,7 @@ def record_of(run: Run, source: Source | None = None) -> Record:
         groups={name: [asdict(one) for one in rows] for name, rows in run.analysis.groups.items()},
         months=[asdict(one) for one in run.analysis.months],
         notes=[asdict(one) for one in run.notes],
+        trust=None if trust is None else trust_document(trust),
         make_trades=partial(trades_frame, run),
         make_equity=partial(equity_frame, run),
     )

@@ -63,7 +63,7 @@ def run(
     Raises what a person can act on: InvalidParameters, NotEnoughHistory, StrategyFailed, BadSignals, CannotReplay.
     """
     strategy = listed.strategy.given(config.parameters)
-    _check(histories, details, config)
+    check_together(histories, details, config)
     signals = tuple(signals_of(strategy, market) for market in markets_of(histories))
     result = backtest(feeds_of(histories, signals, details), config.trading, watch)
     first = histories[0]
@@ -80,7 +80,8 @@ def run(
     )
 
 
-def _check(histories: Sequence[Loaded], details: Mapping[str, Loaded], config: RunConfig) -> None:
+def check_together(histories: Sequence[Loaded], details: Mapping[str, Loaded], config: RunConfig) -> None:
+    """Whether one account can trade them all. Raises CannotReplay."""
     if len({history.series.timeframe for history in histories}) > 1:
         lengths = ", ".join(f"{history.series.symbol} {history.series.timeframe}" for history in histories)
         raise CannotReplay(f"All symbols need bars of the same length. There are {lengths}.")

@@ -15,8 +15,8 @@ from backend.backtesting.ledger import Ledger
 from backend.backtesting.objectives import Objective
 from backend.backtesting.optimisation import Optimisation
 from backend.backtesting.space import Combination, ParameterSpace, Value
-from backend.backtesting.sweep import MOST_TRIALS, Run, never, silent
-from backend.backtesting.trying import Cancelled, Report, Trier, Wanted
+from backend.backtesting.sweep import MOST_TRIALS, Run, never, silent, untold
+from backend.backtesting.trying import Cancelled, Report, Told, Trier, Wanted
 from backend.domain.optimisation_errors import TooManyTrials
 
 # So many are proposed before their results are told: threads have work, and a seed gives the same whatever the machine.
@@ -38,6 +38,7 @@ def search(
     seed: int = 0,
     ledger: Ledger | None = None,
     report: Report = silent,
+    told: Told = untold,
     is_cancelled: Cancelled = never,
 ) -> Optimisation:
     """At most so many different trials; fewer where the space has no more. Raises what `sweep` raises."""
@@ -56,6 +57,7 @@ def search(
             run.add(batch)
             guide.learn(batch.combinations, objective.scores(batch.values).tolist())
         report("searching", 100.0 * len(run.trials) / most, f"{len(run.trials):,} trials")
+        told(len(run.trials), most, run.best)
         if is_cancelled():
             run.is_cancelled = True
             break

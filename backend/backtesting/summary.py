@@ -1,6 +1,6 @@
 """A finished run in plain text, for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from backend.backtesting.wording import Line, groups_of
@@ -15,7 +15,7 @@ _GAP: Final = 3
 
 
 def summary(record: "Record", width: int = 100) -> str:
-    """Statistics in groups, the missing ones with their reasons, then the notes."""
+    """Statistics in groups, the missing ones with their reasons, the notes, and the trust panel where there is one."""
     groups = groups_of(record.statistics, record.currency)
     blocks = [_block(title, lines) for title, lines in groups.items()]
     parts = [_head(record), *(_side_by_side(blocks) if width >= 2 * _COLUMN + _GAP else ["\n".join(b) for b in blocks])]
@@ -23,7 +23,13 @@ def summary(record: "Record", width: int = 100) -> str:
         parts.append("\n".join(["Not computed", *reasons]))
     if record.notes:
         parts.append("\n".join(["Notes", *(f"  {note['text']}" for note in record.notes)]))
+    if record.trust is not None:
+        parts.append("\n".join(["Trust", *map(_check, record.trust["checks"])]))
     return "\n\n".join(parts)
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    return f"  {check['verdict']:<9} {check['title']}: {check['sentence']}"
 
 
 def _head(record: "Record") -> str:

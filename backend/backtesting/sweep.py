@@ -1,18 +1,18 @@
 """Sweeps: every combination of a space, or as many as are drawn by lot."""
 
-import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from backend.backtesting.course import Course
+from backend.backtesting.families import facts_of, family_of
 from backend.backtesting.ledger import Entry, Family, Ledger
 from backend.backtesting.objectives import Objective
 from backend.backtesting.optimisation import FamilyCount, Optimisation, family_count
 from backend.backtesting.space import Combination, ParameterSpace
-from backend.backtesting.trials import Batch, Collector, Trials, trials_of
-from backend.backtesting.trying import Cancelled, Report, Trier, Wanted
+from backend.backtesting.trials import Batch, Best, Collector, Trials, trials_of
+from backend.backtesting.trying import Cancelled, Report, Told, Trier, Wanted
 from backend.domain.optimisation_errors import NothingToTry, TooManyTrials
 
 MOST_TRIALS: Final = 1_000_000
@@ -22,6 +22,10 @@ _BLANKS: Final = 100
 
 def silent(stage: str, percent: float | None, message: str) -> None:
     """Progress that nobody asked for."""
+
+
+def untold(done: int, of: int, best: Best | None) -> None:
+    """The same in numbers."""
 
 
 def never() -> bool:
@@ -38,6 +42,7 @@ def sweep(
     ledger: Ledger | None = None,
     workers: int | None = None,
     report: Report = silent,
+    told: Told = untold,
     is_cancelled: Cancelled = never,
 ) -> Optimisation:
     """All combinations, or `draw` of them by lot. A cancelled sweep returns what it has, and says so.
@@ -58,6 +63,7 @@ def sweep(
         run.add(batch)
         seen = len(run.trials) + (chosen.skipped if draw is None else 0)
         report("trying", min(100.0 * seen / asked, 100.0), f"{len(run.trials):,} trials")
+        told(min(seen, asked), asked, run.best)
         if is_cancelled():
             run.is_cancelled = True
             break
@@ -99,21 +105,32 @@ class Run:
     ledger: Ledger | None = None
     is_cancelled: bool = False
     trials: Collector = field(init=False)
+    best: Best | None = None
+    _best_score: float = float("-inf")
 
     def __post_init__(self) -> None:
         self.trials = Collector(names=self.space.names, block_days=self.trier.block_days, seed=self.seed)
-        self._about = self._facts()
+        self._about = facts_of(self.trier.course, method=self.method, seed=self.seed)
         self._defaults = self.space.strategy.Parameters().model_dump(mode="json")
 
     @property
     def family(self) -> Family:
-        return Family(strategy=self.trier.course.strategy.name, symbol=self.trier.course.symbol)
+        return family_of(self.trier.course)
 
     def add(self, batch: Batch) -> None:
         self.trials.add(batch)
+        self._look_for_best(batch)
         if self.ledger is not None:
             first = len(self.trials) - len(batch.combinations)
             self.ledger.append(self.family, self._entries(batch, first))
+
+    def _look_for_best(self, batch: Batch) -> None:
+        scores = self.objective.scores(batch.values)
+        row = int(scores.argmax())
+        if scores[row] > self._best_score:
+            self._best_score = float(scores[row])
+            parameters = dict(zip(self.space.names, batch.combinations[row], strict=True))
+            self.best = Best(parameters=parameters, value=float(self.objective.values(batch.values)[row]))
 
     def done(self, skipped: int, why: str | None) -> Optimisation:
         trials = self.trials.done()
@@ -153,19 +170,6 @@ class Run:
                 daily_sharpe=trial.metrics.get("sharpe", float("nan")) / yearly,
                 about={**self._about, "number": first + trial.number},
             )
-
-    def _facts(self) -> dict[str, Any]:
-        course = self.trier.course
-        first, start = course.markets[0], course.starts[0]
-        span = [int(first.starts[start]), int(first.ends[-1])] if len(first) > start else []
-        told = [span, first.timeframe.value, course.trading.model_dump_json(), dict(course.hashes), course.symbol]
-        return {
-            "method": self.method,
-            "seed": self.seed,
-            "timeframe": first.timeframe.value,
-            "span": span,
-            "course": hashlib.sha256(repr(told).encode()).hexdigest()[:16],
-        }
 
 
 def _drawn(space: ParameterSpace, seed: int) -> Iterator[Combination]:

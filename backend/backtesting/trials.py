@@ -29,6 +29,14 @@ class Trial:
     failure: str | None = None  # what stopped it
 
 
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best so far, while more are tried."""
+
+    parameters: Mapping[str, Value]
+    value: float  # of the objective
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
     """Some trials, just run: a row each."""

@@ -1,20 +1,25 @@
 """The trust panel: what a sceptic would ask of a result, each answered by a verdict, a sentence and its numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.backtesting.analysis import Analysis
 from backend.backtesting.engine import Feed, backtest
+from backend.backtesting.fill_band import fill_band
 from backend.backtesting.guards import SAMPLED_POINTS, THOROUGH_POINTS, look_ahead, recursive, shuffled
 from backend.backtesting.result import Result
-from backend.domain.config import IntrabarMode, TradingConfig
+from backend.backtesting.run import Run, feeds_of, markets_of
+from backend.backtesting.verdicts import Band, Check, Fact, Trust, Verdict
+from backend.domain.config import TradingConfig
 from backend.domain.errors import TidemarkError
-from backend.domain.quality import Quality
+from backend.domain.market import Span
+from backend.domain.market_errors import UnknownMarketData
+from backend.domain.market_ports import Loaded, TradingCalendar
+from backend.domain.quality import Quality, inspect
 from backend.domain.strategies.asking import signals_of
 from backend.domain.strategies.base import TradingStrategy
 from backend.domain.strategies.market import Market
@@ -29,6 +34,8 @@ from backend.domain.trading.evidence import (
 from backend.domain.trading.performance import sharpe_of
 from backend.domain.trading.statistics import Missing
 
+__all__ = ["Band", "Check", "Examined", "Family", "Trust", "Verdict", "daily_sharpe", "examine", "quality_of"]
+
 Floats = npt.NDArray[np.float64]
 
 FEW_TRADES: Final = 30
@@ -38,27 +45,6 @@ SURE: Final = 0.95
 CONTROL_BARS: Final = 20_000
 SAMPLED_SHUFFLES, THOROUGH_SHUFFLES = 19, 199
 LUCK: Final = 0.05
-COST_TIMES: Final = (1.0, 2.0, 3.0)
-
-
-class Verdict(StrEnum):
-    """What a check came to."""
-
-    GOOD = "good"
-    DOUBTFUL = "doubtful"
-    BAD = "bad"
-    UNKNOWN = "unknown"  # the sentence says why
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One question and its answer."""
-
-    code: str
-    title: str
-    verdict: Verdict
-    sentence: str
-    facts: Mapping[str, float | int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,26 +53,6 @@ class Family:
 
     trials: int
     sharpes: Floats
-
-
-@dataclass(frozen=True, kw_only=True)
-class Band:
-    """What is left of the return with other assumptions about fills and costs."""
-
-    mode: str
-    cost_times: float
-    total_return: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trust:
-    """All checks of one result."""
-
-    checks: tuple[Check, ...]
-    band: tuple[Band, ...]
-
-    def __getitem__(self, code: str) -> Check:
-        return next(check for check in self.checks if check.code == code)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,13 +68,41 @@ class Examined:
     family: Family | None = None  # none = this is the first trial
     quality: Sequence[Quality] = ()  # of each symbol's bars, where somebody looked
 
+    @classmethod
+    def of(cls, run: Run, *, family: Family | None = None, quality: Sequence[Quality] = ()) -> Self:
+        """A run that was just made."""
+        return cls(
+            strategy=run.strategy,
+            markets=markets_of(run.histories),
+            feeds=feeds_of(run.histories, run.signals, run.details),
+            result=run.result,
+            analysis=run.analysis,
+            seed=run.config.seed,
+            family=family,
+            quality=quality,
+        )
 
-Finding = tuple[Verdict, str, Mapping[str, float | int | str]]
+
+def quality_of(histories: Sequence[Loaded], calendar: TradingCalendar) -> tuple[Quality, ...]:
+    """Each history against its market's calendar; none when nobody knows one of the calendars."""
+    try:
+        return tuple(_quality(one, calendar) for one in histories)
+    except UnknownMarketData:
+        return ()
+
+
+def _quality(history: Loaded, calendar: TradingCalendar) -> Quality:
+    ts, timeframe = history.bars["ts"], history.series.timeframe
+    span = Span(start=ts.iloc[0].to_pydatetime(), end=ts.iloc[-1].to_pydatetime() + timeframe.length)
+    return inspect(history.bars, calendar.expected_starts(history.instrument.calendar, timeframe, span), timeframe)
+
+
+Finding = tuple[Verdict, str, Mapping[str, Fact]]
 
 
 def examine(run: Examined, *, thorough: bool = False) -> Trust:
     """Sampled by default, which costs some runs; thorough asks a strategy hundreds of times."""
-    band = fill_band(run)
+    band = fill_band(run.feeds, run.result)
     asked: list[tuple[str, str, Callable[[], Finding]]] = [
         ("look_ahead", "Look-ahead", lambda: _look_ahead(run, THOROUGH_POINTS if thorough else SAMPLED_POINTS)),
         ("recursive", "Memory", lambda: _recursive(run)),
@@ -122,7 +116,7 @@ def examine(run: Examined, *, thorough: bool = False) -> Trust:
         ("deflated", "Trials and luck", lambda: _deflated(run)),
         ("length", "Length of the test", lambda: _length(run)),
     ]
-    return Trust(checks=tuple(_answered(*each) for each in asked), band=band)
+    return Trust(checks=tuple(_answered(*each) for each in asked), band=band, thorough=thorough)
 
 
 def _answered(code: str, title: str, ask: Callable[[], Finding]) -> Check:
@@ -237,44 +231,6 @@ def _break_even(run: Examined) -> Finding:
     )
     verdict = Verdict.GOOD if bps >= 2 * own and bps >= 1 else Verdict.DOUBTFUL if bps >= own else Verdict.BAD
     return verdict, words, {"bps": bps, "supposed_bps": own}
-
-
-def fill_band(run: Examined) -> tuple[Band, ...]:
-    """The same signals from the kindest to the harshest filling, and with costs once, twice and three times as high."""
-    config = run.result.config
-    cases = [(mode, 1.0) for mode in (IntrabarMode.OPTIMISTIC, IntrabarMode.NEUTRAL, IntrabarMode.PESSIMISTIC)]
-    if not _has_prices(run):
-        cases = [(config.execution.intrabar, 1.0)]  # without limits, stops and targets no bar hides anything
-    cases += [(config.execution.intrabar, times) for times in COST_TIMES if times != 1.0]
-    return tuple(
-        Band(mode=mode, cost_times=times, total_return=_total(run, _other(config, mode, times)))
-        for mode, times in cases
-    )
-
-
-def _total(run: Examined, config: TradingConfig) -> float:
-    result = run.result if config == run.result.config else backtest(run.feeds, config)
-    return float(result.equity[-1] / result.start_cash - 1.0)
-
-
-def _has_prices(run: Examined) -> bool:
-    execution = run.result.config.execution
-    rules = (execution.stop_percent, execution.target_percent, execution.trail_percent)
-    return any(rule is not None for rule in rules) or any(
-        values is not None
-        for feed in run.feeds
-        for name, values in feed.signals.columns.items()
-        if name not in ("size", "rank")
-    )
-
-
-def _other(config: TradingConfig, mode: IntrabarMode, times: float) -> TradingConfig:
-    costs = config.costs.model_copy(
-        update={name: getattr(config.costs, name) * times for name in type(config.costs).model_fields}
-    )
-    return config.model_copy(
-        update={"costs": costs, "execution": config.execution.model_copy(update={"intrabar": mode})}
-    )
 
 
 def _band(band: Sequence[Band]) -> Finding:

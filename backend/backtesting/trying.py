@@ -18,7 +18,7 @@ from backend.backtesting.engine import Feed, detail_of
 from backend.backtesting.kernel import Columns, SignalColumns, rolling_volatility
 from backend.backtesting.measures import FAILED, METRICS, OTHER, PLACE, REASONS, Codes, Days, Sheets
 from backend.backtesting.space import Combination
-from backend.backtesting.trials import Batch, edges_of
+from backend.backtesting.trials import Batch, Best, edges_of
 from backend.backtesting.tried import Course as Ground
 from backend.backtesting.tried import Desk, Said, extremes, try_all
 from backend.domain.bars import frame_of
@@ -265,6 +265,8 @@ _SILENT: Final = Turns(first=np.zeros(1, np.int64), rows=np.empty(0, np.int32), 
 
 Report = Callable[[str, float | None, str], None]
 Cancelled = Callable[[], bool]
+# How many trials are done, of how many, and the best so far.
+Told = Callable[[int, int, Best | None], None]
 
 
 def _blank_sheets(trials: int, blocks: int) -> Sheets:

@@ -20,9 +20,9 @@ from backend.backtesting.optimisation import Optimisation
 from backend.backtesting.result import Result
 from backend.backtesting.space import ParameterSpace, Value
 from backend.backtesting.stitching import stitched
-from backend.backtesting.sweep import never, silent, sweep
-from backend.backtesting.trials import Trial, trials_of
-from backend.backtesting.trying import Cancelled, Report, Trier
+from backend.backtesting.sweep import never, silent, sweep, untold
+from backend.backtesting.trials import Best, Trial, trials_of
+from backend.backtesting.trying import Cancelled, Report, Told, Trier
 from backend.domain.optimisation_errors import CannotWalkForward
 from backend.domain.strategies.base import StrategyParameters
 from backend.domain.trading.statistics import Missing, Sheet, Statistics
@@ -63,6 +63,8 @@ class Stability:
 class WalkForward:
     """All windows, and the account that traded the winners one after the other."""
 
+    strategy: str
+    symbol: str
     objective: Objective
     purge: int
     anchored: bool
@@ -177,10 +179,11 @@ def walk_forward(
     ledger: Ledger | None = None,
     workers: int | None = None,
     report: Report = silent,
+    told: Told = untold,
     is_cancelled: Cancelled = never,
 ) -> WalkForward:
     """Sweep each window and trade its winner on the bars after it. Cancelled, it returns the windows it has."""
-    timeline = _timeline(course)
+    timeline = course.timeline
     windows = plan(len(timeline), train=train, test=test, purge=purge, anchored=anchored)
     steps: list[Step] = []
     for number, window in enumerate(windows):
@@ -188,6 +191,9 @@ def walk_forward(
         def inside(stage: str, percent: float | None, message: str, number: int = number) -> None:
             done = 100.0 * (number + (percent or 0.0) / 100.0) / len(windows)
             report(stage, done, f"Window {number + 1} of {len(windows)}: {message}")
+
+        def counted(done: int, of: int, best: Best | None, number: int = number) -> None:
+            told(number * of + done, len(windows) * of, best)
 
         chosen = sweep(
             course.between(*_span(timeline, window.train)),
@@ -198,6 +204,7 @@ def walk_forward(
             ledger=ledger,
             workers=workers,
             report=inside,
+            told=counted,
             is_cancelled=is_cancelled,
         )
         if chosen.is_cancelled:
@@ -219,6 +226,8 @@ def _walked(
 ) -> WalkForward:
     result = stitched(course, [(step.test, _parameters(space, step.chosen)) for step in steps])
     return WalkForward(
+        strategy=course.strategy.name,
+        symbol=course.symbol,
         objective=objective,
         purge=purge,
         anchored=anchored,
@@ -266,11 +275,6 @@ def _parameters(space: ParameterSpace, chosen: Optimisation) -> StrategyParamete
         return None
     found = space.parameters(chosen.trials.combinations[chosen.winner.number])
     return None if isinstance(found, str) else found
-
-
-def _timeline(course: Course) -> npt.NDArray[np.int64]:
-    starts = [market.starts[start:] for market, start in zip(course.markets, course.starts, strict=True)]
-    return starts[0] if len(starts) == 1 else np.unique(np.concatenate(starts))
 
 
 def _span(timeline: npt.NDArray[np.int64], places: tuple[int, int]) -> tuple[int, int]:

@@ -66,7 +66,7 @@ def from_cache(cache_dir: Path, series: Series, start: datetime | None, end: dat
     if manifest is not None and not store.missing(series, wanted):
         return store.read(series, wanted)
     if series.provider == DEMO:
-        return _simulated(series, wanted)
+        return simulated(series, wanted)
     _refuse(series, wanted, is_stored=manifest is not None)
     raise AssertionError
 
@@ -164,7 +164,8 @@ def _wanted(
     return Span(start=since, end=max(since, min(until, now)))
 
 
-def _simulated(series: Series, wanted: Span) -> Loaded:
+def simulated(series: Series, wanted: Span) -> Loaded:
+    """Bars of the demo market, made at once. Raises UnknownSymbol, NotServed, NoBars."""
     from backend.data.calendars import TradingCalendars
     from backend.data.fetchers.demo import DemoFetcher
     from backend.domain.market_errors import NotServed

@@ -126,7 +126,7 @@ def record_of(found: Backtest, trades: Sequence[Part], equity: Sequence[Part], t
     record = Record.of(
         {**config, "source": {}},
         found.manifest or {},
-        found.figures or {},
+        {**(found.figures or {}), "trust": found.trust},
         lambda: tables.unpacked(trades),
         lambda: tables.unpacked(equity),
     )

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.backtesting.record import Record, record_of
-from backend.backtesting.run import Run, feeds_of, markets_of, run
-from backend.backtesting.trust import Examined, Trust, examine
+from backend.backtesting.run import Run, run
+from backend.backtesting.trust import Examined, examine
+from backend.backtesting.verdicts import Trust, trust_document
 from backend.domain.backtest_ports import RunBars, TablePacking
 from backend.domain.config import RunConfig
 from backend.domain.strategies.registry import StrategyRegistry
@@ -64,7 +65,7 @@ def guard_backtest(
     done = trade(RunConfig.model_validate(payload["config"]), owner, bench, told, is_cancelled)
     _heed(is_cancelled)
     told("checks", 40.0)
-    return {"trust": trust_document(examined(done, thorough=True), thorough=True)}
+    return {"trust": trust_document(examined(done, thorough=True))}
 
 
 def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled: Callable[[], bool]) -> Run:
@@ -93,17 +94,7 @@ def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled
 
 
 def examined(done: Run, *, thorough: bool = False) -> Trust:
-    return examine(
-        Examined(
-            strategy=done.strategy,
-            markets=markets_of(done.histories),
-            feeds=feeds_of(done.histories, done.signals, done.details),
-            result=done.result,
-            analysis=done.analysis,
-            seed=done.config.seed,
-        ),
-        thorough=thorough,
-    )
+    return examine(Examined.of(done), thorough=thorough)
 
 
 def result_of(record: Record, trust: Trust, tables: TablePacking) -> dict[str, Any]:
@@ -120,31 +111,16 @@ def result_of(record: Record, trust: Trust, tables: TablePacking) -> dict[str, A
             **{name: number(statistic) for name, statistic in _SUMMARY.items()},
             "trades": int((~record.trades["is_open"]).sum()),
         },
-        "figures": {**record.figures(), "equity_every": every, "bars": len(record.equity)},
+        "figures": {**_without_trust(record), "equity_every": every, "bars": len(record.equity)},
         "manifest": dict(record.manifest),
         "trust": trust_document(trust),
         "tables": [*tables.packed("trades", record.trades), *tables.packed("equity", equity)],
     }
 
 
-def trust_document(trust: Trust, *, thorough: bool = False) -> dict[str, Any]:
-    return {
-        "thorough": thorough,
-        "checks": [
-            {
-                "code": check.code,
-                "title": check.title,
-                "verdict": check.verdict.value,
-                "sentence": check.sentence,
-                "facts": {name: _plain(value) for name, value in check.facts.items()},
-            }
-            for check in trust.checks
-        ],
-        "band": [
-            {"mode": one.mode, "cost_times": one.cost_times, "total_return": _plain(one.total_return)}
-            for one in trust.band
-        ],
-    }
+def _without_trust(record: Record) -> dict[str, Any]:
+    """It has a place of its own, since a thorough look replaces it."""
+    return {name: value for name, value in record.figures().items() if name != "trust"}
 
 
 def _heed(is_cancelled: Callable[[], bool]) -> None:
@@ -156,9 +132,3 @@ def _curve(until: int, equity: npt.NDArray[np.float64], starts: npt.NDArray[np.i
     at = np.unique(np.linspace(0, until - 1, CURVE_POINTS).astype(np.int64))
     at = at[np.isfinite(equity[at])]
     return list(zip((starts[at] // 1_000_000).tolist(), equity[at].tolist(), strict=True))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value.item() if isinstance(value, np.generic) else value

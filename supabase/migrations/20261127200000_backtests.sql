@@ -51,10 +51,9 @@ create table public.backtest_parts (
     first_at timestamptz,
     last_at timestamptz,
     content bytea not null,
-    primary key (backtest_id, name, part),
+    primary key (user_id, backtest_id, name, part),
     foreign key (user_id, backtest_id) references public.backtests (user_id, id) on delete cascade
 );
-create index backtest_parts_owner_idx on public.backtest_parts (user_id, backtest_id);
 -- It is compressed already.
 alter table public.backtest_parts alter column content set storage external;
 
@@ -154,7 +153,6 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     came constant jsonb := new.result;
 begin
-    new.result := jsonb_build_object('summary', came -> 'summary');
     update public.backtests set
         total_return = (came #>> '{summary,total_return}')::double precision,
         sharpe_ratio = (came #>> '{summary,sharpe_ratio}')::double precision,
@@ -166,8 +164,9 @@ begin
         size_bytes = length(came::text)
     where id = new.id and user_id = new.user_id;
     if found then
+        new.result := jsonb_build_object('summary', came -> 'summary');
         -- An earlier attempt may have left a partial one.
-        delete from public.backtest_parts where backtest_id = new.id;
+        delete from public.backtest_parts where user_id = new.user_id and backtest_id = new.id;
         insert into public.backtest_parts
             (user_id, backtest_id, name, part, first_row, rows, first_at, last_at, content)
         select new.user_id, new.id, part.name, part.part, part.first_row, part.rows, part.first_at, part.last_at,

@@ -22,12 +22,14 @@ from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
 from backend.data.storage.series import SharedSeries
+from backend.data.storage.tokens import TokenBook
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
 from backend.infrastructure.election import AdvisoryLockElection
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.monitoring import Monitor
+from backend.infrastructure.personal_tokens import PersonalTokens
 from backend.infrastructure.service_database import ServiceDatabase
 from backend.infrastructure.supabase.auth_keys import AuthKeys
 from backend.infrastructure.supabase.signing_keys import LocalSigningKeys
@@ -155,7 +157,11 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         account_watch=AccountStates(worker),
         housekeeping=HousekeepingTables(worker),
         election=AdvisoryLockElection(database.dsn("app_worker"), "tests"),
-        verifier=JwtVerifier(issuer=project.issuer, keys=LocalSigningKeys(keys.jwks()), clock=clock),
+        verifier=PersonalTokens(
+            JwtVerifier(issuer=project.issuer, keys=LocalSigningKeys(keys.jwks()), clock=clock),
+            TokenBook(worker),
+            clock,
+        ),
         limiter=None,
         auth=None,
         mailbox_url=None,

@@ -15,6 +15,7 @@ from backend.api.documentation import SIGNED_IN, invalid, problems, shows
 from backend.api.routers.backtest_shapes import BACKTEST_ID, CHART, TRADES, ChartRead, TableRead
 from backend.api.routers.backtests import BAD_ID, BacktestId
 from backend.api.routers.market_data import NO_NUL
+from backend.api.scopes import Reach, needs
 from backend.api.versions import PRIVATE
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
@@ -38,6 +39,7 @@ End = Annotated[AwareDatetime | None, Query(description="Up to, not including, t
 @router.get(
     "/{backtest_id}/trades",
     operation_id="read_backtest_trades",
+    openapi_extra=needs(Reach.READ),
     summary="Read trades by range",
     responses={
         **shows(TableRead, TRADES, "In the order of their exits; those still open come last."),
@@ -59,6 +61,7 @@ async def read_backtest_trades(
 @router.get(
     "/{backtest_id}/equity",
     operation_id="read_backtest_equity",
+    openapi_extra=needs(Reach.READ),
     summary="Read the equity curve",
     responses={
         **shows(
@@ -89,6 +92,7 @@ async def read_backtest_equity(
 @router.get(
     "/{backtest_id}/chart",
     operation_id="read_backtest_chart",
+    openapi_extra=needs(Reach.READ),
     summary="Read the bars and indicators of a run",
     responses={
         **shows(ChartRead, CHART, "As the strategy saw them."),
@@ -134,6 +138,7 @@ async def read_backtest_chart(
 @router.get(
     "/{backtest_id}/export",
     operation_id="export_backtest",
+    openapi_extra=needs(Reach.READ),
     summary="Take a result elsewhere",
     response_class=Response,
     responses={

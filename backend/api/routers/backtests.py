@@ -34,6 +34,7 @@ from backend.api.routers.backtest_shapes import (
     TagCounts,
 )
 from backend.api.routers.market_data import NO_NUL, STARTS
+from backend.api.scopes import Reach, needs
 from backend.api.versions import PRIVATE, IfMatch, IfNoneMatch, required_version, tagged
 from backend.domain.backtest_errors import BarsMissing
 from backend.domain.backtests import (
@@ -79,7 +80,7 @@ RUNS = (*STARTS, *NOT_RUNNABLE, QuotaReached("stored backtests", limit=20_000, c
 
 @router.post(
     "/run",
-    openapi_extra=takes(WANTED),
+    openapi_extra={**takes(WANTED), **needs(Reach.RUN)},
     operation_id="run_backtest",
     summary="Run a backtest",
     status_code=202,
@@ -106,7 +107,7 @@ async def run_backtest(
 
 @router.post(
     "/estimate",
-    openapi_extra=takes(WANTED),
+    openapi_extra={**takes(WANTED), **needs(Reach.READ)},
     operation_id="estimate_backtest",
     summary="Estimate a run before it starts",
     responses={
@@ -123,6 +124,7 @@ async def estimate_backtest(wanted: RunWanted, house: TheHouse, caller: ActiveCa
 @router.get(
     "",
     operation_id="list_backtests",
+    openapi_extra=needs(Reach.READ),
     summary="List one's backtests",
     responses={
         **shows(Page[BacktestRow], Page[BacktestRow](items=[ROW], next_cursor=None), "In that order.", "ETag", "Link"),
@@ -180,6 +182,7 @@ async def list_backtests(
 @router.get(
     "/tags",
     operation_id="list_backtest_tags",
+    openapi_extra=needs(Reach.READ),
     summary="List the tags in use",
     responses={
         **shows(TagCounts, TagCounts(items=[TagCount(tag="trend", count=12)]), "The most used first."),
@@ -195,6 +198,7 @@ async def list_backtest_tags(services: Reading) -> Response:
 @router.get(
     "/presets",
     operation_id="list_backtest_presets",
+    openapi_extra=needs(Reach.READ),
     summary="List one's presets",
     responses={
         **shows(PresetsFound, PresetsFound(items=[PRESET]), "By name."),
@@ -208,7 +212,7 @@ async def list_backtest_presets(services: Reading) -> Response:
 
 @router.post(
     "/presets",
-    openapi_extra=takes({"name": "My costs", "form": WANTED}),
+    openapi_extra={**takes({"name": "My costs", "form": WANTED}), **needs(Reach.RUN)},
     operation_id="keep_backtest_preset",
     summary="Keep a filled-in form",
     responses={
@@ -230,6 +234,7 @@ async def keep_backtest_preset(wanted: PresetWanted, services: Changing) -> Resp
 @router.delete(
     "/presets/{preset_id}",
     operation_id="forget_backtest_preset",
+    openapi_extra=needs(Reach.RUN),
     summary="Delete a preset",
     status_code=204,
     responses={
@@ -253,6 +258,7 @@ async def forget_backtest_preset(
 @router.get(
     "/{backtest_id}",
     operation_id="read_backtest",
+    openapi_extra=needs(Reach.READ),
     summary="Read a backtest",
     responses={
         **shows(BacktestFound, FOUND, "All but its tables.", "ETag"),
@@ -269,7 +275,7 @@ async def read_backtest(
 
 @router.patch(
     "/{backtest_id}",
-    openapi_extra=takes(EDIT),
+    openapi_extra={**takes(EDIT), **needs(Reach.RUN)},
     operation_id="edit_backtest",
     summary="Rename, tag, star or archive a backtest, or write notes",
     responses={
@@ -300,6 +306,7 @@ async def edit_backtest(
 @router.delete(
     "/{backtest_id}",
     operation_id="delete_backtest",
+    openapi_extra=needs(Reach.RUN),
     summary="Delete a backtest",
     status_code=204,
     responses={
@@ -316,6 +323,7 @@ async def delete_backtest(backtest_id: BacktestId, services: Changing) -> Respon
 @router.post(
     "/{backtest_id}/restore",
     operation_id="restore_backtest",
+    openapi_extra=needs(Reach.RUN),
     summary="Bring a deleted backtest back",
     responses={
         **shows(BacktestFound, FOUND, "As it was.", "ETag"),
@@ -330,6 +338,7 @@ async def restore_backtest(request: Request, backtest_id: BacktestId, services: 
 @router.post(
     "/{backtest_id}/replay",
     operation_id="replay_backtest",
+    openapi_extra=needs(Reach.RUN),
     summary="Run it again, from the same form",
     status_code=202,
     responses={
@@ -356,6 +365,7 @@ async def replay_backtest(
 @router.post(
     "/{backtest_id}/guard",
     operation_id="guard_backtest",
+    openapi_extra=needs(Reach.RUN),
     summary="Examine a result thoroughly",
     status_code=202,
     responses={

@@ -19,6 +19,7 @@ from backend.backtesting.report.tables import (
     statistics_card,
     tone,
     trades_table,
+    trust_card,
 )
 from backend.backtesting.reproduce import command_of, python_of
 from backend.backtesting.summary import costs_in_words, parameters_in_words
@@ -78,6 +79,7 @@ def _body(record: Record) -> str:
             _card("Return by month", _months(record)),
             f'<div class="pair">{_card("Trades", _histogram(record))}{_half_groups(record)}</div>',
             f'<div class="cards">{"".join(statistics_card(title, lines) for title, lines in groups.items())}</div>',
+            "" if record.trust is None else trust_card(record.trust),
             trades_table(record.trades, record.currency),
             _other_groups(record),
             f'<div class="pair">{_config(record)}{_manifest(record)}</div>',

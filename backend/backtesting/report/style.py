@@ -86,6 +86,7 @@ body.tm { margin: 0; }
   white-space: pre-wrap; overflow-wrap: anywhere; user-select: all; }
 .tm pre + h3 { margin-top: 16px; }
 .tm code { font: 12px/18px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; overflow-wrap: anywhere; }
+.tm .trust th { text-align: left; } .tm .trust + .trust { margin-top: 12px; max-width: 480px; }
 .tm .facts td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 .tm .facts th { width: 40%; }
 .tm footer { color: var(--muted); font-size: 11px; line-height: 16px; }

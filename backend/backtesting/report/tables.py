@@ -130,6 +130,30 @@ def _trade(row: Mapping[str, Any], currency: str) -> str:
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
+def trust_card(trust: Mapping[str, Any]) -> str:
+    """What a sceptic asked, with the answers, and what is left of the return under other assumptions."""
+    rows = "".join(
+        f'<tr><th scope="row">{text(check["title"])}</th><td class="words">{text(check["verdict"])}</td>'
+        f'<td class="words">{text(check["sentence"])}</td></tr>'
+        for check in trust["checks"]
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Question", "Verdict", "Answer"))
+    return (
+        f'<section class="card long"><h2>How far to trust it</h2><table class="trust"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>{_band_table(trust['band'])}</section>"
+    )
+
+
+def _band_table(band: Sequence[Mapping[str, Any]]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{text(str(one["mode"]).capitalize())}, costs {one["cost_times"]:g} times</th>'
+        f'<td class="{tone(say.change(one["total_return"]))}">{say.change(one["total_return"])}</td></tr>'
+        for one in band
+    )
+    head = '<th scope="col">Fills inside a bar</th><th scope="col">Total return</th>'
+    return f'<table class="trust"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>' if band else ""
+
+
 def facts_card(title: str, facts: Mapping[str, object]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{text(name)}</th><td>{text(value)}</td></tr>'

@@ -22,6 +22,13 @@ from tests.unit.backtesting.test_run import made
 HOSTILE = "<script>alert('1')</script>\"&\x1b[31m"
 
 
+TRUST: dict[str, Any] = {
+    "thorough": False,
+    "checks": [{"code": "gaps", "title": HOSTILE, "verdict": HOSTILE, "sentence": HOSTILE, "facts": {}}],
+    "band": [{"mode": HOSTILE, "cost_times": 2.0, "total_return": None}],
+}
+
+
 class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -54,6 +61,7 @@ def spoiled(record: Record) -> Record:
         config=config,
         manifest={**record.manifest, "data": data, "strategy": strategy, "parameters": {HOSTILE: HOSTILE}},
         notes=[{"text": HOSTILE}],
+        trust=TRUST,
         make_trades=lambda: made_trades(record),
         id=HOSTILE,
         saved_at=datetime(2024, 1, 1, tzinfo=UTC),
@@ -171,3 +179,22 @@ def test_the_summary_fits_its_width() -> None:
         rows = text.partition("Not computed")[0].splitlines()
         assert max(len(row) for row in rows if row.startswith("  ")) <= 100
     assert max(len(row) for row in summary(record, 60).splitlines() if row.startswith("  Closed")) <= 60
+
+
+def test_trust_stands_in_the_report_and_in_the_summary_where_somebody_asked() -> None:
+    record = record_of(made(random_history(400, seed=3)))
+    assert "How far to trust it" not in report_html(record)
+    assert "\nTrust\n" not in summary(record)
+    check = {
+        "code": "trades",
+        "title": "Number of trades",
+        "verdict": "doubtful",
+        "sentence": "3 are few.",
+        "facts": {},
+    }
+    band = [{"mode": "neutral", "cost_times": 3.0, "total_return": -0.123}]
+    asked = replace(record, trust={"thorough": True, "checks": [check], "band": band})
+    page = " ".join(Page(report_html(asked)).words)
+    assert "How far to trust it Question Verdict Answer Number of trades doubtful 3 are few." in page
+    assert "Neutral, costs 3 times \u221212.30%" in page
+    assert summary(asked).endswith("Trust\n  doubtful  Number of trades: 3 are few.")

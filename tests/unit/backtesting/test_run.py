@@ -1,15 +1,24 @@
 """A run from its stored form to its manifest."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from backend.backtesting.families import course_of, written_down
+from backend.backtesting.ledger import Ledger
 from backend.backtesting.manifest import changes, engine_hash, manifest_of
+from backend.backtesting.objectives import Objective
 from backend.backtesting.options import OPTIONS, trading_config
 from backend.backtesting.record import Record, record_of
 from backend.backtesting.run import Run, run
+from backend.backtesting.space import ParameterSpace
+from backend.backtesting.sweep import sweep
+from backend.backtesting.trust import Examined, examine, quality_of
+from backend.backtesting.verdicts import Band, Check, Trust, Verdict, trust_document, trust_of
 from backend.domain.backtest_errors import CannotReplay
 from backend.domain.config import RunConfig, SeriesConfig, TradingConfig
 from backend.domain.errors import InvalidInput
@@ -17,6 +26,7 @@ from backend.domain.market import Timeframe
 from backend.domain.market_ports import Loaded
 from backend.domain.strategies.registry import StrategyRegistry
 from backend.domain.strategy_errors import InvalidParameters, NotEnoughHistory
+from tests.fake_calendars import FakeCalendars
 from tests.unit.backtesting.histories import history, random_history, rising_bars
 from tests.unit.backtesting.markets import random_bars
 
@@ -165,3 +175,52 @@ def test_options_that_cannot_be_used_are_named(options: dict[str, Any], words: s
     with pytest.raises(InvalidInput) as refused:
         trading_config(options)
     assert words in refused.value.detail
+
+
+def test_a_record_keeps_what_the_trust_panel_came_to() -> None:
+    done = made(random_history(1_500))
+    trust = examine(Examined.of(done, quality=quality_of(done.histories, FakeCalendars())))
+    record = record_of(done).trusted(trust)
+    stored = json.loads(json.dumps(record.figures(), allow_nan=False))
+    again = Record.of(record.config_document(), record.manifest, stored, record.make_trades, record.make_equity)
+    assert again.trust is not None
+    assert trust_of(again.trust) == trust
+    assert trust["gaps"].facts == {"missing": 0, "expected": 1_500, "suspects": 0}
+    del stored["trust"]  # as it was stored before there was one
+    older = Record.of(record.config_document(), record.manifest, stored, record.make_trades, record.make_equity)
+    assert older.trust is None
+    assert older.document()["trust"] is None
+
+
+def test_a_number_that_is_not_finite_becomes_null_in_the_document() -> None:
+    check = Check(code="a", title="A", verdict=Verdict.BAD, sentence="So.", facts={"far": float("inf"), "n": 3})
+    band = Band(mode="neutral", cost_times=1.0, total_return=float("nan"))
+    document = trust_document(Trust(checks=(check,), band=(band,), thorough=True))
+    assert document["checks"][0]["facts"] == {"far": None, "n": 3}
+    assert document["band"][0]["total_return"] is None
+    json.dumps(document, allow_nan=False)
+    assert trust_of(document).thorough
+
+
+def test_a_calendar_that_nobody_knows_leaves_gaps_unknown() -> None:
+    lone = random_history(100)
+    instrument = replace(lone.instrument, calendar="XNOW")
+    assert quality_of([replace(lone, instrument=instrument)], FakeCalendars()) == ()
+
+
+def test_each_run_is_a_trial_of_its_family_once(tmp_path: Path) -> None:
+    ledger, bars = Ledger(tmp_path), random_history(1_500)
+    first = written_down(made(bars), ledger)
+    assert (first.trials, len(first.sharpes)) == (1, 1)
+    assert written_down(made(bars), ledger).trials == 1
+    assert written_down(made(bars, parameters={"fast": 10}), ledger).trials == 2
+    assert written_down(made(bars, fee_bps=1.0), ledger).trials == 3
+    assert written_down(made(bars, strategy="buy_and_hold"), ledger).trials == 1
+
+
+def test_a_run_and_the_same_trial_of_a_sweep_count_once(tmp_path: Path) -> None:
+    ledger, done = Ledger(tmp_path), made(random_history(1_500), parameters={"fast": 10})
+    written_down(done, ledger)
+    space = ParameterSpace.of(done.listed.strategy, {"fast": [10, 20]})
+    found = sweep(course_of(done), space, Objective.named("sharpe"), ledger=ledger)
+    assert found.in_family.trials == 2
