@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import warm_commands
+
 ROOT = Path(__file__).resolve().parent.parent
 TIDEMARK = ROOT / ".venv" / "bin" / "tidemark"
 # The same, with jobs that do what tests/integration/works.py says.
@@ -107,13 +109,4 @@ def tidemark(
 ) -> subprocess.CompletedProcess[str]:
     """Run one command of the command line to its end."""
     place = () if data_dir is None else ("--data-dir", str(data_dir))
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli.main", *arguments, *place],
-        cwd=ROOT,
-        env=environment(**settings),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return warm_commands.run([*arguments, *place], env=environment(**settings), stdin=stdin, timeout=120)
