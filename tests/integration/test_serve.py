@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.serving import TIDEMARK, Running, data_folder, environment, serving, start, tidemark
+from tests.serving import START_SECONDS, TIDEMARK, Running, data_folder, environment, serving, start, tidemark
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,7 @@ def test_a_stop_ends_everything_that_was_started(data_dir: Path, number: int, co
     assert tidemark("status", data_dir=running.data_dir).returncode == 1
 
 
+@pytest.mark.timeout(240)
 def test_what_was_acknowledged_survives_every_kill(data_dir: Path) -> None:
     """Kill the server, the postmaster or both while rows are written; the next start lacks none.
 
@@ -163,7 +164,7 @@ def serve_until_it_ends(*arguments: str, **settings: str) -> subprocess.Complete
     )
 
 
-def wait_for(condition: object, what: str, *, after: float = 0.0, seconds: float = 20) -> None:
+def wait_for(condition: object, what: str, *, after: float = 0.0, seconds: float = START_SECONDS) -> None:
     time.sleep(after)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
