@@ -77,6 +77,7 @@ def start(data_dir: Path, *arguments: str, command: Sequence[str | Path] = (TIDE
             raise AssertionError(f"tidemark serve ended with {process.returncode}:\n{log.read_text()[-4000:]}")
         if time.monotonic() > deadline:
             process.kill()
+            process.wait()
             raise AssertionError(f"tidemark serve did not answer within {START_SECONDS} s:\n{log.read_text()[-4000:]}")
         time.sleep(0.05)
     answer = tidemark("status", "--output", "json", data_dir=data_dir, **settings)
