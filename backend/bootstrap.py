@@ -34,21 +34,22 @@ from backend.domain.ports import (
     RateLimiter,
     ResourceMonitor,
     StreamTickets,
-    TokenVerifier,
 )
 from backend.services.accounts import Accounts
 from backend.services.events import Events
 from backend.services.foresight import Foresight
 from backend.services.jobs import Jobs
+from backend.services.tokens import Tokens
 from backend.settings import REPOSITORY, Settings, given_names, read_settings, unknown_names
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from backend.bootstrap_market import Market
+    from backend.bootstrap_market import BacktestDesk, Market
     from backend.domain.jobs import Plan
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
+    from backend.infrastructure.personal_tokens import PersonalTokens
     from backend.infrastructure.service_database import ServiceDatabase
     from backend.infrastructure.supabase.auth_keys import AuthKeys
     from backend.infrastructure.supabase.auth_server import AuthServer
@@ -56,7 +57,9 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.hosted import Check
     from backend.infrastructure.supabase.signing_keys import SigningKeys
     from backend.services.adoption import Adoption
+    from backend.services.backtests import Backtests
     from backend.services.market_data import MarketData
+    from backend.services.strategies import Strategies
 
 __all__ = [
     "REPOSITORY",
@@ -95,11 +98,14 @@ class Services:
     """What the acting user can do, inside one transaction."""
 
     accounts: Accounts
+    backtests: "Backtests"
     events: Events
     idempotency: IdempotencyRepository
     jobs: Jobs
     market_data: "MarketData"
+    strategies: "Strategies"
     tickets: StreamTickets
+    tokens: Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,11 +130,13 @@ class House:
     runner_id: str
     resources: ResourceMonitor
     market: "Market"
+    backtests: "BacktestDesk"
     adoption: "Adoption"
     housekeeping: Housekeeping
     election: Election
     account_watch: AccountWatch
-    verifier: TokenVerifier
+    # Of sessions and of personal access tokens.
+    verifier: "PersonalTokens"
     limiter: RateLimiter | None
     auth: "ASGIApp | None"
     mailbox_url: str | None
@@ -138,36 +146,52 @@ class House:
     async def acting_as(self, identity: Identity, *, readonly: bool = False) -> AsyncIterator[Services]:
         """One transaction as this user, committed when the block ends well. Row level security sees to the rest."""
         from backend.data.storage.accounts import AccountTables
+        from backend.data.storage.backtests import BacktestTable
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.series import SeriesTable
+        from backend.data.storage.strategies import StrategyTables
         from backend.data.storage.tickets import TicketTable
+        from backend.data.storage.tokens import TokenTable
+        from backend.services.backtests import Backtests
         from backend.services.market_data import MarketData
+        from backend.services.strategies import Strategies
 
         queued: list[UUID] = []
-        acting = self.database.acting_as(identity, readonly=readonly, after_commit=lambda: self.hints.tell(queued))
-        async with acting as connection:
+        revoked: list[UUID] = []
+
+        def after_commit() -> None:
+            self.hints.tell(queued)
+            for token_id in revoked:
+                self.verifier.forget(token_id)
+
+        async with self.database.acting_as(identity, readonly=readonly, after_commit=after_commit) as connection:
+            accounts = Accounts(identity, AccountTables(connection))
             job_table = JobTable(connection, queued)
             jobs = Jobs(job_table, self.resources, self.foresight.forecasts, runner_id=self.runner_id)
             yield Services(
-                accounts=Accounts(identity, AccountTables(connection)),
+                accounts=accounts,
+                backtests=Backtests(identity, BacktestTable(connection, identity.user_id), jobs),
                 events=Events(job_table),
                 idempotency=IdempotencyTable(connection),
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),
+                strategies=Strategies(StrategyTables(connection)),
                 tickets=TicketTable(connection),
+                tokens=Tokens(accounts, TokenTable(connection), revoked.append),
             )
 
     async def identity_of_ticket(self, ticket: str) -> Identity:
         """Who asked for this ticket, which is spent by it; raises TokenRejected."""
         from backend.data.storage.tickets import TicketTable
+        from backend.infrastructure.personal_tokens import narrowed
         from backend.infrastructure.supabase.tokens import identity_of
 
         async with self.worker_database.acting_as_service() as connection:
             claims = await TicketTable(connection).redeem(digest_of(ticket))
         if claims is None:
             raise TokenRejected("the ticket was used before, or is older than a minute")
-        return identity_of(claims, now=self.clock.now())
+        return narrowed(identity_of(claims, now=self.clock.now()), claims)
 
     async def pending_migrations(self) -> list[str]:
         """What this version brings and the database lacks; asks the database, so call it seldom."""
@@ -190,16 +214,18 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
-    from backend.bootstrap_market import open_market
+    from backend.bootstrap_market import open_backtest_desk, open_market
     from backend.data.storage.accounts import AccountStates
     from backend.data.storage.events import EventTable
     from backend.data.storage.housekeeping import HousekeepingTables
     from backend.data.storage.job_queue import JobQueueTable
     from backend.data.storage.job_records import JobRecordTable
     from backend.data.storage.series import SharedSeries
+    from backend.data.storage.tokens import TokenBook
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.job_hints import LocalJobHints
     from backend.infrastructure.monitoring import Monitor
+    from backend.infrastructure.personal_tokens import PersonalTokens
     from backend.infrastructure.rate_limits import MemoryRateLimiter
     from backend.infrastructure.resource_manager import ResourceManager
     from backend.infrastructure.supabase.tokens import JwtVerifier
@@ -220,6 +246,14 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         foresight = Foresight(records, monitor)
         await foresight.look()
         stack.enter_context(_running(foresight.keep_looking()))
+        sessions = JwtVerifier(
+            issuer=ground.project.issuer,
+            keys=_signing_keys(ground, stack),
+            clock=clock,
+            shared_secret=settings.supabase_jwt_secret.get_secret_value() if settings.supabase_jwt_secret else None,
+        )
+        verifier = PersonalTokens(sessions, TokenBook(worker_database), clock)
+        stack.enter_context(_running(verifier.keep_noting()))
         yield House(
             settings=settings,
             address=settings.public_url or address,
@@ -237,16 +271,12 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
             resources=resources,
             market=market,
+            backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
             adoption=Adoption(market.store, SharedSeries(worker_database)),
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),
             account_watch=AccountStates(worker_database),
-            verifier=JwtVerifier(
-                issuer=ground.project.issuer,
-                keys=_signing_keys(ground, stack),
-                clock=clock,
-                shared_secret=settings.supabase_jwt_secret.get_secret_value() if settings.supabase_jwt_secret else None,
-            ),
+            verifier=verifier,
             limiter=MemoryRateLimiter() if settings.rate_limits == "on" else None,
             auth=auth,
             mailbox_url=mailbox_url,

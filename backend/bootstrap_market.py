@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,14 @@ from backend.domain.errors import InvalidSetting
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    import pandas as pd
+
     from backend.data.fetchers.reading import OnRequest
+    from backend.domain.backtest_ports import RunBars, TablePacking
+    from backend.domain.forecast import Forecasts
+    from backend.domain.market import Instrument, Series, Span
     from backend.domain.market_ports import (
         BarFetcher,
         BarFiles,
@@ -24,17 +31,22 @@ if TYPE_CHECKING:
         BarStore,
         DiskQuotas,
         FileLooks,
+        Loaded,
         MarketMeter,
         TradingCalendar,
         Uploads,
     )
-    from backend.domain.ports import Clock
+    from backend.domain.ports import Clock, StrategyPreviews
     from backend.domain.strategies.registry import StrategyRegistry
+    from backend.services.backtest_plans import BacktestPlanner
+    from backend.services.backtest_runs import Bench
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets, ProviderFacts
+    from backend.services.strategies import Installed
 
 CACHE_DIR_NAME = "TIDEMARK_CACHE_DIR"
 _USER_DISK_NAME = "TIDEMARK_USER_DISK_BYTES"
+_STRATEGIES_NAME = "TIDEMARK_STRATEGIES_DIR"
 
 _DEMO = ("demo", "Simulated market", "Computed bars that are the same on every machine. No key and no network.")
 _YAHOO = ("yahoo", "Yahoo Finance", "Stocks, funds, currencies and crypto of the world. No key; it limits hard.")
@@ -54,6 +66,8 @@ class Market:
     uploads: "Uploads"
     looks: "FileLooks"
     files: "BarFiles"
+    strategies: "Installed"
+    previews: "StrategyPreviews"
 
 
 @asynccontextmanager
@@ -67,15 +81,22 @@ async def open_market(
     from backend.data.storage.bars import ParquetBarHousekeeping, ParquetBarStore
     from backend.data.storage.quotas import FolderQuotas
     from backend.data.storage.uploads import StagedUploads
+    from backend.data.strategy_previews import ProcessStrategyPreviews
     from backend.infrastructure.clock import SystemClock
     from backend.services.bar_library import BarLibrary
     from backend.services.markets import Markets
+    from backend.services.strategies import Installed
 
     cache_dir = usable_cache_dir(settings.cache_dir)
+    _require_strategies_folder(settings)
     clock, calendar = clock or SystemClock(), TradingCalendars()
     store = ParquetBarStore(cache_dir, clock, on_read=meter.bars_read if meter else lambda _: None)
     fetchers, facts = _providers(settings, calendar, clock, meter.vendor_asked if meter else None)
     markets, looks = Markets(fetchers, facts), ProcessFileLooks(desk_environment(settings))
+    strategies, previews = (
+        Installed(lambda: open_strategies(settings)),
+        ProcessStrategyPreviews(desk_environment(settings)),
+    )
     try:
         yield Market(
             cache_dir=cache_dir,
@@ -88,8 +109,11 @@ async def open_market(
             uploads=StagedUploads(cache_dir, clock),
             looks=looks,
             files=TableFiles(cache_dir),
+            strategies=strategies,
+            previews=previews,
         )
     finally:
+        await previews.close()
         await looks.close()
         await markets.close()
 
@@ -105,7 +129,8 @@ class Desk:
 
 def desk_environment(settings: Settings) -> dict[str, str]:
     """What a child of the runner is told of the settings."""
-    return {CACHE_DIR_NAME: str(settings.cache_dir), _USER_DISK_NAME: str(settings.user_disk_bytes)}
+    told = {CACHE_DIR_NAME: str(settings.cache_dir), _USER_DISK_NAME: str(settings.user_disk_bytes)}
+    return told if settings.strategies_dir is None else {**told, _STRATEGIES_NAME: str(settings.strategies_dir)}
 
 
 def open_desk(environment: Mapping[str, str]) -> Desk:
@@ -123,14 +148,119 @@ def open_desk(environment: Mapping[str, str]) -> Desk:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class BacktestDesk:
+    """What the API needs around backtests besides the database: plans before, charts and tables after."""
+
+    planner: "BacktestPlanner"
+    strategies: "StrategyRegistry"
+    bars: "RunBars"
+    tables: "TablePacking"
+
+    def packed(self, kind: str, document: Mapping[str, Any], tables: "Mapping[str, pd.DataFrame]") -> bytes:
+        """A zip of the document and the tables, as CSV or Parquet."""
+        from backend.data.run_files import zipped
+
+        return zipped(kind, document, tables)
+
+
+def open_backtest_desk(settings: Settings, market: Market, forecasts: "Forecasts", clock: "Clock") -> BacktestDesk:
+    from backend.data.research_bars import CacheBars
+    from backend.data.run_tables import ParquetTables
+    from backend.services.backtest_plans import BacktestPlanner
+
+    strategies = open_strategies(settings)
+    return BacktestDesk(
+        planner=BacktestPlanner(
+            strategies=strategies,
+            markets=market.markets,
+            store=market.store,
+            library=market.library,
+            forecasts=forecasts,
+            clock=clock,
+        ),
+        strategies=strategies,
+        bars=CacheBars(market.cache_dir),
+        tables=ParquetTables(),
+    )
+
+
+@cache
+def open_bench(cache_dir: str, strategies_dir: str | None) -> "Bench":
+    """What a child makes runs with, kept from run to run: strategies are loaded once."""
+    from backend.data.research_bars import CacheBars
+    from backend.data.run_tables import ParquetTables
+    from backend.domain.strategies.registry import StrategyRegistry
+    from backend.services.backtest_runs import Bench
+
+    return Bench(
+        bars=CacheBars(Path(cache_dir)),
+        strategies=StrategyRegistry(folder=Path(strategies_dir) if strategies_dir else None),
+        tables=ParquetTables(),
+    )
+
+
+def bench_of(environment: Mapping[str, str]) -> "Bench":
+    """The bench that such an environment tells of."""
+    return open_bench(environment[CACHE_DIR_NAME], environment.get(_STRATEGIES_NAME))
+
+
 def open_strategies(settings: Settings) -> "StrategyRegistry":
     """Those that are built in, of packages, and of the operator's folder, which has to be there when it is named."""
     from backend.domain.strategies.registry import StrategyRegistry
 
+    _require_strategies_folder(settings)
+    return StrategyRegistry(folder=settings.strategies_dir)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewDesk:
+    """What a preview needs: strategies, and bars that are stored or, of the demo market, made."""
+
+    registry: "StrategyRegistry"
+    store: "BarStore"
+
+    def what_there_is(self, series: "Series") -> "tuple[Instrument, datetime]":
+        """What is traded, and where its bars end. Raises NoBars, UnknownSymbol."""
+        from backend.data.fetchers.demo import instrument_of
+        from backend.domain.market_errors import NoBars
+        from backend.domain.simulation.markets import PROVIDER
+        from backend.infrastructure.clock import SystemClock
+
+        if series.provider == PROVIDER:
+            return instrument_of(series.symbol), SystemClock().now()
+        manifest = self.store.manifest(series)
+        if manifest is None or manifest.last is None:
+            raise NoBars(f"Nothing of {series} is stored yet. Download it first.")
+        return manifest.instrument, manifest.last + series.timeframe.length
+
+    def read(self, series: "Series", span: "Span") -> "Loaded":
+        from backend.domain.simulation.markets import PROVIDER
+
+        if series.provider != PROVIDER:
+            return self.store.read(series, span)
+        from backend.data.research_bars import simulated
+
+        return simulated(series, span)
+
+
+def open_preview_desk(environment: Mapping[str, str]) -> PreviewDesk:
+    """The desk that such an environment tells of."""
+    from backend.data.storage.bars import ParquetBarStore
+    from backend.domain.strategies.registry import StrategyRegistry
+    from backend.infrastructure.clock import SystemClock
+
+    folder = environment.get(_STRATEGIES_NAME)
+    return PreviewDesk(
+        registry=StrategyRegistry(folder=Path(folder) if folder else None),
+        store=ParquetBarStore(Path(environment[CACHE_DIR_NAME]), SystemClock()),
+    )
+
+
+def _require_strategies_folder(settings: Settings) -> None:
     folder = settings.strategies_dir
     if folder is not None and not folder.is_dir():
-        raise InvalidSetting("TIDEMARK_STRATEGIES_DIR", f"{folder} is no folder. Make it, or leave the setting out.")
-    return StrategyRegistry(folder=folder)
+        raise InvalidSetting(_STRATEGIES_NAME, f"{folder} is no folder. Make it, or leave the setting out.")
 
 
 def usable_cache_dir(folder: Path) -> Path:

@@ -263,6 +263,10 @@ class FakeAccountWatch:
 
     def __init__(self, *suspended: UUID) -> None:
         self.known_suspended = set(suspended)
+        self.known_revoked: set[UUID] = set()
 
     async def suspended(self, user_ids: Collection[UUID]) -> frozenset[UUID]:
         return frozenset(self.known_suspended.intersection(user_ids))
+
+    async def revoked(self, token_ids: Collection[UUID]) -> frozenset[UUID]:
+        return frozenset(self.known_revoked.intersection(token_ids))

@@ -19,6 +19,8 @@ from backend.api.limits import BodyLimit, RateLimits
 from backend.api.rooms import ROOMS_PATH, Rooms
 from backend.api.routers import (
     accounts,
+    backtest_results,
+    backtests,
     config,
     events,
     health,
@@ -27,6 +29,8 @@ from backend.api.routers import (
     market_files,
     problems,
     resources,
+    strategies,
+    tokens,
 )
 from backend.api.routers.market_files import UPLOAD_PATH
 from backend.api.security import KnownHosts, SecurityHeaders, web_policy
@@ -87,7 +91,21 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    features = (health, config, accounts, jobs, resources, events, market_data, market_files, problems)
+    features = (
+        health,
+        config,
+        accounts,
+        tokens,
+        backtests,
+        backtest_results,
+        jobs,
+        resources,
+        events,
+        market_data,
+        market_files,
+        strategies,
+        problems,
+    )
     for feature in features:
         app.include_router(feature.router)
     answer_errors(

@@ -10,10 +10,12 @@ from loguru import logger
 from starlette.types import Message, Receive, Scope, Send
 
 from backend.api.context import RequestContext, context_of
+from backend.api.dependencies import identity_by
 from backend.api.errors import NotReady
 from backend.api.following import Following
 from backend.api.limits import USER_READS, take
 from backend.api.messages import MessageNotUnderstood, Parting, Said, complaint, farewell, told, understood
+from backend.api.scopes import Reach, require_scope
 from backend.api.sockets import FAREWELL_SECONDS
 from backend.api.streams import End, Stream, Streams
 from backend.api.watching import Watching
@@ -25,6 +27,7 @@ from backend.domain.errors import (
     NotSignedIn,
     QuotaReached,
     RateLimited,
+    ScopeMissing,
     ServiceUnavailable,
     SignInNeeded,
     TidemarkError,
@@ -48,6 +51,7 @@ class Ended(Exception):
 _ENDS: Mapping[type[TidemarkError], str] = {
     SignInNeeded: Parting.NOT_SIGNED_IN,
     AccountSuspended: End.SUSPENDED,
+    ScopeMissing: Parting.NOT_ALLOWED,
     RateLimited: Parting.RATE_LIMITED,
     QuotaReached: Parting.TOO_MANY,
     NotReady: End.STOPPING,
@@ -90,8 +94,8 @@ class Conversation:
         """By the access token or the ticket that the first message brings; there is no second try."""
         said = await self._first_message()
         with _ending(said):
-            identity = await self._identity(said)
-            self._socket.context.facts["user_id"] = str(identity.user_id)
+            identity = await identity_by(self._house, self._identity(said), self._socket.scope)
+            require_scope(identity, Reach.READ)
             await self._count(USER_READS)
         return identity
 
@@ -108,20 +112,13 @@ class Conversation:
 
     async def _identity(self, said: Said) -> Identity:
         token, ticket = said.data.get("token"), said.data.get("ticket")
-        try:
-            if said.event != "authenticate":
-                raise NotSignedIn('The first message must be {"event": "authenticate", "data": {"token": "..."}}.')
-            if isinstance(token, str) and token:
-                identity = await self._house.verifier.verify(token)
-            elif isinstance(ticket, str) and ticket:
-                identity = await self._house.identity_of_ticket(ticket)
-            else:
-                raise NotSignedIn("Send an access token as 'token', or a ticket as 'ticket'.")
-        except SignInNeeded:
-            self._house.monitor.token_checked("rejected")
-            raise
-        self._house.monitor.token_checked("accepted")
-        return identity
+        if said.event != "authenticate":
+            raise NotSignedIn('The first message must be {"event": "authenticate", "data": {"token": "..."}}.')
+        if isinstance(token, str) and token:
+            return await self._house.verifier.verify(token)
+        if isinstance(ticket, str) and ticket:
+            return await self._house.identity_of_ticket(ticket)
+        raise NotSignedIn("Send an access token as 'token', or a ticket as 'ticket'.")
 
     async def _talk(self, identity: Identity) -> NoReturn:
         """Tell what happens, and hear what is asked for meanwhile, until one of them ends."""
@@ -184,6 +181,7 @@ class Socket:
     """One client behind its socket."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
         self.context: RequestContext = context_of(scope)
         self._hang_up: Callable[[], None] = scope.get("extensions", {}).get(HANG_UP, {}).get("call", lambda: None)
         self._receive = receive

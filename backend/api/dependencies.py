@@ -1,22 +1,26 @@
 """What an endpoint can ask for in its signature: the caller, and the services that act as them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import Scope
 
-from backend.api.context import context_of
+from backend.api.context import client_address, context_of
 from backend.api.limits import SAFE_METHODS, USER_READS, USER_WRITES, take
+from backend.api.scopes import declared_by, require_scope
 from backend.bootstrap import House, Services
 from backend.domain.accounts import Identity
-from backend.domain.errors import NotSignedIn, TokenRejected
+from backend.domain.errors import NotSignedIn, SignInNeeded
 
 bearer = HTTPBearer(
     auto_error=False,
     scheme_name="Access token",
-    bearerFormat="JWT",
-    description="The access token of a session of Supabase Auth (`/auth/v1`).",
+    description=(
+        "The access token of a session of Supabase Auth (`/auth/v1`), or a personal access token (`tdm_...`), which may"
+        " do what its scopes say."
+    ),
 )
 
 
@@ -35,17 +39,28 @@ async def caller(
     """Who is asking, by a token that was checked."""
     if credentials is None or not credentials.credentials:
         raise NotSignedIn
-    try:
-        identity = await house.verifier.verify(credentials.credentials)
-    except TokenRejected:
-        house.monitor.token_checked("rejected")
-        raise
-    house.monitor.token_checked("accepted")
+    identity = await identity_by(house, house.verifier.verify(credentials.credentials), request.scope)
+    require_scope(identity, declared_by(request.scope))
     context = context_of(request.scope)
-    context.facts["user_id"] = str(identity.user_id)
     if house.limiter is not None:
         limit = USER_READS if request.method in SAFE_METHODS else USER_WRITES
         await take(house.limiter, limit, str(identity.user_id), context, house.monitor)
+    return identity
+
+
+async def identity_by(house: House, asked: Awaitable[Identity], scope: Scope) -> Identity:
+    """Who comes by this token or ticket; it is counted, and what the request logs says whose it was."""
+    try:
+        identity = await asked
+    except SignInNeeded:
+        house.monitor.token_checked("rejected")
+        raise
+    house.monitor.token_checked("accepted")
+    house.verifier.note_use(identity, client_address(scope))
+    facts = context_of(scope).facts
+    facts["user_id"] = str(identity.user_id)
+    if identity.token_id is not None:
+        facts["token_id"] = str(identity.token_id)
     return identity
 
 

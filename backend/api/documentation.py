@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api import errors as edge
 from backend.api.errors import MEDIA_TYPE, problem_body, status_of
+from backend.api.scopes import MARK, Reach, sentence
 from backend.domain import errors as domain
 from backend.domain.errors import InputError, TidemarkError
 
@@ -100,8 +101,9 @@ NOT_MODIFIED: Responses = {
 
 def tidy(schema: dict[str, Any]) -> dict[str, Any]:
     """Say of problems what is true: their media type, and ours in place of the framework's own error shapes."""
-    for operations in schema["paths"].values():
+    for path, operations in schema["paths"].items():
         for operation in operations.values():
+            _say_reach(path, operation)
             # Announced by the framework for every parameter, also for those that cannot be wrong.
             if "HTTPValidationError" in str(operation["responses"].get("422", {})):
                 del operation["responses"]["422"]
@@ -113,3 +115,17 @@ def tidy(schema: dict[str, Any]) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(unused, None)
     return schema
+
+
+def _say_reach(path: str, operation: dict[str, Any]) -> None:
+    """What tokens may do here, and how those that may not are refused."""
+    reach = Reach(operation.get(MARK, Reach.SESSION))
+    if reach is Reach.OPEN:
+        return
+    operation["description"] = f"{operation['description']}\n\n{sentence(reach)}"
+    is_closed = reach is Reach.SESSION
+    error = domain.SessionNeeded() if is_closed else domain.ScopeMissing(reach)
+    example = problem_body(type(error), detail=error.detail, instance=path, request_id=EXAMPLE_REQUEST_ID)
+    value = example if is_closed else {**example, "scope": reach.value}
+    refused = operation["responses"]["403"]["content"][MEDIA_TYPE]["examples"]
+    refused[error.code] = {"summary": error.title, "value": value}

@@ -266,11 +266,13 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _facts(error: TidemarkError) -> dict[str, int]:
-    """The numbers behind the words, for programs."""
+def _facts(error: TidemarkError) -> dict[str, int | str]:
+    """The facts behind the words, for programs."""
     match error:
         case domain.QuotaReached(limit=limit, count=count):
             return {"limit": limit, "count": count}
+        case domain.ScopeMissing(scope=scope):
+            return {"scope": scope}
         case _:
             return {}
 

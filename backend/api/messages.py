@@ -26,6 +26,7 @@ class Parting(StrEnum):
 
     LATE = "late"
     NOT_SIGNED_IN = "not_signed_in"
+    NOT_ALLOWED = "not_allowed"
     TOO_MANY = "too_many"
     RATE_LIMITED = "rate_limited"
     NOT_UNDERSTOOD = "not_understood"
@@ -47,6 +48,8 @@ _FAREWELLS: Mapping[str, Farewell] = {
     Parting.NOT_UNDERSTOOD: Farewell(4400, "Too many messages were not understood."),
     Parting.NOT_SIGNED_IN: Farewell(4401, "Not signed in: the first message must bring a good token or ticket."),
     End.EXPIRED: Farewell(4401, "The access token has expired. Connect again with a new one."),
+    End.REVOKED: Farewell(4401, "The access token was revoked. Connect again with another one."),
+    Parting.NOT_ALLOWED: Farewell(4403, "The access token lacks the scope 'read'."),
     End.SUSPENDED: Farewell(4403, "This account is suspended."),
     Parting.LATE: Farewell(4408, "No message authenticated in time."),
     Parting.TOO_MANY: Farewell(4429, "Too many streams of this user are open."),

@@ -21,6 +21,8 @@ class End(StrEnum):
     LEFT = "left"
     EXPIRED = "expired"
     SUSPENDED = "suspended"
+    # The personal access token that opened it was.
+    REVOKED = "revoked"
     TOO_SLOW = "too_slow"
     UNAVAILABLE = "unavailable"
     # What comes next for this client is gone from the table; beginning again, it is told so.

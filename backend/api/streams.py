@@ -91,7 +91,7 @@ class Streams:
 
     def open(self) -> None:
         """Listen from now on; called before the first request."""
-        work = (self._hear, self._read, self._sweep, self._end_suspended)
+        work = (self._hear, self._read, self._sweep, self._end_suspended, self._end_revoked)
         self._tasks = [asyncio.create_task(_for_ever(step)) for step in work]
 
     async def close(self) -> None:
@@ -268,6 +268,15 @@ class Streams:
                 audience = self._audiences.get(str(user_id))
                 for stream in tuple(audience.streams) if audience is not None else ():
                     stream.close(End.SUSPENDED)
+
+    async def _end_revoked(self) -> None:
+        by_token = [stream for stream in self._all() if stream.identity.token_id is not None]
+        async for few in _a_few_at_a_time(by_token, USERS_A_TURN, SUSPENSION_SECONDS):
+            asked = {stream.identity.token_id for stream in few if stream.identity.token_id is not None}
+            revoked = await self._accounts.revoked(asked) if asked else frozenset()
+            for stream in few:
+                if stream.identity.token_id in revoked:
+                    stream.close(End.REVOKED)
 
     def _all(self) -> list[Stream]:
         return [stream for audience in self._audiences.values() for stream in audience.streams]

@@ -8,15 +8,17 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.api.context import context_of
+from backend.api.dependencies import identity_by
 from backend.api.errors import MethodNotAllowed, problem
 from backend.api.following import Following
 from backend.api.lines import EventLine, encoded
+from backend.api.scopes import Reach, require_scope
 from backend.api.stream import End, Stream
 from backend.api.streams import Streams
 from backend.api.wire import HAND_OVER, HANG_UP
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
-from backend.domain.errors import InputError, InvalidInput, NotSignedIn, SignInNeeded, TidemarkError
+from backend.domain.errors import InputError, InvalidInput, NotSignedIn, TidemarkError
 
 TASK_EVENTS_PATH = "/api/system/task-events"
 METHODS = ("GET", "HEAD")
@@ -68,7 +70,7 @@ class TaskEvents:
             return
         try:
             identity = await self._caller(scope)
-            context.facts["user_id"] = str(identity.user_id)
+            require_scope(identity, Reach.READ)
             after = _last_event_id(scope)
             stream = self._streams.enter(identity)
         except TidemarkError as error:
@@ -112,13 +114,7 @@ class TaskEvents:
             asked = self._house.identity_of_ticket(ticket)
         else:
             raise NotSignedIn("Send an access token as 'Authorization: Bearer <token>', or open it with a ticket.")
-        try:
-            identity = await asked
-        except SignInNeeded:
-            self._house.monitor.token_checked("rejected")
-            raise
-        self._house.monitor.token_checked("accepted")
-        return identity
+        return await identity_by(self._house, asked, scope)
 
 
 def _greeting(following: Following, asked_for: int | None) -> bytes:

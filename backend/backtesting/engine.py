@@ -1,6 +1,6 @@
 """A backtest: bars, signals and rules in, a result out. It needs no database, no network and no files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,11 @@ from backend.domain.trading.trades import measure_excursions, trades_of
 
 Floats = npt.NDArray[np.float64]
 
+# Told now and then how many bars are done, with the equity at the close of each and the starts of all.
+Watch = Callable[[int, Floats, npt.NDArray[np.int64]], None]
+
+_WATCHED_STRETCHES: Final = 50
+_SHORTEST_STRETCH: Final = 2_000
 _NONE: Final = np.empty(0)
 _NO_CODES: Final = np.empty(0, np.int16)
 _NO_PLACES: Final = np.empty((0, 0), np.int32)
@@ -42,8 +47,8 @@ class Feed:
     content_hash: str = ""
 
 
-def backtest(feeds: Sequence[Feed], config: TradingConfig) -> Result:
-    """Trade the signals of these symbols on one account."""
+def backtest(feeds: Sequence[Feed], config: TradingConfig, watch: Watch | None = None) -> Result:
+    """Trade the signals of these symbols on one account. Whoever watches may end it by raising."""
     _check(feeds, config)
     columns = [_columns(feed.bars) for feed in feeds]
     known = [bool((column.volume > 0).any()) for column in columns]
@@ -56,19 +61,22 @@ def backtest(feeds: Sequence[Feed], config: TradingConfig) -> Result:
     )
     if len(feeds) == 1:
         timeline, places = columns[0].starts, _NO_PLACES
-        state, equity = _one(state, feeds[0], columns[0], config)
+        state, equity = _one(state, feeds[0], columns[0], config, watch)
     else:
         timeline, places = _timeline(columns)
-        state, equity = _several(state, feeds, columns, timeline, places, config)
+        state, equity = _several(state, feeds, columns, timeline, places, config, watch)
     return _result(state, feeds, config, timeline, places, columns, equity, known)
 
 
-def _one(state: State, feed: Feed, bars: Columns, config: TradingConfig) -> tuple[State, Floats]:
+def _one(state: State, feed: Feed, bars: Columns, config: TradingConfig, watch: Watch | None) -> tuple[State, Floats]:
     signals, detail = _signal_columns(feed, bars, config), detail_of(feed, bars.starts)
     now, said, equity = np.zeros(1, BAR), np.zeros(1, SIGNAL), np.empty(len(bars.close))
     at = 0
-    while (at := replay(state, bars, signals, detail, now, said, equity, at)) < len(equity):
-        state = with_room(state, 2 * len(state.fills))
+    for until in _stretches(len(equity), watch):
+        while (at := replay(state, bars, signals, detail, now, said, equity, at, until)) < until:
+            state = with_room(state, 2 * len(state.fills))
+        if watch is not None:
+            watch(until, equity, bars.starts)
     return state, equity
 
 
@@ -79,15 +87,26 @@ def _several(
     timeline: npt.NDArray[np.int64],
     places: npt.NDArray[np.int32],
     config: TradingConfig,
+    watch: Watch | None,
 ) -> tuple[State, Floats]:
     bars = _joined(columns)
     signals = _joined_signals([_signal_columns(feed, own, config) for feed, own in zip(feeds, columns, strict=True)])
     detail = _joined_detail([detail_of(feed, own.starts) for feed, own in zip(feeds, columns, strict=True)], columns)
     now, said, equity = np.zeros(len(feeds), BAR), np.zeros(len(feeds), SIGNAL), np.empty(len(timeline))
     at = 0
-    while (at := replay_many(state, timeline, places, bars, signals, detail, now, said, equity, at)) < len(equity):
-        state = with_room(state, 2 * len(state.fills))
+    for until in _stretches(len(timeline), watch):
+        while (at := replay_many(state, timeline, places, bars, signals, detail, now, said, equity, at, until)) < until:
+            state = with_room(state, 2 * len(state.fills))
+        if watch is not None:
+            watch(until, equity, timeline)
     return state, equity
+
+
+def _stretches(count: int, watch: Watch | None) -> Iterator[int]:
+    """Up to where the loop runs at a time: to the end, unless somebody watches."""
+    length = count if watch is None else max(count // _WATCHED_STRETCHES, _SHORTEST_STRETCH)
+    yield from range(length, count, max(length, 1))
+    yield count
 
 
 def _result(

@@ -61,10 +61,11 @@ def replay(
     said: Records,
     equity: Floats,
     at: int,
+    until: int,
 ) -> int:
-    """The bars of one symbol from `at` on. Returns where it stopped: at the end, or where the tape needs more room."""
+    """The bars of one symbol from `at` to `until`. Returns where it stopped: there, or when the tape is full."""
     account, book = state.account[0], state.books[0]
-    count = len(bars.close)
+    count = until
     turns = meanings(account.rules)
     moves = len(signals.stop) + len(signals.target) + len(signals.stop_percent) + len(signals.target_percent)
     moves += len(signals.trail_percent)
@@ -116,6 +117,7 @@ def replay_many(
     said: Records,
     equity: Floats,
     at: int,
+    until: int,
 ) -> int:
     """Several symbols on one account. `places[t, s]` is the bar of symbol s at that time, -1 = it has none."""
     symbols = places.shape[1]
@@ -124,7 +126,7 @@ def replay_many(
         first[s] = _first_place(places, s)
     rows = np.zeros(symbols + 1, np.int64)
     inside = np.empty((0, 4))
-    while at < len(timeline) and has_room(state):
+    while at < until and has_room(state):
         for s in range(symbols):
             place = places[at, s]
             now[s].present = place >= 0

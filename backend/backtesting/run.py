@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backend.backtesting.analysis import Analysis, analyse
-from backend.backtesting.engine import Feed, backtest
+from backend.backtesting.engine import Feed, Watch, backtest
 from backend.backtesting.result import Note, Result
 from backend.domain.backtest_errors import CannotReplay
 from backend.domain.bars import start_microseconds
@@ -56,15 +56,16 @@ def run(
     listed: Listed,
     *,
     details: Mapping[str, Loaded] = MappingProxyType({}),
+    watch: Watch | None = None,
 ) -> Run:
-    """`histories` are the bars of the config's series, `details` shorter ones by symbol.
+    """`histories` are the bars of the config's series, `details` shorter ones by symbol; `watch` is told how far it is.
 
     Raises what a person can act on: InvalidParameters, NotEnoughHistory, StrategyFailed, BadSignals, CannotReplay.
     """
     strategy = listed.strategy.given(config.parameters)
     check_together(histories, details, config)
     signals = tuple(signals_of(strategy, market) for market in markets_of(histories))
-    result = backtest(feeds_of(histories, signals, details), config.trading)
+    result = backtest(feeds_of(histories, signals, details), config.trading, watch)
     first = histories[0]
     return Run(
         config=config,

@@ -44,6 +44,16 @@ def from_file(
     return Loaded(series=series, instrument=instrument, bars=within(bars, start, end, str(path)))
 
 
+class CacheBars:
+    """A RunBars over the market cache."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        self._cache_dir = cache_dir
+
+    def load(self, series: Series, start: datetime | None, end: datetime | None) -> Loaded:
+        return from_cache(self._cache_dir, series, start, end)
+
+
 def from_cache(cache_dir: Path, series: Series, start: datetime | None, end: datetime | None) -> Loaded:
     """What is stored of the range, made where the market is simulated. Raises NoBars with the command to type."""
     from backend.data.storage.bars import ParquetBarStore
@@ -56,7 +66,7 @@ def from_cache(cache_dir: Path, series: Series, start: datetime | None, end: dat
     if manifest is not None and not store.missing(series, wanted):
         return store.read(series, wanted)
     if series.provider == DEMO:
-        return _simulated(series, wanted)
+        return simulated(series, wanted)
     _refuse(series, wanted, is_stored=manifest is not None)
     raise AssertionError
 
@@ -154,7 +164,8 @@ def _wanted(
     return Span(start=since, end=max(since, min(until, now)))
 
 
-def _simulated(series: Series, wanted: Span) -> Loaded:
+def simulated(series: Series, wanted: Span) -> Loaded:
+    """Bars of the demo market, made at once. Raises UnknownSymbol, NotServed, NoBars."""
     from backend.data.calendars import TradingCalendars
     from backend.data.fetchers.demo import DemoFetcher
     from backend.domain.market_errors import NotServed

@@ -1,6 +1,9 @@
 """Finished backtests as files to take elsewhere: JSON, CSV and Parquet, which give the same numbers when read again."""
 
+import io
 import json
+import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +31,16 @@ def export(
             table.to_parquet(path, compression="zstd", index=False)
         files.append(path)
     return files
+
+
+def zipped(kind: str, document: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> bytes:
+    """The same files in one."""
+    whole = io.BytesIO()
+    with tempfile.TemporaryDirectory(prefix="tidemark-export-") as folder, zipfile.ZipFile(whole, "w") as archive:
+        for path in export(Path(folder), kind, document, tables, "backtest"):
+            stored = zipfile.ZIP_STORED if path.suffix == ".parquet" else zipfile.ZIP_DEFLATED
+            archive.write(path, path.name, compress_type=stored)
+    return whole.getvalue()
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from backend.domain.errors import InputError, InvalidInput
+from backend.domain.tokens import Scope
 
 DISPLAY_NAME_MAX_LENGTH = 80
 
@@ -25,6 +26,9 @@ class Identity:
     expires_at: datetime
     # Verified claims, handed to the database as they are; claims["role"] is always "authenticated".
     claims: Mapping[str, Any] = field(repr=False)
+    # Of a personal access token; None is a session, which may do everything that its user may.
+    token_id: UUID | None = None
+    scopes: frozenset[Scope] | None = None
 
 
 class Theme(StrEnum):

@@ -21,3 +21,10 @@ class CannotReplay(InvalidInput):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail=detail)
+
+
+class BarsMissing(InvalidInput):
+    """A series of the run is not (wholly) on the disk of this machine."""
+
+    code = "bars_missing"
+    title = "Bars of the run are missing"

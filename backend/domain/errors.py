@@ -2,9 +2,9 @@
 
     TidemarkError
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
-    ├── NotAllowed                AccountSuspended
-    ├── NotFound                  SessionNotFound  JobNotFound  BacktestNotFound
-    ├── Conflict                  RequestInProgress  JobNotRetryable
+    ├── NotAllowed                AccountSuspended  ScopeMissing  SessionNeeded
+    ├── NotFound                  SessionNotFound  TokenNotFound  JobNotFound  BacktestNotFound
+    ├── Conflict                  RequestInProgress  JobNotRetryable  BacktestNotFinished
     ├── VersionConflict
     ├── VersionRequired
     ├── InvalidInput              InvalidCursor  IdempotencyKeyInvalid  IdempotencyKeyReused  JobTooLarge
@@ -22,7 +22,16 @@ The domain raises meaning; the edge (`api/errors.py`, the command line's exit co
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_LAYOUT: Final = "\n\t\u00a0\u202f"  # line ends, and the spaces within numbers
+
+
+def printable(text: str) -> str:
+    """What somebody sent may be told back, but nothing in it that a terminal or a browser would act on."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in _LAYOUT else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 class TidemarkError(Exception):
@@ -32,7 +41,7 @@ class TidemarkError(Exception):
     title: ClassVar[str] = "Something went wrong on our side"
 
     def __init__(self, detail: str | None = None) -> None:
-        self.detail = detail if detail is not None else f"{self.title}."
+        self.detail = printable(detail) if detail is not None else f"{self.title}."
         super().__init__(self.detail)
 
 
@@ -58,9 +67,9 @@ class TokenRejected(SignInNeeded):
     code = "token_rejected"
     title = "This access token is not valid"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, remedy: str = "Sign in again.") -> None:
         self.reason = reason
-        super().__init__(f"The access token was refused: {reason}. Sign in again.")
+        super().__init__(f"The access token was refused: {reason}. {remedy}")
 
 
 class SessionEnded(SignInNeeded):
@@ -90,6 +99,29 @@ class AccountSuspended(NotAllowed):
         super().__init__(detail)
 
 
+class ScopeMissing(NotAllowed):
+    """The personal access token was not made for this."""
+
+    code = "scope_missing"
+    title = "This token may not do this"
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(f"It needs a personal access token with the scope '{scope}', or a session.")
+
+
+class SessionNeeded(NotAllowed):
+    """No personal access token can do this, whatever its scopes."""
+
+    code = "session_needed"
+    title = "This needs a session"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No personal access token can do this, whatever its scopes. Sign in, and do it with a session."
+        )
+
+
 class NotFound(TidemarkError):
     """There is no such thing, or it is not the caller's to see."""
 
@@ -105,6 +137,16 @@ class SessionNotFound(NotFound):
 
     def __init__(self, session_id: object) -> None:
         super().__init__(f"You have no session {session_id}; it may have ended already.")
+
+
+class TokenNotFound(NotFound):
+    """The caller has no live token of that id."""
+
+    code = "token_not_found"
+    title = "No such token"
+
+    def __init__(self, token_id: object) -> None:
+        super().__init__(f"You have no token {token_id} that could be revoked; it may be revoked already.")
 
 
 class JobNotFound(NotFound):
@@ -156,6 +198,16 @@ class JobNotRetryable(Conflict):
         super().__init__(f"Task {job_id} is {state}; only a failed or cancelled one can be run again.")
 
 
+class BacktestNotFinished(Conflict):
+    """It has no result (yet)."""
+
+    code = "backtest_not_finished"
+    title = "This backtest has no result"
+
+    def __init__(self, backtest_id: object, state: str) -> None:
+        super().__init__(f"The backtest {backtest_id} is {state}; what you ask for is there once it is completed.")
+
+
 class VersionConflict(TidemarkError):
     """It was changed by someone else since the caller read it."""
 
@@ -184,6 +236,10 @@ class InputError:
 
     pointer: str
     detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pointer", printable(self.pointer))
+        object.__setattr__(self, "detail", printable(self.detail))
 
 
 class InvalidInput(TidemarkError):
@@ -297,9 +353,9 @@ class QuotaReached(TidemarkError):
     code = "quota_reached"
     title = "You have reached a limit of your plan"
 
-    def __init__(self, what: str, *, limit: int, count: int) -> None:
+    def __init__(self, what: str, *, limit: int, count: int, remedy: str = "Wait for some, or cancel them.") -> None:
         self.limit, self.count = limit, count
-        super().__init__(f"You have {count:,} {what}; at most {limit:,} are allowed. Wait for some, or cancel them.")
+        super().__init__(f"You have {count:,} {what}; at most {limit:,} are allowed. {remedy}")
 
 
 class ServiceUnavailable(TidemarkError):

@@ -104,7 +104,7 @@ def _rules(workplace: Workplace, *, minutes: int, attempts: int, cores: int, mib
 
 KINDS: Mapping[JobKind, KindRules] = MappingProxyType(
     {
-        JobKind.BACKTEST: _rules(Workplace.CHILD, minutes=15, attempts=3, cores=1, mib=384),
+        JobKind.BACKTEST: _rules(Workplace.CHILD, minutes=15, attempts=3, cores=1, mib=448),
         JobKind.SWEEP: _rules(Workplace.CHILD, minutes=60, attempts=3, cores=1, mib=512),
         JobKind.OPTIMIZE: _rules(Workplace.CHILD, minutes=120, attempts=3, cores=1, mib=512),
         JobKind.WALK_FORWARD: _rules(Workplace.CHILD, minutes=120, attempts=3, cores=1, mib=512),
@@ -146,6 +146,9 @@ class Progress:
     percent: float | None = None
     message: str | None = None
     eta_seconds: float | None = None
+    # Of work along bars: which one it is at, and the account's value so far, thinned: (seconds since 1970, value).
+    current_date: str | None = None
+    curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
     # What it printed last, in its present attempt.
     log_tail: str | None = field(default=None, repr=False)
 

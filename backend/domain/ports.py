@@ -32,6 +32,8 @@ from backend.domain.jobs import (
 )
 from backend.domain.pages import Page, Place
 from backend.domain.queue_play import QueueAround
+from backend.domain.saved_strategies import SavedStrategy, StrategyVersion, VersionInBrief
+from backend.domain.tokens import NewToken, PersonalToken, TokenHolder, TokenUse
 
 
 class Clock(Protocol):
@@ -63,6 +65,29 @@ class AccountRepository(Protocol):
         """End one of the user's sessions; False when there is none of that id."""
 
     async def session_is_alive(self, session_id: UUID) -> bool: ...
+
+
+class TokenRepository(Protocol):
+    """A user's own personal access tokens, already narrowed by the database to those of the acting user."""
+
+    async def tokens(self, *, limit: int, after: Place | None) -> Page[PersonalToken]:
+        """Newest first, with those that ended lately."""
+
+    async def create(self, token: NewToken) -> PersonalToken:
+        """Raises QuotaReached when the user has as many live ones as may be, SessionEnded without a live session."""
+
+    async def revoke(self, token_id: UUID) -> bool:
+        """End one of the user's tokens; False when there is none of that id that was not revoked before."""
+
+
+class TokenRecords(Protocol):
+    """What the house asks and notes about the tokens of everybody."""
+
+    async def holder(self, digest: bytes) -> TokenHolder | None:
+        """Whose token has this digest, also when it ended lately."""
+
+    async def note_uses(self, uses: Collection[TokenUse]) -> None:
+        """They were used now; what was noted within the hour stays as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +233,44 @@ class JobRepository(Protocol):
         """The job and the user's last event, both of one moment; None when there is no such job."""
 
 
+class StrategyRepository(Protocol):
+    """The saved strategies of the acting user alone. Deleted ones are seen, but neither renamed nor given versions."""
+
+    async def saved(self, *, deleted: bool = False) -> Sequence[SavedStrategy]:
+        """All of them, those that were changed last first."""
+
+    async def find(self, strategy_id: UUID) -> SavedStrategy | None: ...
+
+    async def add(self, name: str, about: str) -> SavedStrategy:
+        """Without rules yet. Raises StrategyNameTaken, and QuotaReached."""
+
+    async def change(self, strategy_id: UUID, *, name: str, about: str, revision: int | None) -> SavedStrategy | None:
+        """If it still is of that revision (any, when None); None when nothing matched. Raises StrategyNameTaken."""
+
+    async def delete(self, strategy_id: UUID) -> bool: ...
+
+    async def restore(self, strategy_id: UUID) -> SavedStrategy | None:
+        """Raises StrategyNameTaken when another one is called that meanwhile, and QuotaReached."""
+
+    async def add_version(self, strategy_id: UUID, rules: Mapping[str, Any], note: str) -> StrategyVersion:
+        """Under the next number. Raises QuotaReached."""
+
+    async def versions(self, strategy_id: UUID, *, limit: int, after: Place | None) -> Page[VersionInBrief]:
+        """The newest first."""
+
+    async def version(self, strategy_id: UUID, number: int) -> StrategyVersion | None: ...
+
+
+class StrategyPreviews(Protocol):
+    """What strategies would have said on some bars, computed where it holds nobody up."""
+
+    async def preview(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The document of `services/strategy_preview.py`. Raises what is wrong with the strategy, its parameters or the
+        bars; PreviewFailed where it takes too long or too much; ServiceUnavailable where too many wait."""
+
+    async def close(self) -> None: ...
+
+
 class JobQueue(Protocol):
     """The runner's side of all jobs. What is done under a lease that was lost changes nothing."""
 
@@ -290,6 +353,9 @@ class AccountWatch(Protocol):
 
     async def suspended(self, user_ids: Collection[UUID]) -> frozenset[UUID]:
         """Those of them whose account was suspended or deleted."""
+
+    async def revoked(self, token_ids: Collection[UUID]) -> frozenset[UUID]:
+        """Those of these personal access tokens that were revoked, or are gone."""
 
 
 class StreamTickets(Protocol):
@@ -380,6 +446,9 @@ class Housekeeping(Protocol):
 
     async def forget_old_answers(self) -> int:
         """Those kept for requests that might be sent again."""
+
+    async def forget_ended_tokens(self) -> int:
+        """Personal access tokens that expired or were revoked some time ago."""
 
 
 class Election(Protocol):

@@ -1,6 +1,7 @@
 """What can go wrong with strategies, indicators and rules, each with its numbers and the next step.
 
-UnknownStrategy, UnknownIndicator, UnknownPattern   are NotFound
+UnknownStrategy, UnknownStrategyVersion, UnknownIndicator, UnknownPattern   are NotFound
+StrategyNameTaken                      is a Conflict
 InvalidParameters                      is InvalidInput, its pointers name each parameter
 ├── InvalidRules                       a tree of rules; its pointers name each node
 └── NotEnoughHistory
@@ -9,12 +10,13 @@ StrategyError                          the strategy itself, not who asks for it,
 ├── NoSuchMarket
 ├── StrategyBroken
 ├── StrategyFailed
-└── NeverTrades
+├── NeverTrades
+└── PreviewFailed
 """
 
 from collections.abc import Iterable, Sequence
 
-from backend.domain.errors import InputError, InvalidInput, NotFound, TidemarkError
+from backend.domain.errors import Conflict, InputError, InvalidInput, NotFound, TidemarkError
 
 
 class UnknownStrategy(NotFound):
@@ -26,6 +28,26 @@ class UnknownStrategy(NotFound):
     def __init__(self, name: str, meant: Sequence[str] = (), known: Sequence[str] = ()) -> None:
         self.name, self.meant = name, tuple(meant)
         super().__init__(f"There is no strategy '{name}'.{_hint(meant, known)}")
+
+
+class UnknownStrategyVersion(NotFound):
+    """A saved strategy has no version of this number."""
+
+    code = "unknown_strategy_version"
+    title = "There is no such version"
+
+    def __init__(self, number: int, newest: int) -> None:
+        super().__init__(f"There is no version {number:,}; the newest is {newest:,}.")
+
+
+class StrategyNameTaken(Conflict):
+    """Another strategy is called that already."""
+
+    code = "strategy_name_taken"
+    title = "The name is taken"
+
+    def __init__(self, name: str, whose: str = "another strategy of yours") -> None:
+        super().__init__(f"'{name}' is the name of {whose}. Choose another one.")
 
 
 class UnknownIndicator(NotFound):
@@ -159,6 +181,13 @@ class NeverTrades(StrategyError):
             f"{strategy} gave no entry on {bars:,} bars, of which the first {warmup:,} are its warm-up."
             " Loosen its parameters, or give it a longer or livelier range."
         )
+
+
+class PreviewFailed(StrategyError):
+    """A preview took too much time or memory, or its process died."""
+
+    code = "preview_failed"
+    title = "The preview could not be made"
 
 
 def _hint(meant: Sequence[str], known: Sequence[str] = ()) -> str:

@@ -97,8 +97,8 @@ def refusals_told() -> Iterator[None]:
     except asyncpg.PostgresError as error:
         if error.sqlstate != _QUOTA_REACHED:
             raise
-        numbers = json.loads(error.detail or "{}")
-        raise QuotaReached("waiting tasks", limit=numbers["limit"], count=numbers["count"]) from error
+        told = {"what": "waiting tasks", **json.loads(error.detail or "{}")}
+        raise QuotaReached(told.pop("what"), **told) from error
 
 
 def _who(identity: Identity | None) -> tuple[str, str, str, object]:

@@ -14,6 +14,7 @@ _SECRET_NAME = re.compile(rf"(?i)(?:.*[_-])?(?:{_HIDDEN_NAMES})")
 # Each pattern starts where no earlier character could have started it: hostile text costs linear time.
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?")
 _SUPABASE_KEY = re.compile(r"\bsb_(?:secret|publishable)_[\w-]+")
+_PERSONAL_TOKEN = re.compile(r"\btdm_[\w-]{8,}")
 _SCHEME_CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=:-]+")
 _PASSWORD_IN_ADDRESS = re.compile(r"(?P<before>(?<![\w+.-])[a-zA-Z][\w+.-]*://[^\s:/@'\"]*:)[^\s/'\"]+(?=@)")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
@@ -31,6 +32,7 @@ def redact(text: str) -> str:
     text = _SCHEME_CREDENTIALS.sub(rf"\1 {HIDDEN}", text)
     text = _JWT.sub(HIDDEN, text)
     text = _SUPABASE_KEY.sub(HIDDEN, text)
+    text = _PERSONAL_TOKEN.sub(HIDDEN, text)
     return _NAMED_VALUE.sub(rf"\g<before>{HIDDEN}", text)
 
 

@@ -133,12 +133,12 @@ class BarLibrary:
 
     def _estimate(self, instrument: Instrument, series: Series, wanted: Span, bars_a_second: float) -> Estimate:
         missing = self._store.missing(series, wanted)
-        bars = sum(self._count(instrument, series, span) for span in missing)
+        bars = sum(self.count(instrument, series, span) for span in missing)
         manifest = self._store.manifest(series)
         bytes_a_bar = manifest.size_bytes / manifest.rows if manifest and manifest.rows else USUAL_BYTES_A_BAR
         return Estimate(missing=missing, bars=bars, size_bytes=round(bars * bytes_a_bar), seconds=bars / bars_a_second)
 
-    def _count(self, instrument: Instrument, series: Series, span: Span) -> int:
+    def count(self, instrument: Instrument, series: Series, span: Span) -> int:
         """How many bars are due, counted year by year, so that a long span takes no memory."""
         count, rest = 0, _since_first_bar(span, instrument)
         while rest is not None:

@@ -36,6 +36,12 @@ class MarketData:
             raise UnknownSeries(series_id)
         return entry
 
+    async def require(self, series: Series) -> None:
+        """That it is in the catalogue, for the one who is acting to see; raises NoBars with what to do."""
+        if await self._catalogue.find(series) is None:
+            remedy = "Download it first." if series.is_refetchable else "Import a file first."
+            raise NoBars(f"Nothing of {series} is stored here. {remedy}")
+
     async def own_entry(self, series_id: UUID) -> SeriesEntry:
         """One that its user may delete."""
         entry = await self.entry(series_id)

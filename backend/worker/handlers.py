@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 # "package.module:function" of a `run(payload, report, is_cancelled) -> dict` that needs nothing but its payload and
 # what Children tell their environment.
-WORKS: Mapping[JobKind, str] = MappingProxyType({JobKind.IMPORT: "backend.worker.importing:run"})
+WORKS: Mapping[JobKind, str] = MappingProxyType(
+    {
+        JobKind.IMPORT: "backend.worker.importing:run",
+        JobKind.BACKTEST: "backend.worker.backtesting:run",
+        JobKind.GUARD: "backend.worker.backtesting:guard",
+    }
+)
 
 
 def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:
@@ -48,6 +54,7 @@ class Maintain:
         events = await self._housekeeping.forget_old_events()
         report(Progress(stage="answers", percent=25.0))
         answers = await self._housekeeping.forget_old_answers()
+        tokens = await self._housekeeping.forget_ended_tokens()
         report(Progress(stage="uploads", percent=50.0))
         uploads = await asyncio.to_thread(self._market.uploads.forget_old)
         report(Progress(stage="bars", percent=75.0))
@@ -57,6 +64,7 @@ class Maintain:
         return {
             "events_deleted": events,
             "answers_deleted": answers,
+            "tokens_deleted": tokens,
             "uploads_deleted": uploads,
             "swept_bytes": swept,
             "series_evicted": len(evicted),

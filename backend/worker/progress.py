@@ -15,6 +15,7 @@ from backend.domain.ports import EventBus
 SECONDS_BETWEEN_TELLINGS = 0.2
 LONGEST_STAGE = 80
 LONGEST_MESSAGE = 400
+MOST_CURVE_POINTS = 100
 # What Postgres notifies in one piece.
 LARGEST_WORDS_BYTES = 7_999
 
@@ -65,6 +66,10 @@ class Telling:
             "message": None if progress.message is None else readable(progress.message)[:LONGEST_MESSAGE],
             "eta_seconds": _number(progress.eta_seconds if eta is None else eta),
         }
+        if progress.current_date is not None:
+            task["current_date"] = readable(progress.current_date)[:LONGEST_STAGE]
+        if progress.curve:
+            task["curve"] = [[at, float(f"{value:.6g}")] for at, value in progress.curve[:MOST_CURVE_POINTS]]
         if progress.log_tail != self._told_log:
             task["log_tail"] = None
             room = LARGEST_WORDS_BYTES - len(self._encoded(task))

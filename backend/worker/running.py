@@ -8,6 +8,7 @@ from enum import Enum
 
 from loguru import logger
 
+from backend.domain.backtests import BACKTEST_KINDS
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.job_data import LARGEST_RESULT_BYTES, size_of
 from backend.domain.jobs import KINDS, Job, JobFailure, JobKind, Lease, Outcome, Progress, Workplace
@@ -22,6 +23,9 @@ class Return(Enum):
 
     HANDED_BACK = "handed back"
 
+
+# They read or write series of bars, some of which are their user's own.
+_ABOUT_FILES = frozenset({JobKind.IMPORT, JobKind.GUARD, *BACKTEST_KINDS})
 
 # Ended for good, lost with its process, or handed back.
 Verdict = Outcome | JobFailure | Return
@@ -186,8 +190,8 @@ class Running:
 
 
 def _told_whose(job: Job) -> Mapping[str, object]:
-    """An import touches its user's files, so whose they are is told by the row of the job, never by its payload."""
-    return {**job.payload, "user_id": str(job.user_id)} if job.kind is JobKind.IMPORT else job.payload
+    """Work that touches its user's own files is told whose they are by the row of the job, never by its payload."""
+    return {**job.payload, "user_id": str(job.user_id)} if job.kind in _ABOUT_FILES else job.payload
 
 
 def log_failure(job: Job, verdict: Verdict) -> None:

@@ -15,19 +15,21 @@ import pytest
 
 from backend.api.app import create_app
 from backend.bootstrap import MIGRATIONS, House, Project
-from backend.bootstrap_market import open_market
+from backend.bootstrap_market import open_backtest_desk, open_market
 from backend.data.storage.accounts import AccountStates
 from backend.data.storage.events import EventTable
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
 from backend.data.storage.series import SharedSeries
+from backend.data.storage.tokens import TokenBook
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
 from backend.infrastructure.election import AdvisoryLockElection
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.monitoring import Monitor
+from backend.infrastructure.personal_tokens import PersonalTokens
 from backend.infrastructure.service_database import ServiceDatabase
 from backend.infrastructure.supabase.auth_keys import AuthKeys
 from backend.infrastructure.supabase.signing_keys import LocalSigningKeys
@@ -124,7 +126,6 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     worker = ServiceDatabase(database.dsn("app_worker"), max_size=4)
     machine = FakeMachine()
     bus = PostgresEventBus(database.dsn("app_worker"))
-    records, monitor = JobRecordTable(worker), Monitor()
     await pool.open()
     await worker.open()
     await bus.open()
@@ -132,9 +133,12 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     cache_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidemark-bars-")))
     settings = Settings(_env_file=None, data_dir=MIGRATIONS.parent, cache_dir=cache_dir, crypto_exchanges=())
     market = await stack.enter_async_context(open_market(settings, clock))
+    records, monitor = JobRecordTable(worker), Monitor()
+    foresight = Foresight(records, monitor)
     house = House(
         settings=settings,
         market=market,
+        backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
         adoption=Adoption(market.store, SharedSeries(worker)),
         address=ADDRESS,
         project=project,
@@ -145,7 +149,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         queue=JobQueueTable(worker, capacity=machine.capacity),
         hints=LocalJobHints(),
         records=records,
-        foresight=Foresight(records, monitor),
+        foresight=foresight,
         runner_id="tests",
         feed=EventTable(worker),
         bus=bus,
@@ -153,7 +157,11 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         account_watch=AccountStates(worker),
         housekeeping=HousekeepingTables(worker),
         election=AdvisoryLockElection(database.dsn("app_worker"), "tests"),
-        verifier=JwtVerifier(issuer=project.issuer, keys=LocalSigningKeys(keys.jwks()), clock=clock),
+        verifier=PersonalTokens(
+            JwtVerifier(issuer=project.issuer, keys=LocalSigningKeys(keys.jwks()), clock=clock),
+            TokenBook(worker),
+            clock,
+        ),
         limiter=None,
         auth=None,
         mailbox_url=None,

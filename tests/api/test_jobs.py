@@ -133,7 +133,7 @@ async def test_retry_of_what_the_machine_cannot_hold_is_refused_with_the_numbers
         await client.post(f"/api/system/tasks/{job_id}/cancel", headers=ada.headers)
         answer = await client.post(f"/api/system/tasks/{job_id}/retry", headers=ada.headers)
     detail = assert_problem(answer, 422, "job_too_large")["detail"]
-    assert "384 MiB" in detail
+    assert "512 MiB" in detail
     assert "100 MiB" in detail
 
 

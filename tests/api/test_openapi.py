@@ -84,5 +84,7 @@ def test_whatever_needs_a_token_says_so() -> None:
         assert (
             ("401" in operation["responses"])
             == bool(operation.get("security"))
-            == path.startswith(("/api/me", "/api/system", "/api/data", "/api/providers"))
+            == path.startswith(
+                ("/api/me", "/api/system", "/api/data", "/api/providers", "/api/strategies", "/api/backtests")
+            )
         )

@@ -1,6 +1,7 @@
 """One row of each exposed table, as its owner would have it. A table that is missing here fails the isolation tests."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 Row = Mapping[str, object]
@@ -25,6 +26,23 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
         "max_attempts": 1,
         "wall_limit_seconds": 1,
     },
+    "backtests": lambda user_id: {
+        "id": user_id,
+        "user_id": user_id,
+        "kind": "backtest",
+        "config": '{"strategy": "sma_cross", "series": [{"provider": "demo", "timeframe": "1h", "symbol": "A"}]}',
+        "name": "Mine",
+    },
+    "backtest_parts": lambda user_id: {
+        "user_id": user_id,
+        "backtest_id": user_id,
+        "name": "trades",
+        "part": 0,
+        "first_row": 0,
+        "rows": 1,
+        "content": b"PAR1",
+    },
+    "backtest_presets": lambda user_id: {"id": user_id, "user_id": user_id, "name": "Mine", "form": "{}"},
     "series": lambda user_id: {
         "id": user_id,
         "user_id": user_id,
@@ -32,6 +50,17 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
         "symbol": "MINE",
         "timeframe": "1d",
         "adjustment": "raw",
+    },
+    "strategies": lambda user_id: {"id": user_id, "user_id": user_id, "name": "Mine"},
+    "strategy_versions": lambda user_id: {"user_id": user_id, "strategy_id": user_id, "version": 1, "rules": "{}"},
+    "personal_access_tokens": lambda user_id: {
+        "id": user_id,
+        "user_id": user_id,
+        "name": "Script",
+        "digest": user_id.bytes * 2,
+        "hint": "tdm_aaaa...bbbb",
+        "scopes": ["read"],
+        "expires_at": datetime.now(UTC) + timedelta(days=30),
     },
     # The row is there already: adding the task wrote it.
     "task_events": lambda user_id: {"user_id": user_id, "id": 1, "type": "task_queued", "task": "{}"},

@@ -294,4 +294,10 @@ async def _acl(api: asyncpg.Connection, table: str) -> object:
 
 
 def _rest_of_key(table: str) -> str:
-    return {"idempotency_keys": ", key", "tasks": ", id", "task_events": ", id", "series": ", id"}.get(table, "")
+    keys = {
+        "profiles": "",
+        "idempotency_keys": ", key",
+        "strategy_versions": ", strategy_id, version",
+        "backtest_parts": ", backtest_id, name, part",
+    }
+    return keys.get(table, ", id")

@@ -13,6 +13,7 @@ from backend.api.dependencies import Caller, Changing, Reading
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
+from backend.api.scopes import Reach, needs
 from backend.api.versions import IfMatch, IfNoneMatch, required_version, tagged
 from backend.domain import accounts as domain
 from backend.domain.errors import (
@@ -160,6 +161,7 @@ CHANGE = {"display_name": "Ada", "preferences": {"theme": "dark", "timezone": "E
 @router.get(
     "",
     operation_id="read_my_profile",
+    openapi_extra=needs(Reach.READ),
     summary="Read one's own profile",
     responses={
         **shows(Profile, PROFILE, "Who is signed in.", "ETag"),
@@ -190,7 +192,7 @@ async def read_my_profile(request: Request, caller: Caller, services: Changing, 
             VersionRequired(),
         ),
     },
-    openapi_extra={"requestBody": {"content": {"application/json": {"example": CHANGE}}}},
+    openapi_extra={**needs(Reach.SESSION), "requestBody": {"content": {"application/json": {"example": CHANGE}}}},
 )
 async def change_my_profile(
     *,
@@ -213,6 +215,7 @@ async def change_my_profile(
 @router.get(
     "/sessions",
     operation_id="list_my_sessions",
+    openapi_extra=needs(Reach.SESSION),
     summary="List one's own sessions",
     responses={
         **shows(Page[Session], Page[Session](items=[SESSION], next_cursor=None), "Newest first.", "ETag", "Link"),
@@ -237,6 +240,7 @@ async def list_my_sessions(
 @router.delete(
     "/sessions/{session_id}",
     operation_id="end_my_session",
+    openapi_extra=needs(Reach.SESSION),
     summary="End one of one's own sessions",
     status_code=204,
     responses={

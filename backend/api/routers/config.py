@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from backend.api.dependencies import TheHouse
 from backend.api.documentation import NOT_MODIFIED, problems, shows
+from backend.api.scopes import Reach, needs
 from backend.api.versions import PUBLIC, IfNoneMatch, tagged
 from backend.version import VERSION
 
@@ -42,6 +43,7 @@ CONFIG = Config(
 @router.get(
     "/config",
     operation_id="read_config",
+    openapi_extra=needs(Reach.OPEN),
     summary="Read what this installation is",
     responses={
         **shows(Config, CONFIG, "What a client needs to start.", "ETag"),

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from backend.api.dependencies import Changing, bearer
 from backend.api.documentation import SIGNED_IN, invalid, problems, shows
 from backend.api.errors import NotReady
+from backend.api.scopes import Reach, needs
 from backend.api.task_events import MEDIA_TYPE, TASK_EVENTS_PATH
 from backend.bootstrap import digest_of
 from backend.domain.errors import QuotaReached
@@ -45,6 +46,7 @@ data: {"type":"task_progress","task":{"id":"0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a
 @router.post(
     "/api/system/stream-ticket",
     operation_id="issue_stream_ticket",
+    openapi_extra=needs(Reach.READ),
     summary="Get a ticket for one stream",
     responses={
         **shows(StreamTicket, TICKET, "The ticket. Nothing shows it again."),
@@ -92,6 +94,7 @@ def describe_stream() -> dict[str, Any]:
                 "`attempt`, and in `log_tail` the last lines that the task printed in it: a text, null while there are "
                 "none, and left out when they are what was told before."
             ),
+            **needs(Reach.READ),
             "security": [{bearer.scheme_name: []}, {}],
             "parameters": [
                 {"in": place, "name": name, "required": False, "schema": schema, "description": description}

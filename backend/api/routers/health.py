@@ -15,6 +15,7 @@ from backend.api.context import client_address
 from backend.api.dependencies import Caller, TheHouse
 from backend.api.documentation import SIGNED_IN, problems, shows
 from backend.api.errors import NotReady, problem
+from backend.api.scopes import Reach, needs
 from backend.bootstrap import House
 from backend.domain.errors import NotAllowed, TidemarkError
 from backend.version import VERSION
@@ -69,6 +70,7 @@ READY = Ready(
 @router.get(
     "/healthz",
     operation_id="read_liveness",
+    openapi_extra=needs(Reach.OPEN),
     summary="Ask whether the process is alive",
     responses={**shows(Alive, Alive(), "It is."), **problems("/healthz")},
 )
@@ -80,6 +82,7 @@ async def read_liveness() -> Response:
 @router.get(
     "/readyz",
     operation_id="read_readiness",
+    openapi_extra=needs(Reach.OPEN),
     summary="Ask whether requests can be served",
     responses={
         **shows(Ready, READY, "They can."),
@@ -98,6 +101,7 @@ async def read_readiness(request: Request, house: TheHouse) -> Response:
 @router.get(
     "/api/system/health",
     operation_id="read_system_health",
+    openapi_extra=needs(Reach.READ),
     summary="Read how the parts of the service are",
     responses={
         **shows(Health, Health(status="well", checks=READY.checks), "Each part by name."),
@@ -114,6 +118,7 @@ async def read_system_health(request: Request, house: TheHouse, _: Caller) -> Re
 @router.get(
     "/metrics",
     operation_id="read_metrics",
+    openapi_extra=needs(Reach.OPEN),
     summary="Read the metrics",
     response_class=Response,
     responses={

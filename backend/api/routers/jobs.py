@@ -14,6 +14,7 @@ from backend.api.dependencies import Caller, Changing, Reading
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, invalid, problems, shows
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
+from backend.api.scopes import Reach, needs
 from backend.api.streams import Streams
 from backend.api.versions import PRIVATE, IfNoneMatch, tagged
 from backend.bootstrap import Services
@@ -151,6 +152,7 @@ _BAD_ID = invalid("/path/task_id", "Input should be a valid UUID.")
 @router.get(
     "/tasks",
     operation_id="list_my_tasks",
+    openapi_extra=needs(Reach.READ),
     summary="List one's own tasks",
     responses={
         **shows(
@@ -194,6 +196,7 @@ async def list_my_tasks(
 @router.get(
     "/tasks/{task_id}",
     operation_id="read_my_task",
+    openapi_extra=needs(Reach.READ),
     summary="Read one of one's own tasks",
     responses={
         **shows(TaskInFull, TASK_IN_FULL, "The task, with what went in and what came out.", "ETag"),
@@ -217,6 +220,7 @@ async def read_my_task(
 @router.post(
     "/tasks/{task_id}/cancel",
     operation_id="cancel_my_task",
+    openapi_extra=needs(Reach.RUN),
     summary="Cancel one of one's own tasks",
     responses={
         **shows(TaskInFull, TASK_IN_FULL, "The task as it is now.", "Idempotency-Replayed"),
@@ -251,6 +255,7 @@ async def cancel_my_task(
 @router.post(
     "/tasks/{task_id}/retry",
     operation_id="retry_my_task",
+    openapi_extra=needs(Reach.RUN),
     summary="Run one of one's own tasks again",
     status_code=202,
     responses={

@@ -43,6 +43,7 @@ from backend.api.routers.market_shapes import (
     SuspectFound,
     Wanted,
 )
+from backend.api.scopes import Reach, needs
 from backend.api.versions import PRIVATE, IfNoneMatch, tagged
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
@@ -108,6 +109,7 @@ STARTS = (
 @router.get(
     "/providers",
     operation_id="list_providers",
+    openapi_extra=needs(Reach.READ),
     summary="List the providers of market data",
     responses={
         **shows(Providers, Providers(items=[PROVIDER]), "All of this installation.", "ETag"),
@@ -124,6 +126,7 @@ async def list_providers(request: Request, house: TheHouse, _caller: ActiveCalle
 @router.get(
     "/data/instruments",
     operation_id="search_instruments",
+    openapi_extra=needs(Reach.READ),
     summary="Search what a provider has",
     responses={
         **shows(Instruments, Instruments(items=[INSTRUMENT]), "Best matches first."),
@@ -147,6 +150,7 @@ async def search_instruments(
 @router.get(
     "/data/series",
     operation_id="list_series",
+    openapi_extra=needs(Reach.READ),
     summary="List the series that there are",
     responses={
         **shows(Page[SeriesFound], Page[SeriesFound](items=[FOUND], next_cursor=None), "Newest first.", "ETag", "Link"),
@@ -183,6 +187,7 @@ async def list_series(
 @router.get(
     "/data/series/{series_id}",
     operation_id="read_series",
+    openapi_extra=needs(Reach.READ),
     summary="Read what is stored of a series",
     responses={
         **shows(SeriesFound, FOUND, "The series.", "ETag"),
@@ -201,6 +206,7 @@ async def read_series(
 @router.delete(
     "/data/series/{series_id}",
     operation_id="delete_series",
+    openapi_extra=needs(Reach.DATA),
     summary="Delete a series that one imported",
     status_code=204,
     responses={
@@ -227,6 +233,7 @@ async def delete_series(house: TheHouse, caller: Caller, series_id: SeriesId) ->
 @router.get(
     "/data/bars",
     operation_id="read_bars",
+    openapi_extra=needs(Reach.READ),
     summary="Read the bars of a series",
     responses={
         **shows(Bars, BARS, "In order of time, at most `limit` of them."),
@@ -263,6 +270,7 @@ async def read_bars(
 @router.get(
     "/data/coverage",
     operation_id="read_coverage",
+    openapi_extra=needs(Reach.READ),
     summary="Read how complete a series is",
     responses={
         **shows(Coverage, COVERAGE, "Its heat map, gaps and odd bars.", "ETag"),
@@ -304,8 +312,8 @@ async def read_coverage(
 
 @router.post(
     "/data/fetch/estimate",
-    openapi_extra=takes(WANTED),
     operation_id="estimate_fetch",
+    openapi_extra={**takes(WANTED), **needs(Reach.READ)},
     summary="Estimate a download before it starts",
     responses={
         **shows(EstimateMade, ESTIMATE, "What is missing, and what it takes."),
@@ -332,8 +340,8 @@ async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: ActiveCaller)
 
 @router.post(
     "/data/fetch",
-    openapi_extra=takes(WANTED),
     operation_id="fetch_bars",
+    openapi_extra={**takes(WANTED), **needs(Reach.DATA)},
     summary="Download bars",
     status_code=202,
     responses={
@@ -361,8 +369,8 @@ async def fetch_bars(
 
 @router.post(
     "/data/repair",
-    openapi_extra=takes(REPAIR),
     operation_id="repair_series",
+    openapi_extra={**takes(REPAIR), **needs(Reach.DATA)},
     summary="Fetch the gaps of a series again",
     status_code=202,
     responses={

@@ -24,6 +24,7 @@ from backend.api.routers.file_shapes import (
 )
 from backend.api.routers.market_data import STARTS, SeriesQuery, entry_of, started
 from backend.api.routers.market_shapes import SERIES_ID, STARTED, Started
+from backend.api.scopes import Reach, needs
 from backend.api.versions import PRIVATE
 from backend.bootstrap import House
 from backend.domain.errors import BodyTooLarge
@@ -66,10 +67,11 @@ _UNREADABLE = (
     summary="Upload a file of bars",
     status_code=201,
     openapi_extra={
+        **needs(Reach.DATA),
         "requestBody": {
             "required": True,
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
+        },
     },
     responses={
         **shows(UploadKept, UPLOADED, "Kept for a day, for its owner alone.", status=201),
@@ -112,7 +114,7 @@ async def upload_file(
     "/data/import/preview",
     operation_id="preview_import",
     summary="See what is understood of an uploaded file",
-    openapi_extra=takes(PREVIEW_WANTED),
+    openapi_extra={**takes(PREVIEW_WANTED), **needs(Reach.DATA)},
     responses={
         **shows(PreviewMade, PREVIEWED, "Of its first rows."),
         **problems("/api/data/import/preview", *SIGNED_IN, *WITH_BODY, *_UNREADABLE),
@@ -141,7 +143,7 @@ async def preview_import(wanted: PreviewWanted, house: TheHouse, caller: ActiveC
     operation_id="import_file",
     summary="Import an uploaded file as a series of one's own",
     status_code=202,
-    openapi_extra=takes(IMPORT_WANTED),
+    openapi_extra={**takes(IMPORT_WANTED), **needs(Reach.DATA)},
     responses={
         **shows(Started, STARTED, "Queued.", "Location", "Idempotency-Replayed", status=202),
         **problems("/api/data/import", *STARTS, *_UNREADABLE, invalid("/symbol", "'..' is no symbol.")),
@@ -179,6 +181,7 @@ async def import_file(
 @router.get(
     "/data/export",
     operation_id="export_series",
+    openapi_extra=needs(Reach.READ),
     summary="Export a series as a file",
     response_class=StreamingResponse,
     responses={

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from backend.api.dependencies import Reading, TheHouse
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, problems, shows
+from backend.api.scopes import Reach, needs
 from backend.api.versions import IfNoneMatch, tagged
 from backend.domain import jobs as domain
 
@@ -94,6 +95,7 @@ RESOURCES = Resources(
 @router.get(
     "/resources",
     operation_id="read_resources",
+    openapi_extra=needs(Reach.READ),
     summary="Read what the machine can give to tasks",
     responses={
         **shows(Resources, RESOURCES, "The gauges at this moment.", "ETag"),

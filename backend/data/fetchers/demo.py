@@ -105,6 +105,11 @@ def simulated_bars(
     return fetcher.bars(symbol, Timeframe(timeframe), Span(start=_moment(start), end=_moment(end)))
 
 
+def instrument_of(symbol: str) -> Instrument:
+    """Raises UnknownSymbol, with what may have been meant."""
+    return _market(symbol).instrument
+
+
 def _market(symbol: str) -> SimulatedMarket:
     market = MARKETS.get(symbol)
     if market is None:

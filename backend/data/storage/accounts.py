@@ -90,6 +90,10 @@ class AccountStates:
             )
         return frozenset(row["wanted"] for row in rows)
 
+    async def revoked(self, token_ids: Collection[UUID]) -> frozenset[UUID]:
+        rows = await self._database.fetch("select private.revoked_tokens($1) as id", list(token_ids))
+        return frozenset(row["id"] for row in rows)
+
 
 def _profile(row: "asyncpg.Record") -> Profile:
     return Profile(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from backend.domain.events import EVENTS_ARE_KEPT_FOR
 from backend.domain.ports import ANSWERS_ARE_KEPT_FOR
+from backend.domain.tokens import ENDED_ARE_KEPT_FOR
 
 if TYPE_CHECKING:
     from backend.infrastructure.service_database import ServiceDatabase
@@ -26,6 +27,14 @@ class HousekeepingTables:
         async with self._database.acting_as_service() as connection:
             done = await connection.execute(
                 "delete from public.idempotency_keys where created_at < now() - $1::interval", ANSWERS_ARE_KEPT_FOR
+            )
+        return _count(done)
+
+    async def forget_ended_tokens(self) -> int:
+        async with self._database.acting_as_service() as connection:
+            done = await connection.execute(
+                "delete from public.personal_access_tokens where least(revoked_at, expires_at) < now() - $1::interval",
+                ENDED_ARE_KEPT_FOR,
             )
         return _count(done)
 

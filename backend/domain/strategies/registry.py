@@ -44,6 +44,10 @@ class Listed:
     def name(self) -> str:
         return self.strategy.name
 
+    @property
+    def is_built_in(self) -> bool:
+        return self.origin == BUILT_IN
+
     @cached_property
     def source_hash(self) -> str:
         """Of the file that it is written in: another hash may mean other signals."""

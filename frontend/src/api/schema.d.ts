@@ -51,6 +51,8 @@ export interface paths {
         /**
          * Read how the parts of the service are
          * @description The checks of readiness for people to read: an answer, whether all is well or not.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_system_health"];
         put?: never;
@@ -111,6 +113,8 @@ export interface paths {
         /**
          * Read one's own profile
          * @description The profile and preferences of the caller, with the ETag that a change must name.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_my_profile"];
         put?: never;
@@ -121,6 +125,8 @@ export interface paths {
         /**
          * Change one's own profile
          * @description Change what is named and leave the rest. If-Match must hold the ETag of the profile that was read.
+         *
+         *     No personal access token can do this: it needs a session.
          */
         patch: operations["change_my_profile"];
         trace?: never;
@@ -135,6 +141,8 @@ export interface paths {
         /**
          * List one's own sessions
          * @description Every device on which the caller is signed in.
+         *
+         *     No personal access token can do this: it needs a session.
          */
         get: operations["list_my_sessions"];
         put?: never;
@@ -158,8 +166,388 @@ export interface paths {
         /**
          * End one of one's own sessions
          * @description Sign one device out, at once. The session that asks must still be alive itself.
+         *
+         *     No personal access token can do this: it needs a session.
          */
         delete: operations["end_my_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own personal access tokens
+         * @description Those that live, and for 30 days those that expired or were revoked.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        get: operations["list_my_tokens"];
+        put?: never;
+        /**
+         * Make a personal access token
+         * @description It is shown this once and kept as a digest alone, so no Idempotency-Key keeps the answer either.
+         *
+         *     Whoever holds it may do what its scopes say until it expires or is revoked. The session that asks must be alive.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        post: operations["create_my_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a personal access token
+         * @description At once in the process that is asked, within 3 s in others. It cannot be taken back.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        delete: operations["revoke_my_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a backtest
+         * @description All is checked before it is queued; what is wrong is named by its field.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["run_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate a run before it starts
+         * @description The same checks as before a run.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        post: operations["estimate_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's backtests
+         * @description What has no such figure comes last, whichever way it is ordered.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_backtests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the tags in use
+         * @description Of all backtests that are not deleted.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_backtest_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's presets
+         * @description Filled-in forms to begin a run with.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_backtest_presets"];
+        put?: never;
+        /**
+         * Keep a filled-in form
+         * @description The form is kept as it is; it is checked when it is run.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["keep_backtest_preset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/presets/{preset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a preset
+         * @description Runs that began with it stay.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        delete: operations["forget_backtest_preset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a backtest
+         * @description What was asked, where it stands, and, once it is done, what came out.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_backtest"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a backtest
+         * @description One that waits or runs is cancelled.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        delete: operations["delete_backtest"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename, tag, star or archive a backtest, or write notes
+         * @description What came out cannot be edited.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        patch: operations["edit_backtest"];
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring a deleted backtest back
+         * @description For 30 days after it was deleted.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["restore_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run it again, from the same form
+         * @description Its manifest, beside that of the first, says whether every trade and every bar's equity are the same.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["replay_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/guard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Examine a result thoroughly
+         * @description Asks the strategy hundreds of times, with later bars cut off, changed or shuffled.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["guard_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read trades by range
+         * @description Only the pieces that hold these rows are read.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_backtest_trades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/equity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the equity curve
+         * @description Equity, its benchmark, cash and exposure.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_backtest_equity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/chart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the bars and indicators of a run
+         * @description Long runs come page by page: ask again from `next_start`.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_backtest_chart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take a result elsewhere
+         * @description Read again, the numbers are the same to the last bit.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["export_backtest"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -175,6 +563,8 @@ export interface paths {
         /**
          * List one's own tasks
          * @description Every task of the caller, whatever its state; `state` and `kind` may be given more than once.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["list_my_tasks"];
         put?: never;
@@ -195,6 +585,8 @@ export interface paths {
         /**
          * Read one of one's own tasks
          * @description One task, also long after it ended.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_my_task"];
         put?: never;
@@ -217,6 +609,8 @@ export interface paths {
         /**
          * Cancel one of one's own tasks
          * @description A queued task is cancelled at once, a running one is asked to stop; one that has ended stays as it is.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
          */
         post: operations["cancel_my_task"];
         delete?: never;
@@ -237,6 +631,8 @@ export interface paths {
         /**
          * Run one of one's own tasks again
          * @description A new attempt of the same task; only a failed or cancelled one can have it.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
          */
         post: operations["retry_my_task"];
         delete?: never;
@@ -255,6 +651,8 @@ export interface paths {
         /**
          * Read what the machine can give to tasks
          * @description The limits of a container count where there are some; the quota is the caller's own.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_resources"];
         put?: never;
@@ -279,6 +677,8 @@ export interface paths {
          * @description For a client that can open an address but set no header: `/api/system/task-events?ticket=...`.
          *
          *     A ticket is spent by the first use, and it says nothing to anybody else; an access token never stands in an address.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         post: operations["issue_stream_ticket"];
         delete?: never;
@@ -297,6 +697,8 @@ export interface paths {
         /**
          * List the providers of market data
          * @description Also those that cannot be used here, with the reason.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["list_providers"];
         put?: never;
@@ -317,6 +719,8 @@ export interface paths {
         /**
          * Search what a provider has
          * @description Symbols as the provider writes them, which is how a fetch names them.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["search_instruments"];
         put?: never;
@@ -337,6 +741,8 @@ export interface paths {
         /**
          * List the series that there are
          * @description Shared series, which everybody may read, and what the caller imported.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["list_series"];
         put?: never;
@@ -357,6 +763,8 @@ export interface paths {
         /**
          * Read what is stored of a series
          * @description One line of the catalogue, with what the disk holds of it.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_series"];
         put?: never;
@@ -364,6 +772,8 @@ export interface paths {
         /**
          * Delete a series that one imported
          * @description Its bars are deleted from the disk. Shared series stay.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         delete: operations["delete_series"];
         options?: never;
@@ -381,6 +791,8 @@ export interface paths {
         /**
          * Read the bars of a series
          * @description Whole series come page by page: ask again from `next_start`.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_bars"];
         put?: never;
@@ -401,6 +813,8 @@ export interface paths {
         /**
          * Read how complete a series is
          * @description Counted against the calendar of its market: nights and holidays are no gaps.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_coverage"];
         put?: never;
@@ -423,6 +837,8 @@ export interface paths {
         /**
          * Estimate a download before it starts
          * @description Only what is not stored yet counts; nothing is downloaded.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         post: operations["estimate_fetch"];
         delete?: never;
@@ -443,6 +859,8 @@ export interface paths {
         /**
          * Download bars
          * @description A task downloads what is missing, page by page: cancelled or cut, it goes on where it was.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["fetch_bars"];
         delete?: never;
@@ -463,6 +881,8 @@ export interface paths {
         /**
          * Fetch the gaps of a series again
          * @description What the provider does not have either stays a gap.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["repair_series"];
         delete?: never;
@@ -483,6 +903,8 @@ export interface paths {
         /**
          * Upload a file of bars
          * @description CSV of any dialect, or Parquet, as the raw body: at most 256 MiB.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["upload_file"];
         delete?: never;
@@ -503,6 +925,8 @@ export interface paths {
         /**
          * See what is understood of an uploaded file
          * @description Correct the reading and look again until the bars are right; then import with the same reading.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["preview_import"];
         delete?: never;
@@ -523,6 +947,8 @@ export interface paths {
         /**
          * Import an uploaded file as a series of one's own
          * @description A task reads the whole file. What it has replaces what the series had of that time; nobody else sees it.
+         *
+         *     A personal access token needs the scope `data`: Fetch, import and delete market data.
          */
         post: operations["import_file"];
         delete?: never;
@@ -541,8 +967,204 @@ export interface paths {
         /**
          * Export a series as a file
          * @description Times are ISO in UTC, and numbers have as many digits as it takes to get the same number back.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["export_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List strategies
+         * @description Those of this installation beside the rules that the caller saved; plugins that failed by name and reason.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_strategies"];
+        put?: never;
+        /**
+         * Save rules as a strategy of one's own
+         * @description Rules are checked and kept in their full form.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["save_strategy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/rules/grammar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what rules can be made of
+         * @description The same for everybody until the next version of Tidemark.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_rules_grammar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check rules
+         * @description Nothing is stored. Each error points at its node; good rules are told in words.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        post: operations["validate_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what a strategy says on some bars
+         * @description The last bars of the range with the strategy's lines and signals, of stored bars or of the simulated market.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        post: operations["preview_strategy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a strategy
+         * @description What it does and when it fails, its parameters as a JSON Schema, and what its charts show.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_strategy"];
+        /**
+         * Change a strategy of one's own
+         * @description Rules that differ become a new version; the same ones do not. If-Match must hold the ETag that was read.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        put: operations["change_strategy"];
+        post?: never;
+        /**
+         * Delete a strategy of one's own
+         * @description What was run with it stays as it is.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        delete: operations["delete_strategy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/{name}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a deleted strategy
+         * @description With all its versions. One that is not deleted stays as it is.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["restore_strategy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the versions of a strategy of one's own
+         * @description When its rules were changed, and what for.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_strategy_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read one version of a strategy of one's own
+         * @description It never changes.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_strategy_version"];
         put?: never;
         post?: never;
         delete?: never;
@@ -561,6 +1183,8 @@ export interface paths {
         /**
          * Follow what happens to one's tasks
          * @description Server-sent events of the caller's tasks. Events have ids that count up by one; progress has none. `reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s. `task_progress` tells `stage`, `percent`, `message` and `eta_seconds` (null where unknown) of an `attempt`, and in `log_tail` the last lines that the task printed in it: a text, null while there are none, and left out when they are what was told before.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["stream_task_events"];
         put?: never;
@@ -597,6 +1221,271 @@ export interface components {
              * @default 0.1.0
              */
             version: string;
+        };
+        /**
+         * BacktestEdit
+         * @description What to say anew; what is left out stays as it is.
+         */
+        BacktestEdit: {
+            /** Name */
+            name?: string | null;
+            /** Notes */
+            notes?: string | null;
+            /** Tags */
+            tags?: string[] | null;
+            /** Is Starred */
+            is_starred?: boolean | null;
+            /** Is Archived */
+            is_archived?: boolean | null;
+        };
+        /**
+         * BacktestFound
+         * @description A backtest as a whole, but for its tables. What came out is null until it is done.
+         */
+        BacktestFound: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Name */
+            name: string;
+            /** Tags */
+            tags: string[];
+            /** Is Starred */
+            is_starred: boolean;
+            /** Has Notes */
+            has_notes: boolean;
+            /**
+             * Is Partial
+             * @description It was cancelled, and kept what it had by then.
+             */
+            is_partial: boolean;
+            /** Archived At */
+            archived_at: string | null;
+            /**
+             * Deleted At
+             * @description It can be brought back for 30 days.
+             */
+            deleted_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            failure: components["schemas"]["FailureFound"] | null;
+            /** Parent Id */
+            parent_id: string | null;
+            /** Strategy */
+            strategy: string;
+            /** Provider */
+            provider: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Symbols */
+            symbols: string[];
+            summary: components["schemas"]["BacktestSummary"];
+            /** Notes */
+            notes: string;
+            /**
+             * Config
+             * @description As it was asked for, with the open ends filled in.
+             */
+            config: {
+                [key: string]: unknown;
+            };
+            /**
+             * Figures
+             * @description `statistics`, `missing` (why a figure is not there), `groups`, `months`, `notes`, `bars`.
+             */
+            figures: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Manifest
+             * @description By content: what the result was made from.
+             */
+            manifest: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Trust
+             * @description `checks`, each a verdict and a sentence, and the `band`.
+             */
+            trust: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * BacktestRow
+         * @description A backtest as a list shows it.
+         */
+        BacktestRow: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Name */
+            name: string;
+            /** Tags */
+            tags: string[];
+            /** Is Starred */
+            is_starred: boolean;
+            /** Has Notes */
+            has_notes: boolean;
+            /**
+             * Is Partial
+             * @description It was cancelled, and kept what it had by then.
+             */
+            is_partial: boolean;
+            /** Archived At */
+            archived_at: string | null;
+            /**
+             * Deleted At
+             * @description It can be brought back for 30 days.
+             */
+            deleted_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            failure: components["schemas"]["FailureFound"] | null;
+            /** Parent Id */
+            parent_id: string | null;
+            /** Strategy */
+            strategy: string;
+            /** Provider */
+            provider: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Symbols */
+            symbols: string[];
+            summary: components["schemas"]["BacktestSummary"];
+        };
+        /**
+         * BacktestSort
+         * @description What a list can be ordered by.
+         * @enum {string}
+         */
+        BacktestSort: "created" | "name" | "total_return" | "sharpe_ratio" | "max_drawdown" | "trades";
+        /**
+         * BacktestStarted
+         * @description A queued run. The id of a backtest is that of its task.
+         */
+        BacktestStarted: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Name */
+            name: string;
+        };
+        /**
+         * BacktestSummary
+         * @description The figures of a list; null where there is none (yet). Returns and drawdowns are shares: 0.12 is 12 %.
+         */
+        BacktestSummary: {
+            /** Total Return */
+            total_return: number | null;
+            /** Sharpe Ratio */
+            sharpe_ratio: number | null;
+            /** Max Drawdown */
+            max_drawdown: number | null;
+            /** Trades */
+            trades: number | null;
+        };
+        /**
+         * BacktestWanted
+         * @description A run, and what it shall be called.
+         */
+        BacktestWanted: {
+            /**
+             * Strategy
+             * @description As /api/strategies names it.
+             */
+            strategy: string;
+            /**
+             * Parameters
+             * @description As its JSON Schema says; left out = default.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Series
+             * @description All on one account.
+             */
+            series: components["schemas"]["SeriesConfig"][];
+            /**
+             * Start
+             * @description The first bar; left out = as far back as stored.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; left out = to the last bar.
+             */
+            end?: string | null;
+            /**
+             * @default {
+             *       "cash": 100000,
+             *       "costs": {
+             *         "borrow_percent_a_year": 0,
+             *         "impact_bps": 0,
+             *         "maker_bps": 10,
+             *         "minimum_fee": 0,
+             *         "slippage_bps": 0,
+             *         "spread_bps": 0,
+             *         "taker_bps": 10
+             *       },
+             *       "sizing": {
+             *         "method": "all_in",
+             *         "volatility_bars": 20
+             *       },
+             *       "execution": {
+             *         "intrabar": "pessimistic",
+             *         "leverage": 1,
+             *         "remainder": "carry",
+             *         "sides": "long"
+             *       }
+             *     }
+             */
+            trading: components["schemas"]["TradingConfig"];
+            /**
+             * Seed
+             * @description For what is drawn by lot, such as the bootstrap.
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Name
+             * @description Left out = after its strategy and symbols.
+             */
+            name?: string | null;
+            /** Tags */
+            tags?: string[];
+            /**
+             * Parent Id
+             * @description The backtest that it was made from.
+             */
+            parent_id?: string | null;
         };
         /**
          * BadLine
@@ -647,6 +1536,16 @@ export interface components {
             next_start: string | null;
         };
         /**
+         * BrokenStrategy
+         * @description A plugin that could not be loaded.
+         */
+        BrokenStrategy: {
+            /** Name */
+            name: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * Cell
          * @description One cell of the heat map.
          */
@@ -660,6 +1559,32 @@ export interface components {
             expected: number;
             /** Present */
             present: number;
+        };
+        /**
+         * ChartRead
+         * @description Bars of a run with the indicators that its strategy declares, by columns; `ts` in milliseconds since 1970.
+         */
+        ChartRead: {
+            /** Symbol */
+            symbol: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Bars */
+            bars: {
+                [key: string]: number[];
+            };
+            /**
+             * Indicators
+             * @description `name`, `pane`, `levels`, and `lines` by name.
+             */
+            indicators: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Next Start
+             * @description Where what did not fit begins; null when all is here.
+             */
+            next_start: string | null;
         };
         /**
          * Check
@@ -707,6 +1632,54 @@ export interface components {
              * @description Where mails are kept while developing, instead of being sent.
              */
             mailbox_url: string | null;
+        };
+        /**
+         * CostModel
+         * @description What trading costs.
+         */
+        CostModel: {
+            /**
+             * Maker Bps
+             * @description Fee for limits and targets, in basis points of the value
+             * @default 10
+             */
+            maker_bps: number;
+            /**
+             * Taker Bps
+             * @description Fee for market orders and stops, in basis points of the value
+             * @default 10
+             */
+            taker_bps: number;
+            /**
+             * Minimum Fee
+             * @description The least fee of an order
+             * @default 0
+             */
+            minimum_fee: number;
+            /**
+             * Slippage Bps
+             * @description How much worse than the price market orders and stops fill
+             * @default 0
+             */
+            slippage_bps: number;
+            /**
+             * Spread Bps
+             * @description The whole spread; market orders and stops pay half of it
+             * @default 0
+             */
+            spread_bps: number;
+            /**
+             * Impact Bps
+             * @description Slippage of an order as large as the bar's volume; it grows with the square root
+             * @default 0
+             */
+            impact_bps: number;
+            /**
+             * Borrow Percent A Year
+             * @description Interest on what is sold short or owed in cash
+             * @default 0
+             */
+            borrow_percent_a_year: number;
         };
         /**
          * Coverage
@@ -769,6 +1742,68 @@ export interface components {
             seconds: number;
         };
         /**
+         * Example
+         * @description Rules to begin from.
+         */
+        Example: {
+            /** Title */
+            title: string;
+            /** Rules */
+            rules: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ExecutionRules
+         * @description How orders become fills.
+         */
+        ExecutionRules: {
+            /** @default long */
+            sides: components["schemas"]["Sides"];
+            /** @default pessimistic */
+            intrabar: components["schemas"]["IntrabarMode"];
+            /** @description Shorter bars that decide what came first inside a bar */
+            detail?: components["schemas"]["Timeframe"] | null;
+            /**
+             * Limit Life Bars
+             * @description A limit order not filled after so many bars is cancelled
+             */
+            limit_life_bars?: number | null;
+            /**
+             * Stop Percent
+             * @description Stop, this far from the fill
+             */
+            stop_percent?: number | null;
+            /**
+             * Target Percent
+             * @description Target, this far from the fill
+             */
+            target_percent?: number | null;
+            /**
+             * Trail Percent
+             * @description Stop, this far from the best price since
+             */
+            trail_percent?: number | null;
+            /**
+             * Volume Percent
+             * @description At most so much of a bar's volume; none = no limit
+             */
+            volume_percent?: number | null;
+            /** @default carry */
+            remainder: components["schemas"]["Remainder"];
+            /**
+             * Leverage
+             * @description Positions to equity, at most
+             * @default 1
+             */
+            leverage: number;
+            /**
+             * Most Positions
+             * @description Open at the same time, at most
+             */
+            most_positions?: number | null;
+        };
+        /**
          * Failure
          * @description Why a task failed.
          */
@@ -792,6 +1827,20 @@ export interface components {
              * @description The last lines that the task wrote.
              */
             log_tail: string | null;
+        };
+        /**
+         * FailureFound
+         * @description Why it failed.
+         */
+        FailureFound: {
+            /** Code */
+            code: string;
+            /** Title */
+            title: string;
+            /** Detail */
+            detail: string;
+            /** Remedy */
+            remedy?: string | null;
         };
         /**
          * FileReading
@@ -837,6 +1886,51 @@ export interface components {
             notes?: string[];
         };
         /**
+         * FreshToken
+         * @description A token that was just made.
+         */
+        FreshToken: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Hint
+             * @description How it begins and ends.
+             */
+            hint: string;
+            /** Scopes */
+            scopes: components["schemas"]["Scope"][];
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Last Used At
+             * @description To the hour.
+             */
+            last_used_at: string | null;
+            /** Last Used Address */
+            last_used_address: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Token
+             * @description Nothing shows it again.
+             */
+            token: string;
+        };
+        /**
          * GapFound
          * @description Time in which bars were due and none are there.
          */
@@ -853,6 +1947,50 @@ export interface components {
             end: string;
             /** Bars */
             bars: number;
+        };
+        /**
+         * Grammar
+         * @description All that rules can be made of.
+         */
+        Grammar: {
+            /**
+             * Rules Schema
+             * @description The JSON Schema of rules.
+             */
+            rules_schema: {
+                [key: string]: unknown;
+            };
+            /** Indicators */
+            indicators: {
+                [key: string]: unknown;
+            }[];
+            /** Patterns */
+            patterns: {
+                [key: string]: unknown;
+            }[];
+            /** Prices */
+            prices: string[];
+            /** Comparisons */
+            comparisons: string[];
+            /** Crossings */
+            crossings: string[];
+            /** Days */
+            days: string[];
+            /** Timeframes */
+            timeframes: string[];
+            /**
+             * Deepest
+             * @description How many levels of conditions there may be.
+             */
+            deepest: number;
+            /** Most Nodes */
+            most_nodes: number;
+            /** Most Bars */
+            most_bars: number;
+            /** Most Ago */
+            most_ago: number;
+            /** Examples */
+            examples: components["schemas"]["Example"][];
         };
         /**
          * Health
@@ -961,6 +2099,12 @@ export interface components {
             items: components["schemas"]["InstrumentFound"][];
         };
         /**
+         * IntrabarMode
+         * @description What is assumed where a bar hides the order of its prices.
+         * @enum {string}
+         */
+        IntrabarMode: "pessimistic" | "neutral" | "optimistic";
+        /**
          * JobKind
          * @description What a job does; each kind has rules in KINDS.
          * @enum {string}
@@ -972,6 +2116,32 @@ export interface components {
          * @enum {string}
          */
         JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
+        /**
+         * Kind
+         * @description Where a strategy comes from.
+         * @enum {string}
+         */
+        Kind: "built_in" | "plugin" | "own";
+        /** Page[BacktestRow] */
+        Page_BacktestRow_: {
+            /** Items */
+            items: components["schemas"]["BacktestRow"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
+        /** Page[PersonalToken] */
+        Page_PersonalToken_: {
+            /** Items */
+            items: components["schemas"]["PersonalToken"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /** Page[SeriesFound] */
         Page_SeriesFound_: {
             /** Items */
@@ -1002,11 +2172,82 @@ export interface components {
              */
             next_cursor: string | null;
         };
+        /** Page[Version] */
+        Page_Version_: {
+            /** Items */
+            items: components["schemas"]["Version"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /**
          * Palette
          * @enum {string}
          */
         Palette: "default" | "colour_blind";
+        /**
+         * PersonalToken
+         * @description A token as its owner sees it: everything but the token.
+         */
+        PersonalToken: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Hint
+             * @description How it begins and ends.
+             */
+            hint: string;
+            /** Scopes */
+            scopes: components["schemas"]["Scope"][];
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Last Used At
+             * @description To the hour.
+             */
+            last_used_at: string | null;
+            /** Last Used Address */
+            last_used_address: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+        };
+        /**
+         * PlotShown
+         * @description An indicator that charts of it show by default.
+         */
+        PlotShown: {
+            /** Indicator */
+            indicator: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: number;
+            };
+            /** Outputs */
+            outputs: string[];
+            /**
+             * Pane
+             * @description price, own or volume
+             */
+            pane: string;
+            /** Levels */
+            levels: number[];
+        };
         /**
          * Preferences
          * @description How the web app looks and behaves for one person, on every device.
@@ -1042,6 +2283,107 @@ export interface components {
             single_key_shortcuts?: boolean;
         };
         /**
+         * PresetFound
+         * @description A kept form.
+         */
+        PresetFound: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Form */
+            form: {
+                [key: string]: unknown;
+            };
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+        };
+        /**
+         * PresetWanted
+         * @description A filled-in form to keep.
+         */
+        PresetWanted: {
+            /** Name */
+            name: string;
+            /** Form */
+            form: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * PresetsFound
+         * @description All of one's own, by name.
+         */
+        PresetsFound: {
+            /** Items */
+            items: components["schemas"]["PresetFound"][];
+        };
+        /**
+         * Preview
+         * @description What a strategy says on some bars.
+         */
+        Preview: {
+            bars: components["schemas"]["PreviewBars"];
+            /** Lines */
+            lines: components["schemas"]["PreviewLine"][];
+            /** Lines Left Out */
+            lines_left_out: number;
+            signals: components["schemas"]["PreviewSignals"];
+            /** Reasons */
+            reasons: string[];
+            /** Warmup */
+            warmup: number;
+            /**
+             * Bars Before
+             * @description Read before the first bar shown; with fewer than the warm-up, early signals may differ.
+             */
+            bars_before: number;
+            /** Is Simulated */
+            is_simulated: boolean;
+        };
+        /**
+         * PreviewAsked
+         * @description Which strategy on which bars.
+         */
+        PreviewAsked: {
+            /**
+             * Strategy
+             * @description A name, or the id of one's own.
+             * @default rules
+             */
+            strategy: string;
+            /**
+             * Parameters
+             * @description Of one's own there are none.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            series: components["schemas"]["SeriesNamed"];
+            /**
+             * Start
+             * @description Not before this.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; the last bar, when left out.
+             */
+            end?: string | null;
+            /**
+             * Bars
+             * @description How many of the last bars of the range.
+             * @default 500
+             */
+            bars: number;
+        };
+        /**
          * PreviewBar
          * @description A row as it will be stored.
          */
@@ -1061,6 +2403,46 @@ export interface components {
             close: number;
             /** Volume */
             volume: number;
+        };
+        /**
+         * PreviewBars
+         * @description By columns; `ts` is the start of each bar in milliseconds since 1970.
+         */
+        PreviewBars: {
+            /** Ts */
+            ts: number[];
+            /** Open */
+            open: number[];
+            /** High */
+            high: number[];
+            /** Low */
+            low: number[];
+            /** Close */
+            close: number[];
+            /** Volume */
+            volume: number[];
+        };
+        /**
+         * PreviewLine
+         * @description One line of an indicator, a value for each bar; null before its first.
+         */
+        PreviewLine: {
+            /** Indicator */
+            indicator: string;
+            /** Title */
+            title: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: number;
+            };
+            /** Output */
+            output: string;
+            /** Pane */
+            pane: string;
+            /** Levels */
+            levels: number[];
+            /** Values */
+            values: (number | null)[];
         };
         /**
          * PreviewMade
@@ -1109,6 +2491,38 @@ export interface components {
              * @description Whether these are all rows of the file.
              */
             is_whole: boolean;
+        };
+        /**
+         * PreviewSignals
+         * @description By columns: the bars on which something is said. It acts at the open of the next bar.
+         */
+        PreviewSignals: {
+            /** Ts */
+            ts: number[];
+            /**
+             * Side
+             * @description long, short, or flat: leave.
+             */
+            side: string[];
+            /** Close */
+            close: number[];
+            /**
+             * Reason
+             * @description A place in `reasons`.
+             */
+            reason: (number | null)[];
+            /** Stop Percent */
+            stop_percent?: (number | null)[];
+            /** Target Percent */
+            target_percent?: (number | null)[];
+            /** Trail Percent */
+            trail_percent?: (number | null)[];
+            /** Stop */
+            stop?: (number | null)[];
+            /** Target */
+            target?: (number | null)[];
+            /** Limit */
+            limit?: (number | null)[];
         };
         /**
          * PreviewWanted
@@ -1325,6 +2739,12 @@ export interface components {
             checks: components["schemas"]["Check"][];
         };
         /**
+         * Remainder
+         * @description What becomes of the part of an order that a bar's volume did not fill.
+         * @enum {string}
+         */
+        Remainder: "carry" | "cancel";
+        /**
          * RepairWanted
          * @description Which gaps to fetch again.
          */
@@ -1367,6 +2787,169 @@ export interface components {
             quota: components["schemas"]["Quota"];
         };
         /**
+         * RuleProblem
+         * @description One thing that is wrong with rules.
+         */
+        RuleProblem: {
+            /**
+             * Pointer
+             * @description A JSON pointer to the node.
+             */
+            pointer: string;
+            /** Detail */
+            detail: string;
+        };
+        /**
+         * RulesExamined
+         * @description What is wrong with rules, or what they mean.
+         */
+        RulesExamined: {
+            /** Is Valid */
+            is_valid: boolean;
+            /** Errors */
+            errors: components["schemas"]["RuleProblem"][];
+            /**
+             * Rules
+             * @description In their full form, with every default written out.
+             */
+            rules: {
+                [key: string]: unknown;
+            } | null;
+            /** Words */
+            words: string[];
+            /** Indicators */
+            indicators: string[];
+            /**
+             * Timeframes
+             * @description Of longer bars that they look at.
+             */
+            timeframes: string[];
+            /** Warmup */
+            warmup: number;
+            /** Least Bars */
+            least_bars: number;
+        };
+        /**
+         * RulesGiven
+         * @description Rules to be looked at.
+         */
+        RulesGiven: {
+            /**
+             * Rules
+             * @description As `GET /api/strategies/rules/grammar` describes them.
+             */
+            rules: unknown;
+        };
+        /**
+         * RunAs
+         * @description What a run of it is configured with. One's own runs as `rules`, so that a stored run says all by itself.
+         */
+        RunAs: {
+            /** Strategy */
+            strategy: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * RunEstimate
+         * @description What a run takes, before it starts.
+         */
+        RunEstimate: {
+            /** Bars */
+            bars: number;
+            /**
+             * First
+             * Format: date-time
+             * @description The range that it covers, with the open ends filled in.
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date-time
+             */
+            last: string;
+            /**
+             * Memory Bytes
+             * @description Set aside for it while it runs.
+             */
+            memory_bytes: number;
+            /** Cores */
+            cores: number;
+            /**
+             * Seconds
+             * @description About so long, once it runs; learned from the runs of this installation.
+             */
+            seconds: number;
+            /** Notes */
+            notes: string[];
+        };
+        /**
+         * RunWanted
+         * @description A strategy with its parameters on some bars, and how its orders are filled.
+         */
+        RunWanted: {
+            /**
+             * Strategy
+             * @description As /api/strategies names it.
+             */
+            strategy: string;
+            /**
+             * Parameters
+             * @description As its JSON Schema says; left out = default.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Series
+             * @description All on one account.
+             */
+            series: components["schemas"]["SeriesConfig"][];
+            /**
+             * Start
+             * @description The first bar; left out = as far back as stored.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; left out = to the last bar.
+             */
+            end?: string | null;
+            /**
+             * @default {
+             *       "cash": 100000,
+             *       "costs": {
+             *         "borrow_percent_a_year": 0,
+             *         "impact_bps": 0,
+             *         "maker_bps": 10,
+             *         "minimum_fee": 0,
+             *         "slippage_bps": 0,
+             *         "spread_bps": 0,
+             *         "taker_bps": 10
+             *       },
+             *       "sizing": {
+             *         "method": "all_in",
+             *         "volatility_bars": 20
+             *       },
+             *       "execution": {
+             *         "intrabar": "pessimistic",
+             *         "leverage": 1,
+             *         "remainder": "carry",
+             *         "sides": "long"
+             *       }
+             *     }
+             */
+            trading: components["schemas"]["TradingConfig"];
+            /**
+             * Seed
+             * @description For what is drawn by lot, such as the bootstrap.
+             * @default 0
+             */
+            seed: number;
+        };
+        /**
          * Running
          * @description How many tasks of a kind run, whoever submitted them.
          */
@@ -1374,6 +2957,25 @@ export interface components {
             kind: components["schemas"]["JobKind"];
             /** Count */
             count: number;
+        };
+        /**
+         * Scope
+         * @description What a token may do; a session may do everything.
+         * @enum {string}
+         */
+        Scope: "read" | "run" | "data" | "share";
+        /**
+         * SeriesConfig
+         * @description Which bars.
+         */
+        SeriesConfig: {
+            /** Provider */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            /** @default raw */
+            adjustment: components["schemas"]["Adjustment"];
         };
         /**
          * SeriesFound
@@ -1403,6 +3005,22 @@ export interface components {
             created_at: string;
             /** @description Null when nothing is stored yet. */
             stored: components["schemas"]["Stored"] | null;
+        };
+        /**
+         * SeriesNamed
+         * @description Which bars.
+         */
+        SeriesNamed: {
+            /**
+             * Provider
+             * @default demo
+             */
+            provider: string;
+            /** Symbol */
+            symbol: string;
+            timeframe: components["schemas"]["Timeframe"];
+            /** @default raw */
+            adjustment: components["schemas"]["Adjustment"];
         };
         /**
          * Session
@@ -1444,6 +3062,42 @@ export interface components {
             /** Memory Bytes */
             memory_bytes: number;
         };
+        /**
+         * Sides
+         * @description Which way may be traded. A signal of a way that may not be means: be out.
+         * @enum {string}
+         */
+        Sides: "long" | "short" | "both";
+        /**
+         * Sizing
+         * @description How much an entry buys or sells. Which of `percent` and `amount` is needed depends on the method.
+         */
+        Sizing: {
+            /** @default all_in */
+            method: components["schemas"]["SizingMethod"];
+            /**
+             * Percent
+             * @description Of equity: for fraction, volatility and risk
+             */
+            percent?: number | null;
+            /**
+             * Amount
+             * @description Money for notional, units for quantity
+             */
+            amount?: number | null;
+            /**
+             * Volatility Bars
+             * @description How many bars volatility is measured over
+             * @default 20
+             */
+            volatility_bars: number;
+        };
+        /**
+         * SizingMethod
+         * @description How much an entry buys or sells.
+         * @enum {string}
+         */
+        SizingMethod: "all_in" | "fraction" | "notional" | "quantity" | "volatility" | "risk";
         /**
          * Started
          * @description The task that works on it.
@@ -1495,6 +3149,152 @@ export interface components {
             instrument: components["schemas"]["InstrumentFound"];
         };
         /**
+         * StrategyFound
+         * @description A strategy with all that is known of it.
+         */
+        StrategyFound: {
+            /**
+             * Name
+             * @description By which the API knows it: the name of an installed one, the id of one's own.
+             */
+            name: string;
+            /** Title */
+            title: string;
+            kind: components["schemas"]["Kind"];
+            /** Description */
+            description: string;
+            /**
+             * Markets
+             * @description Where it is at home, in words.
+             */
+            markets: string;
+            /**
+             * Needs Symbols
+             * @description It compares symbols, so a run of it needs several.
+             */
+            needs_symbols: boolean;
+            /**
+             * Version
+             * @description Of one's own: the newest version of its rules.
+             */
+            version: number | null;
+            /** Updated At */
+            updated_at: string | null;
+            /** Deleted At */
+            deleted_at: string | null;
+            /**
+             * Parameters
+             * @description Their JSON Schema, with bounds, units and defaults.
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** Plots */
+            plots: components["schemas"]["PlotShown"][];
+            /**
+             * Warmup
+             * @description Bars until it no longer matters where history began, with the default parameters.
+             */
+            warmup: number;
+            /**
+             * Source Hash
+             * @description Of the file that it is written in; another hash may mean other signals.
+             */
+            source_hash: string | null;
+            run: components["schemas"]["RunAs"];
+            /**
+             * Rules
+             * @description Of one's own: the newest rules, in their full form.
+             */
+            rules: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Words
+             * @description Of one's own: what the rules say.
+             */
+            words: string[];
+            /**
+             * Note
+             * @description Of one's own: what the newest version was made for.
+             */
+            note: string | null;
+            /** Created At */
+            created_at: string | null;
+        };
+        /**
+         * StrategyInBrief
+         * @description One line of the gallery.
+         */
+        StrategyInBrief: {
+            /**
+             * Name
+             * @description By which the API knows it: the name of an installed one, the id of one's own.
+             */
+            name: string;
+            /** Title */
+            title: string;
+            kind: components["schemas"]["Kind"];
+            /** Description */
+            description: string;
+            /**
+             * Markets
+             * @description Where it is at home, in words.
+             */
+            markets: string;
+            /**
+             * Needs Symbols
+             * @description It compares symbols, so a run of it needs several.
+             */
+            needs_symbols: boolean;
+            /**
+             * Version
+             * @description Of one's own: the newest version of its rules.
+             */
+            version: number | null;
+            /** Updated At */
+            updated_at: string | null;
+            /** Deleted At */
+            deleted_at: string | null;
+        };
+        /**
+         * StrategyList
+         * @description The installed ones first, then one's own, those that were changed last first.
+         */
+        StrategyList: {
+            /** Items */
+            items: components["schemas"]["StrategyInBrief"][];
+            /** Broken */
+            broken: components["schemas"]["BrokenStrategy"][];
+        };
+        /**
+         * StrategyWanted
+         * @description A name, and rules.
+         */
+        StrategyWanted: {
+            /**
+             * Name
+             * @description 1 to 80 visible characters, yours alone.
+             */
+            name: string;
+            /**
+             * About
+             * @default
+             */
+            about: string;
+            /**
+             * Rules
+             * @description As `GET /api/strategies/rules/grammar` describes them.
+             */
+            rules: unknown;
+            /**
+             * Note
+             * @description What this version is for.
+             * @default
+             */
+            note: string;
+        };
+        /**
          * StreamTicket
          * @description Opens one stream, once.
          */
@@ -1528,6 +3328,44 @@ export interface components {
             kind: string;
             /** Detail */
             detail: string;
+        };
+        /**
+         * TableRead
+         * @description Rows of a table, by columns. Times are ISO in UTC; null is what is not there.
+         */
+        TableRead: {
+            /**
+             * Total
+             * @description How many rows the whole table has.
+             */
+            total: number;
+            /**
+             * First
+             * @description The number of the first row that is here.
+             */
+            first: number;
+            /** Columns */
+            columns: {
+                [key: string]: unknown[];
+            };
+        };
+        /**
+         * TagCount
+         * @description A tag and how many backtests have it.
+         */
+        TagCount: {
+            /** Tag */
+            tag: string;
+            /** Count */
+            count: number;
+        };
+        /**
+         * TagCounts
+         * @description All tags in use, the most used first.
+         */
+        TagCounts: {
+            /** Items */
+            items: components["schemas"]["TagCount"][];
         };
         /**
          * Task
@@ -1696,6 +3534,70 @@ export interface components {
          */
         Timeframe: "1m" | "3m" | "5m" | "15m" | "30m" | "1h" | "2h" | "4h" | "6h" | "8h" | "12h" | "1d" | "1w";
         /**
+         * TokenState
+         * @description Whether a token still opens anything.
+         * @enum {string}
+         */
+        TokenState: "live" | "expired" | "revoked";
+        /**
+         * TokenWanted
+         * @description What a new token may do, and for how long.
+         */
+        TokenWanted: {
+            /**
+             * Name
+             * @description To know it again: where it is used, or for what.
+             * @example Nightly data job
+             */
+            name: string;
+            /**
+             * Scopes
+             * @description `read`: See everything that is yours. `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models. `data`: Fetch, import and delete market data. `share`: Make and revoke links that show a result to others.
+             */
+            scopes: components["schemas"]["Scope"][];
+            /** Expires In Days */
+            expires_in_days: number;
+        };
+        /**
+         * TradingConfig
+         * @description All that decides which fills given bars and signals lead to.
+         */
+        TradingConfig: {
+            /**
+             * Cash
+             * @default 100000
+             */
+            cash: number;
+            /**
+             * @default {
+             *       "maker_bps": 10,
+             *       "taker_bps": 10,
+             *       "minimum_fee": 0,
+             *       "slippage_bps": 0,
+             *       "spread_bps": 0,
+             *       "impact_bps": 0,
+             *       "borrow_percent_a_year": 0
+             *     }
+             */
+            costs: components["schemas"]["CostModel"];
+            /**
+             * @default {
+             *       "method": "all_in",
+             *       "volatility_bars": 20
+             *     }
+             */
+            sizing: components["schemas"]["Sizing"];
+            /**
+             * @default {
+             *       "sides": "long",
+             *       "intrabar": "pessimistic",
+             *       "remainder": "carry",
+             *       "leverage": 1
+             *     }
+             */
+            execution: components["schemas"]["ExecutionRules"];
+        };
+        /**
          * UploadKept
          * @description A file that waits to be imported, for a day.
          */
@@ -1719,6 +3621,42 @@ export interface components {
             limit: number;
             /** Count */
             count: number;
+        };
+        /**
+         * Version
+         * @description One version of the rules.
+         */
+        Version: {
+            /** Version */
+            version: number;
+            /** Note */
+            note: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * VersionFound
+         * @description The rules as they were then; they never change.
+         */
+        VersionFound: {
+            /** Version */
+            version: number;
+            /** Note */
+            note: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Rules */
+            rules: {
+                [key: string]: unknown;
+            };
+            /** Words */
+            words: string[];
         };
         /**
          * Waiting
@@ -2555,6 +4493,2741 @@ export interface operations {
             };
             /** @description No such session */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_my_tokens: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "7c0de4a1-52b6-4c3e-9d57-3f9f2b1a8e60",
+                     *           "name": "Nightly data job",
+                     *           "hint": "tdm_Zk3f...9wQA",
+                     *           "scopes": [
+                     *             "read",
+                     *             "data"
+                     *           ],
+                     *           "state": "live",
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "expires_at": "2027-02-18T09:30:00Z",
+                     *           "last_used_at": "2026-11-20T09:30:00Z",
+                     *           "last_used_address": "192.0.2.7"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_PersonalToken_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_my_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Nightly data job",
+                 *       "scopes": [
+                 *         "read",
+                 *         "data"
+                 *       ],
+                 *       "expires_in_days": 90
+                 *     }
+                 */
+                "application/json": components["schemas"]["TokenWanted"];
+            };
+        };
+        responses: {
+            /** @description The token. Nothing shows it again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c0de4a1-52b6-4c3e-9d57-3f9f2b1a8e60",
+                     *       "name": "Nightly data job",
+                     *       "hint": "tdm_Zk3f...9wQA",
+                     *       "scopes": [
+                     *         "read",
+                     *         "data"
+                     *       ],
+                     *       "state": "live",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "expires_at": "2027-02-18T09:30:00Z",
+                     *       "token": "tdm_Zk3fEXAMPLEexampleEXAMPLEexampleEXAMPLEexamp9wQA"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FreshToken"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_my_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's id. */
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It opens nothing any more, and what it has open ends within 5 s. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such token */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 20,
+                 *         "slow": 50
+                 *       },
+                 *       "series": [
+                 *         {
+                 *           "provider": "demo",
+                 *           "symbol": "BTC/USDT",
+                 *           "timeframe": "1h"
+                 *         }
+                 *       ],
+                 *       "start": "2023-01-01T00:00:00Z",
+                 *       "end": "2024-01-01T00:00:00Z",
+                 *       "trading": {
+                 *         "cash": 10000,
+                 *         "costs": {
+                 *           "taker_bps": 10,
+                 *           "maker_bps": 10,
+                 *           "slippage_bps": 5
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["BacktestWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "queued",
+                     *       "name": "sma_cross on BTC/USDT, 1h"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    estimate_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 20,
+                 *         "slow": 50
+                 *       },
+                 *       "series": [
+                 *         {
+                 *           "provider": "demo",
+                 *           "symbol": "BTC/USDT",
+                 *           "timeframe": "1h"
+                 *         }
+                 *       ],
+                 *       "start": "2023-01-01T00:00:00Z",
+                 *       "end": "2024-01-01T00:00:00Z",
+                 *       "trading": {
+                 *         "cash": 10000,
+                 *         "costs": {
+                 *           "taker_bps": 10,
+                 *           "maker_bps": 10,
+                 *           "slippage_bps": 5
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RunWanted"];
+            };
+        };
+        responses: {
+            /** @description What it takes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bars": 8760,
+                     *       "first": "2023-01-01T00:00:00Z",
+                     *       "last": "2024-01-01T00:00:00Z",
+                     *       "memory_bytes": 406000000,
+                     *       "cores": 1,
+                     *       "seconds": 0.6,
+                     *       "notes": [
+                     *         "BTC/USDT is simulated."
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunEstimate"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_backtests: {
+        parameters: {
+            query?: {
+                /** @description In names, notes, tags, strategies and symbols. */
+                search?: string;
+                /** @description Only of these kinds. */
+                kind?: components["schemas"]["JobKind"][];
+                /** @description Only in these states. */
+                state?: components["schemas"]["JobState"][];
+                /** @description With all of these tags. */
+                tag?: string[];
+                /** @description Only of this one. */
+                strategy?: string | null;
+                /** @description Only with this one. */
+                symbol?: string | null;
+                /** @description Only what was made from this backtest. */
+                parent?: string | null;
+                /** @description Only those with a star, or without. */
+                starred?: boolean | null;
+                /** @description Those that were put away, in place of the others. */
+                archived?: boolean;
+                /** @description Those that can be brought back, in place of the others. */
+                deleted?: boolean;
+                /** @description What to order by. */
+                sort?: components["schemas"]["BacktestSort"];
+                /** @description The largest, or newest, first. */
+                descending?: boolean;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, of the same order. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In that order. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "kind": "backtest",
+                     *           "state": "completed",
+                     *           "name": "sma_cross on BTC/USDT, 1h",
+                     *           "tags": [
+                     *             "trend"
+                     *           ],
+                     *           "is_starred": true,
+                     *           "has_notes": false,
+                     *           "is_partial": false,
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "started_at": "2026-11-20T09:30:00Z",
+                     *           "finished_at": "2026-11-20T09:30:00Z",
+                     *           "strategy": "sma_cross",
+                     *           "provider": "demo",
+                     *           "timeframe": "1h",
+                     *           "symbols": [
+                     *             "BTC/USDT"
+                     *           ],
+                     *           "summary": {
+                     *             "total_return": 0.124,
+                     *             "sharpe_ratio": 0.81,
+                     *             "max_drawdown": -0.213,
+                     *             "trades": 87
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_BacktestRow_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_backtest_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The most used first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "tag": "trend",
+                     *           "count": 12
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TagCounts"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_backtest_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "name": "My costs",
+                     *           "form": {
+                     *             "strategy": "sma_cross",
+                     *             "parameters": {
+                     *               "fast": 20,
+                     *               "slow": 50
+                     *             },
+                     *             "series": [
+                     *               {
+                     *                 "provider": "demo",
+                     *                 "symbol": "BTC/USDT",
+                     *                 "timeframe": "1h"
+                     *               }
+                     *             ],
+                     *             "start": "2023-01-01T00:00:00Z",
+                     *             "end": "2024-01-01T00:00:00Z",
+                     *             "trading": {
+                     *               "cash": 10000,
+                     *               "costs": {
+                     *                 "taker_bps": 10,
+                     *                 "maker_bps": 10,
+                     *                 "slippage_bps": 5
+                     *               }
+                     *             }
+                     *           },
+                     *           "updated_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PresetsFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_backtest_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "My costs",
+                 *       "form": {
+                 *         "strategy": "sma_cross",
+                 *         "parameters": {
+                 *           "fast": 20,
+                 *           "slow": 50
+                 *         },
+                 *         "series": [
+                 *           {
+                 *             "provider": "demo",
+                 *             "symbol": "BTC/USDT",
+                 *             "timeframe": "1h"
+                 *           }
+                 *         ],
+                 *         "start": "2023-01-01T00:00:00Z",
+                 *         "end": "2024-01-01T00:00:00Z",
+                 *         "trading": {
+                 *           "cash": 10000,
+                 *           "costs": {
+                 *             "taker_bps": 10,
+                 *             "maker_bps": 10,
+                 *             "slippage_bps": 5
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PresetWanted"];
+            };
+        };
+        responses: {
+            /** @description Kept, in the place of the one of that name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "name": "My costs",
+                     *       "form": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "updated_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PresetFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forget_backtest_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The preset's id. */
+                preset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All but its tables. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "completed",
+                     *       "name": "sma_cross on BTC/USDT, 1h",
+                     *       "tags": [
+                     *         "trend"
+                     *       ],
+                     *       "is_starred": true,
+                     *       "has_notes": false,
+                     *       "is_partial": false,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "strategy": "sma_cross",
+                     *       "provider": "demo",
+                     *       "timeframe": "1h",
+                     *       "symbols": [
+                     *         "BTC/USDT"
+                     *       ],
+                     *       "summary": {
+                     *         "total_return": 0.124,
+                     *         "sharpe_ratio": 0.81,
+                     *         "max_drawdown": -0.213,
+                     *         "trades": 87
+                     *       },
+                     *       "notes": "",
+                     *       "config": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "figures": {
+                     *         "statistics": {
+                     *           "total_return": 0.124,
+                     *           "sharpe": 0.81
+                     *         },
+                     *         "missing": {},
+                     *         "notes": [],
+                     *         "bars": 8760
+                     *       },
+                     *       "manifest": {
+                     *         "format": 1
+                     *       },
+                     *       "trust": {
+                     *         "checks": [
+                     *           {
+                     *             "code": "trades",
+                     *             "title": "Number of trades",
+                     *             "verdict": "good",
+                     *             "sentence": "87 trades."
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestFound"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is in no list any more; for 30 days it can be brought back. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Required: the ETag of the version that this edit is based on, or `*` for any version. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Slow cross",
+                 *       "tags": [
+                 *         "trend",
+                 *         "keep"
+                 *       ],
+                 *       "is_starred": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["BacktestEdit"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "completed",
+                     *       "name": "sma_cross on BTC/USDT, 1h",
+                     *       "tags": [
+                     *         "trend"
+                     *       ],
+                     *       "is_starred": true,
+                     *       "has_notes": false,
+                     *       "is_partial": false,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "strategy": "sma_cross",
+                     *       "provider": "demo",
+                     *       "timeframe": "1h",
+                     *       "symbols": [
+                     *         "BTC/USDT"
+                     *       ],
+                     *       "summary": {
+                     *         "total_return": 0.124,
+                     *         "sharpe_ratio": 0.81,
+                     *         "max_drawdown": -0.213,
+                     *         "trades": 87
+                     *       },
+                     *       "notes": "",
+                     *       "config": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "figures": {
+                     *         "statistics": {
+                     *           "total_return": 0.124,
+                     *           "sharpe": 0.81
+                     *         },
+                     *         "missing": {},
+                     *         "notes": [],
+                     *         "bars": 8760
+                     *       },
+                     *       "manifest": {
+                     *         "format": 1
+                     *       },
+                     *       "trust": {
+                     *         "checks": [
+                     *           {
+                     *             "code": "trades",
+                     *             "title": "Number of trades",
+                     *             "verdict": "good",
+                     *             "sentence": "87 trades."
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Say which version you are changing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it was. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "completed",
+                     *       "name": "sma_cross on BTC/USDT, 1h",
+                     *       "tags": [
+                     *         "trend"
+                     *       ],
+                     *       "is_starred": true,
+                     *       "has_notes": false,
+                     *       "is_partial": false,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "strategy": "sma_cross",
+                     *       "provider": "demo",
+                     *       "timeframe": "1h",
+                     *       "symbols": [
+                     *         "BTC/USDT"
+                     *       ],
+                     *       "summary": {
+                     *         "total_return": 0.124,
+                     *         "sharpe_ratio": 0.81,
+                     *         "max_drawdown": -0.213,
+                     *         "trades": 87
+                     *       },
+                     *       "notes": "",
+                     *       "config": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "figures": {
+                     *         "statistics": {
+                     *           "total_return": 0.124,
+                     *           "sharpe": 0.81
+                     *         },
+                     *         "missing": {},
+                     *         "notes": [],
+                     *         "bars": 8760
+                     *       },
+                     *       "manifest": {
+                     *         "format": 1
+                     *       },
+                     *       "trust": {
+                     *         "checks": [
+                     *           {
+                     *             "code": "trades",
+                     *             "title": "Number of trades",
+                     *             "verdict": "good",
+                     *             "sentence": "87 trades."
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Queued, as a backtest of its own. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "backtest",
+                     *       "state": "queued",
+                     *       "name": "sma_cross on BTC/USDT, 1h"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    guard_backtest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Queued as a task of its own; its findings replace those of the quick look. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "guard",
+                     *       "state": "queued",
+                     *       "name": "sma_cross on BTC/USDT, 1h"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_backtest_trades: {
+        parameters: {
+            query?: {
+                /** @description The number of the first row. */
+                first?: number;
+                /** @description How many rows at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In the order of their exits; those still open come last. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 87,
+                     *       "first": 0,
+                     *       "columns": {
+                     *         "symbol": [
+                     *           "BTC/USDT"
+                     *         ],
+                     *         "side": [
+                     *           "long"
+                     *         ],
+                     *         "entry_time": [
+                     *           "2023-01-09T14:00:00Z"
+                     *         ],
+                     *         "pnl": [
+                     *           12.5
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TableRead"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_backtest_equity: {
+        parameters: {
+            query?: {
+                /** @description From this moment. */
+                start?: string | null;
+                /** @description Up to, not including, this moment. */
+                end?: string | null;
+                /** @description About so many rows at most; peaks and troughs are kept. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By bar. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 87,
+                     *       "first": 0,
+                     *       "columns": {
+                     *         "ts": [
+                     *           "2023-01-01T00:00:00Z"
+                     *         ],
+                     *         "equity": [
+                     *           10000
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TableRead"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_backtest_chart: {
+        parameters: {
+            query?: {
+                /** @description Left out = the first. */
+                symbol?: string | null;
+                /** @description From this moment. */
+                start?: string | null;
+                /** @description Up to, not including, this moment. */
+                end?: string | null;
+                /** @description How many bars at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As the strategy saw them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "symbol": "BTC/USDT",
+                     *       "timeframe": "1h",
+                     *       "bars": {
+                     *         "ts": [
+                     *           1672531200000
+                     *         ],
+                     *         "open": [
+                     *           1
+                     *         ],
+                     *         "high": [
+                     *           2
+                     *         ],
+                     *         "low": [
+                     *           0.5
+                     *         ],
+                     *         "close": [
+                     *           1.5
+                     *         ],
+                     *         "volume": [
+                     *           10
+                     *         ]
+                     *       },
+                     *       "indicators": [
+                     *         {
+                     *           "name": "SMA 20",
+                     *           "pane": "price",
+                     *           "levels": [],
+                     *           "lines": {
+                     *             "sma": [
+                     *               null
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChartRead"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Stored market data is damaged */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_backtest: {
+        parameters: {
+            query?: {
+                /** @description Of the file. */
+                format?: "json" | "csv" | "parquet" | "html";
+            };
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description JSON as one document; CSV and Parquet as a zip of tables with the document beside them; HTML as a page that needs nothing else. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11"
+                     *     }
+                     */
+                    "application/json": Record<string, never>;
+                    /** @example PK */
+                    "application/zip": string;
+                    /** @example <!doctype html> */
+                    "text/html": string;
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5348,6 +10021,1961 @@ export interface operations {
             };
             /** @description The disk is full */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_strategies: {
+        parameters: {
+            query?: {
+                /** @description Only the latest that one deleted, which can be restored. */
+                deleted?: boolean;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "sma_cross",
+                     *           "title": "SMA cross",
+                     *           "kind": "built_in",
+                     *           "description": "Long when the fast simple average crosses above the slow one.",
+                     *           "markets": "Trending markets",
+                     *           "needs_symbols": false
+                     *         },
+                     *         {
+                     *           "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *           "title": "Above its average",
+                     *           "kind": "own",
+                     *           "description": "Long while the price is above its average.",
+                     *           "markets": "",
+                     *           "needs_symbols": false,
+                     *           "version": 2,
+                     *           "updated_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ],
+                     *       "broken": [
+                     *         {
+                     *           "name": "wrong",
+                     *           "reason": "ModuleNotFoundError: No module named 'nothing'"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyList"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_strategy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Above its average",
+                 *       "about": "",
+                 *       "rules": {
+                 *         "long": {
+                 *           "enter": {
+                 *             "op": "crosses_above",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           },
+                 *           "exit": {
+                 *             "op": "crosses_below",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           }
+                 *         },
+                 *         "stop_percent": 5
+                 *       },
+                 *       "note": "A stop"
+                 *     }
+                 */
+                "application/json": components["schemas"]["StrategyWanted"];
+            };
+        };
+        responses: {
+            /** @description Saved, as version 1. */
+            201: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "title": "Above its average",
+                     *       "kind": "own",
+                     *       "description": "Long while the price is above its average.",
+                     *       "markets": "",
+                     *       "needs_symbols": false,
+                     *       "version": 2,
+                     *       "updated_at": "2026-11-20T09:30:00Z",
+                     *       "parameters": {
+                     *         "type": "object",
+                     *         "properties": {}
+                     *       },
+                     *       "plots": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "parameters": {
+                     *             "period": 20
+                     *           },
+                     *           "outputs": [
+                     *             "sma"
+                     *           ],
+                     *           "pane": "price",
+                     *           "levels": []
+                     *         }
+                     *       ],
+                     *       "warmup": 19,
+                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
+                     *       "run": {
+                     *         "strategy": "rules",
+                     *         "parameters": {
+                     *           "rules": {
+                     *             "long": {
+                     *               "enter": {
+                     *                 "op": "crosses_above",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               },
+                     *               "exit": {
+                     *                 "op": "crosses_below",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               }
+                     *             },
+                     *             "stop_percent": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ],
+                     *       "note": "A stop",
+                     *       "created_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rules are not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_rules_grammar: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Indicators, patterns, prices, limits and examples. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "rules_schema": {
+                     *         "title": "Rules",
+                     *         "type": "object"
+                     *       },
+                     *       "indicators": [
+                     *         {
+                     *           "name": "sma",
+                     *           "title": "Simple moving average",
+                     *           "outputs": [
+                     *             "sma"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "patterns": [
+                     *         {
+                     *           "name": "hammer",
+                     *           "title": "Hammer",
+                     *           "kind": "candlestick",
+                     *           "tells": "bullish"
+                     *         }
+                     *       ],
+                     *       "prices": [
+                     *         "open",
+                     *         "high",
+                     *         "low",
+                     *         "close"
+                     *       ],
+                     *       "comparisons": [
+                     *         ">",
+                     *         ">=",
+                     *         "<",
+                     *         "<="
+                     *       ],
+                     *       "crossings": [
+                     *         "crosses_above",
+                     *         "crosses_below"
+                     *       ],
+                     *       "days": [
+                     *         "mon",
+                     *         "tue"
+                     *       ],
+                     *       "timeframes": [
+                     *         "1h",
+                     *         "1d"
+                     *       ],
+                     *       "deepest": 12,
+                     *       "most_nodes": 200,
+                     *       "most_bars": 1000,
+                     *       "most_ago": 1000,
+                     *       "examples": [
+                     *         {
+                     *           "title": "Above its average",
+                     *           "rules": {
+                     *             "long": {
+                     *               "enter": {
+                     *                 "op": "crosses_above",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma"
+                     *                 }
+                     *               },
+                     *               "exit": {
+                     *                 "op": "crosses_below",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma"
+                     *                 }
+                     *               }
+                     *             },
+                     *             "stop_percent": 5
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Grammar"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    validate_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "rules": {
+                 *         "long": {
+                 *           "enter": {
+                 *             "op": "crosses_above",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           },
+                 *           "exit": {
+                 *             "op": "crosses_below",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           }
+                 *         },
+                 *         "stop_percent": 5
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["RulesGiven"];
+            };
+        };
+        responses: {
+            /** @description All that is wrong, or what they mean. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "is_valid": true,
+                     *       "errors": [],
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ],
+                     *       "indicators": [
+                     *         "sma"
+                     *       ],
+                     *       "timeframes": [],
+                     *       "warmup": 19,
+                     *       "least_bars": 20
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RulesExamined"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_strategy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 10
+                 *       },
+                 *       "series": {
+                 *         "provider": "demo",
+                 *         "symbol": "BTC/USDT",
+                 *         "timeframe": "1h"
+                 *       },
+                 *       "bars": 500
+                 *     }
+                 */
+                "application/json": components["schemas"]["PreviewAsked"];
+            };
+        };
+        responses: {
+            /** @description Bars, lines and signals by columns. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bars": {
+                     *         "ts": [
+                     *           1735689600000
+                     *         ],
+                     *         "open": [
+                     *           93500
+                     *         ],
+                     *         "high": [
+                     *           93710.5
+                     *         ],
+                     *         "low": [
+                     *           93420
+                     *         ],
+                     *         "close": [
+                     *           93650.25
+                     *         ],
+                     *         "volume": [
+                     *           12.5
+                     *         ]
+                     *       },
+                     *       "lines": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "title": "Simple moving average",
+                     *           "parameters": {
+                     *             "period": 10
+                     *           },
+                     *           "output": "sma",
+                     *           "pane": "price",
+                     *           "levels": [],
+                     *           "values": [
+                     *             93010.2
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "lines_left_out": 0,
+                     *       "signals": {
+                     *         "ts": [
+                     *           1735689600000
+                     *         ],
+                     *         "side": [
+                     *           "long"
+                     *         ],
+                     *         "close": [
+                     *           93650.25
+                     *         ],
+                     *         "reason": [
+                     *           0
+                     *         ],
+                     *         "stop_percent": [],
+                     *         "target_percent": [],
+                     *         "trail_percent": [],
+                     *         "stop": [],
+                     *         "target": [],
+                     *         "limit": []
+                     *       },
+                     *       "reasons": [
+                     *         "The 10-bar average crossed above the 50-bar average"
+                     *       ],
+                     *       "warmup": 49,
+                     *       "bars_before": 3000,
+                     *       "is_simulated": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rules are not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_strategy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The name of an installed strategy, or the id of one's own. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The strategy. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "sma_cross",
+                     *       "title": "SMA cross",
+                     *       "kind": "built_in",
+                     *       "description": "Long when the fast simple average crosses above the slow one.",
+                     *       "markets": "Trending markets",
+                     *       "needs_symbols": false,
+                     *       "parameters": {
+                     *         "type": "object",
+                     *         "properties": {
+                     *           "fast": {
+                     *             "type": "integer",
+                     *             "default": 20,
+                     *             "minimum": 2,
+                     *             "maximum": 1000,
+                     *             "unit": "bars"
+                     *           }
+                     *         }
+                     *       },
+                     *       "plots": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "parameters": {
+                     *             "period": 20
+                     *           },
+                     *           "outputs": [
+                     *             "sma"
+                     *           ],
+                     *           "pane": "price",
+                     *           "levels": []
+                     *         }
+                     *       ],
+                     *       "warmup": 19,
+                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
+                     *       "run": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {}
+                     *       },
+                     *       "words": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyFound"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The strategy could not be loaded */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_strategy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Required: the ETag of the version that this edit is based on, or `*` for any version. */
+                "If-Match"?: string | null;
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Above its average",
+                 *       "about": "",
+                 *       "rules": {
+                 *         "long": {
+                 *           "enter": {
+                 *             "op": "crosses_above",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           },
+                 *           "exit": {
+                 *             "op": "crosses_below",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           }
+                 *         },
+                 *         "stop_percent": 5
+                 *       },
+                 *       "note": "A stop"
+                 *     }
+                 */
+                "application/json": components["schemas"]["StrategyWanted"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "title": "Above its average",
+                     *       "kind": "own",
+                     *       "description": "Long while the price is above its average.",
+                     *       "markets": "",
+                     *       "needs_symbols": false,
+                     *       "version": 2,
+                     *       "updated_at": "2026-11-20T09:30:00Z",
+                     *       "parameters": {
+                     *         "type": "object",
+                     *         "properties": {}
+                     *       },
+                     *       "plots": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "parameters": {
+                     *             "period": 20
+                     *           },
+                     *           "outputs": [
+                     *             "sma"
+                     *           ],
+                     *           "pane": "price",
+                     *           "levels": []
+                     *         }
+                     *       ],
+                     *       "warmup": 19,
+                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
+                     *       "run": {
+                     *         "strategy": "rules",
+                     *         "parameters": {
+                     *           "rules": {
+                     *             "long": {
+                     *               "enter": {
+                     *                 "op": "crosses_above",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               },
+                     *               "exit": {
+                     *                 "op": "crosses_below",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               }
+                     *             },
+                     *             "stop_percent": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ],
+                     *       "note": "A stop",
+                     *       "created_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rules are not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Say which version you are changing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_strategy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone from the list. The latest hundred deleted can be restored. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_strategy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is back. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "title": "Above its average",
+                     *       "kind": "own",
+                     *       "description": "Long while the price is above its average.",
+                     *       "markets": "",
+                     *       "needs_symbols": false,
+                     *       "version": 2,
+                     *       "updated_at": "2026-11-20T09:30:00Z",
+                     *       "parameters": {
+                     *         "type": "object",
+                     *         "properties": {}
+                     *       },
+                     *       "plots": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "parameters": {
+                     *             "period": 20
+                     *           },
+                     *           "outputs": [
+                     *             "sma"
+                     *           ],
+                     *           "pane": "price",
+                     *           "levels": []
+                     *         }
+                     *       ],
+                     *       "warmup": 19,
+                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
+                     *       "run": {
+                     *         "strategy": "rules",
+                     *         "parameters": {
+                     *           "rules": {
+                     *             "long": {
+                     *               "enter": {
+                     *                 "op": "crosses_above",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               },
+                     *               "exit": {
+                     *                 "op": "crosses_below",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               }
+                     *             },
+                     *             "stop_percent": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ],
+                     *       "note": "A stop",
+                     *       "created_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_strategy_versions: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 2,
+                     *           "note": "A stop",
+                     *           "created_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_Version_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_strategy_version: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The id of one's own strategy. */
+                name: string;
+                /** @description Its number. */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rules as they were. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 2,
+                     *       "note": "A stop",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionFound"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such strategy */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

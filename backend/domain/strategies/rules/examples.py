@@ -1,4 +1,4 @@
-"""Two worked examples, to begin from."""
+"""Worked examples, to begin from."""
 
 from typing import Any, Final
 
@@ -62,4 +62,21 @@ BREAKOUT_ON_VOLUME: Final[dict[str, Any]] = {
         }
     },
     "trail_percent": 4,
+}
+
+# The oldest of all: with the trend while the fast average is on its side, out when it crosses back, and never far down.
+TREND_OF_TWO_AVERAGES: Final[dict[str, Any]] = {
+    "long": {
+        "enter": {
+            "op": "crosses_above",
+            "left": {"indicator": "ema", "parameters": {"period": 20}},
+            "right": {"indicator": "ema", "parameters": {"period": 50}},
+        },
+        "exit": {
+            "op": "crosses_below",
+            "left": {"indicator": "ema", "parameters": {"period": 20}},
+            "right": {"indicator": "ema", "parameters": {"period": 50}},
+        },
+    },
+    "stop_percent": 8,
 }

@@ -1,0 +1,133 @@
+"""What came out of a backtest, in the forms that are read: parts of tables, charts, files. No transaction is open."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import numpy as np
+
+from backend.domain.backtest_ports import RunBars, TablePacking
+from backend.domain.backtests import Backtest, Part, Rows
+from backend.domain.bars import COLUMNS, start_microseconds
+from backend.domain.config import RunConfig
+from backend.domain.errors import InputError, InvalidInput
+from backend.domain.indicators.catalogue import indicator
+from backend.domain.market_ports import Loaded
+from backend.domain.strategies.base import Plot
+from backend.domain.strategies.market import Market
+from backend.domain.strategies.registry import StrategyRegistry
+from backend.services.backtest_plans import series_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from backend.backtesting.record import Record
+
+MOST_CHART_BARS: Final = 50_000
+
+
+def config_of(found: Backtest) -> RunConfig:
+    """The form that it was made from, without what a study has besides."""
+    return RunConfig.model_validate({name: value for name, value in found.config.items() if name != "study"})
+
+
+def rows_of(parts: Sequence[Part], rows: Rows, tables: TablePacking) -> "tuple[int, pd.DataFrame]":
+    """Exactly the wanted rows, and the number of the first."""
+    table = tables.unpacked(parts)
+    if not parts:
+        return 0, table
+    begin = parts[0].first_row
+    first, last = max(rows.first - begin, 0), len(table)
+    if rows.count is not None:
+        last = min(last, rows.first + rows.count - begin)
+    for column in ("ts", "entry_time"):
+        if column in table.columns:
+            times = table[column]
+            if rows.start is not None and times.is_monotonic_increasing:
+                first = max(first, int(times.searchsorted(rows.start)))
+            if rows.end is not None and times.is_monotonic_increasing:
+                last = min(last, int(times.searchsorted(rows.end)))
+    return begin + first, table.iloc[first : max(last, first)]
+
+
+def thinned(table: "pd.DataFrame", points: int) -> "pd.DataFrame":
+    """So many rows of a curve: of each stretch its lowest and its highest equity, so that no peak or trough is lost."""
+    if len(table) <= points:
+        return table
+    stretches = max(points // 2, 1)
+    equity = table["equity"].to_numpy()
+    edges = np.linspace(0, len(table), stretches + 1).astype(np.int64)
+    kept = {0, len(table) - 1}
+    for begin, end in pairwise(edges.tolist()):
+        stretch = equity[begin:end]
+        kept |= {begin + int(np.nanargmin(stretch)), begin + int(np.nanargmax(stretch))}
+    return table.iloc[sorted(kept)]
+
+
+def chart_of(
+    found: Backtest,
+    owner: UUID,
+    *,
+    symbol: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+    bars: RunBars,
+    strategies: StrategyRegistry,
+) -> dict[str, Any]:
+    """Bars of one symbol of the run, with the indicators that its strategy declares.
+
+    They are computed from the beginning of the run, as the strategy saw them.
+    """
+    config = config_of(found)
+    wanted = next((one for one in config.series if symbol is None or one.symbol == symbol), None)
+    if wanted is None:
+        known = ", ".join(one.symbol for one in config.series[:10])
+        raise InvalidInput([InputError(pointer="/query/symbol", detail=f"The run has {known}.")])
+    loaded = bars.load(series_of(wanted, owner), config.start, config.end)
+    strategy = strategies.get(config.strategy).strategy.given(config.parameters)
+    times = loaded.bars["ts"]
+    first = 0 if start is None else int(times.searchsorted(start))
+    last = len(times) if end is None else int(times.searchsorted(end))
+    shown = slice(first, min(last, first + limit))
+    following = times.iloc[shown.stop] if shown.stop < last else None
+    columns = {name: loaded.bars[name].to_numpy()[shown].tolist() for name in COLUMNS}
+    return {
+        "symbol": wanted.symbol,
+        "timeframe": wanted.timeframe.value,
+        "bars": {"ts": (start_microseconds(loaded.bars)[shown] // 1000).tolist(), **columns},
+        "indicators": [_lines(plot, loaded, shown) for plot in strategy.plots()],
+        "next_start": None if following is None else following.isoformat(),
+    }
+
+
+def _lines(plot: Plot, loaded: Loaded, shown: slice) -> dict[str, Any]:
+    meant = indicator(plot.indicator)
+    given = meant.complete(plot.parameters)
+    named = meant.compute(Market.of(loaded.bars, loaded.instrument, loaded.series.timeframe).inputs, given)
+    return {
+        "name": " ".join([plot.indicator.upper(), *(f"{value:g}" for value in given.values())]),
+        "pane": meant.pane.value,
+        "levels": list(plot.levels),
+        "lines": {
+            name: [value if np.isfinite(value) else None for value in named[name][shown].tolist()]
+            for name in plot.outputs or meant.outputs
+        },
+    }
+
+
+def record_of(found: Backtest, trades: Sequence[Part], equity: Sequence[Part], tables: TablePacking) -> "Record":
+    """As the report and the exports take it."""
+    from backend.backtesting.record import Record  # noqa: PLC0415 - loaded by who exports
+
+    config = {name: value for name, value in found.config.items() if name != "study"}
+    record = Record.of(
+        {**config, "source": {}},
+        found.manifest or {},
+        {**(found.figures or {}), "trust": found.trust},
+        lambda: tables.unpacked(trades),
+        lambda: tables.unpacked(equity),
+    )
+    return record.stored_as(str(found.id), found.finished_at or found.created_at)

@@ -1,0 +1,134 @@
+"""The work of a backtest in a process without a database: a stored form in, a result that can be kept out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.backtesting.record import Record, record_of
+from backend.backtesting.run import Run, run
+from backend.backtesting.trust import Examined, examine
+from backend.backtesting.verdicts import Trust, trust_document
+from backend.domain.backtest_ports import RunBars, TablePacking
+from backend.domain.config import RunConfig
+from backend.domain.strategies.registry import StrategyRegistry
+from backend.services.backtest_plans import series_of
+
+# Longer curves are kept thinned, the whole is made again by a replay.
+MOST_EQUITY_ROWS: Final = 250_000
+CURVE_POINTS: Final = 80
+_SUMMARY: Final = {"total_return": "total_return", "sharpe_ratio": "sharpe", "max_drawdown": "max_drawdown"}
+
+
+class Stopped(Exception):
+    """Its user does not want it any more."""
+
+
+class Told(Protocol):
+    """How far it is."""
+
+    def __call__(self, stage: str, percent: float | None = None, message: str = "", **more: Any) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What runs are made with."""
+
+    bars: RunBars
+    strategies: StrategyRegistry
+    tables: TablePacking
+
+
+def run_backtest(
+    payload: Mapping[str, Any], owner: UUID, bench: Bench, told: Told, is_cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """What a task of the kind backtest comes to. Raises Stopped, and what a person can act on."""
+    done = trade(RunConfig.model_validate(payload["config"]), owner, bench, told, is_cancelled)
+    told("figures", 80.0)
+    record = record_of(done)
+    _heed(is_cancelled)
+    told("checks", 85.0)
+    trust = examined(done)
+    _heed(is_cancelled)
+    told("packing", 97.0)
+    return result_of(record, trust, bench.tables)
+
+
+def guard_backtest(
+    payload: Mapping[str, Any], owner: UUID, bench: Bench, told: Told, is_cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    """The same run once more, looked at thoroughly."""
+    done = trade(RunConfig.model_validate(payload["config"]), owner, bench, told, is_cancelled)
+    _heed(is_cancelled)
+    told("checks", 40.0)
+    return {"trust": trust_document(examined(done, thorough=True))}
+
+
+def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled: Callable[[], bool]) -> Run:
+    """Bars, signals and fills."""
+    told("bars", 0.0)
+    detail = config.trading.execution.detail
+    wanted = [series_of(one, owner) for one in config.series]
+    shorter = [series_of(one.model_copy(update={"timeframe": detail}), owner) for one in config.series if detail]
+    histories = [bench.bars.load(one, config.start, config.end) for one in wanted]
+    details = {one.symbol: bench.bars.load(one, config.start, config.end) for one in shorter}
+    _heed(is_cancelled)
+    told("signals", 15.0, f"{sum(len(one.bars) for one in histories):,} bars")
+
+    def watch(until: int, equity: npt.NDArray[np.float64], starts: npt.NDArray[np.int64]) -> None:
+        _heed(is_cancelled)
+        date = datetime.fromtimestamp(int(starts[until - 1]) / 1e6, tz=UTC)
+        told(
+            "trading",
+            30.0 + 50.0 * until / len(starts),
+            f"{until:,} of {len(starts):,} bars",
+            current_date=date.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            curve=_curve(until, equity, starts),
+        )
+
+    return run(config, histories, bench.strategies.get(config.strategy), details=details, watch=watch)
+
+
+def examined(done: Run, *, thorough: bool = False) -> Trust:
+    return examine(Examined.of(done), thorough=thorough)
+
+
+def result_of(record: Record, trust: Trust, tables: TablePacking) -> dict[str, Any]:
+    """As tasks end with it: a summary, documents, and tables in pieces."""
+    equity = record.equity
+    every = -(-len(equity) // MOST_EQUITY_ROWS)
+    if every > 1:
+        # The last bar of each stretch, and the very last.
+        kept = np.unique(np.append(np.arange(every - 1, len(equity), every), len(equity) - 1))
+        equity = equity.iloc[kept]
+    number = record.statistics.number
+    return {
+        "summary": {
+            **{name: number(statistic) for name, statistic in _SUMMARY.items()},
+            "trades": int((~record.trades["is_open"]).sum()),
+        },
+        "figures": {**_without_trust(record), "equity_every": every, "bars": len(record.equity)},
+        "manifest": dict(record.manifest),
+        "trust": trust_document(trust),
+        "tables": [*tables.packed("trades", record.trades), *tables.packed("equity", equity)],
+    }
+
+
+def _without_trust(record: Record) -> dict[str, Any]:
+    """It has a place of its own, since a thorough look replaces it."""
+    return {name: value for name, value in record.figures().items() if name != "trust"}
+
+
+def _heed(is_cancelled: Callable[[], bool]) -> None:
+    if is_cancelled():
+        raise Stopped
+
+
+def _curve(until: int, equity: npt.NDArray[np.float64], starts: npt.NDArray[np.int64]) -> list[tuple[int, float]]:
+    at = np.unique(np.linspace(0, until - 1, CURVE_POINTS).astype(np.int64))
+    at = at[np.isfinite(equity[at])]
+    return list(zip((starts[at] // 1_000_000).tolist(), equity[at].tolist(), strict=True))
