@@ -24,7 +24,7 @@ function after(locator) {
 }
 
 const choice = (name) => prices.getByRole('radio', { name, exact: true })
-const runs = { ready: [], 'all in view': [], 'next trade': [] }
+const runs = { 'ready': [], 'all in view': [], 'next trade': [] }
 for (let run = 0; run < 7; run += 1) {
   await choice('None').evaluate((element) => { element.click() })
   await page.getByText('No bars').waitFor()

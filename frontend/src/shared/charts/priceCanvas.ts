@@ -9,7 +9,7 @@ import { newChart, paint, type Setting, type TimeChart } from './chartOptions'
 import { sheer, type Colours } from './colours'
 import { shapeOf, valueText, type Arrangement, type PlacedLine } from './indicatorPanes'
 import type { MarkBook } from './marks'
-import { candleAt, candleLook, rowsFrom, secondsAt, valueAt, volumeAt } from './priceSeries'
+import { candleAt, candleLook, rowsFrom, secondsAt, signedRows, valueAt, volumeRows } from './priceSeries'
 import type { Positions } from './range'
 import { SessionBreaks } from './sessionBreaks'
 import { TradeMarks } from './tradeMarks'
@@ -58,7 +58,9 @@ export class PriceCanvas {
     arrangement.lines.forEach(({ line }, at) => {
       const series = this.lines[at]
       const values = takenBy(bars.order, line.values)
-      const row = (place: number) => valueAt(bars.ts, values, place, line.style === 'histogram' ? this.colours : undefined)
+      const row = line.style === 'histogram'
+        ? signedRows(bars.ts, values, this.colours)
+        : (place: number) => valueAt(bars.ts, values, place)
       if (from === 0 || isNew) series?.setData(rowsFrom(0, bars.ts.length, row).filter((one) => 'value' in one))
       else for (const one of rowsFrom(from, bars.ts.length, row)) if ('value' in one) series?.update(one)
     })
@@ -149,7 +151,7 @@ export class PriceCanvas {
     }
     const isNew = this.volume === null
     this.volume ??= this.addVolume()
-    const row = (at: number) => volumeAt(bars, at, this.colours)
+    const row = volumeRows(bars, this.colours)
     if (from === 0 || isNew) this.volume.setData(rowsFrom(0, bars.ts.length, row))
     else for (const one of rowsFrom(from, bars.ts.length, row)) this.volume.update(one)
   }
