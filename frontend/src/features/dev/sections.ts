@@ -1,5 +1,5 @@
 /** The chapters of the component page. */
-import type { Component } from 'vue'
+import { defineAsyncComponent, type Component } from 'vue'
 import DevActions from './DevActions.vue'
 import DevFaces from './DevFaces.vue'
 import DevFields from './DevFields.vue'
@@ -28,4 +28,6 @@ export const sections: readonly Section[] = [
   { id: 'layout', title: 'Layout', component: DevLayout },
   { id: 'overlays', title: 'Overlays', component: DevOverlays },
   { id: 'table', title: 'Table', component: DevTable },
+  { id: 'prices', title: 'Price chart', component: defineAsyncComponent(() => import('./DevPriceChart.vue')) },
+  { id: 'charts', title: 'Charts', component: defineAsyncComponent(() => import('./DevCharts.vue')) },
 ]

@@ -6,7 +6,7 @@ import { type Adjustment, type Instrument, estimateFetch, instrumentsQuery, prov
 import { useNow } from '@/shared/composables/useNow'
 import { meantBy, placeOf, type Field } from './downloadErrors'
 import { type Days, presetDays, problemsOf, spanOf } from './ranges'
-import { useSettled } from './useSettled'
+import { useSettled } from '@/shared/composables/useSettled'
 
 export interface DownloadForm extends Days {
   provider: string

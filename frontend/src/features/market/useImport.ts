@@ -5,7 +5,7 @@ import { ApiError, newIdempotencyKey } from '@/api/client'
 import type { Adjustment, Timeframe } from '@/api/market'
 import { bytes } from '@/shared/format'
 import { lackingIn, symbolOf } from './importForm'
-import { useSettled } from './useSettled'
+import { useSettled } from '@/shared/composables/useSettled'
 
 export interface ImportForm {
   symbol: string

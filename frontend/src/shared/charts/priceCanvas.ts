@@ -117,7 +117,9 @@ export class PriceCanvas {
   }
 
   on(heard: { move: (at: number | null) => void, trade: (index: number) => void, range: () => void }) {
-    this.chart.subscribeCrosshairMove(({ logical, point }: MouseEventParams) => { heard.move(point === undefined ? null : logical ?? null) })
+    this.chart.subscribeCrosshairMove(({ logical, point }: MouseEventParams) => {
+      heard.move(point === undefined ? null : logical ?? null)
+    })
     this.chart.subscribeClick(({ hoveredInfo, hoveredObjectId }: MouseEventParams) => {
       const id = hoveredObjectId ?? hoveredInfo?.objectId
       if (typeof id === 'string') heard.trade(Number(id))
