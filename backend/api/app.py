@@ -29,6 +29,7 @@ from backend.api.routers import (
     market_files,
     problems,
     resources,
+    shares,
     strategies,
     tokens,
 )
@@ -100,6 +101,7 @@ def describe_api() -> FastAPI:
         backtest_results,
         jobs,
         resources,
+        shares,
         events,
         market_data,
         market_files,

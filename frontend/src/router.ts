@@ -33,6 +33,7 @@ const app: RouteRecordRaw[] = [
 const routes: RouteRecordRaw[] = [
   { path: '/', component: () => import('./layouts/AppLayout.vue'), children: app },
   { path: '/', component: () => import('./layouts/AuthLayout.vue'), children: auth },
+  { path: '/shared/:token', name: 'shared', component: () => import('./features/backtests/sharing/SharedPage.vue'), meta: { title: 'Shared result' } },
   { path: '/dev/ui', name: 'dev-ui', component: () => import('./features/dev/DevUiPage.vue'), meta: { title: 'Components' } },
   { path: '/:path(.*)*', name: 'not-found', component: () => import('./layouts/NotFoundPage.vue'), meta: { title: 'Page not found' } },
 ]
