@@ -16,8 +16,6 @@ import pytest
 
 from tests.serving import TIDEMARK, Running, data_folder, environment, serving, start, tidemark
 
-START_AGAIN_SECONDS = 45
-
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
@@ -93,6 +91,7 @@ def test_a_stop_ends_everything_that_was_started(data_dir: Path, number: int, co
     running = start(data_dir)
     family = psutil.Process(running.process.pid).children(recursive=True)
     assert any("postgres" in member.name() for member in family)
+    assert any("backend.worker.process" in member.cmdline() for member in family)
     assert running.stop(number) == code
     _, alive = psutil.wait_procs(family, timeout=5)
     assert not alive
@@ -100,14 +99,13 @@ def test_a_stop_ends_everything_that_was_started(data_dir: Path, number: int, co
 
 
 def test_what_was_acknowledged_survives_every_kill(data_dir: Path) -> None:
-    """Kill the server, the postmaster or both while rows are written; the next start is quick and lacks none."""
+    """Kill the server, the postmaster or both while rows are written; the next start lacks none.
+
+    test_killed_postgres.py kills in more ways, without the rest of a server around.
+    """
     acknowledged = 0
-    for turn in range(10):
-        began = time.monotonic()
+    for turn in range(4):
         running = start(data_dir)
-        took = time.monotonic() - began
-        if turn:
-            assert took < START_AGAIN_SECONDS
         victims = [postmaster(running)] if turn % 3 != 0 else []
         victims += [running.process.pid] if turn % 3 != 1 else []
         acknowledged = asyncio.run(write_and_kill(running.status["DB_URL"], acknowledged, victims, 0.05 * (turn + 1)))
