@@ -1,33 +1,18 @@
 /** Strategies as the API describes them: the installed ones, and one's own. */
 import { queryOptions } from '@tanstack/vue-query'
-import type { JsonSchema } from '@/shared/jsonSchema'
 import { request } from './client'
+import type { components } from './schema'
 
-export interface StrategyInBrief {
-  /** The name of an installed one, the id of one's own. */
-  name: string
-  title: string
-  kind: 'built_in' | 'plugin' | 'own'
-  description: string
-  markets: string
-  needs_symbols: boolean
-}
-
-export interface Strategy extends StrategyInBrief {
-  parameters: JsonSchema
-  warmup: number
-  /** What a run of it is configured with: one's own runs as `rules`. */
-  run: { strategy: string, parameters: Record<string, unknown> }
-  /** Of one's own: what the rules say. */
-  words: string[]
-}
+type Schemas = components['schemas']
+export type StrategyInBrief = Schemas['StrategyInBrief']
+export type Strategy = Schemas['StrategyFound']
 
 const strategiesPath = '/api/strategies'
 const strategiesKey = ['strategies'] as const
 
 export const strategiesQuery = queryOptions({
   queryKey: [...strategiesKey, 'list'],
-  queryFn: async ({ signal }) => (await request<{ items: StrategyInBrief[] }>('GET', strategiesPath, { signal })).data.items,
+  queryFn: async ({ signal }) => (await request<Schemas['StrategyList']>('GET', strategiesPath, { signal })).data.items,
 })
 
 export function strategyQuery(name: string) {
