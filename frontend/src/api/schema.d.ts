@@ -2304,10 +2304,10 @@ export interface components {
              */
             next_cursor: string | null;
         };
-        /** Page[Share] */
-        Page_Share_: {
+        /** Page[ShareLink] */
+        Page_ShareLink_: {
             /** Items */
-            items: components["schemas"]["backend__api__routers__shares__Share"][];
+            items: components["schemas"]["ShareLink"][];
             /**
              * Next Cursor
              * @description Where the next page starts; null on the last one.
@@ -2924,9 +2924,9 @@ export interface components {
             /** Memory Available Bytes */
             memory_available_bytes: number;
             /** @description The most that all tasks together may take. */
-            capacity: components["schemas"]["backend__api__routers__resources__Share"];
+            capacity: components["schemas"]["Share"];
             /** @description What of it is free now. */
-            room: components["schemas"]["backend__api__routers__resources__Share"];
+            room: components["schemas"]["Share"];
             /** Waiting */
             waiting: components["schemas"]["Waiting"][];
             /** Running */
@@ -3203,6 +3203,57 @@ export interface components {
              * @description Whether this request belongs to it.
              */
             is_current: boolean;
+        };
+        /**
+         * Share
+         * @description How much of the machine tasks may take together, and how much of that is free.
+         */
+        Share: {
+            /** Cores */
+            cores: number;
+            /** Memory Bytes */
+            memory_bytes: number;
+        };
+        /**
+         * ShareLink
+         * @description A link as its owner sees it: everything but the link.
+         */
+        ShareLink: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Backtest Id
+             * Format: uuid
+             */
+            backtest_id: string;
+            /**
+             * Title
+             * @description What the page is called.
+             */
+            title: string;
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Opened
+             * @description About so often.
+             */
+            opened: number;
+            /** Last Opened At */
+            last_opened_at: string | null;
         };
         /**
          * ShareWanted
@@ -3898,57 +3949,6 @@ export interface components {
              * @description Now, when left out.
              */
             end?: string | null;
-        };
-        /**
-         * Share
-         * @description How much of the machine tasks may take together, and how much of that is free.
-         */
-        backend__api__routers__resources__Share: {
-            /** Cores */
-            cores: number;
-            /** Memory Bytes */
-            memory_bytes: number;
-        };
-        /**
-         * Share
-         * @description A link as its owner sees it: everything but the link.
-         */
-        backend__api__routers__shares__Share: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /**
-             * Backtest Id
-             * Format: uuid
-             */
-            backtest_id: string;
-            /**
-             * Title
-             * @description What the page is called.
-             */
-            title: string;
-            state: components["schemas"]["TokenState"];
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Expires At
-             * Format: date-time
-             */
-            expires_at: string;
-            /** Revoked At */
-            revoked_at: string | null;
-            /**
-             * Opened
-             * @description About so often.
-             */
-            opened: number;
-            /** Last Opened At */
-            last_opened_at: string | null;
         };
     };
     responses: never;
@@ -8307,7 +8307,7 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    "application/json": components["schemas"]["Page_Share_"];
+                    "application/json": components["schemas"]["Page_ShareLink_"];
                 };
             };
             /** @description The caller holds the current version. */
