@@ -19,6 +19,7 @@ from backend.api.limits import BodyLimit, RateLimits
 from backend.api.rooms import ROOMS_PATH, Rooms
 from backend.api.routers import (
     accounts,
+    backtest_insights,
     backtest_results,
     backtests,
     config,
@@ -99,6 +100,7 @@ def describe_api() -> FastAPI:
         tokens,
         backtests,
         backtest_results,
+        backtest_insights,
         jobs,
         resources,
         shares,

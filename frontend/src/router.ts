@@ -24,6 +24,8 @@ const auth: RouteRecordRaw[] = [
 
 const app: RouteRecordRaw[] = [
   { path: '', name: 'dashboard', component: () => import('./features/dashboard/DashboardPage.vue'), meta: { title: 'Dashboard', access: 'signed_in' } },
+  { path: 'backtests/:id?', name: 'backtests', component: () => import('./features/backtests/BacktestPages.vue'), meta: { title: 'Backtests', access: 'signed_in' } },
+  { path: 'strategies/:name?/:part(edit)?', name: 'strategies', component: () => import('./features/strategies/StrategyPages.vue'), meta: { title: 'Strategies', access: 'signed_in' } },
   { path: 'data/:id?', name: 'data', component: () => import('./features/market/MarketPages.vue'), meta: { title: 'Data', access: 'signed_in' } },
   { path: 'status', name: 'status', component: () => import('./features/jobs/StatusPage.vue'), meta: { title: 'Status centre', access: 'signed_in' } },
   { path: 'settings/:tab(profile|preferences|security)?', name: 'settings', component: () => import('./features/settings/SettingsPage.vue'), meta: { title: 'Settings', access: 'signed_in' } },

@@ -553,6 +553,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compare finished backtests
+         * @description All figures, what differs between the forms, curves on one axis, and how far the difference may be chance.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        post: operations["compare_backtests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/trades/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read why a trade was made
+         * @description The bars around it, the declared indicators as they were, its orders with the rules that filled them.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["explain_backtest_trade"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/tasks": {
         parameters: {
             query?: never;
@@ -1693,6 +1737,42 @@ export interface components {
             detail: string;
         };
         /**
+         * Comparison
+         * @description Which finished backtests to lay side by side; differences are between the first and each of the others.
+         */
+        Comparison: {
+            /** Ids */
+            ids: string[];
+            /**
+             * Seed
+             * @description Of the drawn histories behind the intervals.
+             * @default 0
+             */
+            seed: number;
+        };
+        /**
+         * ComparisonFound
+         * @description Lists of values are in the order of `runs`.
+         */
+        ComparisonFound: {
+            /** Runs */
+            runs: components["schemas"]["RunCompared"][];
+            /** Metrics */
+            metrics: components["schemas"]["MetricCompared"][];
+            /** Config */
+            config: components["schemas"]["SettingCompared"][];
+            curves: components["schemas"]["CurvesCompared"];
+            /**
+             * Correlation
+             * @description Of daily returns, on common days.
+             */
+            correlation: (number | null)[][];
+            /** Differences */
+            differences: components["schemas"]["DifferenceFound"][];
+            /** Trades */
+            trades: components["schemas"]["TradesCompared"][];
+        };
+        /**
          * Config
          * @description What this installation is.
          */
@@ -1776,6 +1856,30 @@ export interface components {
             borrow_percent_a_year: number;
         };
         /**
+         * CostSeen
+         * @description A part of the costs, in money and against what was entered.
+         */
+        CostSeen: {
+            /** Name */
+            name: string;
+            /** Money */
+            money: number;
+            /** Bps */
+            bps: number | null;
+        };
+        /**
+         * CostsSeen
+         * @description What the trade cost.
+         */
+        CostsSeen: {
+            /** Entered Value */
+            entered_value: number;
+            /** Pnl Before Costs */
+            pnl_before_costs: number;
+            /** Parts */
+            parts: components["schemas"]["CostSeen"][];
+        };
+        /**
          * Coverage
          * @description How complete a series is, and what looks odd in it.
          */
@@ -1809,10 +1913,77 @@ export interface components {
             suspect_count: number;
         };
         /**
+         * CurvesCompared
+         * @description On one axis of at most 1,000 points, in milliseconds since 1970; null where a run has no bars.
+         */
+        CurvesCompared: {
+            /** Ts */
+            ts: number[];
+            /**
+             * Equity
+             * @description 100 is the start of each run.
+             */
+            equity: (number | null)[][];
+            /**
+             * Drawdown
+             * @description The deepest since the point before; -0.2 is 20 %.
+             */
+            drawdown: (number | null)[][];
+        };
+        /**
          * Density
          * @enum {string}
          */
         Density: "comfortable" | "compact" | "spacious";
+        /**
+         * DifferenceFound
+         * @description By a block bootstrap of the days that both have; `missing` says why there is none.
+         */
+        DifferenceFound: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Level */
+            level: number;
+            /** Days */
+            days?: number | null;
+            /** Block Days */
+            block_days?: number | null;
+            /** Draws */
+            draws?: number | null;
+            annual_return?: components["schemas"]["Interval"] | null;
+            sharpe?: components["schemas"]["Interval"] | null;
+            /** Missing */
+            missing?: string | null;
+        };
+        /**
+         * EntriesFound
+         * @description How many, what they came to, and the first 200.
+         */
+        EntriesFound: {
+            /** Count */
+            count: number;
+            /** Pnl */
+            pnl: number;
+            /** Trades */
+            trades: components["schemas"]["EntryFound"][];
+        };
+        /**
+         * EntryFound
+         * @description An entry that only one of two runs made.
+         */
+        EntryFound: {
+            /** Symbol */
+            symbol: string;
+            /** Side */
+            side: string;
+            /** Entry Time */
+            entry_time: string;
+            /** Pnl */
+            pnl: number | null;
+        };
         /**
          * EstimateMade
          * @description What a fetch would bring.
@@ -2209,6 +2380,18 @@ export interface components {
             accept_bad_rows: boolean;
         };
         /**
+         * IndicatorSeen
+         * @description An indicator at the close of one bar.
+         */
+        IndicatorSeen: {
+            /** Name */
+            name: string;
+            /** Values */
+            values: {
+                [key: string]: number | null;
+            };
+        };
+        /**
          * InstrumentFound
          * @description Something that is traded, as its provider describes it.
          */
@@ -2241,6 +2424,23 @@ export interface components {
             items: components["schemas"]["InstrumentFound"][];
         };
         /**
+         * Interval
+         * @description By how much the other run is better than the first.
+         */
+        Interval: {
+            /** Difference */
+            difference: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /**
+             * Share Better
+             * @description In how many of all drawn histories it was better.
+             */
+            share_better: number;
+        };
+        /**
          * IntrabarMode
          * @description What is assumed where a bar hides the order of its prices.
          * @enum {string}
@@ -2264,6 +2464,74 @@ export interface components {
          * @enum {string}
          */
         Kind: "built_in" | "plugin" | "own";
+        /**
+         * MetricCompared
+         * @description One statistic of each run; `missing` says why there is none.
+         */
+        MetricCompared: {
+            /** Name */
+            name: string;
+            /** Values */
+            values: (number | string | null)[];
+            /** Missing */
+            missing: (string | null)[];
+            /** Differs */
+            differs: boolean;
+        };
+        /**
+         * Moment
+         * @description A bar at which something was decided or filled.
+         */
+        Moment: {
+            /**
+             * What
+             * @description `entry_signal`, `entry_fill`, `exit_signal` or `exit_fill`.
+             */
+            what: string;
+            /**
+             * Why
+             * @description The strategy's reason in its words, else the rule.
+             */
+            why: string;
+            /** Bar */
+            bar: {
+                [key: string]: number;
+            };
+            /** Indicators */
+            indicators: components["schemas"]["IndicatorSeen"][];
+        };
+        /**
+         * OrderSeen
+         * @description One end of the trade: the order, the rule by which it was filled, and where.
+         */
+        OrderSeen: {
+            /** End */
+            end: string;
+            /** Side */
+            side: string;
+            /** Quantity */
+            quantity: number;
+            /** Price */
+            price: number;
+            /** Time */
+            time: string;
+            /** Rule */
+            rule: string;
+            /** Sentence */
+            sentence: string;
+            /** Why */
+            why: string;
+            /**
+             * Is Filled
+             * @description False when the bars ended before it was left.
+             */
+            is_filled: boolean;
+            /**
+             * Worse Than Open Bps
+             * @description Spread, slippage and impact, of what fills at an open.
+             */
+            worse_than_open_bps: number | null;
+        };
         /** Page[BacktestRow] */
         Page_BacktestRow_: {
             /** Items */
@@ -3005,6 +3273,29 @@ export interface components {
             };
         };
         /**
+         * RunCompared
+         * @description A run as the comparison names it.
+         */
+        RunCompared: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Strategy */
+            strategy: string;
+            /** Symbols */
+            symbols: string[];
+            /** Timeframe */
+            timeframe: string;
+            /** Currency */
+            currency: string;
+            /** Days */
+            days: number;
+        };
+        /**
          * RunEstimate
          * @description What a run takes, before it starts.
          */
@@ -3203,6 +3494,19 @@ export interface components {
              * @description Whether this request belongs to it.
              */
             is_current: boolean;
+        };
+        /**
+         * SettingCompared
+         * @description A part of the form that is not the same in all.
+         */
+        SettingCompared: {
+            /**
+             * Path
+             * @example trading.costs.taker_bps
+             */
+            path: string;
+            /** Values */
+            values: unknown[];
         };
         /**
          * Share
@@ -3812,6 +4116,67 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
             /** Expires In Days */
             expires_in_days: number;
+        };
+        /**
+         * TradeExplained
+         * @description One trade with all that led to it.
+         */
+        TradeExplained: {
+            /** Number */
+            number: number;
+            /** Total */
+            total: number;
+            /**
+             * Trade
+             * @description As in the table of trades; `mae` and `mfe` are shares of the entry.
+             */
+            trade: {
+                [key: string]: unknown;
+            };
+            /** Symbol */
+            symbol: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Bars */
+            bars: {
+                [key: string]: number[];
+            };
+            /** Indicators */
+            indicators: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Is Cut
+             * @description The trade is longer than the bars that are here.
+             */
+            is_cut: boolean;
+            /** Moments */
+            moments: components["schemas"]["Moment"][];
+            /** Orders */
+            orders: components["schemas"]["OrderSeen"][];
+            costs: components["schemas"]["CostsSeen"];
+            /** Notes */
+            notes: string[];
+        };
+        /**
+         * TradesCompared
+         * @description Entries are the same when symbol, side and time are.
+         */
+        TradesCompared: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Both */
+            both: number;
+            /**
+             * Both Pnl
+             * @description Of the first run, and of the other.
+             */
+            both_pnl: number[];
+            only_first: components["schemas"]["EntriesFound"];
+            only_other: components["schemas"]["EntriesFound"];
         };
         /**
          * TradingConfig
@@ -7452,6 +7817,476 @@ export interface operations {
                     "application/zip": string;
                     /** @example <!doctype html> */
                     "text/html": string;
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_backtests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                 *         "7a1c6f0e-3b0a-4c39-8a87-2f1f6f3a5b10"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Comparison"];
+            };
+        };
+        responses: {
+            /** @description Side by side. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "runs": [
+                     *         {
+                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "name": "sma_cross on BTC/USDT, 1h",
+                     *           "strategy": "sma_cross",
+                     *           "symbols": [
+                     *             "BTC/USDT"
+                     *           ],
+                     *           "timeframe": "1h",
+                     *           "currency": "USDT",
+                     *           "days": 365
+                     *         },
+                     *         {
+                     *           "id": "7a1c6f0e-3b0a-4c39-8a87-2f1f6f3a5b10",
+                     *           "name": "Slow cross",
+                     *           "strategy": "sma_cross",
+                     *           "symbols": [
+                     *             "BTC/USDT"
+                     *           ],
+                     *           "timeframe": "1h",
+                     *           "currency": "USDT",
+                     *           "days": 365
+                     *         }
+                     *       ],
+                     *       "metrics": [
+                     *         {
+                     *           "name": "sharpe",
+                     *           "values": [
+                     *             0.81,
+                     *             1.02
+                     *           ],
+                     *           "missing": [
+                     *             null,
+                     *             null
+                     *           ],
+                     *           "differs": true
+                     *         }
+                     *       ],
+                     *       "config": [
+                     *         {
+                     *           "path": "parameters.slow",
+                     *           "values": [
+                     *             50,
+                     *             100
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "curves": {
+                     *         "ts": [
+                     *           1672534800000
+                     *         ],
+                     *         "equity": [
+                     *           [
+                     *             100
+                     *           ],
+                     *           [
+                     *             100.1
+                     *           ]
+                     *         ],
+                     *         "drawdown": [
+                     *           [
+                     *             0
+                     *           ],
+                     *           [
+                     *             0
+                     *           ]
+                     *         ]
+                     *       },
+                     *       "correlation": [
+                     *         [
+                     *           1,
+                     *           0.62
+                     *         ],
+                     *         [
+                     *           0.62,
+                     *           1
+                     *         ]
+                     *       ],
+                     *       "differences": [
+                     *         {
+                     *           "id": "7a1c6f0e-3b0a-4c39-8a87-2f1f6f3a5b10",
+                     *           "level": 0.95,
+                     *           "days": 365,
+                     *           "block_days": 7,
+                     *           "draws": 1000,
+                     *           "annual_return": {
+                     *             "difference": 0.031,
+                     *             "low": -0.12,
+                     *             "high": 0.18,
+                     *             "share_better": 0.66
+                     *           },
+                     *           "sharpe": {
+                     *             "difference": 0.21,
+                     *             "low": -0.7,
+                     *             "high": 1.1,
+                     *             "share_better": 0.67
+                     *           }
+                     *         }
+                     *       ],
+                     *       "trades": [
+                     *         {
+                     *           "id": "7a1c6f0e-3b0a-4c39-8a87-2f1f6f3a5b10",
+                     *           "both": 41,
+                     *           "both_pnl": [
+                     *             310,
+                     *             402.5
+                     *           ],
+                     *           "only_first": {
+                     *             "count": 1,
+                     *             "pnl": 12.5,
+                     *             "trades": [
+                     *               {
+                     *                 "symbol": "BTC/USDT",
+                     *                 "side": "long",
+                     *                 "entry_time": "2023-01-09T14:00:00Z",
+                     *                 "pnl": 12.5
+                     *               }
+                     *             ]
+                     *           },
+                     *           "only_other": {
+                     *             "count": 1,
+                     *             "pnl": 12.5,
+                     *             "trades": [
+                     *               {
+                     *                 "symbol": "BTC/USDT",
+                     *                 "side": "long",
+                     *                 "entry_time": "2023-01-09T14:00:00Z",
+                     *                 "pnl": 12.5
+                     *               }
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ComparisonFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_backtest_trade: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+                /** @description Its row in the table of trades. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description From its signal to its costs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "number": 0,
+                     *       "total": 87,
+                     *       "trade": {
+                     *         "symbol": "BTC/USDT",
+                     *         "side": "long",
+                     *         "entry_time": "2023-01-09T14:00:00Z",
+                     *         "pnl": 12.5,
+                     *         "mae": -0.004
+                     *       },
+                     *       "symbol": "BTC/USDT",
+                     *       "timeframe": "1h",
+                     *       "bars": {
+                     *         "ts": [
+                     *           1672531200000
+                     *         ],
+                     *         "open": [
+                     *           1
+                     *         ],
+                     *         "high": [
+                     *           2
+                     *         ],
+                     *         "low": [
+                     *           0.5
+                     *         ],
+                     *         "close": [
+                     *           1.5
+                     *         ],
+                     *         "volume": [
+                     *           10
+                     *         ]
+                     *       },
+                     *       "indicators": [
+                     *         {
+                     *           "name": "SMA 20",
+                     *           "pane": "price",
+                     *           "levels": [],
+                     *           "lines": {
+                     *             "sma": [
+                     *               null
+                     *             ]
+                     *           }
+                     *         }
+                     *       ],
+                     *       "is_cut": false,
+                     *       "moments": [
+                     *         {
+                     *           "what": "entry_signal",
+                     *           "why": "SMA 20 crossed above SMA 50",
+                     *           "bar": {
+                     *             "ts": 1673269200000,
+                     *             "open": 1,
+                     *             "high": 2,
+                     *             "low": 0.5,
+                     *             "close": 1.5,
+                     *             "volume": 10
+                     *           },
+                     *           "indicators": [
+                     *             {
+                     *               "name": "SMA 20",
+                     *               "values": {
+                     *                 "sma": 1.4
+                     *               }
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "orders": [
+                     *         {
+                     *           "end": "entry",
+                     *           "side": "buy",
+                     *           "quantity": 0.185,
+                     *           "price": 53741.23,
+                     *           "time": "2023-01-09T14:00:00Z",
+                     *           "rule": "market order",
+                     *           "sentence": "Known at the close of the bar before, a market order fills at the next open: 53,714.4.",
+                     *           "why": "SMA 20 crossed above SMA 50",
+                     *           "is_filled": true,
+                     *           "worse_than_open_bps": 5
+                     *         }
+                     *       ],
+                     *       "costs": {
+                     *         "entered_value": 9942.13,
+                     *         "pnl_before_costs": 37.3,
+                     *         "parts": [
+                     *           {
+                     *             "name": "fees",
+                     *             "money": 19.9,
+                     *             "bps": 20
+                     *           }
+                     *         ]
+                     *       },
+                     *       "notes": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeExplained"];
                 };
             };
             /** @description Sign in to continue */
