@@ -36,7 +36,6 @@ describe('SharedPage', () => {
     expect(await screen.findByRole('heading', { level: 1, name: 'Slow cross' })).toBeTruthy()
     expect(screen.getByText('sma_cross on BTC/USDT, 1d, bars of demo')).toBeTruthy()
     expect(screen.getByText('87 trades.')).toBeTruthy()
-    expect(await screen.findByText('+$12.50')).toBeTruthy()
     expect(shown).toEqual([null])
   })
 
