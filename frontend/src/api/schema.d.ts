@@ -2582,10 +2582,10 @@ export interface components {
              */
             next_cursor: string | null;
         };
-        /** Page[Share] */
-        Page_Share_: {
+        /** Page[ShareLink] */
+        Page_ShareLink_: {
             /** Items */
-            items: components["schemas"]["Share"][];
+            items: components["schemas"]["ShareLink"][];
             /**
              * Next Cursor
              * @description Where the next page starts; null on the last one.
@@ -3519,10 +3519,10 @@ export interface components {
             values: unknown[];
         };
         /**
-         * Share
+         * ShareLink
          * @description A link as its owner sees it: everything but the link.
          */
-        Share: {
+        ShareLink: {
             /**
              * Id
              * Format: uuid
@@ -9142,7 +9142,7 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    "application/json": components["schemas"]["Page_Share_"];
+                    "application/json": components["schemas"]["Page_ShareLink_"];
                 };
             };
             /** @description The caller holds the current version. */
