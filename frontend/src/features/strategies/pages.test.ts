@@ -159,7 +159,7 @@ describe('the rule builder', () => {
     server.use(http.post('/api/strategies/validate', async ({ request }) => {
       const body = await request.json() as { rules: Record<string, unknown> }
       checked.push(body)
-      const isBad = JSON.stringify(body).includes('"period":3')
+      const isBad = JSON.stringify(body).includes('"period":3}')
       const errors = [{ pointer: '/long/enter/right/parameters/period', detail: 'period is not liked.' }]
       return HttpResponse.json(isBad ? examined({ is_valid: false, errors, rules: null, words: [] }) : examined())
     }))
