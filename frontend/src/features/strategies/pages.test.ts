@@ -191,7 +191,9 @@ describe('the rule builder', () => {
     await waitFor(() => { expect(document.activeElement?.getAttribute('aria-label')).toBe('Condition 1 of 2') })
     await expect.poll(() => (lastChecked() as { long: { enter: { of: { op: string }[] } } }).long.enter.of?.map(({ op }) => op)).toEqual(['weekday', '>'])
     await userEvent.keyboard('{Delete}')
-    await expect.poll(() => (lastChecked() as { long: { enter: { op: string } } }).long.enter.op).toBe('>')
+    await waitFor(() => { expect(screen.queryByRole('group', { name: /^Condition/ })).toBeNull() })
+    expect(screen.getByLabelText('Comparison')).toHaveProperty('value', '>')
+    await waitFor(() => { expect(document.activeElement?.getAttribute('aria-label')).toBe('Enter long') })
   })
 
   it('is text as well, and starts from examples', async () => {
