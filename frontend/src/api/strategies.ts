@@ -63,6 +63,7 @@ export function strategyQuery(name: string) {
   return queryOptions({
     queryKey: [...strategiesKey, 'one', name],
     queryFn: async ({ signal }) => versioned(await request<Strategy>('GET', strategyAddress(name), { signal })),
+    enabled: name !== '',
   })
 }
 
