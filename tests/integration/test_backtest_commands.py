@@ -77,8 +77,7 @@ def test_a_run_is_kept_shown_replayed_exported_and_reported(tmp_path: Path) -> N
     assert done["config"]["parameters"] == {"fast": 10}
     assert done["manifest"]["parameters"] == {"fast": 10, "slow": 50, "at_once": False}
     assert "simulated" in {note["code"] for note in done["notes"]}
-    # It asks the strategy again, so it is of the run, and not kept with it.
-    assert {check["verdict"] for check in done.pop("trust")["checks"]} <= {"good", "doubtful", "bad", "unknown"}
+    assert {check["verdict"] for check in done["trust"]["checks"]} <= {"good", "doubtful", "bad", "unknown"}
 
     (listed,) = told(tmp_path, "backtest", "list")["items"]
     assert (listed["id"], listed["trades"]) == (run_id, statistics["trades"])
@@ -90,6 +89,7 @@ def test_a_run_is_kept_shown_replayed_exported_and_reported(tmp_path: Path) -> N
     command(tmp_path, "backtest", "report", run_id, "-o", str(page))
     assert run_id in page.read_text()
     assert page.stat().st_size < 1_500_000
+    assert "How far to trust it" in page.read_text()
 
 
 def test_exports_give_the_same_numbers_again(tmp_path: Path) -> None:
