@@ -1,13 +1,12 @@
 /** What came out of a backtest: read whole, by table and by range, and what can be done with it. */
 import { queryOptions } from '@tanstack/vue-query'
+import { type Backtest as BacktestFound, backtestAddress, type BacktestEdit, backtestKey, backtestListsKey, backtestsKey, backtestsPath } from './backtests'
 import { newIdempotencyKey, request } from './client'
 import { queryClient } from './queries'
 import type { components } from './schema'
 
 type Schemas = components['schemas']
-export type BacktestState = Schemas['BacktestFound']['state']
 export type Started = Schemas['BacktestStarted']
-export type Edit = Schemas['BacktestEdit']
 export type TableRead = Schemas['TableRead']
 export type Value = number | string
 export type Verdict = 'good' | 'doubtful' | 'bad' | 'unknown'
@@ -94,7 +93,7 @@ export interface RunConfig {
 }
 
 /** A backtest with its documents typed: the schema of the API says no more of them than that they are objects. */
-export type Backtest = Omit<Schemas['BacktestFound'], 'config' | 'figures' | 'manifest' | 'trust'> & {
+export type Backtest = Omit<BacktestFound, 'config' | 'figures' | 'manifest' | 'trust'> & {
   config: RunConfig
   figures: Figures | null
   manifest: Manifest | null
@@ -125,36 +124,12 @@ export interface ResultSource {
   chart: (wanted: ChartWanted, signal?: AbortSignal) => Promise<ChartPart>
 }
 
-export interface Read {
-  backtest: Backtest
-  etag?: string
-}
-
+const longestName = 120
 export type FileKind = 'json' | 'csv' | 'parquet' | 'html'
 
-const backtestsKey = ['backtests'] as const
-const resultKey = [...backtestsKey, 'result'] as const
-const path = '/api/backtests'
-const whileWorking = 2_000
-
-export function backtestAddress(id: string) {
-  return `${path}/${encodeURIComponent(id)}`
-}
-
-export function isWorking(state: BacktestState | undefined) {
-  return state === 'queued' || state === 'running'
-}
-
-/** Asked again and again while it runs. */
-export function resultQuery(id: string) {
-  return queryOptions({
-    queryKey: [...resultKey, id],
-    queryFn: async ({ signal }): Promise<Read> => {
-      const { data, etag } = await request<Backtest>('GET', backtestAddress(id), { signal })
-      return { backtest: data, etag }
-    },
-    refetchInterval: ({ state: { data } }) => (isWorking(data?.backtest.state) ? whileWorking : false),
-  })
+/** The documents of a backtest, with their types. */
+export function resultOf(found: BacktestFound): Backtest {
+  return found as unknown as Backtest
 }
 
 /** What was made from a backtest, its replays among it; the newest first. */
@@ -163,7 +138,7 @@ export function childrenQuery(id: string) {
     queryKey: [...backtestsKey, 'children', id],
     queryFn: async ({ signal }) => {
       const query = { parent: id, limit: 20 }
-      return (await request<Schemas['Page_BacktestRow_']>('GET', path, { signal, query })).data.items
+      return (await request<Schemas['Page_BacktestRow_']>('GET', backtestsPath, { signal, query })).data.items
     },
   })
 }
@@ -197,27 +172,18 @@ export function ownSource(id: string): ResultSource {
   }
 }
 
-/** Only what is as it was when it was read may be edited; the answer is how it is now. */
-export async function editBacktest(id: string, edit: Edit, etag?: string): Promise<void> {
-  const { data, etag: next } = await request<Backtest>('PATCH', backtestAddress(id), { body: edit, ifMatch: etag })
-  queryClient.setQueryData(resultQuery(id).queryKey, { backtest: data, etag: next })
-  void askListsAgain()
+/** Which version of a text somebody begins to edit. */
+export async function versionOf(id: string): Promise<{ backtest: BacktestFound, etag?: string }> {
+  const { data, etag } = await request<BacktestFound>('GET', backtestAddress(id))
+  queryClient.setQueryData(backtestKey(id), data)
+  return { backtest: data, etag }
 }
 
-export async function deleteBacktest(id: string): Promise<void> {
-  await request('DELETE', backtestAddress(id))
-  await askAgain(id)
-}
-
-export async function restoreBacktest(id: string): Promise<void> {
-  await request('POST', `${backtestAddress(id)}/restore`)
-  await askAgain(id)
-}
-
-export async function replayBacktest(id: string): Promise<Started> {
-  const { data } = await request<Started>('POST', `${backtestAddress(id)}/replay`, { idempotencyKey: newIdempotencyKey() })
-  void askListsAgain()
-  return data
+/** Refused when it is not that version any more: nobody overwrites what another one wrote meanwhile. */
+export async function rewrite(id: string, edit: Pick<BacktestEdit, 'name' | 'notes'>, etag = '*'): Promise<void> {
+  const { data } = await request<BacktestFound>('PATCH', backtestAddress(id), { body: edit, ifMatch: etag })
+  queryClient.setQueryData(backtestKey(id), data)
+  void queryClient.invalidateQueries({ queryKey: backtestListsKey })
 }
 
 /** A task of its own; its findings take the place of those of the quick look. */
@@ -231,21 +197,16 @@ export async function exportBacktest(id: string, format: FileKind, signal?: Abor
 }
 
 export function askAgain(id: string) {
-  void queryClient.invalidateQueries({ queryKey: [...backtestsKey, 'children', id] })
-  return queryClient.invalidateQueries({ queryKey: [...resultKey, id] })
-}
-
-function askListsAgain() {
-  return queryClient.invalidateQueries({
-    predicate: ({ queryKey: [first, second] }) => first === backtestsKey[0] && second !== 'result' && second !== 'equity' && second !== 'chart',
-  })
+  void queryClient.invalidateQueries({ queryKey: childrenQuery(id).queryKey })
+  return queryClient.invalidateQueries({ queryKey: backtestKey(id) })
 }
 
 /** One trial of a study as a backtest of its own, with all its trades. */
 export async function runTrial({ id, config }: Pick<Backtest, 'id' | 'config'>, parameters: Record<string, unknown>, name: string): Promise<Started> {
   const { strategy, series, start, end, trading, seed } = config
-  const body = { strategy, series, start, end, trading, seed, parameters: { ...config.parameters, ...parameters }, parent_id: id, name: name.slice(0, 120) }
-  const { data } = await request<Started>('POST', `${path}/run`, { body, idempotencyKey: newIdempotencyKey() })
-  void askListsAgain()
+  const form = { strategy, series, start, end, trading, seed, parameters: { ...config.parameters, ...parameters } }
+  const body = { ...form, parent_id: id, name: name.slice(0, longestName) }
+  const { data } = await request<Started>('POST', `${backtestsPath}/run`, { body, idempotencyKey: newIdempotencyKey() })
+  void queryClient.invalidateQueries({ queryKey: backtestListsKey })
   return data
 }
