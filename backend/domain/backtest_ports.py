@@ -16,6 +16,7 @@ from backend.domain.backtests import (
     Part,
     Preset,
     Rows,
+    Tried,
 )
 from backend.domain.market import Series
 from backend.domain.market_ports import Loaded
@@ -36,6 +37,9 @@ class BacktestRepository(Protocol):
     async def backtests(
         self, *, limit: int, after: BacktestPlace | None, order: BacktestOrder, only: BacktestFilter
     ) -> BacktestPage: ...
+
+    async def tried(self, config: Mapping[str, Any]) -> Tried:
+        """All earlier trials of the config's strategy on its first symbol; those of the same form are the same one."""
 
     async def tags(self) -> Mapping[str, int]:
         """All that are in use, with the number of backtests that have each."""

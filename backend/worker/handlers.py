@@ -24,6 +24,9 @@ WORKS: Mapping[JobKind, str] = MappingProxyType(
         JobKind.IMPORT: "backend.worker.importing:run",
         JobKind.BACKTEST: "backend.worker.backtesting:run",
         JobKind.GUARD: "backend.worker.backtesting:guard",
+        JobKind.SWEEP: "backend.worker.backtesting:sweep",
+        JobKind.OPTIMIZE: "backend.worker.backtesting:optimize",
+        JobKind.WALK_FORWARD: "backend.worker.backtesting:walk_forward",
     }
 )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backend.domain.backtests import (
+    MOST_SHARPES,
     Backtest,
     BacktestChange,
     BacktestFilter,
@@ -19,6 +20,7 @@ from backend.domain.backtests import (
     Preset,
     Rows,
     Summary,
+    Tried,
 )
 from backend.domain.jobs import JobFailure, JobKind, JobState
 from backend.infrastructure.database import refusals_told
@@ -118,6 +120,25 @@ class BacktestTable:
         value = last[order.by.value if order.by is not BacktestSort.CREATED else "created_at"]
         place = value.isoformat() if order.by is BacktestSort.CREATED else value
         return BacktestPage(items=items, next=BacktestPlace(value=place, id=last["id"]))
+
+    async def tried(self, config: Mapping[str, Any]) -> Tried:
+        row = await self._connection.fetchrow(
+            """
+            with kin as (
+                select distinct on (form_hash) trials_made, daily_sharpes from public.backtests
+                where strategy = $1 and symbols ->> 0 = $2 and trials_made > 0 and form_hash <> md5($3::jsonb::text)
+                order by form_hash, created_at desc
+            )
+            select coalesce(sum(trials_made), 0) as trials,
+                   array(select sharpe from kin, unnest(daily_sharpes) as sharpe limit $4) as sharpes
+            from kin
+            """,
+            config["strategy"],
+            config["series"][0]["symbol"],
+            json.dumps(dict(config)),
+            MOST_SHARPES,
+        )
+        return Tried() if row is None else Tried(trials=int(row["trials"]), sharpes=tuple(row["sharpes"]))
 
     async def tags(self) -> Mapping[str, int]:
         rows = await self._connection.fetch(
