@@ -31,6 +31,7 @@ from backend.api.routers import (
     market_files,
     problems,
     resources,
+    shares,
     strategies,
     tokens,
 )
@@ -104,6 +105,7 @@ def describe_api() -> FastAPI:
         backtest_studies,
         jobs,
         resources,
+        shares,
         events,
         market_data,
         market_files,

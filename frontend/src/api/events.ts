@@ -3,6 +3,7 @@ import { onScopeDispose, readonly, shallowRef } from 'vue'
 import { shareStream } from './eventSharing'
 import type { StreamEvent } from './eventStream'
 import { hearProgress, type LiveProgress } from './progress'
+import { queryClient } from './queries'
 import { showStream } from './stream'
 import { askAllAgain, hearChanges, keepAnswersCurrent, type TaskChanged } from './taskCache'
 
@@ -21,7 +22,7 @@ export function followEvents(userId: string): () => void {
   remembered.value = []
   showStream({ phase: 'connecting', since: new Date(), nextAttemptAt: null })
   const rest = keepAnswersCurrent()
-  const leave = shareStream(userId, { heard: hear, anew: () => { void askAllAgain() }, changed: showStream })
+  const leave = shareStream(userId, { heard: hear, anew: () => { void askAllAgain(); void queryClient.invalidateQueries({ queryKey: ['backtests'] }) }, changed: showStream })
   return () => {
     leave()
     rest()

@@ -7,6 +7,10 @@ export interface LiveProgress extends Progress {
   attempt: number
   /** The last lines that it printed; absent where they are the same as before. */
   log_tail?: string | null
+  /** Of a backtest: how far it has come in its own time. */
+  current_date?: string
+  /** Of a backtest: its equity until then, thinned, as pairs of seconds since 1970 and money. */
+  curve?: readonly (readonly [at: number, equity: number])[]
 }
 
 const latest = shallowReactive(new Map<string, LiveProgress>())
@@ -14,7 +18,17 @@ const latest = shallowReactive(new Map<string, LiveProgress>())
 export function hearProgress(progress: LiveProgress) {
   const known = latest.get(progress.id)
   const isSameRun = known?.attempt === progress.attempt
-  latest.set(progress.id, isSameRun ? { log_tail: known.log_tail, ...progress } : progress)
+  latest.set(progress.id, isSameRun ? { ...lasting(known), ...progress } : progress)
+}
+
+/** What stays as it was told until it is told anew. */
+function lasting({ log_tail, current_date, curve }: LiveProgress) {
+  return { log_tail, current_date, curve }
+}
+
+/** What a task said last since this page was opened. */
+export function heardOf(id: string): LiveProgress | undefined {
+  return latest.get(id)
 }
 
 export function forgetProgress(id?: string) {

@@ -1,5 +1,5 @@
 /** What the palette can do: go to a page, or act. */
-import { Contrast, Keyboard, LogOut, Monitor, Moon, Rows3, Save, Sun } from '@lucide/vue'
+import { Contrast, Keyboard, LogOut, Monitor, Moon, Play, Rows3, Save, Sun } from '@lucide/vue'
 import { computed, type Component } from 'vue'
 import { useRouter } from 'vue-router'
 import { useSession } from '@/features/auth/session'
@@ -34,6 +34,13 @@ export function useCommands(openSheet: () => void) {
       commands: destinations.map(({ name, label, icon, key, keywords }) => ({
         id: `go-${name}`, label, icon, keywords, keys: ['g', key], run: () => { void router.push({ name }) },
       })),
+    },
+    {
+      label: 'Backtests',
+      commands: [
+        { id: 'new-backtest', label: 'New backtest', icon: Play, keywords: 'run strategy test', keys: ['n'], run: () => { void router.push('/backtests/new') } },
+        { id: 'sample', label: 'Run sample backtest', icon: Play, keywords: 'demo example try first', run: () => { void import('@/shared/sampleRun').then(({ runSample }) => runSample(router)) } },
+      ],
     },
     {
       label: 'Look',

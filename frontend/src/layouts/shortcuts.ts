@@ -1,6 +1,7 @@
 /** The keyboard: Ctrl/Cmd-K always, single keys unless the person switched them off. */
 import { onBeforeUnmount, onMounted, type Ref } from 'vue'
 import { useRouter } from 'vue-router'
+import { dialogIsOpen, isTyping } from '@/shared/keyboard'
 import { destinations } from './navigation'
 
 const goWithinMilliseconds = 1_500
@@ -17,7 +18,8 @@ export const paletteKeys = isMac ? ['⌘', 'K'] : ['Ctrl', 'K']
 export const shortcuts: Shortcut[] = [
   { keys: paletteKeys, does: 'Open the command palette', single: false },
   { keys: ['?'], does: 'Show all shortcuts', single: true },
-  { keys: ['/'], does: 'Search pages and actions', single: true },
+  { keys: ['/'], does: 'Search the list, or pages and actions', single: true },
+  { keys: ['n'], does: 'New backtest', single: true },
   ...destinations.map(({ key, label }) => ({ keys: ['g', key], does: `Go to ${label}`, single: true })),
 ]
 
@@ -54,19 +56,11 @@ export function useShortcuts({ singleKeys, openPalette, openSheet }: Handlers) {
     if (key === 'g') goPressedAt = now
     else if (key === '?') openSheet()
     else if (key === '/') openPalette()
+    else if (key === 'n') void router.push('/backtests/new')
     else return false
     return true
   }
 
   onMounted(() => { window.addEventListener('keydown', press) })
   onBeforeUnmount(() => { window.removeEventListener('keydown', press) })
-}
-
-function isTyping(target: EventTarget | null) {
-  return target instanceof HTMLElement
-    && (target.isContentEditable || target.matches('input:not([type="checkbox"], [type="radio"]), textarea, select'))
-}
-
-function dialogIsOpen() {
-  return document.querySelector('[role="dialog"], [role="alertdialog"], [role="menu"]') !== null
 }

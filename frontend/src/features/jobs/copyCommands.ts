@@ -1,6 +1,7 @@
 /** The same from a terminal: what the status centre shows and does, as commands that read `$TIDEMARK_TOKEN`. */
 import { taskAddress, tasksAddress, type TaskFilter } from '@/api/tasks'
 import type { Commands } from '@/shared/components/CopyAs.vue'
+import { curl } from '@/shared/shell'
 import { shortId } from '@/shared/taskNames'
 
 export function listCommands(filter: TaskFilter): Commands {
@@ -26,10 +27,4 @@ export function resourcesCommands(): Commands {
 
 export function healthCommands(): Commands {
   return { cli: 'tidemark status', curl: curl('GET', '/api/system/health') }
-}
-
-function curl(method: 'GET' | 'POST', path: string) {
-  const address = `${window.location.origin}${path}`
-  const quoted = /[?&]/.test(address) ? `'${address}'` : address
-  return `curl ${method === 'GET' ? '' : `-X ${method} `}-H "Authorization: Bearer $TIDEMARK_TOKEN" ${quoted}`
 }

@@ -1,6 +1,7 @@
 /** The same from a terminal: what the pages about data show and do, as commands that read `$TIDEMARK_TOKEN`. */
 import { seriesAddress, seriesPath, type Series, type Wanted } from '@/api/market'
 import type { Commands } from '@/shared/components/CopyAs.vue'
+import { curl, quoted } from '@/shared/shell'
 
 export function catalogueCommands(provider: string): Commands {
   const search = provider === '' ? '' : `?${new URLSearchParams({ provider }).toString()}`
@@ -19,14 +20,4 @@ export function fetchCommands(wanted: Wanted): Commands {
     ...(end ? [`--end ${end.slice(0, 10)}`] : []),
   ]
   return { cli: `tidemark data fetch ${options.join(' ')}`, curl: curl('POST', '/api/data/fetch', wanted) }
-}
-
-function curl(method: 'GET' | 'POST', path: string, body?: object) {
-  const sent = body === undefined ? '' : ` -H 'Content-Type: application/json' -d ${quoted(JSON.stringify(body))}`
-  return `curl ${method === 'GET' ? '' : `-X ${method} `}-H "Authorization: Bearer $TIDEMARK_TOKEN"${sent} ${quoted(`${window.location.origin}${path}`)}`
-}
-
-/** As a shell reads it back, whatever is in it. */
-function quoted(text: string) {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll('\'', String.raw`'\''`)}'`
 }

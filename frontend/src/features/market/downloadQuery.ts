@@ -1,9 +1,9 @@
 /** The form of a download in an address, so that a link can begin it. */
 import type { LocationQuery } from 'vue-router'
 import type { Adjustment, Timeframe } from '@/api/market'
-import { adjustmentNames, allTimeframes } from './seriesWords'
+import { isDay } from '@/shared/dayRange'
+import { adjustmentNames, allTimeframes } from '@/shared/timeframes'
 import type { DownloadForm } from './useDownload'
-import { isDay } from './ranges'
 
 /** What is no such value is left out. */
 export function formIn(query: LocationQuery): Partial<DownloadForm> {

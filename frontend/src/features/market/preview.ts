@@ -1,6 +1,6 @@
 /** Which bars are shown at first, and how finely their prices are written. */
 import type { Series, Span } from '@/api/market'
-import { timeframeSeconds } from './seriesWords'
+import { timeframeSeconds } from '@/shared/timeframes'
 
 /** Long enough for so many bars of a market that never closes; where nothing is stored, the last day. */
 export function latestSpan({ timeframe, stored }: Pick<Series, 'timeframe' | 'stored'>, count: number): Span {

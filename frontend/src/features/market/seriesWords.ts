@@ -1,25 +1,5 @@
-/** What series, their timeframes and adjustments are called. */
-import type { Adjustment, Series, Timeframe } from '@/api/market'
-
-export const adjustmentNames: Record<Adjustment, string> = {
-  raw: 'As traded', splits: 'For splits', all: 'For splits and dividends',
-}
-
-export const allTimeframes: readonly Timeframe[] = ['1m', '3m', '5m', '15m', '30m', '1h', '2h', '4h', '6h', '8h', '12h', '1d', '1w']
-
-const units = { m: 'minute', h: 'hour', d: 'day', w: 'week' } as const
-const unitSeconds = { m: 60, h: 3_600, d: 86_400, w: 604_800 } as const
-
-/** `1 hour`, `15 minutes`. */
-export function timeframeName(timeframe: Timeframe) {
-  const count = Number.parseInt(timeframe, 10)
-  const unit = units[unitOf(timeframe)]
-  return count === 1 ? `1 ${unit}` : `${count} ${unit}s`
-}
-
-export function timeframeSeconds(timeframe: Timeframe) {
-  return Number.parseInt(timeframe, 10) * unitSeconds[unitOf(timeframe)]
-}
+/** What a series is called, and where more of it comes from. */
+import type { Series } from '@/api/market'
 
 export function seriesName({ symbol, timeframe }: Pick<Series, 'symbol' | 'timeframe'>) {
   return `${symbol} ${timeframe}`
@@ -34,8 +14,4 @@ export function ownerName({ is_own: isOwn }: Pick<Series, 'is_own'>) {
 export function moreOf({ is_own: isOwn, provider, symbol, timeframe, adjustment }: Series) {
   const id = isOwn ? 'upload' : 'download'
   return { name: 'data', params: { id }, query: isOwn ? { symbol } : { provider, symbol, timeframe, adjustment } }
-}
-
-function unitOf(timeframe: Timeframe) {
-  return timeframe.slice(-1) as keyof typeof units
 }

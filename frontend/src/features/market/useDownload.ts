@@ -4,9 +4,9 @@ import { computed, reactive, ref, watch } from 'vue'
 import { ApiError, newIdempotencyKey } from '@/api/client'
 import { type Adjustment, type Instrument, estimateFetch, instrumentsQuery, providersQuery, startFetch, type Timeframe, type Wanted } from '@/api/market'
 import { useNow } from '@/shared/composables/useNow'
+import { type Days, presetDays, problemsOf, spanOf } from '@/shared/dayRange'
+import { useSettled } from '@/shared/composables/useSettled'
 import { meantBy, placeOf, type Field } from './downloadErrors'
-import { type Days, presetDays, problemsOf, spanOf } from './ranges'
-import { useSettled } from './useSettled'
 
 export interface DownloadForm extends Days {
   provider: string

@@ -4,8 +4,8 @@ import { type Preview, previewImport, type Reading, startImport, type Upload, up
 import { ApiError, newIdempotencyKey } from '@/api/client'
 import type { Adjustment, Timeframe } from '@/api/market'
 import { bytes } from '@/shared/format'
+import { useSettled } from '@/shared/composables/useSettled'
 import { lackingIn, symbolOf } from './importForm'
-import { useSettled } from './useSettled'
 
 export interface ImportForm {
   symbol: string

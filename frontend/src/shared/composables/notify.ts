@@ -6,4 +6,9 @@ function say(tone: Tone) {
   return (message: string) => { void import('vue-sonner').then(({ toast }) => { toast[tone](message) }) }
 }
 
-export const notify = { success: say('success'), info: say('info'), warning: say('warning'), error: say('error') }
+/** Done, and can be taken back for a while. */
+function undoable(message: string, undo: () => void) {
+  void import('vue-sonner').then(({ toast }) => { toast.success(message, { action: { label: 'Undo', onClick: undo }, duration: 10_000 }) })
+}
+
+export const notify = { success: say('success'), info: say('info'), warning: say('warning'), error: say('error'), undoable }

@@ -1,0 +1,165 @@
+/** The form of a run: what it holds, what is sent from it, and how it is filled from a run that was made before. */
+import type { RunWanted, TradingConfig } from '@/api/backtests'
+import type { Adjustment, Timeframe } from '@/api/market'
+import { type Days, isDay, presetDays, spanOf } from '@/shared/dayRange'
+import { isRecord } from '@/shared/jsonSchema'
+import { allTradingFields, sizeNeeds, type SizingMethod } from './tradingFields'
+
+/** By their names in tradingFields.ts, as text. */
+export type Numbers = Record<string, string | null | undefined>
+
+export interface RunForm extends Days {
+  /** As /api/strategies names it: one's own by their id. */
+  strategy: string
+  parameters: Record<string, unknown>
+  provider: string
+  symbols: string[]
+  timeframe: Timeframe
+  adjustment: Adjustment
+  /** The moments of an earlier run, for as long as nobody chooses other days. */
+  exactly: (Days & { start: string | null, end: string | null }) | null
+  numbers: Numbers
+  sizing: SizingMethod
+  sides: TradingConfig['execution']['sides']
+  intrabar: TradingConfig['execution']['intrabar']
+  remainder: TradingConfig['execution']['remainder']
+  detail: Timeframe | ''
+  seed: string | null
+}
+
+export function newForm(now: Date): RunForm {
+  return {
+    strategy: '', parameters: {}, provider: 'demo', symbols: [], timeframe: '1h', adjustment: 'raw', ...presetDays('year', now),
+    exactly: null, numbers: usualNumbers(), sizing: 'all_in', sides: 'long', intrabar: 'pessimistic', remainder: 'carry', detail: '', seed: '0',
+  }
+}
+
+export function usualNumbers(): Numbers {
+  return Object.fromEntries(allTradingFields.map(({ name, usual }) => [name, usual]))
+}
+
+/** What is sent. Only what the method of sizing asks for goes with it. */
+export function wantedOf(form: RunForm, run: { strategy: string, parameters: Record<string, unknown> }): RunWanted {
+  const number = (name: string) => numberOf(form.numbers[name])
+  const needs = sizeNeeds[form.sizing]
+  return {
+    strategy: run.strategy,
+    parameters: run.parameters,
+    series: form.symbols.map((symbol) => ({ provider: form.provider, symbol, timeframe: form.timeframe, adjustment: form.adjustment })),
+    ...momentsOf(form),
+    trading: {
+      cash: number('cash') ?? 10_000,
+      costs: {
+        maker_bps: number('costs/maker_bps') ?? 0,
+        taker_bps: number('costs/taker_bps') ?? 0,
+        minimum_fee: number('costs/minimum_fee') ?? 0,
+        slippage_bps: number('costs/slippage_bps') ?? 0,
+        spread_bps: number('costs/spread_bps') ?? 0,
+        impact_bps: number('costs/impact_bps') ?? 0,
+        borrow_percent_a_year: number('costs/borrow_percent_a_year') ?? 0,
+      },
+      sizing: {
+        method: form.sizing,
+        ...(needs === null ? {} : { [needs.field]: number(`sizing/${needs.field}`) }),
+        volatility_bars: number('sizing/volatility_bars') ?? 20,
+      },
+      execution: {
+        sides: form.sides,
+        intrabar: form.intrabar,
+        remainder: form.remainder,
+        leverage: number('execution/leverage') ?? 1,
+        ...present('detail', form.detail === '' ? null : form.detail),
+        ...Object.assign({}, ...(['stop_percent', 'target_percent', 'trail_percent', 'limit_life_bars', 'volume_percent', 'most_positions'] as const)
+          .map((name) => present(name, number(`execution/${name}`)))),
+      },
+    },
+    seed: numberOf(form.seed) ?? 0,
+  }
+}
+
+function present<Name extends string, Value>(name: Name, value: Value | null) {
+  return value === null ? {} : { [name]: value }
+}
+
+function momentsOf(form: RunForm): { start: string | null, end: string | null } {
+  const { exactly } = form
+  if (exactly?.from === form.from && exactly.to === form.to) return { start: exactly.start, end: exactly.end }
+  if (form.from === '') return { start: null, end: form.to === '' ? null : spanOf({ from: form.to, to: form.to }).end ?? null }
+  const { start, end } = spanOf(form)
+  return { start, end: end ?? null }
+}
+
+/** From a stored run or a preset; what it does not say is as usual. Series of several kinds keep the first one's. */
+export function formFrom(config: Record<string, unknown>, now: Date): RunForm {
+  const usual = newForm(now)
+  const { series, trading } = config as Partial<RunWanted>
+  const [first] = series ?? []
+  const { cash, costs, sizing, execution } = (isRecord(trading) ? trading : {}) as Partial<TradingConfig>
+  const given: Record<string, unknown> = { cash, ...below('costs', costs), ...below('sizing', sizing), ...below('execution', execution) }
+  const numbers = Object.fromEntries(allTradingFields.map(({ name, usual: text }) => {
+    const value = given[name]
+    return [name, typeof value === 'number' ? plain(value) : name in given || isOff(name, trading) ? null : text]
+  }))
+  return {
+    ...usual,
+    strategy: typeof config.strategy === 'string' ? config.strategy : '',
+    parameters: isRecord(config.parameters) ? { ...config.parameters } : {},
+    ...(first === undefined ? {} : { provider: first.provider, timeframe: first.timeframe, adjustment: first.adjustment }),
+    symbols: (series ?? []).map(({ symbol }) => symbol),
+    ...daysFrom(config),
+    numbers,
+    sizing: sizing?.method ?? usual.sizing,
+    sides: execution?.sides ?? usual.sides,
+    intrabar: execution?.intrabar ?? usual.intrabar,
+    remainder: execution?.remainder ?? usual.remainder,
+    detail: execution?.detail ?? '',
+    seed: typeof config.seed === 'number' ? String(config.seed) : '0',
+  }
+}
+
+/** What a stored run leaves out was off, not as a new form would have it. */
+function isOff(name: string, trading: unknown) {
+  return isRecord(trading) && name.startsWith('costs/')
+}
+
+function daysFrom({ start, end }: Record<string, unknown>): Pick<RunForm, 'from' | 'to' | 'exactly'> {
+  const moments = { start: typeof start === 'string' ? start : null, end: typeof end === 'string' ? end : null }
+  const from = moments.start?.slice(0, 10) ?? ''
+  const to = moments.end === null ? '' : new Date(Date.parse(moments.end) - 1).toISOString().slice(0, 10)
+  return { from, to, exactly: { from, to, ...moments } }
+}
+
+function below(name: string, values: unknown) {
+  return isRecord(values) ? Object.fromEntries(Object.entries(values).map(([key, value]) => [`${name}/${key}`, value])) : {}
+}
+
+function numberOf(text: string | null | undefined) {
+  return text === null || text === undefined || text === '' || !Number.isFinite(Number(text)) ? null : Number(text)
+}
+
+/** `1e21` and `1e-7` are no text of a field. */
+function plain(value: number) {
+  const text = String(value)
+  return text.includes('e') ? value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 20 }) : text
+}
+
+export interface FormProblems {
+  strategy?: string
+  symbols?: string
+  from?: string
+  to?: string
+}
+
+/** What is plain to see before the server is asked. */
+export function formProblems(form: RunForm, now: Date): FormProblems {
+  const today = now.toISOString().slice(0, 10)
+  const { from, to } = form
+  return {
+    ...(form.strategy === '' ? { strategy: 'Choose a strategy.' } : {}),
+    ...(form.symbols.length === 0 ? { symbols: 'Choose at least one symbol.' } : {}),
+    ...(from !== '' && !isDay(from) ? { from: 'This is no day.' } : {}),
+    ...(isDay(from) && from > today ? { from: `It lies in the future: today is ${today}.` } : {}),
+    ...(to !== '' && !isDay(to) ? { to: 'This is no day. Leave it empty for until now.' } : {}),
+    ...(isDay(to) && isDay(from) && to < from ? { to: `It lies before the first day, ${from}.` } : {}),
+  }
+}
