@@ -42,7 +42,7 @@ create table public.backtests (
     foreign key (user_id, id) references public.tasks (user_id, id) on delete cascade,
     foreign key (user_id, parent_id) references public.backtests (user_id, id) on delete set null (parent_id)
 );
-create index backtests_newest_idx on public.backtests (user_id, created_at desc, id desc);
+create index backtests_newest_idx on public.backtests (user_id, created_at desc, id desc) where deleted_at is null;
 create index backtests_family_idx on public.backtests (user_id, strategy, (symbols ->> 0)) where trials_made > 0;
 create index backtests_children_idx on public.backtests (user_id, parent_id) where parent_id is not null;
 create index backtests_deleted_idx on public.backtests (deleted_at) where deleted_at is not null;
@@ -126,7 +126,7 @@ declare
     most constant integer := (private.plan_of(new.user_id)).most_backtests;
     kept bigint;
 begin
-    select count(*) into kept from public.backtests where user_id = new.user_id;
+    select count(*) into kept from public.backtests where user_id = new.user_id and deleted_at is null;
     if kept >= most then
         raise exception 'as many backtests are kept as may be'
             using errcode = 'TM001',
