@@ -60,13 +60,6 @@ class BacktestRepository(Protocol):
     async def forget_preset(self, preset_id: UUID) -> bool: ...
 
 
-class BacktestPurge(Protocol):
-    """Housekeeping of all users' backtests."""
-
-    async def purge_backtests(self) -> int:
-        """Those that were deleted long ago go for good; how many went."""
-
-
 class RunBars(Protocol):
     """Bars for a run in a process without a database: stored ones, or those of a simulated market."""
 

@@ -130,7 +130,9 @@ begin
     if kept >= most then
         raise exception 'as many backtests are kept as may be'
             using errcode = 'TM001',
-                  detail = jsonb_build_object('what', 'stored backtests', 'limit', most, 'count', kept);
+                  detail = jsonb_build_object(
+                      'what', 'stored backtests', 'limit', most, 'count', kept, 'remedy', 'Delete some.'
+                  );
     end if;
     return new;
 end
@@ -146,7 +148,9 @@ begin
     select count(*) into kept from public.backtest_presets where user_id = new.user_id;
     if kept >= 100 then
         raise exception 'as many presets are kept as may be'
-            using errcode = 'TM001', detail = jsonb_build_object('what', 'presets', 'limit', 100, 'count', kept);
+            using errcode = 'TM001', detail = jsonb_build_object(
+                      'what', 'presets', 'limit', 100, 'count', kept, 'remedy', 'Delete some.'
+                  );
     end if;
     return new;
 end

@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from backend.data.storage.backtests import BacktestTable
+from backend.data.storage.housekeeping import HousekeepingTables
 from backend.domain.backtest_ports import BacktestRepository
 from backend.domain.backtests import (
     BacktestChange,
@@ -355,6 +356,25 @@ class TestBacktestTable(BacktestRepositoryContract):
             found = await both.mine.backtest(child)
             assert found is not None
             assert found.parent_id is None
+
+    async def test_what_was_deleted_long_ago_goes_for_good_with_its_tables(self) -> None:
+        async with self.open() as both, open_tables(self.fresh) as tables:
+            ages = {"Kept": None, "Young": 29, "Old": 31}
+            ids = {name: await both.add(name) for name in ages}
+            for name, days in ages.items():
+                await both.finish(ids[name], Summary(), Tried(), 2)
+                await tables.execute(
+                    "update public.backtests set deleted_at = now() - make_interval(days => $2) where id = $1",
+                    ids[name],
+                    days,
+                )
+            housekeeping = HousekeepingTables(tables.worker)
+            assert await housekeeping.forget_deleted_backtests() == 1
+            assert await housekeeping.forget_deleted_backtests() == 0
+            assert await both.mine.backtest(ids["Old"]) is None
+            assert await both.mine.count_rows(ids["Old"], "trades") == 0
+            assert await both.mine.count_rows(ids["Young"], "trades") == 20
+            assert await both.mine.backtest(ids["Kept"]) is not None
 
     def _of(self, tables: Tables, user_id: UUID) -> BacktestRepository:
         return cast(
