@@ -47,7 +47,7 @@ def bits(table: pd.DataFrame) -> list[Any]:
 
 
 def _bits(values: "pd.Series[Any]") -> Any:
-    if values.dtype == object:
+    if pd.api.types.is_string_dtype(values.dtype):
         return values.tolist()
     kind = "datetime64[us]" if isinstance(values.dtype, pd.DatetimeTZDtype) else None
     return values.to_numpy(kind).tobytes()
