@@ -71,7 +71,7 @@ class Desk:
             )
             for name in ("demo", "vendor")
         ]
-        self.markets = Markets({"demo": SomeFetcher("demo"), "vendor": SomeFetcher("vendor")}, facts)  # type: ignore[dict-item]  # all that is asked of it
+        self.markets = Markets({"demo": SomeFetcher("demo"), "vendor": SomeFetcher("vendor")}, facts)
         self.planner = BacktestPlanner(
             strategies=STRATEGIES,
             markets=self.markets,
