@@ -95,7 +95,7 @@ async def open_market(
     markets, looks = Markets(fetchers, facts), ProcessFileLooks(desk_environment(settings))
     strategies, previews = (
         Installed(lambda: open_strategies(settings)),
-        ProcessStrategyPreviews(preview_environment(settings)),
+        ProcessStrategyPreviews(desk_environment(settings)),
     )
     try:
         yield Market(
@@ -213,12 +213,6 @@ def open_strategies(settings: Settings) -> "StrategyRegistry":
     return StrategyRegistry(folder=settings.strategies_dir)
 
 
-def preview_environment(settings: Settings) -> dict[str, str]:
-    """What the process of a preview is told of the settings."""
-    folder = settings.strategies_dir
-    return {CACHE_DIR_NAME: str(settings.cache_dir), **({_STRATEGIES_NAME: str(folder)} if folder else {})}
-
-
 @dataclass(frozen=True, kw_only=True)
 class PreviewDesk:
     """What a preview needs: strategies, and bars that are stored or, of the demo market, made."""
@@ -228,8 +222,9 @@ class PreviewDesk:
 
     def what_there_is(self, series: "Series") -> "tuple[Instrument, datetime]":
         """What is traded, and where its bars end. Raises NoBars, UnknownSymbol."""
-        from backend.data.fetchers.demo import PROVIDER, instrument_of
+        from backend.data.fetchers.demo import instrument_of
         from backend.domain.market_errors import NoBars
+        from backend.domain.simulation.markets import PROVIDER
         from backend.infrastructure.clock import SystemClock
 
         if series.provider == PROVIDER:
@@ -240,7 +235,7 @@ class PreviewDesk:
         return manifest.instrument, manifest.last + series.timeframe.length
 
     def read(self, series: "Series", span: "Span") -> "Loaded":
-        from backend.data.fetchers.demo import PROVIDER
+        from backend.domain.simulation.markets import PROVIDER
 
         if series.provider != PROVIDER:
             return self.store.read(series, span)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from backend.backtesting.ledger import Ledger
     from backend.data.storage.runs import RunShelf
+    from backend.data.storage.studies import StudyShelf
     from backend.domain.market import Series, Timeframe
-    from backend.domain.market_ports import Loaded
+    from backend.domain.market_ports import Loaded, TradingCalendar
     from backend.domain.strategies.registry import Listed, StrategyRegistry
 
 
@@ -64,6 +66,25 @@ def open_runs() -> "RunShelf":
     from backend.data.storage.runs import RunShelf
 
     return RunShelf(_cache_dir())
+
+
+def open_studies() -> "StudyShelf":
+    from backend.data.storage.studies import StudyShelf
+
+    return StudyShelf(_cache_dir())
+
+
+def open_ledger() -> "Ledger":
+    """Of all that was tried on this machine."""
+    from backend.backtesting.ledger import Ledger
+
+    return Ledger(_cache_dir() / "ledger")
+
+
+def open_calendar() -> "TradingCalendar":
+    from backend.data.calendars import TradingCalendars
+
+    return TradingCalendars()
 
 
 def export_run(

@@ -1,4 +1,4 @@
-"""The lanes of `./scripts/test`, in the order that finds a mistake soonest. One that fails does not hide the others."""
+"""The lanes of `./scripts/test`, in the order that finds a mistake soonest; beside each other where the cores allow."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from scripts.promtool import promtool
+from scripts.side_by_side import cores_of_this_machine, run_all
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".venv" / "bin"
@@ -28,7 +29,8 @@ class Lane:
     name: str
     proves: str
     commands: Sequence[Command]
-    folder: Path = ROOT
+    # How many it keeps busy. One that waits for a browser or a clock leaves room beside it.
+    cores: int = 1
     needs_browser: bool = False
     needs_promtool: bool = False
 
@@ -51,14 +53,11 @@ LANES = (
     ),
     Lane("imports", "calls go inward", [(str(TOOLS / "lint-imports"),)]),
     Lane("unit", "the pure parts are right", [pytest("tests/unit")]),
-    Lane("oracles", "trades equal those of other engines", [pytest("tests/oracles")]),
+    # It takes longest and waits most, so it begins early and the next ones run beside it.
+    Lane("e2e", "whole journeys in Chromium", [pytest("tests/e2e", "--capture=no")], needs_browser=True),
     Lane("contracts", "every adapter keeps its port's promise", [pytest("tests/contracts"), pytest("tests/vendors")]),
-    Lane(
-        "integration",
-        "real Postgres, Supabase's clients and command line",
-        [pytest("tests/integration", "--numprocesses=2", "--dist=loadfile")],
-    ),
     Lane("api", "the HTTP face of a running process", [pytest("tests/api")]),
+    Lane("oracles", "trades equal those of other engines", [pytest("tests/oracles")]),
     Lane(
         "monitoring",
         "alerts ring, and the dashboard shows what there is",
@@ -73,7 +72,13 @@ LANES = (
             ("npm", "--prefix", "frontend", "run", "--silent", "size"),
         ],
     ),
-    Lane("e2e", "whole journeys in Chromium", [pytest("tests/e2e", "--capture=no")], needs_browser=True),
+    Lane(
+        "integration",
+        "real Postgres, Supabase's clients and command line",
+        # Three for two cores: one of them always waits for a lease or a server. They begin as tests/integration orders.
+        [pytest("tests/integration", "--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")],
+        cores=2,
+    ),
 )
 
 
@@ -90,12 +95,15 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     chosen = [lane for lane in LANES if not names or lane.name in names]
-    results = [(lane, *timed(lambda lane=lane: run(lane, extra))) for lane in chosen]  # type: ignore[misc]  # bound early
-    print(
-        "\n"
-        + "\n".join(f"{'passed' if ok else 'FAILED':<7} {lane.name:<12} {took:5.0f} s" for lane, ok, took in results)
+    # What a lane lacks is brought before any begins.
+    surroundings = {lane.name: surroundings_of(lane) for lane in chosen}
+    results = run_all(
+        chosen, lambda lane, out: run(lane, surroundings[lane.name], extra, out), cores=cores_of_this_machine()
     )
-    failed = sum(not ok for _, ok, _ in results)
+    print()
+    for result in results:
+        print(f"{'passed' if result.ok else 'FAILED':<7} {result.work.name:<12} {result.seconds:5.0f} s")
+    failed = sum(not result.ok for result in results)
     print(f"lanes: {len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
@@ -108,30 +116,33 @@ def split(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
     return arguments[:at], tuple(arguments[at + 1 :])
 
 
-def timed(check: Callable[[], bool]) -> tuple[bool, float]:
-    began = time.monotonic()
-    return check(), time.monotonic() - began
-
-
-def run(lane: Lane, extra: tuple[str, ...]) -> bool:
-    print(f"\n== {lane.name}: {lane.proves}", flush=True)
+def surroundings_of(lane: Lane) -> dict[str, str] | None:
+    """The environment of its commands; None when what it needs is neither there nor to be had."""
     environment = {**os.environ, **NODE_ENVIRONMENT, "TIDEMARK_ENV_FILE": ""}
-    if lane.needs_browser:
-        browser = chromium()
-        if browser is None:
-            return False
-        environment["CHROMIUM_PATH"] = browser
-    if lane.needs_promtool:
-        tool = promtool()
-        if tool is None:
-            return False
-        environment["PROMTOOL_PATH"] = tool
+    for is_needed, name, bring in (
+        (lane.needs_browser, "CHROMIUM_PATH", chromium),
+        (lane.needs_promtool, "PROMTOOL_PATH", promtool),
+    ):
+        if is_needed:
+            found = bring()
+            if found is None:
+                return None
+            environment[name] = found
+    return environment
+
+
+def run(lane: Lane, environment: dict[str, str] | None, extra: tuple[str, ...], out: IO[bytes] | None) -> bool:
+    if environment is None:
+        return False
     # Every command runs even if one before it failed: one run shows all there is to mend.
     codes = [
         subprocess.run(
             (*command, *extra) if command[0].endswith("pytest") else command,
-            cwd=lane.folder,
+            cwd=ROOT,
             env=environment,
+            stdin=None if out is None else subprocess.DEVNULL,
+            stdout=out,
+            stderr=None if out is None else subprocess.STDOUT,
             check=False,
         ).returncode
         for command in lane.commands
@@ -168,4 +179,7 @@ def find_chromium() -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -58,7 +58,9 @@ class FakeTokens:
     async def holder(self, digest: bytes) -> TokenHolder | None:
         self.asked += 1
         token = self._tokens.get(digest)
-        return token and TokenHolder(
+        if token is None:
+            return None
+        return TokenHolder(
             token_id=token.id,
             user_id=self._user_id,
             email=None,

@@ -19,6 +19,7 @@ from backend.api.limits import BodyLimit, RateLimits
 from backend.api.rooms import ROOMS_PATH, Rooms
 from backend.api.routers import (
     accounts,
+    backtest_insights,
     backtest_results,
     backtests,
     config,
@@ -29,6 +30,7 @@ from backend.api.routers import (
     market_files,
     problems,
     resources,
+    shares,
     strategies,
     tokens,
 )
@@ -98,8 +100,10 @@ def describe_api() -> FastAPI:
         tokens,
         backtests,
         backtest_results,
+        backtest_insights,
         jobs,
         resources,
+        shares,
         events,
         market_data,
         market_files,

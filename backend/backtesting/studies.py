@@ -141,8 +141,8 @@ def study(
             return search(course, tried, objective, trials=plan.trials or USUAL_SEARCH, **how)
         case StudyKind.WALK_FORWARD:
             train, test = windows_of(plan, bars=len(course.timeline))
-            windows = {"train": train, "test": test, "purge": plan.purge, "anchored": plan.anchored}
-            return walk_forward(course, tried, objective, draw=plan.trials, workers=workers, **windows, **how)
+            how |= {"purge": plan.purge, "anchored": plan.anchored, "draw": plan.trials, "workers": workers}
+            return walk_forward(course, tried, objective, train=train, test=test, **how)
 
 
 def space_of(listed: Listed, config: RunConfig, space: Mapping[str, Any], *, at: str = "/space") -> ParameterSpace:

@@ -101,7 +101,7 @@ class OptimisationDocument(_Document):
 
     format: Literal[1] = 1
     kind: Literal["sweep", "optimize"]
-    method: Literal["grid", "random", "tpe"]
+    method: str  # grid, random or tpe
     strategy: str
     symbol: str
     objective: ObjectiveDocument
@@ -202,7 +202,7 @@ def found_document(found: Optimisation, *, most: int = MOST_TRIALS) -> dict[str,
     """Of a sweep or a search."""
     document = OptimisationDocument(
         kind="optimize" if found.method == "tpe" else "sweep",
-        method=found.method,  # type: ignore[arg-type]  # checked here
+        method=found.method,
         strategy=found.family.strategy,
         symbol=found.family.symbol,
         objective=_objective(found),

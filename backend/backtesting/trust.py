@@ -1,6 +1,6 @@
 """The trust panel: what a sceptic would ask of a result, each answered by a verdict, a sentence and its numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -100,9 +100,12 @@ def _quality(history: Loaded, calendar: TradingCalendar) -> Quality:
 Finding = tuple[Verdict, str, Mapping[str, Fact]]
 
 
-def examine(run: Examined, *, thorough: bool = False) -> Trust:
-    """Sampled by default, which costs some runs; thorough asks a strategy hundreds of times."""
-    band = fill_band(run.feeds, run.result)
+def examine(run: Examined, *, thorough: bool = False, only: Collection[str] = ()) -> Trust:
+    """Sampled by default, which costs some runs; thorough asks a strategy hundreds of times.
+
+    `only` some checks, by their codes; the others are left out.
+    """
+    band = fill_band(run.feeds, run.result) if not only or "band" in only else ()
     asked: list[tuple[str, str, Callable[[], Finding]]] = [
         ("look_ahead", "Look-ahead", lambda: _look_ahead(run, THOROUGH_POINTS if thorough else SAMPLED_POINTS)),
         ("recursive", "Memory", lambda: _recursive(run)),
@@ -116,7 +119,8 @@ def examine(run: Examined, *, thorough: bool = False) -> Trust:
         ("deflated", "Trials and luck", lambda: _deflated(run)),
         ("length", "Length of the test", lambda: _length(run)),
     ]
-    return Trust(checks=tuple(_answered(*each) for each in asked), band=band, thorough=thorough)
+    chosen = [each for each in asked if not only or each[0] in only]
+    return Trust(checks=tuple(_answered(*each) for each in chosen), band=band, thorough=thorough)
 
 
 def _answered(code: str, title: str, ask: Callable[[], Finding]) -> Check:

@@ -128,6 +128,19 @@ def line_of(statistics: Statistics, name: str, currency: str) -> Line:
     return _line(statistics, name, label, kind, currency)
 
 
+def label_of(name: str) -> str:
+    return _known(name)[0]
+
+
+def kind_of(name: str) -> str:
+    """In which way it is written."""
+    return _known(name)[1]
+
+
+def _known(name: str) -> tuple[str, str]:
+    return next((group[name] for group in _GROUPS.values() if name in group), (name.replace("_", " "), "any"))
+
+
 def _is_there(statistics: Statistics, name: str) -> bool:
     return name in statistics.values or name in statistics.missing
 

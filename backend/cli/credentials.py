@@ -2,6 +2,7 @@
 
 The file is a session: an access token for an hour, and a refresh token for the next one. A refresh token is good for a
 single use and several commands may need the next one at once, so whoever renews holds a lock and reads again first.
+Or it is a personal access token, which nobody can renew.
 """
 
 import contextlib
@@ -40,16 +41,21 @@ class Credentials(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """A session at a server, as the file has it."""
+    """A session at a server, or a personal access token for it, as the file has it."""
 
     server: str
     email: str
     auth_url: str
     publishable_key: str
     access_token: str = field(repr=False)
+    # Empty with a personal access token.
     refresh_token: str = field(repr=False)
     # By this machine's clock, which need not agree with the server's.
     expires_at: float
+
+    @property
+    def is_token(self) -> bool:
+        return not self.refresh_token
 
     def renewed_by(self, session: Session) -> "Login":
         return replace(
@@ -67,20 +73,19 @@ class GivenToken:
     remedy = "Set TIDEMARK_TOKEN to a token that is still good, or unset it and run `tidemark login`."
 
     def __init__(self, token: str) -> None:
-        if not (token.isascii() and token.isprintable() and " " not in token):
-            raise CommandFailed(
-                "token_not_usable",
-                "TIDEMARK_TOKEN is no token",
-                "A token has no spaces, line breaks or letters beyond ASCII.",
-                exit_code=ExitCode.CREDENTIALS,
-            )
-        self._token = token
+        self._token = usable(token, "TIDEMARK_TOKEN")
 
     def token(self) -> str:
         return self._token
 
     def another_than(self, refused: str) -> str | None:
         return None
+
+
+class KeptToken(GivenToken):
+    """Credentials of the personal access token in the file."""
+
+    remedy = "Run `tidemark login --token -` to keep another token, or `tidemark login` to sign in."
 
 
 class KeptLogin:
@@ -118,7 +123,18 @@ def credentials_for(server: str, reach: ReachAuth) -> Credentials:
     login = read_login()
     if login is None or login.server != server:
         raise not_signed_in(server, login)
-    return KeptLogin(login, reach)
+    return KeptToken(login.access_token) if login.is_token else KeptLogin(login, reach)
+
+
+def usable(token: str, name: str) -> str:
+    if token.isascii() and token.isprintable() and " " not in token:
+        return token
+    raise CommandFailed(
+        "token_not_usable",
+        f"{name} is no token",
+        "A token has no spaces, line breaks or letters beyond ASCII.",
+        exit_code=ExitCode.CREDENTIALS,
+    )
 
 
 def not_signed_in(server: str, login: Login | None = None) -> CommandFailed:

@@ -26,6 +26,8 @@ EXIT_CODES = {401: ExitCode.CREDENTIALS, 403: ExitCode.CREDENTIALS, 404: ExitCod
 # What the answer itself does not say: which command helps.
 NEXT_STEPS = {
     "job_not_found": "`tidemark tasks list` shows yours.",
+    "token_not_found": "`tidemark tokens list` shows yours.",
+    "session_needed": "Run `tidemark login` with your email and password, with TIDEMARK_TOKEN unset.",
     "no_such_path": "Is it a Tidemark of the same version? `curl SERVER/api/config` tells which one it is.",
 }
 

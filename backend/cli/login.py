@@ -26,11 +26,23 @@ def login(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="-",
+            help="Keep a personal access token instead: read from standard input, else from TIDEMARK_TOKEN, else asked"
+            " for.",
+        ),
+    ] = None,
 ) -> None:
     """Sign in to a server. The session is kept for you alone; it replaces and ends the one before."""
     from backend.cli import remote
     from backend.cli.credentials import locked, write_login
 
+    if token is not None:
+        _keep_token(server, token, is_alone=email is None and not password_stdin)
+        return
     _require_somebody_to_ask(email, from_stdin=password_stdin)
     address = remote.chosen_server(server)
     with remote.open_client() as client:
@@ -41,8 +53,7 @@ def login(
         with locked():
             former = _kept()
             write_login(_login(address, auth, session))
-        if former is not None:
-            _end(client, former)
+        _end_former(client, former)
     print(f"Signed in to {address} as {session.email}.")
     _mention_given_token()
 
@@ -57,6 +68,12 @@ def logout() -> None:
         forget_login()
     if kept is None:
         print("Nobody is signed in here.")
+        return
+    if kept.is_token:
+        print(
+            f"Forgotten here. The token still opens {kept.server} until it expires or is revoked:"
+            " in the web app, in the settings, under Security."
+        )
         return
     with remote.open_client() as client:
         reason = _end(client, kept)
@@ -77,6 +94,53 @@ def warn_of_plain_http(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         print(f"{url} is not encrypted: whoever stands on the way there can read your password.", file=sys.stderr)
+
+
+def _keep_token(server: str | None, given: str, *, is_alone: bool) -> None:
+    """Keep a token that the server knows, as whoever it belongs to."""
+    from backend.cli import remote
+    from backend.cli.credentials import KeptToken, Login, locked, usable, write_login
+
+    if given != "-":
+        raise typer.BadParameter(
+            "Use --token - and give the token by standard input: a command line can be read by others."
+        )
+    if not is_alone:
+        raise typer.BadParameter("A token says who you are: leave out --email and --password-stdin.")
+    address = remote.chosen_server(server)
+    warn_of_plain_http(address)
+    token = usable(_token(), "What was given")
+    with remote.open_client() as client:
+        me = remote.Remote(address, client, KeptToken(token)).read("/api/me")
+        email = str(me["email"] or "(demo user)")
+        with locked():
+            former = _kept()
+            write_login(
+                Login(
+                    server=address,
+                    email=email,
+                    auth_url="",
+                    publishable_key="",
+                    access_token=token,
+                    refresh_token="",
+                    expires_at=0.0,
+                )
+            )
+        _end_former(client, former)
+    print(f"Keeping a token of {email} for {address}.")
+    _mention_given_token()
+
+
+def _token() -> str:
+    import os
+
+    piped = "" if sys.stdin.isatty() else sys.stdin.readline().strip()
+    token = piped or os.environ.get("TIDEMARK_TOKEN", "").strip()
+    if not token and sys.stdin.isatty():
+        token = _ask("Token", is_secret=True).strip()
+    if not token:
+        raise typer.BadParameter("No token came by standard input, and TIDEMARK_TOKEN is not set.")
+    return token
 
 
 def _require_somebody_to_ask(email: str | None, *, from_stdin: bool) -> None:
@@ -163,6 +227,12 @@ def _end(client: "httpx.Client", login: "Login") -> str | None:
     except CommandFailed as problem:
         return None if problem.code in SESSION_ENDED | OVER else problem.detail
     return None
+
+
+def _end_former(client: "httpx.Client", former: "Login | None") -> None:
+    """What is replaced: a session is ended, a token is its owner's to revoke."""
+    if former is not None and not former.is_token:
+        _end(client, former)
 
 
 def _mention_given_token() -> None:

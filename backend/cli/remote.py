@@ -57,6 +57,13 @@ class Remote:
             answer = self._ask("POST", path, headers=headers)
         return self._document(answer)
 
+    def make(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Sent once: whether it was done is not known when the answer gets lost."""
+        return self._document(self._ask("POST", path, json=body))
+
+    def remove(self, path: str) -> None:
+        self._ask("DELETE", path)
+
     @contextlib.contextmanager
     def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
         """The pieces of an endless answer as they come, until it ends or breaks off."""

@@ -66,8 +66,15 @@ def validate(
         raise typer.BadParameter("Name a file, or --schema.")
     elif file.suffix == ".py":
         _validate_plugin(file, as_json)
-    else:
+    elif file.suffix == ".json":
         _validate_rules(file, as_json)
+    else:
+        from backend.domain.errors import printable
+
+        given = f"a {printable(file.suffix)} file" if file.suffix else "a file without an ending"
+        raise typer.BadParameter(
+            f"A strategy is a .py file, or rules in a .json file; {printable(file.name)} is {given}."
+        )
 
 
 def _validate_plugin(file: Path, as_json: bool) -> None:

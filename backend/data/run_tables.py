@@ -26,8 +26,9 @@ class ParquetTables:
             for number, first in enumerate(range(0, len(table), size))
         ]
 
-    def unpacked(self, parts: Sequence[Part]) -> pd.DataFrame:
-        tables = [pq.read_table(pa.BufferReader(part.content)) for part in parts]
+    def unpacked(self, parts: Sequence[Part], columns: Sequence[str] | None = None) -> pd.DataFrame:
+        wanted = None if columns is None else list(columns)
+        tables = [pq.read_table(pa.BufferReader(part.content), columns=wanted) for part in parts]
         return pa.concat_tables(tables).to_pandas() if tables else pd.DataFrame()
 
 

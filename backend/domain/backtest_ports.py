@@ -76,4 +76,5 @@ class TablePacking(Protocol):
     def packed(self, name: str, table: "pd.DataFrame") -> list[dict[str, Any]]:
         """As the result of a task carries them: name, part, first_row, rows, first_at, last_at, content (base64)."""
 
-    def unpacked(self, parts: Sequence[Part]) -> "pd.DataFrame": ...
+    def unpacked(self, parts: Sequence[Part], columns: Sequence[str] | None = None) -> "pd.DataFrame":
+        """Some of the columns, or all. Nothing at all is a table without columns."""

@@ -1,12 +1,14 @@
 """What came out of a backtest, in the forms that are read: parts of tables, charts, files. No transaction is open."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 
 from backend.domain.backtest_ports import RunBars, TablePacking
 from backend.domain.backtests import Backtest, Part, Rows
@@ -15,7 +17,7 @@ from backend.domain.config import RunConfig
 from backend.domain.errors import InputError, InvalidInput
 from backend.domain.indicators.catalogue import indicator
 from backend.domain.market_ports import Loaded
-from backend.domain.strategies.base import Plot
+from backend.domain.strategies.base import Plot, TradingStrategy
 from backend.domain.strategies.market import Market
 from backend.domain.strategies.registry import StrategyRegistry
 from backend.services.backtest_plans import series_of
@@ -81,40 +83,76 @@ def chart_of(
 
     They are computed from the beginning of the run, as the strategy saw them.
     """
+    loaded, strategy = seen_of(found, owner, symbol=symbol, bars=bars, strategies=strategies)
+    times = loaded.bars["ts"]
+    first = 0 if start is None else int(times.searchsorted(start))
+    last = len(times) if end is None else int(times.searchsorted(end))
+    shown = slice(first, min(last, first + limit))
+    following = times.iloc[shown.stop] if shown.stop < last else None
+    return {
+        **drawn(loaded, lines_of(loaded, strategy), shown),
+        "next_start": None if following is None else following.isoformat(),
+    }
+
+
+def seen_of(
+    found: Backtest, owner: UUID, *, symbol: str | None, bars: RunBars, strategies: StrategyRegistry
+) -> tuple[Loaded, TradingStrategy]:
+    """The bars of one symbol of the run, the first unless one is named, and the strategy that saw them."""
     config = config_of(found)
     wanted = next((one for one in config.series if symbol is None or one.symbol == symbol), None)
     if wanted is None:
         known = ", ".join(one.symbol for one in config.series[:10])
         raise InvalidInput([InputError(pointer="/query/symbol", detail=f"The run has {known}.")])
     loaded = bars.load(series_of(wanted, owner), config.start, config.end)
-    strategy = strategies.get(config.strategy).strategy.given(config.parameters)
-    times = loaded.bars["ts"]
-    first = 0 if start is None else int(times.searchsorted(start))
-    last = len(times) if end is None else int(times.searchsorted(end))
-    shown = slice(first, min(last, first + limit))
-    following = times.iloc[shown.stop] if shown.stop < last else None
-    columns = {name: loaded.bars[name].to_numpy()[shown].tolist() for name in COLUMNS}
-    return {
-        "symbol": wanted.symbol,
-        "timeframe": wanted.timeframe.value,
-        "bars": {"ts": (start_microseconds(loaded.bars)[shown] // 1000).tolist(), **columns},
-        "indicators": [_lines(plot, loaded, shown) for plot in strategy.plots()],
-        "next_start": None if following is None else following.isoformat(),
-    }
+    return loaded, strategies.get(config.strategy).strategy.given(config.parameters)
 
 
-def _lines(plot: Plot, loaded: Loaded, shown: slice) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lines:
+    """A declared indicator over all bars."""
+
+    plot: Plot
+    name: str
+    pane: str
+    values: Mapping[str, npt.NDArray[np.float64]]
+
+    def within(self, shown: slice) -> dict[str, list[float | None]]:
+        return {
+            name: [value if np.isfinite(value) else None for value in values[shown].tolist()]
+            for name, values in self.values.items()
+        }
+
+
+def lines_of(loaded: Loaded, strategy: TradingStrategy) -> list[Lines]:
+    """The indicators that the strategy declares, from the first bar of the run on."""
+    inputs = Market.of(loaded.bars, loaded.instrument, loaded.series.timeframe).inputs
+    return [_computed(plot, inputs) for plot in strategy.plots()]
+
+
+def _computed(plot: Plot, inputs: Any) -> Lines:
     meant = indicator(plot.indicator)
     given = meant.complete(plot.parameters)
-    named = meant.compute(Market.of(loaded.bars, loaded.instrument, loaded.series.timeframe).inputs, given)
+    named = meant.compute(inputs, given)
+    return Lines(
+        plot=plot,
+        name=" ".join([plot.indicator.upper(), *(f"{value:g}" for value in given.values())]),
+        pane=meant.pane.value,
+        values={name: named[name] for name in plot.outputs or meant.outputs},
+    )
+
+
+def drawn(loaded: Loaded, lines: Sequence[Lines], shown: slice) -> dict[str, Any]:
+    """Some of the bars, by columns, with the indicators there."""
+    columns = {name: loaded.bars[name].to_numpy()[shown].tolist() for name in COLUMNS}
     return {
-        "name": " ".join([plot.indicator.upper(), *(f"{value:g}" for value in given.values())]),
-        "pane": meant.pane.value,
-        "levels": list(plot.levels),
-        "lines": {
-            name: [value if np.isfinite(value) else None for value in named[name][shown].tolist()]
-            for name in plot.outputs or meant.outputs
-        },
+        "symbol": loaded.series.symbol,
+        "timeframe": loaded.series.timeframe.value,
+        "bars": {"ts": (start_microseconds(loaded.bars)[shown] // 1000).tolist(), **columns},
+        "indicators": [
+            {"name": one.name, "pane": one.pane, "levels": list(one.plot.levels), "lines": one.within(shown)}
+            for one in lines
+        ],
     }
 
 

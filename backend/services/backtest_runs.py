@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -16,7 +16,11 @@ from backend.backtesting.verdicts import Trust, trust_document
 from backend.domain.backtest_ports import RunBars, TablePacking
 from backend.domain.config import RunConfig
 from backend.domain.strategies.registry import StrategyRegistry
+from backend.domain.trading.trade_statistics import WHY
 from backend.services.backtest_plans import series_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Longer curves are kept thinned, the whole is made again by a replay.
 MOST_EQUITY_ROWS: Final = 250_000
@@ -55,7 +59,7 @@ def run_backtest(
     trust = examined(done)
     _heed(is_cancelled)
     told("packing", 97.0)
-    return result_of(record, trust, bench.tables)
+    return result_of(record, trust, bench.tables, trades=with_rules(record.trades, done))
 
 
 def guard_backtest(
@@ -97,7 +101,14 @@ def examined(done: Run, *, thorough: bool = False) -> Trust:
     return examine(Examined.of(done), thorough=thorough)
 
 
-def result_of(record: Record, trust: Trust, tables: TablePacking) -> dict[str, Any]:
+def with_rules(trades: "pd.DataFrame", done: Run) -> "pd.DataFrame":
+    """With the rules by which they were filled, which a strategy's own words may hide."""
+    rules = np.array([WHY[code] for code in sorted(WHY)], dtype=object)
+    filled = done.result.trades
+    return trades.assign(entry_rule=rules[filled["entry_why"]], exit_rule=rules[filled["exit_why"]])
+
+
+def result_of(record: Record, trust: Trust, tables: TablePacking, *, trades: "pd.DataFrame") -> dict[str, Any]:
     """As tasks end with it: a summary, documents, and tables in pieces."""
     equity = record.equity
     every = -(-len(equity) // MOST_EQUITY_ROWS)
@@ -109,12 +120,12 @@ def result_of(record: Record, trust: Trust, tables: TablePacking) -> dict[str, A
     return {
         "summary": {
             **{name: number(statistic) for name, statistic in _SUMMARY.items()},
-            "trades": int((~record.trades["is_open"]).sum()),
+            "trades": int((~trades["is_open"]).sum()),
         },
         "figures": {**_without_trust(record), "equity_every": every, "bars": len(record.equity)},
         "manifest": dict(record.manifest),
         "trust": trust_document(trust),
-        "tables": [*tables.packed("trades", record.trades), *tables.packed("equity", equity)],
+        "tables": [*tables.packed("trades", trades), *tables.packed("equity", equity)],
     }
 
 

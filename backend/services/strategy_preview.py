@@ -97,7 +97,7 @@ def _first_shown(market: Market, wanted: PreviewWanted) -> int:
 
 
 def _lines(strategy: TradingStrategy, market: Market, first: int) -> list[dict[str, Any]]:
-    made = []
+    made: list[dict[str, Any]] = []
     for plot in strategy.plots():
         meant = indicator(plot.indicator)
         computed = meant.compute(market.inputs, plot.parameters)

@@ -27,6 +27,8 @@ TERMINATION_SECONDS = 1.0
 UNANSWERED_IS_SILENT = 3
 UNANSWERED_IS_DEAD = 8
 SECONDS_BETWEEN_LOGS = 0.2
+# What a process holds that has loaded nothing yet.
+BARE_BYTES = 16 * 1024**2
 _LOG_SECONDS = 0.5
 # All that a child inherits. No secret is among them, and a new one can't slip in.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV")
@@ -103,6 +105,12 @@ class Child:
         """What its job held in memory at the latest look; 0 between jobs."""
         return self._job.resident_bytes if self._job is not None else 0
 
+    def held_bytes(self) -> int:
+        """What the whole process holds now; 0 when it is gone."""
+        with contextlib.suppress(psutil.Error):
+            return int(self._watched.memory_info().rss)
+        return 0
+
     @property
     def last_words(self) -> str:
         return self._log.text or ""
@@ -154,6 +162,7 @@ class Child:
             assignment.wall_limit_seconds, self.end_job_soon, How.TIMED_OUT
         )
         self._job = RunningAssignment(self._jobs, assignment, on_progress, on_end, too_late)
+        self._job.found_bytes = max(self.held_bytes() - BARE_BYTES, 0)
         self._log.clear()
         if not self.is_alive:
             self._end_job(How.DIED, self._failure(How.DIED))
@@ -189,7 +198,7 @@ class Child:
         with contextlib.suppress(psutil.Error):
             # One that was just killed holds nothing any more; what it held before is what matters.
             job.resident_bytes = self._watched.memory_info().rss or job.resident_bytes
-            if job.resident_bytes > job.assignment.memory_bytes:
+            if job.own_bytes > job.assignment.memory_bytes:
                 self.kill(How.OUT_OF_MEMORY)
 
     async def _escalate(self) -> None:
@@ -282,7 +291,7 @@ class Child:
         return failure_of(
             how,
             self._job.assignment,
-            held_bytes=self._job.resident_bytes,
+            held_bytes=self._job.own_bytes,
             exit_code=self._process.returncode,
             was_silent=self._unanswered >= UNANSWERED_IS_DEAD,
             raised=raised,
@@ -306,10 +315,17 @@ class RunningAssignment:
         self.ending_soon: asyncio.Task[None] | None = None
         self.reason: How | None = None
         self.resident_bytes = 0
+        # What was loaded before it came.
+        self.found_bytes = 0
         self.latest = Progress(stage="running")
         self._on_progress = on_progress
         self._on_end = on_end
         self._too_late = too_late
+
+    @property
+    def own_bytes(self) -> int:
+        """As if it had been given a fresh process: what the jobs before it left is not held against it."""
+        return max(self.resident_bytes - self.found_bytes, 0)
 
     def tell(self, progress: Progress) -> None:
         self.latest = progress

@@ -8,12 +8,15 @@ from types import MappingProxyType
 
 from loguru import logger
 
+from backend.domain.format import bytes_
 from backend.worker.child import Child
 
 PING_SECONDS = 2.0
 # A job can fill gigabytes in a second, so look often; a look costs some microseconds.
 LOOK_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 30.0
+# One with all that backtests need holds about 310 MiB. What holds more keeps it from other jobs.
+MOST_IDLE_BYTES = 416 * 1024**2
 
 
 class Children:
@@ -25,14 +28,21 @@ class Children:
         *,
         environment: Mapping[str, str] = MappingProxyType({}),
         on_restart: Callable[[], None] = lambda: None,
+        most_idle_bytes: int = MOST_IDLE_BYTES,
     ) -> None:
-        """`environment` is what they are told beside the ways of the place; no secret belongs there."""
+        """`environment` is what they are told beside the ways of the place; no secret belongs there.
+
+        A child that holds more than `most_idle_bytes` after a job is replaced.
+        """
         self._count = count
         self._environment = environment
         self._on_restart = on_restart
+        self._most_idle_bytes = most_idle_bytes
         # Called whenever one is there to be taken.
         self.on_idle: Callable[[], None] = lambda: None
         self._alive: set[Child] = set()
+        # Those that were ended because they had grown.
+        self._retired: set[Child] = set()
         # The one that worked last has the warmest caches.
         self._idle: list[Child] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -79,7 +89,11 @@ class Children:
         return None
 
     def give_back(self, child: Child) -> None:
-        """One that is not fit any more is replaced by itself."""
+        """One that is not fit any more is replaced by itself, one that has grown too large is ended."""
+        if child.is_fit and (held := child.held_bytes()) > self._most_idle_bytes:
+            logger.info("A worker process holds {} after its job and is replaced.", bytes_(held))
+            self._retired.add(child)
+            child.kill()
         if child.is_fit:
             self._idle.append(child)
             self.on_idle()
@@ -87,18 +101,19 @@ class Children:
     async def _keep(self, cpus: list[int]) -> None:
         pause = 0.0
         while True:
-            was_warm = False
+            was_warm = has_grown = False
             try:
-                was_warm = await self._live(cpus)
+                was_warm, has_grown = await self._live(cpus)
             except OSError as error:
                 logger.error("A worker process does not start: {}", error)
             # One that dies before it is warm will hardly do better at once.
             pause = 0.0 if was_warm else min(max(pause * 2, 0.1), _LONGEST_PAUSE_SECONDS)
-            self._on_restart()
+            if not has_grown:
+                self._on_restart()
             await asyncio.sleep(pause)
 
-    async def _live(self, cpus: list[int]) -> bool:
-        """One child from its start to its end; whether it ever got warm."""
+    async def _live(self, cpus: list[int]) -> tuple[bool, bool]:
+        """One child from its start to its end; whether it ever got warm, and whether it was ended for its size."""
         child = await Child.start(cpus, self._environment)
         self._alive.add(child)
         is_warm = await child.ready()
@@ -108,7 +123,9 @@ class Children:
             logger.error("A worker process ended before it was warm: {}", child.last_words)
         await child.gone()
         self._alive.discard(child)
-        return is_warm
+        has_grown = child in self._retired
+        self._retired.discard(child)
+        return is_warm, has_grown
 
     async def _ping(self) -> None:
         while True:

@@ -5,17 +5,22 @@ parent over two sockets. Jobs come over the line, which the main thread listens 
 from thread to thread. Pings and cancels come over the leash to a second thread, so native code must let go of the
 interpreter while it computes (numba: `nogil=True`), or the child looks dead.
 
+What it will need it loads while nothing comes, step by step, so that nobody's first job waits for it; what a job has
+taken and let go it gives back before it says that it is done.
+
     python -m backend.worker.process <descriptor of the line> <descriptor of the leash> <parent's pid>
 """
 
 import contextlib
 import ctypes
 import faulthandler
+import gc
 import importlib
 import json
 import math
 import os
 import resource
+import select
 import signal
 import socket
 import struct
@@ -23,7 +28,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from backend.domain.job_data import LARGEST_RESULT_BYTES
@@ -35,13 +40,18 @@ LARGEST_FRAME_BYTES = LARGEST_RESULT_BYTES + 1024
 NICENESS = 5
 OOM_SCORE = 800
 SECONDS_BETWEEN_REPORTS = 0.1
+# "package.module:function" of a generator that loads a little at each step.
+PREPARES_NAME = "TIDEMARK_WORKER_PREPARES"
+# A server that has just started has better things to do.
+SECONDS_BEFORE_PREPARING = 1.0
+# One that has grown by this much looks for what nobody needs any more.
+WORTH_TIDYING_BYTES = 48 * 1024**2
 # An exception can carry a whole table.
 LONGEST_WORDS = 2_000
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 Message = dict[str, Any]
 Report = Callable[..., None]
-Work = Callable[[Any, Report, Callable[[], bool]], Any]
 
 _LENGTH = struct.Struct(">I")
 
@@ -82,7 +92,9 @@ def main(line_descriptor: int, leash_descriptor: int, parent: int) -> None:
     ear = Ear(leash)
     threading.Thread(target=ear.listen, name="ear", daemon=True).start()
     line.say({"say": "ready"})
+    steps = _steps_to_prepare()
     while True:
+        _prepare_until(line.has_more, steps)
         job = RunningJob(line.hear(), line, ear)
         ear.latest = job
         job.do()
@@ -109,6 +121,10 @@ class Line:
     def hear(self) -> Message:
         message: Message = json.loads(self._take(length_of(self._take(_LENGTH.size))))
         return message
+
+    def has_more(self, seconds: float) -> bool:
+        """Whether something came, or comes within this time."""
+        return bool(self._heard) or bool(select.select([self._connection], [], [], seconds)[0])
 
     def _take(self, count: int) -> bytes:
         while len(self._heard) < count:
@@ -163,7 +179,7 @@ class RunningJob:
         self._is_over = False
 
     def do(self) -> None:
-        began = time.monotonic()
+        began, held = time.monotonic(), _resident_bytes()
         try:
             _limit_threads(self._message["threads"], self._message["cpus"])
             result = _find(self._message["work"])(self._message["payload"], self.report, self.is_cancelled)
@@ -182,6 +198,8 @@ class RunningJob:
             last_word = frame({"say": "raised", **_described(error)})
         sys.stdout.flush()
         sys.stderr.flush()
+        if _resident_bytes() - held > WORTH_TIDYING_BYTES:
+            _tidy()
         with self._lock:
             self._is_over = True
         self._line.send(last_word)
@@ -220,10 +238,41 @@ class RunningJob:
             self._untold = None
 
 
-def _find(path: str) -> Work:
+def _find(path: str) -> Any:
     module, _, name = path.partition(":")
-    work: Work = getattr(importlib.import_module(module), name)
-    return work
+    return getattr(importlib.import_module(module), name)
+
+
+def _steps_to_prepare() -> Iterator[None]:
+    path = os.environ.get(PREPARES_NAME)
+    if path:
+        os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))
+        try:
+            yield from _find(path)()
+        except Exception:  # noqa: BLE001 - the job that needs it will say it again
+            traceback.print_exc()
+
+
+def _prepare_until(something_came: Callable[[float], bool], steps: Iterator[None]) -> None:
+    pause = SECONDS_BEFORE_PREPARING
+    while not something_came(pause) and next(steps, steps) is not steps:
+        pause = 0.0
+
+
+def _resident_bytes() -> int:
+    """0 where the system does not tell."""
+    with contextlib.suppress(OSError), open("/proc/self/statm", "rb") as pages:
+        return int(pages.read().split()[1]) * resource.getpagesize()
+    return 0
+
+
+def _tidy() -> None:
+    """What is free inside of us is of no use to others, and would be held against the next job."""
+    gc.collect()
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _described(error: BaseException) -> Message:

@@ -16,12 +16,14 @@ from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
 from backend.domain.forecast import Forecasts
 from backend.domain.jobs import HEARTBEAT_SECONDS, Ahead, Demand, JobFailure, JobKind, Lease, Outcome, Progress
 from backend.domain.ports import EventBus, JobHints, JobMeter, JobQueue, Readiness, ResourceMonitor
+from backend.worker.backtesting import PREPARES
 from backend.worker.books import Books
 from backend.worker.child import Child
 from backend.worker.children import Children
 from backend.worker.handlers import WORKS, handlers_of
 from backend.worker.hearsay import Hearsay
 from backend.worker.line import LONGEST_WAIT_SECONDS, Line, Pace
+from backend.worker.process import PREPARES_NAME
 from backend.worker.progress import Telling
 from backend.worker.running import Return, Running, Verdict, Workshop, log_failure
 
@@ -332,7 +334,7 @@ async def open_runner(house: "House") -> AsyncIterator[Runner]:
     """The runner of a serving process, from the first job to the last word."""
     children = Children(
         house.resources.capacity().cores,
-        environment=desk_environment(house.settings),
+        environment={**desk_environment(house.settings), PREPARES_NAME: PREPARES},
         on_restart=house.monitor.worker_restarted,
     )
     house.monitor.watch_workers(lambda: children.count, lambda: children.fit)

@@ -53,7 +53,7 @@ class TokensContract:
         async with self.open(user_id) as desk:
             new = fresh("Nightly job", Scope.DATA, Scope.READ, days=90)
             made = await desk.mine.create(new)
-            assert (made.name, made.hint, made.scopes) == ("Nightly job", new.hint, {Scope.READ, Scope.DATA})
+            assert (made.name, made.hint, made.scopes) == ("Nightly job", new.hint, frozenset({Scope.READ, Scope.DATA}))
             assert made.expires_at - made.created_at == timedelta(days=90)
             assert (made.last_used_at, made.last_used_address, made.revoked_at) == (None, None, None)
             assert (await desk.mine.tokens(limit=10, after=None)).items == (made,)
@@ -64,7 +64,7 @@ class TokensContract:
             made = await desk.mine.create(new)
             holder = await desk.house.holder(new.digest)
             assert holder is not None
-            assert (holder.token_id, holder.user_id, holder.scopes) == (made.id, user_id, {Scope.RUN})
+            assert (holder.token_id, holder.user_id, holder.scopes) == (made.id, user_id, frozenset({Scope.RUN}))
             assert (holder.expires_at, holder.is_revoked, holder.is_anonymous) == (made.expires_at, False, False)
             assert await desk.house.holder(bytes(32)) is None
 

@@ -1,13 +1,11 @@
 /** The pages about data over a real server with the simulated market: downloaded, mended, uploaded, exported, deleted. */
-import AxeBuilder from '@axe-core/playwright'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { desktop, expectNoSidewaysScroll, launch, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { desktop, launch, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { expectToLookWell } from './looks'
 import { OwnInstance } from './own-instance'
 import { signUp } from './people'
-
-const pictures = process.env.TIDEMARK_SCREENSHOTS
 
 let browser: Browser
 let tidemark: OwnInstance | undefined
@@ -16,7 +14,6 @@ let it_: Visit
 beforeAll(async () => {
   browser = await launch()
   tidemark = await OwnInstance.start()
-  if (pictures) mkdirSync(pictures, { recursive: true })
 }, 120_000)
 afterAll(async () => {
   await browser.close()
@@ -256,70 +253,63 @@ describe('a file', () => {
   })
 })
 
-describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
-  it.each([['desk', desktop], ['phone', phone]] as const)('%s: nothing for axe to find, nothing that scrolls sideways', { timeout: 120_000 }, async (size, viewport) => {
-    const context: BrowserContext = await browser.newContext({
-      baseURL: instance().url, viewport, colorScheme, hasTouch: size === 'phone', reducedMotion: 'reduce', storageState: await it_.context.storageState(),
-    })
-    const { page, complaints } = await openPage(context)
-
-    async function inspect(name: string) {
-      if (pictures) await page.screenshot({ path: `${pictures}/data-${name}-${size}-${colorScheme}.png`, fullPage: true })
-      await expectNoSidewaysScroll(page)
-      const { violations } = await new AxeBuilder({ page }).analyze()
-      expect(violations.map((found) => `${found.id}: ${found.nodes.map(({ target }) => target.join(' ')).join(', ')}`), name).toEqual([])
-    }
-
-    await page.route('**/api/data/series?**', async (route) => { await route.fulfill({ json: { items: [], next_cursor: null } }) })
-    await page.goto('/data')
-    await page.getByText('No data yet').waitFor()
-    await inspect('empty')
-    await page.unroute('**/api/data/series?**')
-    await page.route('**/api/data/series?**', async (route) => {
-      await route.fulfill({ status: 403, contentType: 'application/problem+json', json: { status: 403, code: 'forbidden', title: 'You may not see this', detail: 'Ask who runs this installation.', request_id: 'req-1' } })
-    })
-    await page.reload()
-    await page.getByText('The series could not be loaded').waitFor()
-    await inspect('error')
-    await page.unroute('**/api/data/series?**')
-
-    await download(page, { from: '2024-03-01', to: '2024-05-31' })
-    await inspect('downloaded')
-    await instance().spoilBars('BTC/USDT', '1h', '2024-03-10T00:00:00')
-    await page.goto('/data')
-    await page.getByRole('row', { name: /BTC\/USDT/ }).first().waitFor()
-    await inspect('loaded')
-    await page.getByRole('row', { name: /BTC\/USDT.* 1h/ }).click()
-    await page.getByRole('heading', { name: 'BTC/USDT 1h' }).waitFor()
-    await page.getByText('30 bars are missing.').waitFor()
-    await page.getByRole('img', { name: /between/ }).waitFor()
-    await page.getByRole('group', { name: /^Coverage of/ }).focus()
-    await page.keyboard.press('ArrowRight')
-    await inspect('series')
-
-    await page.goto('/data/download')
-    await page.getByLabel('Symbol').fill('BTC')
-    await page.getByRole('option', { name: /BTC\/USDT/ }).waitFor()
-    await inspect('suggestions')
-    await page.getByRole('option', { name: /BTC\/USDT/ }).click()
-    await page.getByRole('button', { name: '5 years' }).click()
-    await page.getByText('Takes about').waitFor()
-    await inspect('estimate')
-    await page.getByLabel('Symbol').fill('BTCUSD')
-    await page.keyboard.press('Escape')
-    await page.getByText('Did you mean', { exact: false }).waitFor()
-    await inspect('unknown-symbol')
-    expect(withoutRefusals(complaints, 403, 404)).toEqual([])
-
-    await page.goto('/data/upload')
-    await page.getByText('Drop a file here, or').waitFor()
-    await inspect('upload')
-    await chooseFile(page, csvWithTwoBadRows())
-    await page.getByText('2 rows are no bars, of 60').waitFor()
-    await inspect('preview')
-    await page.goto('/data/00000000-0000-4000-8000-000000000000')
-    await page.getByText('The series could not be loaded').waitFor()
-    await inspect('unknown-series')
-    await context.close()
+it.each([['desk', desktop], ['phone', phone]] as const)('%s: nothing for axe to find, nothing that scrolls sideways', { timeout: 120_000 }, async (size, viewport) => {
+  const context: BrowserContext = await browser.newContext({
+    baseURL: instance().url, viewport, colorScheme: 'light', hasTouch: size === 'phone', reducedMotion: 'reduce', storageState: await it_.context.storageState(),
   })
+  const { page, complaints } = await openPage(context)
+
+  const inspect = (name: string) => expectToLookWell(page, `data, ${name}, ${size}`)
+
+  await page.route('**/api/data/series?**', async (route) => { await route.fulfill({ json: { items: [], next_cursor: null } }) })
+  await page.goto('/data')
+  await page.getByText('No data yet').waitFor()
+  await inspect('empty')
+  await page.unroute('**/api/data/series?**')
+  await page.route('**/api/data/series?**', async (route) => {
+    await route.fulfill({ status: 403, contentType: 'application/problem+json', json: { status: 403, code: 'forbidden', title: 'You may not see this', detail: 'Ask who runs this installation.', request_id: 'req-1' } })
+  })
+  await page.reload()
+  await page.getByText('The series could not be loaded').waitFor()
+  await inspect('error')
+  await page.unroute('**/api/data/series?**')
+
+  await download(page, { from: '2024-03-01', to: '2024-05-31' })
+  await inspect('downloaded')
+  await instance().spoilBars('BTC/USDT', '1h', '2024-03-10T00:00:00')
+  await page.goto('/data')
+  await page.getByRole('row', { name: /BTC\/USDT/ }).first().waitFor()
+  await inspect('loaded')
+  await page.getByRole('row', { name: /BTC\/USDT.* 1h/ }).click()
+  await page.getByRole('heading', { name: 'BTC/USDT 1h' }).waitFor()
+  await page.getByText('30 bars are missing.').waitFor()
+  await page.getByRole('img', { name: /between/ }).waitFor()
+  await page.getByRole('group', { name: /^Coverage of/ }).focus()
+  await page.keyboard.press('ArrowRight')
+  await inspect('series')
+
+  await page.goto('/data/download')
+  await page.getByLabel('Symbol').fill('BTC')
+  await page.getByRole('option', { name: /BTC\/USDT/ }).waitFor()
+  await inspect('suggestions')
+  await page.getByRole('option', { name: /BTC\/USDT/ }).click()
+  await page.getByRole('button', { name: '5 years' }).click()
+  await page.getByText('Takes about').waitFor()
+  await inspect('estimate')
+  await page.getByLabel('Symbol').fill('BTCUSD')
+  await page.keyboard.press('Escape')
+  await page.getByText('Did you mean', { exact: false }).waitFor()
+  await inspect('unknown-symbol')
+  expect(withoutRefusals(complaints, 403, 404)).toEqual([])
+
+  await page.goto('/data/upload')
+  await page.getByText('Drop a file here, or').waitFor()
+  await inspect('upload')
+  await chooseFile(page, csvWithTwoBadRows())
+  await page.getByText('2 rows are no bars, of 60').waitFor()
+  await inspect('preview')
+  await page.goto('/data/00000000-0000-4000-8000-000000000000')
+  await page.getByText('The series could not be loaded').waitFor()
+  await inspect('unknown-series')
+  await context.close()
 })

@@ -18,6 +18,7 @@ import pytest
 from backend.domain.job_data import LARGEST_RESULT_BYTES
 from backend.domain.jobs import JobFailure, Progress
 from backend.worker import child as child_module
+from backend.worker import process
 from backend.worker.child import Child
 from backend.worker.children import Children
 from backend.worker.endings import Assignment, Ending, How
@@ -155,6 +156,49 @@ async def test_a_job_that_allocates_without_end_dies_with_its_numbers(children: 
     assert "128 MiB were set aside for it" in failure.detail
     assert "holding" in str(failure.log_tail)
     assert (await innocent).result == {"counted": 20}
+
+
+async def test_what_earlier_jobs_left_is_not_held_against_the_next(children: Children) -> None:
+    async with lent(children) as child:
+        await child.run(assignment("hoard", bytes=100 * MIB), ignore)
+        ending = await child.run(assignment("hoard", mib=64, bytes=16 * MIB, pause=0.3), ignore)
+        assert ending.how == How.RETURNED
+        assert child.held_bytes() > 116 * MIB
+        assert (
+            await child.run(assignment("hoard", mib=64, bytes=80 * MIB, pause=0.3), ignore)
+        ).how == How.OUT_OF_MEMORY
+
+
+async def test_a_child_gives_back_what_its_job_let_go(children: Children) -> None:
+    async with lent(children) as child:
+        assert (await child.run(assignment("squander", bytes=100 * MIB), ignore)).how == How.RETURNED
+        assert child.held_bytes() < 64 * MIB
+
+
+async def test_a_child_that_has_grown_is_replaced_after_its_job() -> None:
+    restarts: list[bool] = []
+    children = Children(1, most_idle_bytes=64 * MIB, on_restart=lambda: restarts.append(True))
+    await children.open()
+    try:
+        pids = [(await do(children, assignment("echo"))).result["pid"] for _ in range(2)]  # type: ignore[index]  # it is there
+        assert (await do(children, assignment("hoard", bytes=100 * MIB))).how == How.RETURNED
+        fresh = (await do(children, assignment("echo"))).result
+        assert fresh is not None
+        assert pids[0] == pids[1] != fresh["pid"]
+        assert restarts == []
+    finally:
+        await children.close()
+
+
+async def test_an_idle_child_prepares_itself_once_and_works_if_it_cannot() -> None:
+    children = Children(1, environment={process.PREPARES_NAME: "tests.integration.works:prepare"})
+    await children.open()
+    try:
+        assert (await do(children, assignment("was_prepared"))).result == {"prepared": 0}
+        await until_prepared(children)
+        assert (await do(children, assignment("was_prepared"))).result == {"prepared": 1}
+    finally:
+        await children.close()
 
 
 async def test_a_job_that_listens_stops_soon_with_a_partial_result(children: Children) -> None:
@@ -329,6 +373,13 @@ async def test_a_child_that_does_not_start_is_tried_again(monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "executable", "/bin/false")
     child = await Child.start()
     assert not await child.ready()
+
+
+async def until_prepared(children: Children) -> None:
+    for _ in range(100):
+        if (await do(children, assignment("was_prepared"))).result != {"prepared": 0}:
+            return
+        await asyncio.sleep(process.SECONDS_BEFORE_PREPARING + 0.1)
 
 
 def ignore(progress: Progress) -> None:

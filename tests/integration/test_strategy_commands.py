@@ -66,4 +66,7 @@ def test_rules_and_plugins_are_validated(tmp_path: Path) -> None:
     (tmp_path / "far_below.py").write_text("x = 1\n")
     command("validate", str(tmp_path / "far_below.py"), code=1)
     command("validate", code=2)
+    (tmp_path / "bars.csv").write_text("ts,close\n")
+    told = " ".join(command("validate", str(tmp_path / "bars.csv"), code=2).stderr.split())
+    assert "A strategy is a .py file, or rules in a .json file;" in told
     assert "$defs" in json.loads(command("validate", "--schema").stdout)

@@ -70,7 +70,8 @@ def test_the_list_for_programs_is_what_the_api_documents(trader: Trader) -> None
 
 def test_filters_narrow_the_list_and_all_pages_can_be_had(trader: Trader) -> None:
     ids = trader.has(*[ECHO] * 5, BROKEN)
-    until(lambda: all(item["finished_at"] for item in trader.reads("list")["items"]))
+    for id_ in ids:
+        trader.waits_for(id_, "failed" if id_ == ids[5] else "completed")
     assert {item["id"] for item in trader.reads("list", "--state", "failed")["items"]} == {ids[5]}
     assert len(trader.reads("list", "--kind", "predict", "--kind", "export")["items"]) == 6
     page = trader.reads("list", "--limit", "2")
@@ -120,7 +121,7 @@ def test_the_operator_reads_that_a_task_failed_and_nothing_of_what_it_worked_on(
 def test_a_running_task_is_shown_with_how_far_it_is(trader: Trader) -> None:
     [counting] = trader.has(long(30))
     trader.waits_for(counting, "running")
-    until(lambda: trader.reads("show", counting)["progress"] is not None)
+    until(lambda: trader.task(counting)["progress"] is not None)
     shown = trader.types("show", counting).stdout
     assert "%, " in shown
     assert ", counting: step" in shown

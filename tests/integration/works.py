@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ WORKS = {
     JobKind.TRAIN: "tests.integration.works:return_much",
 }
 
+HOARD: list[bytes] = []
 Report = Callable[..., None]
 IsCancelled = Callable[[], bool]
 
@@ -80,6 +81,29 @@ def allocate(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled)
         print(f"holding {len(held) * 16} MiB", flush=True)  # noqa: T201 - what is caught of it is tested
         held.append(b"\x01" * (16 * 1024 * 1024))
         time.sleep(payload.get("pause", 0.005))
+
+
+def hoard(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """Leaves so much behind, and looks for a while what comes of it."""
+    HOARD.append(b"\x01" * payload["bytes"])
+    time.sleep(payload.get("pause", 0))
+    return {"pid": os.getpid()}
+
+
+def squander(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """Takes so much in small pieces and lets go of it."""
+    pieces = [bytes([piece % 251]) * 4_000 for piece in range(payload["bytes"] // 4_000)]
+    return {"pieces": len(pieces)}
+
+
+def prepare() -> Iterator[None]:
+    HOARD.append(b"prepared")
+    yield
+    raise RuntimeError("what cannot be prepared is no harm")
+
+
+def was_prepared(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    return {"prepared": HOARD.count(b"prepared")}
 
 
 def ignore_everything(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:

@@ -198,7 +198,7 @@ async def _table(
         from backend.backtesting.record import columns_of  # noqa: PLC0415 - loaded by who reads results
 
         first, table = rows_of(parts, rows, house.backtests.tables)
-        return _bytes({"total": total, "first": first, "columns": columns_of(thin(table))})
+        return bytes_of({"total": total, "first": first, "columns": columns_of(thin(table))})
 
     return Response(await asyncio.to_thread(made), media_type="application/json", headers=PRIVATE)
 
@@ -210,14 +210,14 @@ def _exported(house: House, found: Backtest, trades: Sequence[Part], equity: Seq
 
         return report_html(record).encode()
     if kind == "json":
-        return _bytes({**record.document(tables=True), "trust": found.trust, "name": found.name})
+        return bytes_of({**record.document(tables=True), "trust": found.trust, "name": found.name})
     return house.backtests.packed(kind, record.document(), {"trades": record.trades, "equity": record.equity})
 
 
 def _json(body: Any) -> Response:
-    return Response(_bytes(body), media_type="application/json", headers=PRIVATE)
+    return Response(bytes_of(body), media_type="application/json", headers=PRIVATE)
 
 
-def _bytes(body: Any) -> bytes:
+def bytes_of(body: Any) -> bytes:
     """By hand: building a model of 300,000 numbers would take longer than reading them."""
     return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()

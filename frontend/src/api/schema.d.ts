@@ -553,6 +553,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compare finished backtests
+         * @description All figures, what differs between the forms, curves on one axis, and how far the difference may be chance.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        post: operations["compare_backtests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/trades/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read why a trade was made
+         * @description The bars around it, the declared indicators as they were, its orders with the rules that filled them.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["explain_backtest_trade"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/tasks": {
         parameters: {
             query?: never;
@@ -655,6 +699,100 @@ export interface paths {
          *     A personal access token needs the scope `read`: See everything that is yours.
          */
         get: operations["read_resources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own links
+         * @description Those that live, and for 30 days those that expired or were revoked.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_my_shares"];
+        put?: never;
+        /**
+         * Make a link to a result
+         * @description Whoever has it sees the run, without an account, until it expires or is revoked: nothing else of yours.
+         *
+         *     A personal access token needs the scope `share`: Make and revoke links that show a result to others.
+         */
+        post: operations["create_share"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shares/{share}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a result by its link
+         * @description For anybody who has the link. A link that is unknown, expired or revoked is answered alike.
+         */
+        get: operations["read_shared_backtest"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a link
+         * @description At once, and it cannot be taken back.
+         *
+         *     A personal access token needs the scope `share`: Make and revoke links that show a result to others.
+         */
+        delete: operations["revoke_share"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shares/{share}/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read trades of a shared result by range
+         * @description Only the pieces that hold these rows are read.
+         */
+        get: operations["read_shared_trades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shares/{share}/equity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the equity curve of a shared result
+         * @description Equity, its benchmark, cash and exposure.
+         */
+        get: operations["read_shared_equity"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1599,6 +1737,42 @@ export interface components {
             detail: string;
         };
         /**
+         * Comparison
+         * @description Which finished backtests to lay side by side; differences are between the first and each of the others.
+         */
+        Comparison: {
+            /** Ids */
+            ids: string[];
+            /**
+             * Seed
+             * @description Of the drawn histories behind the intervals.
+             * @default 0
+             */
+            seed: number;
+        };
+        /**
+         * ComparisonFound
+         * @description Lists of values are in the order of `runs`.
+         */
+        ComparisonFound: {
+            /** Runs */
+            runs: components["schemas"]["RunCompared"][];
+            /** Metrics */
+            metrics: components["schemas"]["MetricCompared"][];
+            /** Config */
+            config: components["schemas"]["SettingCompared"][];
+            curves: components["schemas"]["CurvesCompared"];
+            /**
+             * Correlation
+             * @description Of daily returns, on common days.
+             */
+            correlation: (number | null)[][];
+            /** Differences */
+            differences: components["schemas"]["DifferenceFound"][];
+            /** Trades */
+            trades: components["schemas"]["TradesCompared"][];
+        };
+        /**
          * Config
          * @description What this installation is.
          */
@@ -1682,6 +1856,30 @@ export interface components {
             borrow_percent_a_year: number;
         };
         /**
+         * CostSeen
+         * @description A part of the costs, in money and against what was entered.
+         */
+        CostSeen: {
+            /** Name */
+            name: string;
+            /** Money */
+            money: number;
+            /** Bps */
+            bps: number | null;
+        };
+        /**
+         * CostsSeen
+         * @description What the trade cost.
+         */
+        CostsSeen: {
+            /** Entered Value */
+            entered_value: number;
+            /** Pnl Before Costs */
+            pnl_before_costs: number;
+            /** Parts */
+            parts: components["schemas"]["CostSeen"][];
+        };
+        /**
          * Coverage
          * @description How complete a series is, and what looks odd in it.
          */
@@ -1715,10 +1913,77 @@ export interface components {
             suspect_count: number;
         };
         /**
+         * CurvesCompared
+         * @description On one axis of at most 1,000 points, in milliseconds since 1970; null where a run has no bars.
+         */
+        CurvesCompared: {
+            /** Ts */
+            ts: number[];
+            /**
+             * Equity
+             * @description 100 is the start of each run.
+             */
+            equity: (number | null)[][];
+            /**
+             * Drawdown
+             * @description The deepest since the point before; -0.2 is 20 %.
+             */
+            drawdown: (number | null)[][];
+        };
+        /**
          * Density
          * @enum {string}
          */
         Density: "comfortable" | "compact" | "spacious";
+        /**
+         * DifferenceFound
+         * @description By a block bootstrap of the days that both have; `missing` says why there is none.
+         */
+        DifferenceFound: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Level */
+            level: number;
+            /** Days */
+            days?: number | null;
+            /** Block Days */
+            block_days?: number | null;
+            /** Draws */
+            draws?: number | null;
+            annual_return?: components["schemas"]["Interval"] | null;
+            sharpe?: components["schemas"]["Interval"] | null;
+            /** Missing */
+            missing?: string | null;
+        };
+        /**
+         * EntriesFound
+         * @description How many, what they came to, and the first 200.
+         */
+        EntriesFound: {
+            /** Count */
+            count: number;
+            /** Pnl */
+            pnl: number;
+            /** Trades */
+            trades: components["schemas"]["EntryFound"][];
+        };
+        /**
+         * EntryFound
+         * @description An entry that only one of two runs made.
+         */
+        EntryFound: {
+            /** Symbol */
+            symbol: string;
+            /** Side */
+            side: string;
+            /** Entry Time */
+            entry_time: string;
+            /** Pnl */
+            pnl: number | null;
+        };
         /**
          * EstimateMade
          * @description What a fetch would bring.
@@ -1884,6 +2149,54 @@ export interface components {
              * @description What was taken for granted, in words.
              */
             notes?: string[];
+        };
+        /**
+         * FreshShare
+         * @description A link that was just made.
+         */
+        FreshShare: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Backtest Id
+             * Format: uuid
+             */
+            backtest_id: string;
+            /**
+             * Title
+             * @description What the page is called.
+             */
+            title: string;
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Opened
+             * @description About so often.
+             */
+            opened: number;
+            /** Last Opened At */
+            last_opened_at: string | null;
+            /**
+             * Token
+             * @description The page is /shared/{token}. Nothing shows it again.
+             */
+            token: string;
+            /** Url */
+            url: string;
         };
         /**
          * FreshToken
@@ -2067,6 +2380,18 @@ export interface components {
             accept_bad_rows: boolean;
         };
         /**
+         * IndicatorSeen
+         * @description An indicator at the close of one bar.
+         */
+        IndicatorSeen: {
+            /** Name */
+            name: string;
+            /** Values */
+            values: {
+                [key: string]: number | null;
+            };
+        };
+        /**
          * InstrumentFound
          * @description Something that is traded, as its provider describes it.
          */
@@ -2099,6 +2424,23 @@ export interface components {
             items: components["schemas"]["InstrumentFound"][];
         };
         /**
+         * Interval
+         * @description By how much the other run is better than the first.
+         */
+        Interval: {
+            /** Difference */
+            difference: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /**
+             * Share Better
+             * @description In how many of all drawn histories it was better.
+             */
+            share_better: number;
+        };
+        /**
          * IntrabarMode
          * @description What is assumed where a bar hides the order of its prices.
          * @enum {string}
@@ -2122,6 +2464,74 @@ export interface components {
          * @enum {string}
          */
         Kind: "built_in" | "plugin" | "own";
+        /**
+         * MetricCompared
+         * @description One statistic of each run; `missing` says why there is none.
+         */
+        MetricCompared: {
+            /** Name */
+            name: string;
+            /** Values */
+            values: (number | string | null)[];
+            /** Missing */
+            missing: (string | null)[];
+            /** Differs */
+            differs: boolean;
+        };
+        /**
+         * Moment
+         * @description A bar at which something was decided or filled.
+         */
+        Moment: {
+            /**
+             * What
+             * @description `entry_signal`, `entry_fill`, `exit_signal` or `exit_fill`.
+             */
+            what: string;
+            /**
+             * Why
+             * @description The strategy's reason in its words, else the rule.
+             */
+            why: string;
+            /** Bar */
+            bar: {
+                [key: string]: number;
+            };
+            /** Indicators */
+            indicators: components["schemas"]["IndicatorSeen"][];
+        };
+        /**
+         * OrderSeen
+         * @description One end of the trade: the order, the rule by which it was filled, and where.
+         */
+        OrderSeen: {
+            /** End */
+            end: string;
+            /** Side */
+            side: string;
+            /** Quantity */
+            quantity: number;
+            /** Price */
+            price: number;
+            /** Time */
+            time: string;
+            /** Rule */
+            rule: string;
+            /** Sentence */
+            sentence: string;
+            /** Why */
+            why: string;
+            /**
+             * Is Filled
+             * @description False when the bars ended before it was left.
+             */
+            is_filled: boolean;
+            /**
+             * Worse Than Open Bps
+             * @description Spread, slippage and impact, of what fills at an open.
+             */
+            worse_than_open_bps: number | null;
+        };
         /** Page[BacktestRow] */
         Page_BacktestRow_: {
             /** Items */
@@ -2156,6 +2566,16 @@ export interface components {
         Page_Session_: {
             /** Items */
             items: components["schemas"]["Session"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
+        /** Page[Share] */
+        Page_Share_: {
+            /** Items */
+            items: components["schemas"]["backend__api__routers__shares__Share"][];
             /**
              * Next Cursor
              * @description Where the next page starts; null on the last one.
@@ -2772,9 +3192,9 @@ export interface components {
             /** Memory Available Bytes */
             memory_available_bytes: number;
             /** @description The most that all tasks together may take. */
-            capacity: components["schemas"]["Share"];
+            capacity: components["schemas"]["backend__api__routers__resources__Share"];
             /** @description What of it is free now. */
-            room: components["schemas"]["Share"];
+            room: components["schemas"]["backend__api__routers__resources__Share"];
             /** Waiting */
             waiting: components["schemas"]["Waiting"][];
             /** Running */
@@ -2851,6 +3271,29 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * RunCompared
+         * @description A run as the comparison names it.
+         */
+        RunCompared: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Strategy */
+            strategy: string;
+            /** Symbols */
+            symbols: string[];
+            /** Timeframe */
+            timeframe: string;
+            /** Currency */
+            currency: string;
+            /** Days */
+            days: number;
         };
         /**
          * RunEstimate
@@ -3053,14 +3496,79 @@ export interface components {
             is_current: boolean;
         };
         /**
-         * Share
-         * @description How much of the machine tasks may take together, and how much of that is free.
+         * SettingCompared
+         * @description A part of the form that is not the same in all.
          */
-        Share: {
-            /** Cores */
-            cores: number;
-            /** Memory Bytes */
-            memory_bytes: number;
+        SettingCompared: {
+            /**
+             * Path
+             * @example trading.costs.taker_bps
+             */
+            path: string;
+            /** Values */
+            values: unknown[];
+        };
+        /**
+         * ShareWanted
+         * @description What to show to whoever has the link, and for how long.
+         */
+        ShareWanted: {
+            /**
+             * Backtest Id
+             * Format: uuid
+             */
+            backtest_id: string;
+            /**
+             * Title
+             * @description Left out = the name of the backtest.
+             */
+            title?: string | null;
+            /** Expires In Days */
+            expires_in_days: number;
+        };
+        /**
+         * SharedBacktest
+         * @description A run as a visitor sees it. Nothing says whose it is.
+         */
+        SharedBacktest: {
+            /** Title */
+            title: string;
+            /** Kind */
+            kind: string;
+            /** Strategy */
+            strategy: string;
+            /** Provider */
+            provider: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Symbols */
+            symbols: string[];
+            /** Is Partial */
+            is_partial: boolean;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
+            /** Trust */
+            trust: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Trade Rows
+             * @description How many trades there are.
+             */
+            trade_rows: number;
         };
         /**
          * Sides
@@ -3559,6 +4067,67 @@ export interface components {
             expires_in_days: number;
         };
         /**
+         * TradeExplained
+         * @description One trade with all that led to it.
+         */
+        TradeExplained: {
+            /** Number */
+            number: number;
+            /** Total */
+            total: number;
+            /**
+             * Trade
+             * @description As in the table of trades; `mae` and `mfe` are shares of the entry.
+             */
+            trade: {
+                [key: string]: unknown;
+            };
+            /** Symbol */
+            symbol: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Bars */
+            bars: {
+                [key: string]: number[];
+            };
+            /** Indicators */
+            indicators: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Is Cut
+             * @description The trade is longer than the bars that are here.
+             */
+            is_cut: boolean;
+            /** Moments */
+            moments: components["schemas"]["Moment"][];
+            /** Orders */
+            orders: components["schemas"]["OrderSeen"][];
+            costs: components["schemas"]["CostsSeen"];
+            /** Notes */
+            notes: string[];
+        };
+        /**
+         * TradesCompared
+         * @description Entries are the same when symbol, side and time are.
+         */
+        TradesCompared: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Both */
+            both: number;
+            /**
+             * Both Pnl
+             * @description Of the first run, and of the other.
+             */
+            both_pnl: number[];
+            only_first: components["schemas"]["EntriesFound"];
+            only_other: components["schemas"]["EntriesFound"];
+        };
+        /**
          * TradingConfig
          * @description All that decides which fills given bars and signals lead to.
          */
@@ -3694,6 +4263,57 @@ export interface components {
              * @description Now, when left out.
              */
             end?: string | null;
+        };
+        /**
+         * Share
+         * @description How much of the machine tasks may take together, and how much of that is free.
+         */
+        backend__api__routers__resources__Share: {
+            /** Cores */
+            cores: number;
+            /** Memory Bytes */
+            memory_bytes: number;
+        };
+        /**
+         * Share
+         * @description A link as its owner sees it: everything but the link.
+         */
+        backend__api__routers__shares__Share: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Backtest Id
+             * Format: uuid
+             */
+            backtest_id: string;
+            /**
+             * Title
+             * @description What the page is called.
+             */
+            title: string;
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Opened
+             * @description About so often.
+             */
+            opened: number;
+            /** Last Opened At */
+            last_opened_at: string | null;
         };
     };
     responses: never;
@@ -7282,6 +7902,476 @@ export interface operations {
             };
         };
     };
+    compare_backtests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                 *         "7a1c6f0e-3b0a-4c39-8a87-2f1f6f3a5b10"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Comparison"];
+            };
+        };
+        responses: {
+            /** @description Side by side. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "runs": [
+                     *         {
+                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "name": "sma_cross on BTC/USDT, 1h",
+                     *           "strategy": "sma_cross",
+                     *           "symbols": [
+                     *             "BTC/USDT"
+                     *           ],
+                     *           "timeframe": "1h",
+                     *           "currency": "USDT",
+                     *           "days": 365
+                     *         },
+                     *         {
+                     *           "id": "7a1c6f0e-3b0a-4c39-8a87-2f1f6f3a5b10",
+                     *           "name": "Slow cross",
+                     *           "strategy": "sma_cross",
+                     *           "symbols": [
+                     *             "BTC/USDT"
+                     *           ],
+                     *           "timeframe": "1h",
+                     *           "currency": "USDT",
+                     *           "days": 365
+                     *         }
+                     *       ],
+                     *       "metrics": [
+                     *         {
+                     *           "name": "sharpe",
+                     *           "values": [
+                     *             0.81,
+                     *             1.02
+                     *           ],
+                     *           "missing": [
+                     *             null,
+                     *             null
+                     *           ],
+                     *           "differs": true
+                     *         }
+                     *       ],
+                     *       "config": [
+                     *         {
+                     *           "path": "parameters.slow",
+                     *           "values": [
+                     *             50,
+                     *             100
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "curves": {
+                     *         "ts": [
+                     *           1672534800000
+                     *         ],
+                     *         "equity": [
+                     *           [
+                     *             100
+                     *           ],
+                     *           [
+                     *             100.1
+                     *           ]
+                     *         ],
+                     *         "drawdown": [
+                     *           [
+                     *             0
+                     *           ],
+                     *           [
+                     *             0
+                     *           ]
+                     *         ]
+                     *       },
+                     *       "correlation": [
+                     *         [
+                     *           1,
+                     *           0.62
+                     *         ],
+                     *         [
+                     *           0.62,
+                     *           1
+                     *         ]
+                     *       ],
+                     *       "differences": [
+                     *         {
+                     *           "id": "7a1c6f0e-3b0a-4c39-8a87-2f1f6f3a5b10",
+                     *           "level": 0.95,
+                     *           "days": 365,
+                     *           "block_days": 7,
+                     *           "draws": 1000,
+                     *           "annual_return": {
+                     *             "difference": 0.031,
+                     *             "low": -0.12,
+                     *             "high": 0.18,
+                     *             "share_better": 0.66
+                     *           },
+                     *           "sharpe": {
+                     *             "difference": 0.21,
+                     *             "low": -0.7,
+                     *             "high": 1.1,
+                     *             "share_better": 0.67
+                     *           }
+                     *         }
+                     *       ],
+                     *       "trades": [
+                     *         {
+                     *           "id": "7a1c6f0e-3b0a-4c39-8a87-2f1f6f3a5b10",
+                     *           "both": 41,
+                     *           "both_pnl": [
+                     *             310,
+                     *             402.5
+                     *           ],
+                     *           "only_first": {
+                     *             "count": 1,
+                     *             "pnl": 12.5,
+                     *             "trades": [
+                     *               {
+                     *                 "symbol": "BTC/USDT",
+                     *                 "side": "long",
+                     *                 "entry_time": "2023-01-09T14:00:00Z",
+                     *                 "pnl": 12.5
+                     *               }
+                     *             ]
+                     *           },
+                     *           "only_other": {
+                     *             "count": 1,
+                     *             "pnl": 12.5,
+                     *             "trades": [
+                     *               {
+                     *                 "symbol": "BTC/USDT",
+                     *                 "side": "long",
+                     *                 "entry_time": "2023-01-09T14:00:00Z",
+                     *                 "pnl": 12.5
+                     *               }
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ComparisonFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_backtest_trade: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+                /** @description Its row in the table of trades. */
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description From its signal to its costs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "number": 0,
+                     *       "total": 87,
+                     *       "trade": {
+                     *         "symbol": "BTC/USDT",
+                     *         "side": "long",
+                     *         "entry_time": "2023-01-09T14:00:00Z",
+                     *         "pnl": 12.5,
+                     *         "mae": -0.004
+                     *       },
+                     *       "symbol": "BTC/USDT",
+                     *       "timeframe": "1h",
+                     *       "bars": {
+                     *         "ts": [
+                     *           1672531200000
+                     *         ],
+                     *         "open": [
+                     *           1
+                     *         ],
+                     *         "high": [
+                     *           2
+                     *         ],
+                     *         "low": [
+                     *           0.5
+                     *         ],
+                     *         "close": [
+                     *           1.5
+                     *         ],
+                     *         "volume": [
+                     *           10
+                     *         ]
+                     *       },
+                     *       "indicators": [
+                     *         {
+                     *           "name": "SMA 20",
+                     *           "pane": "price",
+                     *           "levels": [],
+                     *           "lines": {
+                     *             "sma": [
+                     *               null
+                     *             ]
+                     *           }
+                     *         }
+                     *       ],
+                     *       "is_cut": false,
+                     *       "moments": [
+                     *         {
+                     *           "what": "entry_signal",
+                     *           "why": "SMA 20 crossed above SMA 50",
+                     *           "bar": {
+                     *             "ts": 1673269200000,
+                     *             "open": 1,
+                     *             "high": 2,
+                     *             "low": 0.5,
+                     *             "close": 1.5,
+                     *             "volume": 10
+                     *           },
+                     *           "indicators": [
+                     *             {
+                     *               "name": "SMA 20",
+                     *               "values": {
+                     *                 "sma": 1.4
+                     *               }
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "orders": [
+                     *         {
+                     *           "end": "entry",
+                     *           "side": "buy",
+                     *           "quantity": 0.185,
+                     *           "price": 53741.23,
+                     *           "time": "2023-01-09T14:00:00Z",
+                     *           "rule": "market order",
+                     *           "sentence": "Known at the close of the bar before, a market order fills at the next open: 53,714.4.",
+                     *           "why": "SMA 20 crossed above SMA 50",
+                     *           "is_filled": true,
+                     *           "worse_than_open_bps": 5
+                     *         }
+                     *       ],
+                     *       "costs": {
+                     *         "entered_value": 9942.13,
+                     *         "pnl_before_costs": 37.3,
+                     *         "parts": [
+                     *           {
+                     *             "name": "fees",
+                     *             "money": 19.9,
+                     *             "bps": 20
+                     *           }
+                     *         ]
+                     *       },
+                     *       "notes": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TradeExplained"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_my_tasks: {
         parameters: {
             query?: {
@@ -7971,6 +9061,697 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_my_shares: {
+        parameters: {
+            query?: {
+                /** @description Only those of this backtest. */
+                backtest_id?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "c2a7b5f4-0f4b-4e0e-8c53-6d1f7c9e2a11",
+                     *           "backtest_id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "title": "Slow cross, 2023",
+                     *           "state": "live",
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "expires_at": "2026-12-20T09:30:00Z",
+                     *           "opened": 3,
+                     *           "last_opened_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_Share_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "backtest_id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                 *       "title": "Slow cross, 2023",
+                 *       "expires_in_days": 30
+                 *     }
+                 */
+                "application/json": components["schemas"]["ShareWanted"];
+            };
+        };
+        responses: {
+            /** @description The link. Nothing shows it again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "c2a7b5f4-0f4b-4e0e-8c53-6d1f7c9e2a11",
+                     *       "backtest_id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "title": "Slow cross, 2023",
+                     *       "state": "live",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "expires_at": "2026-12-20T09:30:00Z",
+                     *       "opened": 3,
+                     *       "last_opened_at": "2026-11-20T09:30:00Z",
+                     *       "token": "3hXv0yqfCkq9uYlmXW5m6Yw3s0mJr1m2S6cX8m0bq1E",
+                     *       "url": "http://127.0.0.1:8000/shared/3hXv0yqfCkq9uYlmXW5m6Yw3s0mJr1m2S6cX8m0bq1E"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FreshShare"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_shared_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What the address ends with. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "title": "Slow cross, 2023",
+                     *       "kind": "backtest",
+                     *       "strategy": "sma_cross",
+                     *       "provider": "demo",
+                     *       "timeframe": "1h",
+                     *       "symbols": [
+                     *         "BTC/USDT"
+                     *       ],
+                     *       "is_partial": false,
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "expires_at": "2026-12-20T09:30:00Z",
+                     *       "config": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "figures": {
+                     *         "statistics": {
+                     *           "total_return": 0.124,
+                     *           "sharpe": 0.81
+                     *         },
+                     *         "missing": {},
+                     *         "notes": [],
+                     *         "bars": 8760
+                     *       },
+                     *       "trust": {
+                     *         "checks": [
+                     *           {
+                     *             "code": "trades",
+                     *             "title": "Number of trades",
+                     *             "verdict": "good",
+                     *             "sentence": "87 trades."
+                     *           }
+                     *         ]
+                     *       },
+                     *       "trade_rows": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SharedBacktest"];
+                };
+            };
+            /** @description No such link */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share's id. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It shows nothing any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such link */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_shared_trades: {
+        parameters: {
+            query?: {
+                /** @description The number of the first row. */
+                first?: number;
+                /** @description How many rows at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description What the address ends with. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In the order of their exits; those still open come last. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 87,
+                     *       "first": 0,
+                     *       "columns": {
+                     *         "symbol": [
+                     *           "BTC/USDT"
+                     *         ],
+                     *         "side": [
+                     *           "long"
+                     *         ],
+                     *         "entry_time": [
+                     *           "2023-01-09T14:00:00Z"
+                     *         ],
+                     *         "pnl": [
+                     *           12.5
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TableRead"];
+                };
+            };
+            /** @description No such link */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_shared_equity: {
+        parameters: {
+            query?: {
+                /** @description About so many rows at most; peaks and troughs are kept. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                /** @description What the address ends with. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By bar. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 87,
+                     *       "first": 0,
+                     *       "columns": {
+                     *         "ts": [
+                     *           "2023-01-01T00:00:00Z"
+                     *         ],
+                     *         "equity": [
+                     *           10000
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TableRead"];
+                };
+            };
+            /** @description No such link */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -25,3 +25,12 @@ def test_summary_of_bad_input() -> None:
     assert InvalidInput([one]).detail == "/a: Too long."
     assert InvalidInput([one, one]).detail == "2 things are not valid; see errors."
     assert InvalidInput().detail == "The input is not valid."
+
+
+def test_what_cannot_be_seen_is_never_told_back() -> None:
+    sent = "a\x00b\x1b[2J\u202ec\ud800"
+    told = InvalidInput([InputError(pointer=f"/{sent}", detail=f"There is no '{sent}'.")])
+    seen = "a\ufffdb\ufffd[2J\ufffdc\ufffd"
+    assert told.errors == (InputError(pointer=f"/{seen}", detail=f"There is no '{seen}'."),)
+    assert told.detail == f"/{seen}: There is no '{seen}'."
+    assert TidemarkError("1\u202f000\nlines").detail == "1\u202f000\nlines"

@@ -45,7 +45,7 @@ def test_a_log_hides_it_wherever_it_stands() -> None:
 def test_what_is_kept_of_a_new_token_is_no_secret() -> None:
     token = make_token()
     kept = new_token(token, name="  Nightly   job ", scopes=[Scope.READ, Scope.READ], days=7)
-    assert (kept.name, kept.scopes, kept.lives_for.days) == ("Nightly job", {Scope.READ}, 7)
+    assert (kept.name, kept.scopes, kept.lives_for.days) == ("Nightly job", frozenset({Scope.READ}), 7)
     assert token not in repr(kept)
 
 

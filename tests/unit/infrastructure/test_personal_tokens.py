@@ -33,7 +33,7 @@ def desk() -> Desk:
 async def test_it_is_an_ordinary_user_without_a_session_narrowed_to_its_scopes(desk: Desk) -> None:
     identity = await desk.verifier.verify(await desk.token(Scope.READ, Scope.RUN))
     assert (identity.user_id, identity.session_id, identity.is_admin) == (desk.user_id, None, False)
-    assert identity.scopes == {Scope.READ, Scope.RUN}
+    assert identity.scopes == frozenset({Scope.READ, Scope.RUN})
     assert (identity.claims["role"], "session_id" in identity.claims) == ("authenticated", False)
 
 
@@ -140,6 +140,6 @@ async def test_a_ticket_brings_back_no_more_than_its_token(desk: Desk) -> None:
         expires_at=bought.expires_at,
         claims=bought.claims,
     )
-    assert narrowed(plain, bought.claims).scopes == {Scope.READ}
+    assert narrowed(plain, bought.claims).scopes == frozenset({Scope.READ})
     assert narrowed(plain, bought.claims).token_id == bought.token_id
     assert narrowed(plain, {"sub": "x"}) is plain

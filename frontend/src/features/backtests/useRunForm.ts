@@ -16,7 +16,7 @@ interface Names { name: string, tags: readonly string[], parentId: string | null
 export function useRunForm(begun: RunForm) {
   const now = useNow(30_000)
   const form = reactive<RunForm>(structuredClone(begun))
-  const strategyAsked = useQuery(computed(() => strategyQuery(form.strategy)))
+  const strategyAsked = useQuery(computed(() => ({ ...strategyQuery(form.strategy), enabled: form.strategy !== '' })))
   const strategy = computed(() => (strategyAsked.data.value?.name === form.strategy ? strategyAsked.data.value : undefined))
   const isOwn = computed(() => strategy.value?.kind === 'own')
   const fields = computed(() => (strategy.value === undefined || isOwn.value ? [] : fieldsOf(strategy.value.parameters)))

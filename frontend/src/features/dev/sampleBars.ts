@@ -16,7 +16,8 @@ export function chance(seed: number) {
 /** A market with trends, quiet and wild stretches; in sessions it closes overnight and at weekends. */
 export function sampleBars(count: number, { inSessions = false, seed = 20_261_127, step = hour } = {}): Required<Bars> {
   const next = chance(seed)
-  const bars = { ts: [] as number[], open: [] as number[], high: [] as number[], low: [] as number[], close: [] as number[], volume: [] as number[] }
+  const none = (): number[] => []
+  const bars = { ts: none(), open: none(), high: none(), low: none(), close: none(), volume: none() }
   let [time, price, wildness] = [firstBar, 42_000, 0.004]
   for (let at = 0; at < count; at += 1) {
     wildness = Math.min(0.012, Math.max(0.002, wildness * (0.97 + next() * 0.06)))
@@ -25,7 +26,10 @@ export function sampleBars(count: number, { inSessions = false, seed = 20_261_12
     price = Math.max(50, price * (1 + drift + (next() + next() + next() - 1.5) * wildness))
     const [top, bottom] = [Math.max(open, price), Math.min(open, price)]
     const reach = price * wildness * 0.5
-    for (const [column, value] of [[bars.open, open], [bars.high, top + next() * reach], [bars.low, bottom - next() * reach], [bars.close, price]] as const) column.push(Math.round(value * 10) / 10)
+    bars.open.push(tenths(open))
+    bars.high.push(tenths(top + next() * reach))
+    bars.low.push(tenths(bottom - next() * reach))
+    bars.close.push(tenths(price))
     bars.volume.push(Math.round(400 * (0.4 + next()) * (1 + Math.abs(price / open - 1) * 160)))
     bars.ts.push(time)
     time += step
@@ -33,6 +37,8 @@ export function sampleBars(count: number, { inSessions = false, seed = 20_261_12
   }
   return bars
 }
+
+const tenths = (value: number) => Math.round(value * 10) / 10
 
 function isClosed(time: number) {
   const at = new Date(time)
@@ -42,12 +48,15 @@ function isClosed(time: number) {
 export function sampleIndicators({ close }: Required<Bars>): Indicator[] {
   const values = Array.from(close, (value) => value ?? Number.NaN)
   const [fast, slow] = [averageOf(values, 20), averageOf(values, 50)]
+  const moves = values.map((value, at) => Math.abs(value - (values[at - 1] ?? value)))
   const spread = fast.map((value, at) => value - (slow[at] ?? Number.NaN))
   return [
     { name: 'Moving averages', pane: 'price', lines: [{ name: 'SMA 20', values: fast }, { name: 'SMA 50', values: slow }] },
     { name: 'RSI', pane: 'rsi', levels: [30, 70], scale: [0, 100], decimals: 1, lines: [{ name: 'RSI 14', values: strengthOf(values, 14) }] },
-    { name: 'Spread', pane: 'spread', decimals: 1, lines: [{ name: 'SMA 20 − SMA 50', values: spread, style: 'histogram' }, { name: 'Signal', values: averageOf(spread, 9) }] },
-    { name: 'Range', pane: 'range', decimals: 1, lines: [{ name: 'Mean move 14', values: averageOf(values.map((value, at) => Math.abs(value - (values[at - 1] ?? value))), 14) }] },
+    { name: 'Spread', pane: 'spread', decimals: 1, lines: [
+      { name: 'SMA 20 − SMA 50', values: spread, style: 'histogram' }, { name: 'Signal', values: averageOf(spread, 9) },
+    ] },
+    { name: 'Moves', pane: 'moves', decimals: 1, lines: [{ name: 'Mean move 14', values: averageOf(moves, 14) }] },
   ]
 }
 
@@ -77,7 +86,8 @@ export function sampleMarks({ ts, close }: Required<Bars>, trades: number, seed 
   const next = chance(seed)
   const room = ts.length / trades
   return Array.from({ length: trades }, (_, tradeIndex) => {
-    const [start, end] = [Math.floor((tradeIndex + 0.1) * room), Math.min(ts.length - 1, Math.floor((tradeIndex + 0.3 + next() * 0.6) * room))]
+    const start = Math.floor((tradeIndex + 0.1) * room)
+    const end = Math.min(ts.length - 1, Math.floor((tradeIndex + 0.3 + next() * 0.6) * room))
     const side = next() < 0.6 ? 'long' as const : 'short' as const
     const [entry, exit] = [close[start] ?? 0, close[end] ?? 0]
     const profit = Math.round((exit - entry) * (side === 'long' ? 1 : -1) * 10) / 100

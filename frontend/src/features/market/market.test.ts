@@ -14,7 +14,7 @@ import { heatMapOf, levelOf, wordsOf } from './heatMap'
 import { lackingIn, placeOf, roleOf, symbolOf, withColumn } from './importForm'
 import { latestSpan, stepOf } from './preview'
 import { pathsOf, shapeOf } from './priceShape'
-import { fileNameOf } from './saveBlob'
+import { fileNameOf } from './fileName'
 import { newestOfEach } from './transfers'
 import { outcomeOf } from './transferWords'
 

@@ -1,7 +1,7 @@
 import userEvent from '@testing-library/user-event'
 import { screen, within } from '@testing-library/vue'
 import { http, HttpResponse } from 'msw'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { renderPage } from '@/testing/render'
 import { problem, profile, server, session, useServer } from '@/testing/server'
 import { deviceOf } from './device'
@@ -52,6 +52,11 @@ describe('ProfileForm', () => {
 })
 
 describe('SecurityPanel', () => {
+  beforeEach(() => {
+    const none = () => HttpResponse.json({ items: [], next_cursor: null })
+    server.use(http.get('/api/me/tokens', none), http.get('/api/shares', none))
+  })
+
   it('names every session, and offers no end for the one in use', async () => {
     server.use(http.get('/api/me/sessions', () => HttpResponse.json({
       items: [session(), session({ id: 'there', is_current: false, user_agent: 'curl/8.0', ip: null })], next_cursor: null,

@@ -1,5 +1,5 @@
 /** How every chart on a canvas looks and moves: the tokens of the look, our numbers, the reader's time zone. */
-import { createChartEx, type DeepPartial, type IChartApiBase, type Time, type TimeChartOptions } from 'lightweight-charts'
+import { createChartEx, type DeepPartial, type IChartApiBase, type TickMarkType, type Time, type TimeChartOptions } from 'lightweight-charts'
 import { change } from '../format'
 import { sheer, type Colours } from './colours'
 import { momentText, tickText, ZonedScale } from './zone'
@@ -16,7 +16,7 @@ export interface Setting {
 const milliseconds = (time: Time) => (time as number) * 1_000
 
 export function newChart(host: HTMLElement, colours: Colours, { zone, rhythm, reducedMotion }: Setting): TimeChart {
-  const chart = createChartEx<Time, ZonedScale>(host, new ZonedScale(zone), {
+  const options: DeepPartial<TimeChartOptions> = {
     ...paintOf(colours),
     autoSize: true,
     localization: {
@@ -29,14 +29,14 @@ export function newChart(host: HTMLElement, colours: Colours, { zone, rhythm, re
       secondsVisible: rhythm < 60_000,
       minBarSpacing: 0.005,
       enableConflation: true,
-      tickMarkFormatter: (time: Time, type) => tickText(milliseconds(time), type, zone),
+      tickMarkFormatter: (time: Time, type: TickMarkType) => tickText(milliseconds(time), type, zone),
     },
     rightPriceScale: { borderColor: colours.border, minimumWidth: 56 },
     // A finger that moves up or down scrolls the page.
     handleScroll: { vertTouchDrag: false },
     kineticScroll: { touch: !reducedMotion, mouse: false },
-  } satisfies DeepPartial<TimeChartOptions>)
-  return chart
+  }
+  return createChartEx<Time, ZonedScale>(host, new ZonedScale(zone), options)
 }
 
 export function paint(chart: TimeChart, colours: Colours) {

@@ -1,0 +1,82 @@
+"""How the commands of `tidemark backtest` end: errors by the exit codes of the documentation, and gates."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+
+@contextmanager
+def problems() -> Iterator[None]:
+    """Errors by the exit codes of the documentation."""
+    from backend.cli.failures import CommandFailed
+    from backend.domain.errors import ConfigurationError, TidemarkError
+
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except TidemarkError as problem:
+        words = f"{problem.detail}{_next_step(problem)}"
+        raise CommandFailed(problem.code, problem.title, words, exit_code=_exit_code(problem)) from problem
+    except OSError as problem:
+        detail = f"{problem.filename or 'A file'}: {problem.strerror}. Choose another place."
+        raise CommandFailed("not_written", "A file cannot be written", detail) from problem
+
+
+def _next_step(problem: Exception) -> str:
+    from backend.domain.market_errors import BadBars
+
+    if not isinstance(problem, BadBars):
+        return ""
+    return " Correct these rows, or leave them out: `tidemark data import FILE --symbol NAME --accept-bad-rows`."
+
+
+def _exit_code(problem: Exception) -> Any:
+    from backend.cli.failures import ExitCode
+    from backend.domain.backtest_errors import BadSignals
+    from backend.domain.errors import InvalidInput, NotFound
+    from backend.domain.market_errors import NotServed, SeriesDamaged, UnknownMarketData, VendorError
+    from backend.domain.strategy_errors import NoSuchMarket, NotEnoughHistory, UnknownStrategy
+
+    table: list[tuple[type[Exception], ExitCode]] = [
+        (BadSignals, ExitCode.FAILURE),
+        (NotEnoughHistory, ExitCode.DATA_MISSING),
+        (NoSuchMarket, ExitCode.DATA_MISSING),
+        (UnknownStrategy, ExitCode.USAGE),
+        (InvalidInput, ExitCode.USAGE),
+        (NotFound, ExitCode.DATA_MISSING),
+        (UnknownMarketData, ExitCode.DATA_MISSING),
+        (NotServed, ExitCode.DATA_MISSING),
+        (SeriesDamaged, ExitCode.DATA_MISSING),
+        (VendorError, ExitCode.VENDOR),
+    ]
+    return next((code for kind, code in table if isinstance(problem, kind)), ExitCode.FAILURE)
+
+
+def gates_of(texts: list[str] | None) -> dict[str, float]:
+    gates = {}
+    for text in texts or ():
+        name, _, value = text.partition("=")
+        try:
+            gates[name.strip()] = float(value)
+        except ValueError:
+            raise typer.BadParameter(
+                f"--fail-under {text[:60]}: write it as STATISTIC=VALUE, such as sharpe=1."
+            ) from None
+    return gates
+
+
+def judge(values: Mapping[str, Any], missing: Mapping[str, str], gates: Mapping[str, float]) -> None:
+    """Raises CommandFailed at the first gate that is not met."""
+    from backend.cli.failures import CommandFailed, ExitCode
+
+    for name, least in gates.items():
+        value = values.get(name)
+        if not isinstance(value, int | float):
+            why = missing.get(name, f"There is no such statistic. There are: {', '.join(values)}.")
+            raise CommandFailed("gate_unmet", f"{name} could not be judged", why, exit_code=ExitCode.GATE_UNMET)
+        if value < least:
+            words = f"It is {value:,.4g}, and --fail-under wants at least {least:,.4g}."
+            raise CommandFailed("gate_unmet", f"{name} is too low", words, exit_code=ExitCode.GATE_UNMET)

@@ -1,0 +1,110 @@
+/** Configurations as flat facts, and what of them differs. */
+import type { RunConfig } from '@/api/backtestResults'
+import { bps, date, dateTime, fixed } from '@/shared/format'
+
+export interface ConfigFact {
+  path: string
+  group: string
+  name: string
+  value: unknown
+  text: string
+  /** Its default, where it is another one. */
+  usual?: string
+}
+
+const usual: Record<string, unknown> = {
+  'trading/cash': 100_000,
+  'trading/costs/maker_bps': 10, 'trading/costs/taker_bps': 10, 'trading/costs/minimum_fee': 0, 'trading/costs/slippage_bps': 0,
+  'trading/costs/spread_bps': 0, 'trading/costs/impact_bps': 0, 'trading/costs/borrow_percent_a_year': 0,
+  'trading/sizing/method': 'all_in', 'trading/sizing/percent': null, 'trading/sizing/amount': null, 'trading/sizing/volatility_bars': 20,
+  'trading/execution/sides': 'long', 'trading/execution/intrabar': 'pessimistic', 'trading/execution/detail': null,
+  'trading/execution/limit_life_bars': null, 'trading/execution/stop_percent': null, 'trading/execution/target_percent': null,
+  'trading/execution/trail_percent': null, 'trading/execution/volume_percent': null, 'trading/execution/remainder': 'carry',
+  'trading/execution/leverage': 1, 'trading/execution/most_positions': null, 'seed': 0,
+}
+
+const names: Record<string, string> = {
+  cash: 'Start money', maker_bps: 'Fee for limits and targets', taker_bps: 'Fee for market orders and stops', minimum_fee: 'Least fee of an order',
+  slippage_bps: 'Slippage', spread_bps: 'Spread', impact_bps: 'Impact at the bar\'s whole volume', borrow_percent_a_year: 'Interest a year',
+  method: 'Size of an entry', percent: 'Share of equity', amount: 'Amount', volatility_bars: 'Volatility measured over',
+  sides: 'Sides', intrabar: 'Order of prices inside a bar', detail: 'Shorter bars inside', limit_life_bars: 'A limit lives for',
+  stop_percent: 'Stop', target_percent: 'Target', trail_percent: 'Trailing stop', volume_percent: 'Most of a bar\'s volume', remainder: 'Unfilled rest',
+  leverage: 'Leverage', most_positions: 'Most positions at once', seed: 'Seed', strategy: 'Strategy', start: 'From', end: 'To', series: 'Bars',
+}
+const groups: Record<string, string> = {
+  'parameters': 'Parameters', 'trading/cash': 'Money and costs', 'trading/costs': 'Money and costs', 'trading/sizing': 'Size',
+  'trading/execution': 'Orders and fills',
+}
+
+/** All that decides a run, in the order in which a reader asks. */
+export function factsOf(config: RunConfig): ConfigFact[] {
+  const flat: [string, unknown][] = [
+    ['strategy', config.strategy],
+    ...Object.entries(config.parameters).map(([name, value]) => [`parameters/${name}`, value] as [string, unknown]),
+    ['series', config.series.map((one) => `${one.symbol} ${one.timeframe}, ${one.provider}${one.adjustment && one.adjustment !== 'raw' ? `, ${one.adjustment}` : ''}`).join('; ')],
+    ['start', config.start],
+    ['end', config.end],
+    ...flattened('trading', config.trading),
+    ['seed', config.seed],
+  ]
+  return flat.map(([path, value]) => factOf(path, value))
+}
+
+export interface ConfigRow {
+  path: string
+  group: string
+  name: string
+  /** One text a run, null where a run has no such thing. */
+  texts: (string | null)[]
+  differs: boolean
+}
+
+/** The same facts of several runs side by side. */
+export function sideBySide(configs: readonly RunConfig[]): ConfigRow[] {
+  const all = configs.map((config) => new Map(factsOf(config).map((fact) => [fact.path, fact])))
+  const paths = [...new Set(all.flatMap((facts) => [...facts.keys()]))]
+  return paths.map((path) => {
+    const found = all.map((facts) => facts.get(path) ?? null)
+    const values = found.map((fact) => JSON.stringify(fact?.value ?? null))
+    const any = found.find((fact) => fact !== null)
+    return {
+      path, group: any?.group ?? '', name: any?.name ?? path, texts: found.map((fact) => fact?.text ?? null),
+      differs: new Set(values).size > 1,
+    }
+  })
+}
+
+function factOf(path: string, value: unknown): ConfigFact {
+  const [last = path] = path.split('/').slice(-1)
+  const place = Object.keys(groups).find((one) => path === one || path.startsWith(`${one}/`))
+  const isOwn = path.startsWith('parameters/')
+  const isUsual = !(path in usual) || usual[path] === value
+  return {
+    path, value, group: place === undefined ? 'What and when' : groups[place] ?? '', name: isOwn ? last : names[last] ?? last,
+    text: textOf(last, value), ...(isUsual ? {} : { usual: textOf(last, usual[path]) }),
+  }
+}
+
+function textOf(name: string, value: unknown): string {
+  if (value === null || value === undefined) return name === 'start' ? 'the first bar' : name === 'end' ? 'the last bar' : 'none'
+  if (name === 'start' || name === 'end') return String(value).includes('T00:00:00') ? date(String(value)) : dateTime(String(value), 'UTC', 'minute')
+  if (typeof value === 'number') {
+    if (name.endsWith('_bps')) return bps(value)
+    if (name.endsWith('_percent') || name === 'percent' || name === 'borrow_percent_a_year') return `${plain(value)} %`
+    if (name.endsWith('_bars')) return `${plain(value)} bars`
+    if (name === 'leverage') return `${plain(value)} times`
+    return plain(value)
+  }
+  return typeof value === 'string' ? value.replaceAll('_', name === 'strategy' ? '_' : ' ') : JSON.stringify(value)
+}
+
+function plain(value: number) {
+  const decimals = (String(value).split('.')[1] ?? '').length
+  return fixed(value, Math.min(decimals, 8))
+}
+
+function flattened(at: string, document: object): [string, unknown][] {
+  return Object.entries(document).flatMap(([name, value]: [string, unknown]) => {
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? flattened(`${at}/${name}`, value) : [[`${at}/${name}`, value] as [string, unknown]]
+  })
+}

@@ -1,0 +1,45 @@
+/** What the table of trades is told about its columns; a row is a number, its values lie in the store. */
+import type { TableColumn } from '@/shared/table'
+import type { TradeField, TradeStore } from './tradeStore'
+
+export interface TradeRow {
+  at: number
+}
+
+const about: (Omit<TableColumn<TradeRow>, 'value' | 'id'> & { id: TradeField })[] = [
+  { id: 'number', header: 'Trade', kind: 'number', width: 84, fixed: true, unfiltered: true },
+  { id: 'symbol', header: 'Symbol', kind: 'choice', width: 108 },
+  { id: 'side', header: 'Side', kind: 'choice', width: 84 },
+  { id: 'entry_time', header: 'Entered', kind: 'time', width: 152 },
+  { id: 'exit_time', header: 'Left', kind: 'time', width: 152 },
+  { id: 'pnl', header: 'Profit', kind: 'number', width: 124 },
+  { id: 'return', header: 'Return', kind: 'number', width: 100 },
+  { id: 'bars_held', header: 'Bars', kind: 'number', width: 76 },
+  { id: 'exit_reason', header: 'Why it ended', kind: 'choice', width: 196 },
+  { id: 'costs', header: 'Costs', kind: 'number', width: 104 },
+  { id: 'mae', header: 'Worst point', kind: 'number', width: 112 },
+  { id: 'mfe', header: 'Best point', kind: 'number', width: 108 },
+  { id: 'entry_reason', header: 'Why it began', kind: 'text', width: 196, optional: true },
+  { id: 'quantity', header: 'Quantity', kind: 'number', width: 116, optional: true },
+  { id: 'entry_price', header: 'Entry price', kind: 'number', width: 116, optional: true },
+  { id: 'exit_price', header: 'Exit price', kind: 'number', width: 116, optional: true },
+  { id: 'fees', header: 'Fees', kind: 'number', width: 104, optional: true },
+  { id: 'slippage', header: 'Slippage', kind: 'number', width: 104, optional: true },
+  { id: 'financing', header: 'Interest', kind: 'number', width: 104, optional: true },
+  { id: 'seconds_held', header: 'Held', kind: 'number', width: 116, optional: true, unfiltered: true },
+]
+
+export function tradeColumns(store: TradeStore | null): TableColumn<TradeRow>[] {
+  return about.map((column) => ({ ...column, value: ({ at }) => store?.value(column.id, at) }))
+}
+
+/** On a phone the profit has to be seen beside the number. */
+const phone = new Set<string>(['number', 'entry_time', 'pnl', 'return', 'exit_reason'])
+
+export function narrowColumns(store: TradeStore | null): TableColumn<TradeRow>[] {
+  const order = ['number', 'pnl', 'return', 'entry_time', 'exit_reason']
+  const place = (id: string) => (order.includes(id) ? order.indexOf(id) : order.length)
+  return tradeColumns(store)
+    .map((column) => (phone.has(column.id) ? { ...column, width: column.id === 'number' ? 68 : column.width } : { ...column, optional: true }))
+    .sort((one, two) => place(one.id) - place(two.id))
+}
