@@ -19,7 +19,9 @@ describe('the form of a run', () => {
     const form = formFrom(runConfig, now)
     expect(form).toMatchObject({ from: '2023-01-01', to: '2023-07-01', sizing: 'risk', sides: 'both', seed: '7' })
     const wanted = wantedOf(form, { strategy: 'sma_cross', parameters: form.parameters })
-    const { detail, limit_life_bars, target_percent, trail_percent, volume_percent, most_positions, ...execution } = runConfig.trading.execution
+    const {
+      detail, limit_life_bars, target_percent, trail_percent, volume_percent, most_positions, ...execution
+    } = runConfig.trading.execution
     expect([detail, limit_life_bars, target_percent, trail_percent, volume_percent, most_positions]).toEqual(Array(6).fill(null))
     const { amount, ...sizing } = runConfig.trading.sizing
     expect(amount).toBeNull()
