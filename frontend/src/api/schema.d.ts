@@ -2465,6 +2465,16 @@ export interface components {
          */
         Kind: "built_in" | "plugin" | "own";
         /**
+         * MachinePart
+         * @description How much of the machine tasks may take together, and how much of that is free.
+         */
+        MachinePart: {
+            /** Cores */
+            cores: number;
+            /** Memory Bytes */
+            memory_bytes: number;
+        };
+        /**
          * MetricCompared
          * @description One statistic of each run; `missing` says why there is none.
          */
@@ -2575,7 +2585,7 @@ export interface components {
         /** Page[Share] */
         Page_Share_: {
             /** Items */
-            items: components["schemas"]["backend__api__routers__shares__Share"][];
+            items: components["schemas"]["Share"][];
             /**
              * Next Cursor
              * @description Where the next page starts; null on the last one.
@@ -3192,9 +3202,9 @@ export interface components {
             /** Memory Available Bytes */
             memory_available_bytes: number;
             /** @description The most that all tasks together may take. */
-            capacity: components["schemas"]["backend__api__routers__resources__Share"];
+            capacity: components["schemas"]["MachinePart"];
             /** @description What of it is free now. */
-            room: components["schemas"]["backend__api__routers__resources__Share"];
+            room: components["schemas"]["MachinePart"];
             /** Waiting */
             waiting: components["schemas"]["Waiting"][];
             /** Running */
@@ -3507,6 +3517,47 @@ export interface components {
             path: string;
             /** Values */
             values: unknown[];
+        };
+        /**
+         * Share
+         * @description A link as its owner sees it: everything but the link.
+         */
+        Share: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Backtest Id
+             * Format: uuid
+             */
+            backtest_id: string;
+            /**
+             * Title
+             * @description What the page is called.
+             */
+            title: string;
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Opened
+             * @description About so often.
+             */
+            opened: number;
+            /** Last Opened At */
+            last_opened_at: string | null;
         };
         /**
          * ShareWanted
@@ -4263,57 +4314,6 @@ export interface components {
              * @description Now, when left out.
              */
             end?: string | null;
-        };
-        /**
-         * Share
-         * @description How much of the machine tasks may take together, and how much of that is free.
-         */
-        backend__api__routers__resources__Share: {
-            /** Cores */
-            cores: number;
-            /** Memory Bytes */
-            memory_bytes: number;
-        };
-        /**
-         * Share
-         * @description A link as its owner sees it: everything but the link.
-         */
-        backend__api__routers__shares__Share: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /**
-             * Backtest Id
-             * Format: uuid
-             */
-            backtest_id: string;
-            /**
-             * Title
-             * @description What the page is called.
-             */
-            title: string;
-            state: components["schemas"]["TokenState"];
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Expires At
-             * Format: date-time
-             */
-            expires_at: string;
-            /** Revoked At */
-            revoked_at: string | null;
-            /**
-             * Opened
-             * @description About so often.
-             */
-            opened: number;
-            /** Last Opened At */
-            last_opened_at: string | null;
         };
     };
     responses: never;
