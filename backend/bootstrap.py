@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from backend.services.adoption import Adoption
     from backend.services.backtests import Backtests
     from backend.services.market_data import MarketData
+    from backend.services.shares import Openings, SharedResults, Shares
     from backend.services.strategies import Strategies
 
 __all__ = [
@@ -103,6 +104,7 @@ class Services:
     idempotency: IdempotencyRepository
     jobs: Jobs
     market_data: "MarketData"
+    shares: "Shares"
     strategies: "Strategies"
     tickets: StreamTickets
     tokens: Tokens
@@ -137,6 +139,7 @@ class House:
     account_watch: AccountWatch
     # Of sessions and of personal access tokens.
     verifier: "PersonalTokens"
+    openings: "Openings"
     limiter: RateLimiter | None
     auth: "ASGIApp | None"
     mailbox_url: str | None
@@ -150,11 +153,13 @@ class House:
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.series import SeriesTable
+        from backend.data.storage.shares import ShareTable
         from backend.data.storage.strategies import StrategyTables
         from backend.data.storage.tickets import TicketTable
         from backend.data.storage.tokens import TokenTable
         from backend.services.backtests import Backtests
         from backend.services.market_data import MarketData
+        from backend.services.shares import Shares
         from backend.services.strategies import Strategies
 
         queued: list[UUID] = []
@@ -169,17 +174,28 @@ class House:
             accounts = Accounts(identity, AccountTables(connection))
             job_table = JobTable(connection, queued)
             jobs = Jobs(job_table, self.resources, self.foresight.forecasts, runner_id=self.runner_id)
+            backtests = Backtests(identity, BacktestTable(connection, identity.user_id), jobs)
             yield Services(
                 accounts=accounts,
-                backtests=Backtests(identity, BacktestTable(connection, identity.user_id), jobs),
+                backtests=backtests,
                 events=Events(job_table),
                 idempotency=IdempotencyTable(connection),
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),
+                shares=Shares(backtests, ShareTable(connection)),
                 strategies=Strategies(StrategyTables(connection)),
                 tickets=TicketTable(connection),
                 tokens=Tokens(accounts, TokenTable(connection), revoked.append),
             )
+
+    @asynccontextmanager
+    async def visited(self) -> "AsyncIterator[SharedResults]":
+        """One transaction as a visitor, who reads what was shared and nothing else."""
+        from backend.data.storage.shares import SharedRunTables
+        from backend.services.shares import SharedResults
+
+        async with self.database.acting_as(None, readonly=True) as connection:
+            yield SharedResults(SharedRunTables(connection))
 
     async def identity_of_ticket(self, ticket: str) -> Identity:
         """Who asked for this ticket, which is spent by it; raises TokenRejected."""
@@ -221,6 +237,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.data.storage.job_queue import JobQueueTable
     from backend.data.storage.job_records import JobRecordTable
     from backend.data.storage.series import SharedSeries
+    from backend.data.storage.shares import ShareCounts
     from backend.data.storage.tokens import TokenBook
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.job_hints import LocalJobHints
@@ -230,6 +247,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.infrastructure.resource_manager import ResourceManager
     from backend.infrastructure.supabase.tokens import JwtVerifier
     from backend.services.adoption import Adoption
+    from backend.services.shares import Openings
 
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
@@ -254,6 +272,8 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         )
         verifier = PersonalTokens(sessions, TokenBook(worker_database), clock)
         stack.enter_context(_running(verifier.keep_noting()))
+        openings = Openings(ShareCounts(worker_database))
+        stack.enter_context(_running(openings.keep_noting()))
         yield House(
             settings=settings,
             address=settings.public_url or address,
@@ -277,6 +297,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             election=_election(ground, stack),
             account_watch=AccountStates(worker_database),
             verifier=verifier,
+            openings=openings,
             limiter=MemoryRateLimiter() if settings.rate_limits == "on" else None,
             auth=auth,
             mailbox_url=mailbox_url,

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import warm_commands
+
 ROOT = Path(__file__).resolve().parent.parent
 TIDEMARK = ROOT / ".venv" / "bin" / "tidemark"
 # The same, with jobs that do what tests/integration/works.py says.
@@ -75,6 +77,7 @@ def start(data_dir: Path, *arguments: str, command: Sequence[str | Path] = (TIDE
             raise AssertionError(f"tidemark serve ended with {process.returncode}:\n{log.read_text()[-4000:]}")
         if time.monotonic() > deadline:
             process.kill()
+            process.wait()
             raise AssertionError(f"tidemark serve did not answer within {START_SECONDS} s:\n{log.read_text()[-4000:]}")
         time.sleep(0.05)
     answer = tidemark("status", "--output", "json", data_dir=data_dir, **settings)
@@ -107,13 +110,4 @@ def tidemark(
 ) -> subprocess.CompletedProcess[str]:
     """Run one command of the command line to its end."""
     place = () if data_dir is None else ("--data-dir", str(data_dir))
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli.main", *arguments, *place],
-        cwd=ROOT,
-        env=environment(**settings),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return warm_commands.run([*arguments, *place], env=environment(**settings), stdin=stdin, timeout=120)

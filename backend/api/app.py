@@ -30,6 +30,7 @@ from backend.api.routers import (
     market_files,
     problems,
     resources,
+    shares,
     strategies,
     tokens,
 )
@@ -102,6 +103,7 @@ def describe_api() -> FastAPI:
         backtest_insights,
         jobs,
         resources,
+        shares,
         events,
         market_data,
         market_files,

@@ -21,6 +21,10 @@ ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 # Paths of the server: an unknown one is an error to be seen, never the web app.
 RESERVED = ("/api", "/auth", "/ws", "/healthz", "/readyz", "/metrics", "/problems", "/assets")
 
+# Pages that are for whoever has their address: no search engine lists them, and no other site hears of them.
+SHARED = "/shared/"
+UNLISTED = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
+
 NOT_BUILT = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -77,13 +81,13 @@ class WebApp:
                 )
         if asset is None:
             return problem(NoSuchPage(f"Nothing lives at {path}."), scope)
-        return self._response(asset, headers)
+        return self._response(asset, headers, UNLISTED if path.startswith(SHARED) else {})
 
-    def _response(self, asset: Asset, request: Headers) -> Response:
+    def _response(self, asset: Asset, request: Headers, more: Mapping[str, str]) -> Response:
         encoding = _encoding(request.get("accept-encoding", ""), asset)
         # Each encoding is a representation of its own, with a tag of its own.
         etag = f'"{asset.digest}"' if encoding is None else f'"{asset.digest}-{encoding}"'
-        headers = {"Cache-Control": asset.caching, "ETag": etag, "Content-Security-Policy": self._policy}
+        headers = {"Cache-Control": asset.caching, "ETag": etag, "Content-Security-Policy": self._policy, **more}
         if asset.compressed:
             headers["Vary"] = "Accept-Encoding"
         held = request.get("if-none-match", "")

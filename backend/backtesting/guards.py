@@ -1,6 +1,7 @@
 """Guards: they ask a strategy again, about bars that were cut off, changed or shuffled, and compare what it says.
 
 A strategy is asked anew each time, by a fresh object, so that what it remembers of the whole history does not help it.
+For look-ahead its file is read anew too, and the shortest history comes first: its module may remember as well.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from backend.domain.signals import KEEP, Signals
 from backend.domain.strategies.asking import signals_of
 from backend.domain.strategies.base import Plot, TradingStrategy
 from backend.domain.strategies.market import Floats, Market
+from backend.domain.strategies.registry import reloaded
 from backend.domain.strategy_errors import NotEnoughHistory
 
 Rows = npt.NDArray[np.int64]
@@ -84,7 +86,7 @@ def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, poin
     At each point the bars after it are cut off. At some they are also replaced by others, which begin with a rise and
     then with a fall: that finds what would recognise a cut. One leak a column is told, the earliest that was found.
     """
-    ask, unanswered = _asker(strategy), 0
+    ask, unanswered = _asker(_unknowing(strategy)), 0
     fired, even = _points(strategy, market, said, points)
     leaks: dict[str, Leak] = {}
     counts = np.sort(np.concatenate((fired, even)))
@@ -137,6 +139,11 @@ def shuffled(market: Market, *, seed: int) -> Market:
 
 def _asker(strategy: TradingStrategy) -> Ask:
     return lambda market: signals_of(type(strategy)(strategy.parameters), market)
+
+
+def _unknowing(strategy: TradingStrategy) -> TradingStrategy:
+    fresh = reloaded(type(strategy))
+    return strategy if fresh is type(strategy) else fresh.given(strategy.parameters.model_dump())
 
 
 def _fired(said: Signals) -> Rows:

@@ -12,7 +12,7 @@ _KINDS: Final = {"sweep": "Sweep", "optimize": "Search", "walk_forward": "Walk f
 # name: label, kind
 JUDGED: Final = {
     "trials": ("Trials", "count"),
-    "trials_in_family": ("Trials ever, of this strategy here", "count"),
+    "trials_in_family": ("Trials ever, of it on this symbol", "count"),
     "windows": ("Folds", "count"),
     "winner": ("Best", "objective"),
     "median": ("Median", "objective"),

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from backend.cli import backtest, data, keys, strategies, tasks, tokens, users
+from backend.cli import backtest, data, keys, shares, strategies, tasks, tokens, users
 from backend.cli.database import database
 from backend.cli.doctor import doctor
 from backend.cli.failures import CommandFailed
@@ -41,6 +41,7 @@ app.add_typer(backtest.app, name="backtest")
 app.add_typer(strategies.app, name="strategies")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(shares.app, name="shares")
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="keys")
 

@@ -3,7 +3,7 @@
     TidemarkError
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
     ├── NotAllowed                AccountSuspended  ScopeMissing  SessionNeeded
-    ├── NotFound                  SessionNotFound  TokenNotFound  JobNotFound  BacktestNotFound
+    ├── NotFound                  SessionNotFound  TokenNotFound  ShareNotFound  JobNotFound  BacktestNotFound
     ├── Conflict                  RequestInProgress  JobNotRetryable  BacktestNotFinished
     ├── VersionConflict
     ├── VersionRequired
@@ -147,6 +147,16 @@ class TokenNotFound(NotFound):
 
     def __init__(self, token_id: object) -> None:
         super().__init__(f"You have no token {token_id} that could be revoked; it may be revoked already.")
+
+
+class ShareNotFound(NotFound):
+    """There is no such link, or no longer."""
+
+    code = "share_not_found"
+    title = "No such link"
+
+    def __init__(self, detail: str = "This link does not exist, has expired or was revoked.") -> None:
+        super().__init__(detail)
 
 
 class JobNotFound(NotFound):

@@ -450,6 +450,9 @@ class Housekeeping(Protocol):
     async def forget_ended_tokens(self) -> int:
         """Personal access tokens that expired or were revoked some time ago."""
 
+    async def forget_ended_shares(self) -> int:
+        """Links to results that did."""
+
 
 class Election(Protocol):
     """Chooses one process among all that stand on the same database."""

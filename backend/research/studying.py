@@ -206,7 +206,8 @@ def run_study(kind: str, bars: Sequence[Bars], asked: Asked, *, told: "Told | No
     def again(winner: Mapping[str, Any]) -> "Backtest":
         return run_backtest(asked.strategy, bars, {**config.parameters, **winner}, asked.rules, seed=asked.seed)
 
-    return Study({**document, "config": config.model_dump(mode="json"), "source": asdict(source_of(bars))}, again)
+    kept = {"id": None, "saved_at": None, **document}
+    return Study({**kept, "config": config.model_dump(mode="json"), "source": asdict(source_of(bars))}, again)
 
 
 def _studied(

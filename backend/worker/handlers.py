@@ -55,6 +55,7 @@ class Maintain:
         report(Progress(stage="answers", percent=25.0))
         answers = await self._housekeeping.forget_old_answers()
         tokens = await self._housekeeping.forget_ended_tokens()
+        shares = await self._housekeeping.forget_ended_shares()
         report(Progress(stage="uploads", percent=50.0))
         uploads = await asyncio.to_thread(self._market.uploads.forget_old)
         report(Progress(stage="bars", percent=75.0))
@@ -65,6 +66,7 @@ class Maintain:
             "events_deleted": events,
             "answers_deleted": answers,
             "tokens_deleted": tokens,
+            "shares_deleted": shares,
             "uploads_deleted": uploads,
             "swept_bytes": swept,
             "series_evicted": len(evicted),

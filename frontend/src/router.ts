@@ -25,6 +25,7 @@ const auth: RouteRecordRaw[] = [
 const app: RouteRecordRaw[] = [
   { path: '', name: 'dashboard', component: () => import('./features/dashboard/DashboardPage.vue'), meta: { title: 'Dashboard', access: 'signed_in' } },
   { path: 'backtests/:id?', name: 'backtests', component: () => import('./features/backtests/BacktestPages.vue'), meta: { title: 'Backtests', access: 'signed_in' } },
+  { path: 'strategies/:name?/:part(edit)?', name: 'strategies', component: () => import('./features/strategies/StrategyPages.vue'), meta: { title: 'Strategies', access: 'signed_in' } },
   { path: 'data/:id?', name: 'data', component: () => import('./features/market/MarketPages.vue'), meta: { title: 'Data', access: 'signed_in' } },
   { path: 'status', name: 'status', component: () => import('./features/jobs/StatusPage.vue'), meta: { title: 'Status centre', access: 'signed_in' } },
   { path: 'settings/:tab(profile|preferences|security)?', name: 'settings', component: () => import('./features/settings/SettingsPage.vue'), meta: { title: 'Settings', access: 'signed_in' } },
@@ -33,6 +34,7 @@ const app: RouteRecordRaw[] = [
 const routes: RouteRecordRaw[] = [
   { path: '/', component: () => import('./layouts/AppLayout.vue'), children: app },
   { path: '/', component: () => import('./layouts/AuthLayout.vue'), children: auth },
+  { path: '/shared/:token', name: 'shared', component: () => import('./features/backtests/sharing/SharedPage.vue'), meta: { title: 'Shared result' } },
   { path: '/dev/ui', name: 'dev-ui', component: () => import('./features/dev/DevUiPage.vue'), meta: { title: 'Components' } },
   { path: '/:path(.*)*', name: 'not-found', component: () => import('./layouts/NotFoundPage.vue'), meta: { title: 'Page not found' } },
 ]

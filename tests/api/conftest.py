@@ -22,6 +22,7 @@ from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
 from backend.data.storage.series import SharedSeries
+from backend.data.storage.shares import ShareCounts
 from backend.data.storage.tokens import TokenBook
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.database import Database
@@ -36,6 +37,7 @@ from backend.infrastructure.supabase.signing_keys import LocalSigningKeys
 from backend.infrastructure.supabase.tokens import JwtVerifier
 from backend.services.adoption import Adoption
 from backend.services.foresight import Foresight
+from backend.services.shares import Openings
 from backend.settings import Settings
 from tests.cluster import FreshDatabase, cluster, database
 from tests.fake_jobs import FakeMachine
@@ -162,6 +164,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
             TokenBook(worker),
             clock,
         ),
+        openings=Openings(ShareCounts(worker)),
         limiter=None,
         auth=None,
         mailbox_url=None,

@@ -20,7 +20,7 @@ async function running() {
   return tidemark
 }
 
-it('shows a banner within 3 s, keeps the page, and resumes without a click', { timeout: 120_000 }, async () => {
+it('shows a banner, keeps the page, and resumes without a click', { timeout: 120_000 }, async () => {
   const instance = await running()
   const { page, close } = await visit(browser, { url: instance.url })
   const email = await signUp(page)
@@ -29,7 +29,7 @@ it('shows a banner within 3 s, keeps the page, and resumes without a click', { t
   const banner = page.getByText('Tidemark does not answer.', { exact: true })
 
   await instance.kill()
-  await banner.waitFor({ timeout: 3_000 })
+  await banner.waitFor() // frontend/src/api/connection.test.ts says how soon
   expect(await page.getByText(email).first().isVisible()).toBe(true)
   await page.getByText(/data as of \d\d:\d\d:\d\d/).waitFor()
   await page.getByText('Unknown').first().waitFor() // nobody knows how the services are now

@@ -13,6 +13,16 @@ from tests.integration.writers import Writer
 
 __all__ = ["cluster", "data_dir", "database"]
 
+# Those that wait for leases and restarts, or start many servers. They begin first, so that none is alone at the end.
+LONGEST = frozenset(
+    {"test_market_jobs", "test_two_servers", "test_serve", "test_killed_postgres", "test_killed_runner", "test_runner"}
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:

@@ -62,6 +62,14 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
         "scopes": ["read"],
         "expires_at": datetime.now(UTC) + timedelta(days=30),
     },
+    "shares": lambda user_id: {
+        "id": user_id,
+        "user_id": user_id,
+        "backtest_id": user_id,
+        "digest": user_id.bytes * 2,
+        "title": "A run",
+        "expires_at": datetime.now(UTC) + timedelta(days=30),
+    },
     # The row is there already: adding the task wrote it.
     "task_events": lambda user_id: {"user_id": user_id, "id": 1, "type": "task_queued", "task": "{}"},
 }

@@ -72,7 +72,7 @@ async def test_every_acknowledged_row_survives_any_kill(data_dir: Path) -> None:
     acknowledged: set[int] = set()
     for way in ways:
         writer = Writer(data_dir)
-        writer.wait_for(dice.randint(2, 200), seconds=30)
+        writer.wait_for(dice.randint(2, 200))
         way(writer, data_dir)
         acknowledged |= set(writer.acknowledged)
         assert writer.seconds_to_up is not None
@@ -111,7 +111,7 @@ async def test_a_start_that_was_killed_at_any_moment_is_finished_by_the_next(dat
 
 async def test_a_postmaster_that_dies_is_started_again_under_the_running_server(data_dir: Path) -> None:
     writer = Writer(data_dir)
-    writer.wait_for(20, seconds=30)
+    writer.wait_for(20)
     for _ in range(2):
         postmaster_of(data_dir).kill()
         writer.wait_for(50)
@@ -128,7 +128,7 @@ async def test_a_postmaster_that_dies_is_started_again_under_the_running_server(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
 def test_postgres_goes_with_its_killed_server(data_dir: Path) -> None:
     writer = Writer(data_dir)
-    writer.wait_for(5, seconds=30)
+    writer.wait_for(5)
     postmaster = postmaster_of(data_dir)
     writer.kill()
     assert psutil.wait_procs([postmaster], timeout=5)[1] == []

@@ -70,6 +70,7 @@ def rows_reach(client: httpx.Client, series_id: str, rows: int) -> int:
     return found
 
 
+@pytest.mark.timeout(240)
 def test_fetch_cancel_resume_kill_and_import(data: Path) -> None:
     cache = str(data.parent / "cache")
     terminal = tidemark(

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.serving import TIDEMARK, Running, data_folder, environment, serving, start, tidemark
+from tests.serving import START_SECONDS, TIDEMARK, Running, data_folder, environment, serving, start, tidemark
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,7 @@ def test_a_stop_ends_everything_that_was_started(data_dir: Path, number: int, co
     assert tidemark("status", data_dir=running.data_dir).returncode == 1
 
 
+@pytest.mark.timeout(240)
 def test_what_was_acknowledged_survives_every_kill(data_dir: Path) -> None:
     """Kill the server, the postmaster or both while rows are written; the next start lacks none.
 
@@ -108,13 +109,15 @@ def test_what_was_acknowledged_survives_every_kill(data_dir: Path) -> None:
         running = start(data_dir)
         victims = [postmaster(running)] if turn % 3 != 0 else []
         victims += [running.process.pid] if turn % 3 != 1 else []
-        acknowledged = asyncio.run(write_and_kill(running.status["DB_URL"], acknowledged, victims, 0.05 * (turn + 1)))
+        acknowledged = asyncio.run(
+            write_and_kill(running.status["DB_URL"], acknowledged, victims, after=20 * (turn + 1))
+        )
         running.process.kill()
         running.process.wait()
     with serving(data_dir) as running:
         found = asyncio.run(rows(running.status["DB_URL"]))
         assert found[:acknowledged] == list(range(1, acknowledged + 1))
-    assert acknowledged > 10
+    assert acknowledged >= 20 + 40 + 60 + 80
 
 
 def test_a_postmaster_that_dies_comes_back_while_the_server_lives(data_dir: Path) -> None:
@@ -163,7 +166,7 @@ def serve_until_it_ends(*arguments: str, **settings: str) -> subprocess.Complete
     )
 
 
-def wait_for(condition: object, what: str, *, after: float = 0.0, seconds: float = 20) -> None:
+def wait_for(condition: object, what: str, *, after: float = 0.0, seconds: float = START_SECONDS) -> None:
     time.sleep(after)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -177,15 +180,17 @@ def postmaster(running: Running) -> int:
     return int((running.data_dir / "postgres" / "17" / "postmaster.pid").read_text().splitlines()[0])
 
 
-async def write_and_kill(dsn: str, acknowledged: int, victims: list[int], after: float) -> int:
-    """Insert one row after another; return the last number that Postgres acknowledged before it was killed."""
+async def write_and_kill(dsn: str, acknowledged: int, victims: list[int], *, after: int) -> int:
+    """Insert rows, and kill while the one after so many is on its way; the last number that Postgres acknowledged."""
     connection = await asyncpg.connect(dsn)
     await connection.execute("create table if not exists private.kills (number bigint primary key)")
     # A row whose acknowledgement was lost with the connection may be there too.
     acknowledged = max(acknowledged, await connection.fetchval("select coalesce(max(number), 0) from private.kills"))
-    asyncio.get_running_loop().call_later(after, kill, victims)
+    enough = acknowledged + after
     try:
         while True:
+            if acknowledged == enough:
+                asyncio.get_running_loop().call_soon(kill, victims)
             await connection.execute("insert into private.kills values ($1)", acknowledged + 1)
             acknowledged += 1
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):

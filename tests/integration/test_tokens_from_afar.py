@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from backend.domain.tokens import SENTENCES
+from tests.finished_backtests import finished_backtest
 from tests.integration.trader import until
 from tests.serving import ROOT, Running, data_folder, environment, serving, tidemark
 
@@ -148,6 +149,25 @@ def test_the_how_to_works_as_it_stands(person: Person, tmp_path: Path) -> None:
     assert keep.strip().endswith("tidemark login --token -")
     rows = dict(re.findall(r"\| `(\w+)` \| (.*?) \|", page))
     assert rows == {scope.value: said for scope, said in SENTENCES.items()}
+
+
+async def test_links_are_listed_and_revoked_at_the_terminal(person: Person) -> None:
+    token = person.token("read", "share")
+    asked = {"TIDEMARK_TOKEN": token, "TIDEMARK_SERVER": person.running.url}
+    with httpx.Client(base_url=person.running.url, headers={"Authorization": f"Bearer {token}"}) as client:
+        user_id = UUID(client.get("/api/me").json()["user_id"])
+        backtest_id = await finished_backtest(person.running.status["DB_URL"], user_id)
+        wanted = {"backtest_id": str(backtest_id), "title": "Slow cross", "expires_in_days": 7}
+        made = client.post("/api/shares", json=wanted).json()
+    assert "You share nothing" not in person.types("shares", "list", **asked).stderr
+    [listed] = json.loads(person.types("shares", "list", "--json", **asked).stdout)["items"]
+    assert (listed["id"], listed["title"], "token" in listed) == (made["id"], "Slow cross", False)
+    assert httpx.get(f"{person.running.url}/api/shares/{made['token']}").json()["title"] == "Slow cross"
+    revoked = person.types("shares", "revoke", made["id"][:8], **asked)
+    assert (revoked.returncode, revoked.stdout) == (0, "The link to Slow cross is revoked.\n")
+    assert httpx.get(f"{person.running.url}/api/shares/{made['token']}").status_code == 404
+    again = person.types("shares", "revoke", made["id"], **asked)
+    assert (again.returncode, "(code: share_not_found)" in again.stderr) == (4, True)
 
 
 def typed(person: Person, command: str, token: str, **names: str) -> Any:

@@ -38,6 +38,14 @@ class HousekeepingTables:
             )
         return _count(done)
 
+    async def forget_ended_shares(self) -> int:
+        async with self._database.acting_as_service() as connection:
+            done = await connection.execute(
+                "delete from public.shares where least(revoked_at, expires_at) < now() - $1::interval",
+                ENDED_ARE_KEPT_FOR,
+            )
+        return _count(done)
+
 
 def _count(done: str) -> int:
     """Postgres answers 'DELETE 5'."""

@@ -26,7 +26,7 @@ class StudyShelf:
         """Returns the new id, which the stored document has too."""
         now = datetime.now(UTC)
         study_id = f"study-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        text = json.dumps({"id": study_id, "saved_at": now.isoformat(timespec="seconds"), **document}, allow_nan=False)
+        text = json.dumps({**document, "id": study_id, "saved_at": now.isoformat(timespec="seconds")}, allow_nan=False)
         draft = self._folder / f".{study_id}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

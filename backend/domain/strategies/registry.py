@@ -29,6 +29,7 @@ BUILT_IN: Final = "built in"
 # How it is called where it was found, where that is, and how to load it.
 _Found = tuple[str, str, Callable[[], Sequence[type[TradingStrategy]]]]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_OF_FILES: Final = "tidemark_strategies_"
 _FORM = "a name is 1 to 60 small letters, digits and _, and begins with a letter"
 
 
@@ -123,6 +124,21 @@ def load_file(path: Path) -> tuple[Listed, ...]:
     return tuple(good.values())
 
 
+def reloaded(strategy: type[TradingStrategy]) -> type[TradingStrategy]:
+    """The same of its file, read anew: what its module remembers of earlier calls is not there.
+
+    One that comes from elsewhere, or whose file cannot be read any more, stays what it is.
+    """
+    if not strategy.__module__.startswith(_OF_FILES):
+        return strategy
+    try:
+        found = _strategies_in(_module_at(Path(inspect.getfile(strategy)), once_more=True))
+    # Anybody's code runs here, as in _sorted_out.
+    except (Exception, SystemExit):  # noqa: BLE001
+        return strategy
+    return next((each for each in found if each.__qualname__ == strategy.__qualname__), strategy)
+
+
 def source_hash(strategy: type[TradingStrategy]) -> str:
     """Line ends do not count."""
     try:
@@ -199,9 +215,10 @@ def _written_in(path: Path) -> list[type[TradingStrategy]]:
     return _strategies_in(_module_at(path))
 
 
-def _module_at(path: Path) -> ModuleType:
-    """A file as a module of its own name, loaded anew."""
-    called = f"tidemark_strategies_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{path.stem}"
+def _module_at(path: Path, *, once_more: bool = False) -> ModuleType:
+    """A file as a module of its own name, loaded anew; or beside the one that is there."""
+    place = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    called = f"{_OF_FILES}{place}_{path.stem}{'_again' if once_more else ''}"
     spec = importlib.util.spec_from_file_location(called, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")

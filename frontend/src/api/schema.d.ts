@@ -707,6 +707,100 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own links
+         * @description Those that live, and for 30 days those that expired or were revoked.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_my_shares"];
+        put?: never;
+        /**
+         * Make a link to a result
+         * @description Whoever has it sees the run, without an account, until it expires or is revoked: nothing else of yours.
+         *
+         *     A personal access token needs the scope `share`: Make and revoke links that show a result to others.
+         */
+        post: operations["create_share"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shares/{share}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a result by its link
+         * @description For anybody who has the link. A link that is unknown, expired or revoked is answered alike.
+         */
+        get: operations["read_shared_backtest"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a link
+         * @description At once, and it cannot be taken back.
+         *
+         *     A personal access token needs the scope `share`: Make and revoke links that show a result to others.
+         */
+        delete: operations["revoke_share"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shares/{share}/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read trades of a shared result by range
+         * @description Only the pieces that hold these rows are read.
+         */
+        get: operations["read_shared_trades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shares/{share}/equity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the equity curve of a shared result
+         * @description Equity, its benchmark, cash and exposure.
+         */
+        get: operations["read_shared_equity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/stream-ticket": {
         parameters: {
             query?: never;
@@ -2057,6 +2151,54 @@ export interface components {
             notes?: string[];
         };
         /**
+         * FreshShare
+         * @description A link that was just made.
+         */
+        FreshShare: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Backtest Id
+             * Format: uuid
+             */
+            backtest_id: string;
+            /**
+             * Title
+             * @description What the page is called.
+             */
+            title: string;
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Opened
+             * @description About so often.
+             */
+            opened: number;
+            /** Last Opened At */
+            last_opened_at: string | null;
+            /**
+             * Token
+             * @description The page is /shared/{token}. Nothing shows it again.
+             */
+            token: string;
+            /** Url */
+            url: string;
+        };
+        /**
          * FreshToken
          * @description A token that was just made.
          */
@@ -2424,6 +2566,16 @@ export interface components {
         Page_Session_: {
             /** Items */
             items: components["schemas"]["Session"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
+        /** Page[Share] */
+        Page_Share_: {
+            /** Items */
+            items: components["schemas"]["backend__api__routers__shares__Share"][];
             /**
              * Next Cursor
              * @description Where the next page starts; null on the last one.
@@ -3040,9 +3192,9 @@ export interface components {
             /** Memory Available Bytes */
             memory_available_bytes: number;
             /** @description The most that all tasks together may take. */
-            capacity: components["schemas"]["Share"];
+            capacity: components["schemas"]["backend__api__routers__resources__Share"];
             /** @description What of it is free now. */
-            room: components["schemas"]["Share"];
+            room: components["schemas"]["backend__api__routers__resources__Share"];
             /** Waiting */
             waiting: components["schemas"]["Waiting"][];
             /** Running */
@@ -3357,14 +3509,66 @@ export interface components {
             values: unknown[];
         };
         /**
-         * Share
-         * @description How much of the machine tasks may take together, and how much of that is free.
+         * ShareWanted
+         * @description What to show to whoever has the link, and for how long.
          */
-        Share: {
-            /** Cores */
-            cores: number;
-            /** Memory Bytes */
-            memory_bytes: number;
+        ShareWanted: {
+            /**
+             * Backtest Id
+             * Format: uuid
+             */
+            backtest_id: string;
+            /**
+             * Title
+             * @description Left out = the name of the backtest.
+             */
+            title?: string | null;
+            /** Expires In Days */
+            expires_in_days: number;
+        };
+        /**
+         * SharedBacktest
+         * @description A run as a visitor sees it. Nothing says whose it is.
+         */
+        SharedBacktest: {
+            /** Title */
+            title: string;
+            /** Kind */
+            kind: string;
+            /** Strategy */
+            strategy: string;
+            /** Provider */
+            provider: string;
+            /** Timeframe */
+            timeframe: string;
+            /** Symbols */
+            symbols: string[];
+            /** Is Partial */
+            is_partial: boolean;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
+            /** Trust */
+            trust: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Trade Rows
+             * @description How many trades there are.
+             */
+            trade_rows: number;
         };
         /**
          * Sides
@@ -4059,6 +4263,57 @@ export interface components {
              * @description Now, when left out.
              */
             end?: string | null;
+        };
+        /**
+         * Share
+         * @description How much of the machine tasks may take together, and how much of that is free.
+         */
+        backend__api__routers__resources__Share: {
+            /** Cores */
+            cores: number;
+            /** Memory Bytes */
+            memory_bytes: number;
+        };
+        /**
+         * Share
+         * @description A link as its owner sees it: everything but the link.
+         */
+        backend__api__routers__shares__Share: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Backtest Id
+             * Format: uuid
+             */
+            backtest_id: string;
+            /**
+             * Title
+             * @description What the page is called.
+             */
+            title: string;
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Opened
+             * @description About so often.
+             */
+            opened: number;
+            /** Last Opened At */
+            last_opened_at: string | null;
         };
     };
     responses: never;
@@ -8806,6 +9061,697 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_my_shares: {
+        parameters: {
+            query?: {
+                /** @description Only those of this backtest. */
+                backtest_id?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "c2a7b5f4-0f4b-4e0e-8c53-6d1f7c9e2a11",
+                     *           "backtest_id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "title": "Slow cross, 2023",
+                     *           "state": "live",
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "expires_at": "2026-12-20T09:30:00Z",
+                     *           "opened": 3,
+                     *           "last_opened_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_Share_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "backtest_id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                 *       "title": "Slow cross, 2023",
+                 *       "expires_in_days": 30
+                 *     }
+                 */
+                "application/json": components["schemas"]["ShareWanted"];
+            };
+        };
+        responses: {
+            /** @description The link. Nothing shows it again. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "c2a7b5f4-0f4b-4e0e-8c53-6d1f7c9e2a11",
+                     *       "backtest_id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "title": "Slow cross, 2023",
+                     *       "state": "live",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "expires_at": "2026-12-20T09:30:00Z",
+                     *       "opened": 3,
+                     *       "last_opened_at": "2026-11-20T09:30:00Z",
+                     *       "token": "3hXv0yqfCkq9uYlmXW5m6Yw3s0mJr1m2S6cX8m0bq1E",
+                     *       "url": "http://127.0.0.1:8000/shared/3hXv0yqfCkq9uYlmXW5m6Yw3s0mJr1m2S6cX8m0bq1E"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FreshShare"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_shared_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What the address ends with. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "title": "Slow cross, 2023",
+                     *       "kind": "backtest",
+                     *       "strategy": "sma_cross",
+                     *       "provider": "demo",
+                     *       "timeframe": "1h",
+                     *       "symbols": [
+                     *         "BTC/USDT"
+                     *       ],
+                     *       "is_partial": false,
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "expires_at": "2026-12-20T09:30:00Z",
+                     *       "config": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "figures": {
+                     *         "statistics": {
+                     *           "total_return": 0.124,
+                     *           "sharpe": 0.81
+                     *         },
+                     *         "missing": {},
+                     *         "notes": [],
+                     *         "bars": 8760
+                     *       },
+                     *       "trust": {
+                     *         "checks": [
+                     *           {
+                     *             "code": "trades",
+                     *             "title": "Number of trades",
+                     *             "verdict": "good",
+                     *             "sentence": "87 trades."
+                     *           }
+                     *         ]
+                     *       },
+                     *       "trade_rows": 87
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SharedBacktest"];
+                };
+            };
+            /** @description No such link */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The share's id. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It shows nothing any more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such link */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_shared_trades: {
+        parameters: {
+            query?: {
+                /** @description The number of the first row. */
+                first?: number;
+                /** @description How many rows at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description What the address ends with. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In the order of their exits; those still open come last. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 87,
+                     *       "first": 0,
+                     *       "columns": {
+                     *         "symbol": [
+                     *           "BTC/USDT"
+                     *         ],
+                     *         "side": [
+                     *           "long"
+                     *         ],
+                     *         "entry_time": [
+                     *           "2023-01-09T14:00:00Z"
+                     *         ],
+                     *         "pnl": [
+                     *           12.5
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TableRead"];
+                };
+            };
+            /** @description No such link */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_shared_equity: {
+        parameters: {
+            query?: {
+                /** @description About so many rows at most; peaks and troughs are kept. */
+                points?: number;
+            };
+            header?: never;
+            path: {
+                /** @description What the address ends with. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By bar. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 87,
+                     *       "first": 0,
+                     *       "columns": {
+                     *         "ts": [
+                     *           "2023-01-01T00:00:00Z"
+                     *         ],
+                     *         "equity": [
+                     *           10000
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TableRead"];
+                };
+            };
+            /** @description No such link */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

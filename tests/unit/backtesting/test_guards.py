@@ -1,5 +1,7 @@
 """The guards find planted look-ahead of every kind, and accuse no built-in strategy."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from backend.domain.signals import FLAT, KEEP, LONG, Signals
 from backend.domain.simulation.markets import MARKETS
 from backend.domain.strategies.base import TradingStrategy
 from backend.domain.strategies.market import Floats, Market
-from backend.domain.strategies.registry import StrategyRegistry
+from backend.domain.strategies.registry import StrategyRegistry, load_file
 
 
 def walk(bars: int = 1_200, seed: int = 5, symbol: str = "BTC/USDT") -> Market:
@@ -205,3 +207,32 @@ def test_shuffled_bars_are_the_same_bars_in_another_order() -> None:
     assert (other.low <= np.minimum(other.open, other.close)).all()
     assert np.array_equal(shuffled(market, seed=3).close, other.close)
     assert not np.array_equal(shuffled(market, seed=4).close, other.close)
+
+
+REMEMBERS = """
+import numpy as np
+
+from backend.domain.signals import Signals
+from backend.domain.strategies.base import TradingStrategy
+
+seen = {}
+
+
+class Remembers(TradingStrategy):
+    name = "remembers"
+
+    def generate_signals(self, market):
+        if len(market) > len(seen.get("close", ())):
+            seen["close"] = np.array(market.close)
+        ahead = np.append(seen["close"][1:], np.nan)[: len(market)]
+        return Signals.of((ahead > market.close).astype(np.int8), bars=len(market))
+"""
+
+
+def test_a_module_that_remembers_the_longest_history_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "remembers.py"
+    path.write_text(REMEMBERS)
+    strategy = load_file(path)[0].strategy()
+    market = walk(400)
+    found = look_ahead(strategy, market, strategy.generate_signals(market))
+    assert [leak.column for leak in found.leaks] == ["direction"]

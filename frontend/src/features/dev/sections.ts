@@ -1,11 +1,13 @@
 /** The chapters of the component page. */
-import { defineAsyncComponent, type Component } from 'vue'
+import type { Component } from 'vue'
 import DevActions from './DevActions.vue'
+import DevCharts from './DevCharts.vue'
 import DevFaces from './DevFaces.vue'
 import DevFields from './DevFields.vue'
 import DevLayout from './DevLayout.vue'
 import DevNumbers from './DevNumbers.vue'
 import DevOverlays from './DevOverlays.vue'
+import DevPriceChart from './DevPriceChart.vue'
 import DevStatus from './DevStatus.vue'
 import DevTable from './DevTable.vue'
 import DevTasks from './DevTasks.vue'
@@ -28,6 +30,6 @@ export const sections: readonly Section[] = [
   { id: 'layout', title: 'Layout', component: DevLayout },
   { id: 'overlays', title: 'Overlays', component: DevOverlays },
   { id: 'table', title: 'Table', component: DevTable },
-  { id: 'prices', title: 'Price chart', component: defineAsyncComponent(() => import('./DevPriceChart.vue')) },
-  { id: 'charts', title: 'Charts', component: defineAsyncComponent(() => import('./DevCharts.vue')) },
+  { id: 'prices', title: 'Price chart', component: DevPriceChart },
+  { id: 'charts', title: 'Charts', component: DevCharts },
 ]

@@ -52,7 +52,10 @@ describe('ProfileForm', () => {
 })
 
 describe('SecurityPanel', () => {
-  beforeEach(() => { server.use(http.get('/api/me/tokens', () => HttpResponse.json({ items: [], next_cursor: null }))) })
+  beforeEach(() => {
+    const none = () => HttpResponse.json({ items: [], next_cursor: null })
+    server.use(http.get('/api/me/tokens', none), http.get('/api/shares', none))
+  })
 
   it('names every session, and offers no end for the one in use', async () => {
     server.use(http.get('/api/me/sessions', () => HttpResponse.json({

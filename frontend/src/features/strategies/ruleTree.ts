@@ -49,7 +49,8 @@ export function withAt(document: Json, path: Path, value: Json | undefined): Jso
   if (Array.isArray(document)) {
     const place = Number(first)
     const made = rest.length > 0 ? withAt(document[place] ?? {}, rest, value) : value
-    return made === undefined ? document.filter((_, index) => index !== place) : document.map((one, index) => (index === place ? made : one))
+    if (made === undefined) return document.filter((_, index) => index !== place)
+    return document.map((one, index) => (index === place ? made : one))
   }
   const object = isObject(document) ? document : {}
   const made = rest.length > 0 ? withAt(object[first] ?? {}, rest, value) : value

@@ -45,6 +45,12 @@ export function isWhole({ open, high, low, close }: Bars, at: number) {
   return isNumber(open[at]) && isNumber(high[at]) && isNumber(low[at]) && isNumber(close[at])
 }
 
+/** The newest bar that has prices. */
+export function lastWhole(bars: Bars): number | null {
+  for (let at = bars.ts.length - 1; at >= 0; at -= 1) if (isWhole(bars, at)) return at
+  return null
+}
+
 /** The usual distance between two bars, in milliseconds: the median of a sample, so that nights and gaps do not count. */
 export function rhythmOf(ts: readonly number[]): number {
   const stride = Math.max(1, Math.floor(ts.length / 500))

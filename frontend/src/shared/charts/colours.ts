@@ -15,7 +15,12 @@ export function coloursOf(element: Element): Colours {
 export function useColours(element: Readonly<Ref<Element | null>>) {
   const colours = shallowRef<Colours | null>(null)
   const observer = new MutationObserver(read)
-  function read() { if (element.value !== null) colours.value = coloursOf(element.value) }
+  function read() {
+    if (element.value === null) return
+    const now = coloursOf(element.value)
+    // The same colours anew would draw everything again.
+    if (tokens.some((token) => now[token] !== colours.value?.[token])) colours.value = now
+  }
   watch(element, (now) => {
     observer.disconnect()
     if (now === null) return

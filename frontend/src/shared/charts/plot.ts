@@ -16,8 +16,7 @@ export function ticksOf(low: number, high: number, wanted = 5): number[] {
 /** From the least to the largest, with zero in it and a little room. */
 export function spanOf(values: Column): [number, number] {
   let [low, high] = [0, 0]
-  for (let at = 0; at < values.length; at += 1) {
-    const value = values[at]
+  for (const value of Array.from(values)) {
     if (!isNumber(value)) continue
     low = Math.min(low, value)
     high = Math.max(high, value)

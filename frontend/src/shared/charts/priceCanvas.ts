@@ -1,15 +1,15 @@
 /** The price chart on its canvas: candles, volume, indicators in panes, marks and breaks. It draws; what is drawn is decided outside. */
 import {
   CandlestickSeries, HistogramSeries, LineSeries,
-  type ISeriesApi, type LogicalRange, type MouseEventParams, type SeriesType,
+  type IPriceLine, type ISeriesApi, type LogicalRange, type MouseEventParams, type SeriesType,
 } from 'lightweight-charts'
 import { compact, price } from '../format'
-import { breaksOf, takenBy, type OrderedBars } from './bars'
+import { breaksOf, lastWhole, takenBy, type OrderedBars } from './bars'
 import { newChart, paint, type Setting, type TimeChart } from './chartOptions'
-import type { Colours } from './colours'
+import { sheer, type Colours } from './colours'
 import { shapeOf, valueText, type Arrangement, type PlacedLine } from './indicatorPanes'
 import type { MarkBook } from './marks'
-import { candleAt, candleLook, rowsFrom, secondsAt, valueAt, volumeAt } from './priceSeries'
+import { candleAt, candleLook, rowsFrom, secondsAt, signedRows, valueAt, volumeRows } from './priceSeries'
 import type { Positions } from './range'
 import { SessionBreaks } from './sessionBreaks'
 import { TradeMarks } from './tradeMarks'
@@ -24,6 +24,7 @@ export class PriceCanvas {
   private readonly candles: ISeriesApi<'Candlestick'>
   private readonly marks: TradeMarks
   private readonly breaks = new SessionBreaks()
+  private latest: IPriceLine | null = null
   private volume: ISeriesApi<'Histogram'> | null = null
   private lines: ISeriesApi<SeriesType>[] = []
   private shape = ''
@@ -32,7 +33,7 @@ export class PriceCanvas {
   constructor(host: HTMLElement, private colours: Colours, private readonly setting: Setting, tick: number | undefined) {
     this.chart = newChart(host, colours, setting)
     const priceFormat = { type: 'custom' as const, minMove: tick ?? 0.01, formatter: (value: number) => price(value, tick) }
-    this.candles = this.chart.addSeries(CandlestickSeries, { ...candleLook(colours), priceFormat })
+    this.candles = this.chart.addSeries(CandlestickSeries, { ...candleLook(colours), ...quiet, priceFormat })
     this.marks = new TradeMarks(colours)
     this.candles.attachPrimitive(this.marks)
     this.candles.attachPrimitive(this.breaks)
@@ -45,7 +46,8 @@ export class PriceCanvas {
     if (from === 0) this.candles.setData(rowsFrom(0, count, (at) => candleAt(bars, at)))
     else for (const row of rowsFrom(from, count, (at) => candleAt(bars, at))) this.candles.update(row)
     this.showVolume(bars, from)
-    this.breaks.show(breaksOf(bars.ts, this.setting.rhythm), this.colours.control)
+    this.showLatest(bars)
+    this.breaks.show(breaksOf(bars.ts, this.setting.rhythm), sheer(this.colours.control, 0.6))
   }
 
   showIndicators(arrangement: Arrangement, bars: OrderedBars, from: number) {
@@ -56,7 +58,9 @@ export class PriceCanvas {
     arrangement.lines.forEach(({ line }, at) => {
       const series = this.lines[at]
       const values = takenBy(bars.order, line.values)
-      const row = (place: number) => valueAt(bars.ts, values, place, line.style === 'histogram' ? this.colours : undefined)
+      const row = line.style === 'histogram'
+        ? signedRows(bars.ts, values, this.colours)
+        : (place: number) => valueAt(bars.ts, values, place)
       if (from === 0 || isNew) series?.setData(rowsFrom(0, bars.ts.length, row).filter((one) => 'value' in one))
       else for (const one of rowsFrom(from, bars.ts.length, row)) if ('value' in one) series?.update(one)
     })
@@ -129,6 +133,16 @@ export class PriceCanvas {
 
   remove() { this.chart.remove() }
 
+  /** The label on the axis: a hollow candle would give it the colour of the ground. */
+  private showLatest(bars: OrderedBars) {
+    const at = lastWhole(bars)
+    if (at === null) return
+    const [open, close] = [bars.open[at] ?? 0, bars.close[at] ?? 0]
+    const look = { price: close, color: close >= open ? this.colours.gain : this.colours.loss, lineStyle: 1, lineWidth: 1 as const }
+    if (this.latest === null) this.latest = this.candles.createPriceLine({ ...look, axisLabelVisible: true })
+    else this.latest.applyOptions(look)
+  }
+
   private showVolume(bars: OrderedBars, from: number) {
     if (bars.volume === undefined) {
       if (this.volume !== null) this.chart.removeSeries(this.volume)
@@ -137,7 +151,7 @@ export class PriceCanvas {
     }
     const isNew = this.volume === null
     this.volume ??= this.addVolume()
-    const row = (at: number) => volumeAt(bars, at, this.colours)
+    const row = volumeRows(bars, this.colours)
     if (from === 0 || isNew) this.volume.setData(rowsFrom(0, bars.ts.length, row))
     else for (const one of rowsFrom(from, bars.ts.length, row)) this.volume.update(one)
   }

@@ -18,18 +18,26 @@ export function candleAt(bars: Bars, at: number): Candle {
   return { time, open, high, low, close }
 }
 
-export function volumeAt(bars: Bars, at: number, colours: Colours): Volume {
-  const time = secondsAt(bars.ts, at)
-  const value = bars.volume?.[at]
-  if (!isNumber(value)) return { time }
-  return { time, value, color: isRising(bars, at) ? sheer(colours.gain, 0.28) : sheer(colours.loss, 0.5) }
+/** Made once for all rows: there are tens of thousands of them. */
+export function volumeRows(bars: Bars, colours: Colours): (at: number) => Volume {
+  const [rising, falling] = [sheer(colours.gain, 0.28), sheer(colours.loss, 0.5)]
+  return (at) => {
+    const [time, value] = [secondsAt(bars.ts, at), bars.volume?.[at]]
+    return isNumber(value) ? { time, value, color: isRising(bars, at) ? rising : falling } : { time }
+  }
 }
 
-export function valueAt(ts: readonly number[], values: Column, at: number, bySign?: Colours): Value {
+export function valueAt(ts: readonly number[], values: Column, at: number): Value {
   const [time, value] = [secondsAt(ts, at), values[at]]
-  if (!isNumber(value)) return { time }
-  if (bySign === undefined) return { time, value }
-  return { time, value, color: value < 0 ? sheer(bySign.loss, 0.9) : sheer(bySign.gain, 0.6) }
+  return isNumber(value) ? { time, value } : { time }
+}
+
+export function signedRows(ts: readonly number[], values: Column, colours: Colours): (at: number) => Value {
+  const [above, below] = [sheer(colours.gain, 0.6), sheer(colours.loss, 0.9)]
+  return (at) => {
+    const row = valueAt(ts, values, at)
+    return 'value' in row ? { ...row, color: row.value < 0 ? below : above } : row
+  }
 }
 
 /** All rows from one on. */

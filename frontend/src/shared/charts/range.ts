@@ -88,9 +88,9 @@ export function presetPositions(preset: RangePreset, ts: readonly number[]): Pos
   return roomy(start, last)
 }
 
-export function roomy(first: number, last: number): Positions {
+export function roomy(first: number, last: number, room = rightRoom): Positions {
   const least = Math.max(last - first, fewestBars)
-  return { from: last - least - 0.5, to: last + 0.5 + least * rightRoom }
+  return { from: last - least - 0.5, to: last + 0.5 + least * room }
 }
 
 /** As wide as before, around another bar. */

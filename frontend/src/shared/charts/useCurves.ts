@@ -19,6 +19,7 @@ export interface CurvesGiven {
 }
 
 const settledMilliseconds = 200
+const roomForNames = 0.14
 
 export function useCurves(given: Readonly<CurvesGiven>, host: Readonly<Ref<HTMLElement | null>>, view: Ref<ChartView | undefined>) {
   const curves = computed(() => toRaw(given.curves).slice(0, mostCurves))
@@ -106,7 +107,8 @@ export function useCurves(given: Readonly<CurvesGiven>, host: Readonly<Ref<HTMLE
 
   function place(kept: ChartView | null) {
     const { ts } = aligned.value
-    show((kept === null ? null : positionsOf(kept, ts, rhythm.value)) ?? roomy(0, ts.length - 1))
+    const room = isWide.value && curves.value.length > 1 ? roomForNames : undefined
+    show((kept === null ? null : positionsOf(kept, ts, rhythm.value)) ?? roomy(0, ts.length - 1, room))
   }
 
   function show(next: Positions) {
