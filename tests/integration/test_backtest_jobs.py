@@ -126,11 +126,11 @@ def test_a_run_is_followed_to_its_result(ada: httpx.Client) -> None:
             if line.startswith("event: "):
                 kind = line.removeprefix("event: ")
             elif line.startswith("data: ") and backtest in line:
-                told.append({"kind": kind, **json.loads(line.removeprefix("data: "))["task"]})
+                told.append({"event": kind, **json.loads(line.removeprefix("data: "))["task"]})
                 if kind in ("task_completed", "task_failed"):
                     break
-    assert told[-1]["kind"] == "task_completed"
-    progress = [one["progress"] for one in told if one.get("progress")]
+    assert told[-1]["event"] == "task_completed"
+    progress = [one for one in told if one["event"] == "task_progress"]
     assert {one["stage"] for one in progress} >= {"bars", "trading"}
     curves = [one for one in progress if one.get("curve")]
     assert curves
