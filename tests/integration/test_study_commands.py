@@ -65,7 +65,7 @@ def test_the_guard_ends_with_6_when_a_strategy_looks_ahead(tmp_path: Path) -> No
 def test_saved_runs_are_compared(tmp_path: Path) -> None:
     ids = [told(tmp_path, *RUN, *BARS, "--fee-bps", fee, "--save", "--no-trust")["id"] for fee in ("1", "40")]
     words = command(tmp_path, "backtest", "compare", *ids).stdout
-    assert "taker bps" in words
+    assert "trading.costs.taker_bps" in words
     assert "B against A: worse." in words
     document = told(tmp_path, "backtest", "compare", *ids)
     assert [each["id"] for each in document["runs"]] == ids
