@@ -68,14 +68,15 @@ export function result(change: Partial<Backtest> = {}): Backtest {
 }
 
 /** `pnl` decides how many there are. */
-export function tradesTable(pnl: readonly (number | null)[], change: Partial<TableRead> & { columns?: Record<string, unknown[]> } = {}): TableRead {
+export function tradesTable(pnl: readonly (number | null)[], change: Partial<TableRead> = {}): TableRead {
   const each = <Value>(make: (at: number) => Value) => pnl.map((_, at) => make(at))
   const time = (hours: number) => new Date(Date.UTC(2023, 0, 1) + hours * 3_600_000).toISOString().replace('.000Z', 'Z')
   return {
     total: pnl.length, first: 0, ...change,
     columns: {
       symbol: each((at) => (at % 2 === 0 ? 'BTC/USDT' : 'ETH/USDT')), side: each((at) => (at % 3 === 2 ? 'short' : 'long')),
-      entry_time: each((at) => time(at * 10)), exit_time: each((at) => time(at * 10 + 5)), quantity: each(() => 2), entry_price: each(() => 100),
+      entry_time: each((at) => time(at * 10)), exit_time: each((at) => time(at * 10 + 5)),
+      quantity: each(() => 2), entry_price: each(() => 100),
       exit_price: each(() => 110), pnl: [...pnl], return: pnl.map((value) => (value === null ? null : value / 200)), fees: each(() => 1),
       slippage: each(() => 0.5), financing: each(() => 0), mae: each(() => -0.02), mfe: each(() => 0.05), bars_held: each((at) => at + 1),
       is_open: each(() => false), entry_reason: each(() => 'crossed above'), exit_reason: each((at) => (at === 0 ? 'stop' : 'signal')),

@@ -43,6 +43,6 @@ describe('a comparison', () => {
   it('reads its runs from the address, each once', () => {
     expect(idsIn('a,b,,a, c', 2)).toEqual({ ids: ['a', 'b'], dropped: 1 })
     expect(idsIn(undefined, 20)).toEqual({ ids: [], dropped: 0 })
-    expect(shortName('sma_cross on BTC/USDT, 1h with slow', 2)).toBe('3. sma_cross on BTC/USDT, 1…')
+    expect(shortName('sma_cross on BTC/USDT, 1h with slow', 2)).toBe('3. sma_cross on BTC/USDT, 1h …')
   })
 })

@@ -80,7 +80,7 @@ export function meaningOf(low: number, high: number): { word: string, sure: bool
 
 /** So much of a name as tells runs apart in the head of a column. */
 export function shortName(name: string, at: number) {
-  return name.length <= 28 ? name : `${at + 1}. ${name.slice(0, 24)}…`
+  return `${at + 1}. ${name.length <= 28 ? name : `${name.slice(0, 26)}…`}`
 }
 
 export function idsIn(value: unknown, most: number): { ids: string[], dropped: number } {

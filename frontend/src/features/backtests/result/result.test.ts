@@ -1,6 +1,7 @@
 /** What a result reckons by itself: trades as columns, days, costs, differences, and its words. */
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import configSource from '../../../../../backend/domain/config.py?raw'
+import wordingSource from '../../../../../backend/backtesting/wording.py?raw'
 import { manifest, result, runConfig, tradesTable } from '@/testing/results'
 import { emptyView } from '@/shared/table'
 import { costBand, costsOf } from './costParts'
@@ -72,7 +73,8 @@ describe('trades as columns', () => {
 })
 
 describe('days', () => {
-  const rows = { ts: [0, 12, 24, 36, 48, 72].map((hour) => hour * 3_600_000), equity: [100, 110, 99, 104.5, 121, 90], benchmark: [], exposure: [] }
+  const ts = [0, 12, 24, 36, 48, 72].map((hour) => hour * 3_600_000)
+  const rows = { ts, equity: [100, 110, 99, 104.5, 121, 90], benchmark: [], exposure: [] }
   const days = daysOf(rows, 100)
 
   it('end where the next one begins', () => {
@@ -99,7 +101,8 @@ describe('days', () => {
     const rolling = rollingOf(days, 3, 100)
     expect(rolling.change.map((value) => (value === null ? null : Math.round(value * 1_000)))).toEqual([null, null, 210, -182])
     expect(rolling.sharpe.slice(0, 2)).toEqual([null, null])
-    expect(rolling.volatility[2]).toBeCloseTo(Math.sqrt(((0.1 - 0.0693) ** 2 + (-0.05 - 0.0693) ** 2 + (0.1579 - 0.0693) ** 2) / 2) * Math.sqrt(365), 2)
+    const squares = (0.1 - 0.0693) ** 2 + (-0.05 - 0.0693) ** 2 + (0.1579 - 0.0693) ** 2
+    expect(rolling.volatility[2]).toBeCloseTo(Math.sqrt(squares / 2) * Math.sqrt(365), 2)
   })
 
   it('trade at weekends or not', () => {
@@ -150,8 +153,7 @@ describe('a configuration', () => {
   })
 
   it('has its defaults from the engine', () => {
-    const source = readFileSync('../backend/domain/config.py', 'utf8')
-    const found = source.matchAll(/^ {4}(\w+): [^=\n]+= (?:Field\(\s*default=)?(\d[\d_.]*)/gm)
+    const found = configSource.matchAll(/^ {4}(\w+): [^=\n]+= (?:Field\(\s*default=)?(\d[\d_.]*)/gm)
     const defaults = Object.fromEntries([...found].map(([, name, value]) => [name, Number(value?.replaceAll('_', ''))]))
     const odd = runConfig()
     const other = Object.fromEntries(Object.keys(odd.trading.costs).map((name) => [name, 4_321]))
@@ -197,9 +199,8 @@ describe('a replay', () => {
 
 describe('statistics', () => {
   it('have the words of the report', () => {
-    const source = readFileSync('../backend/backtesting/wording.py', 'utf8')
-    const theirs = [...source.matchAll(/^ {8}"(\w+)": \("([^"]+)", "([^"]+)"\),$/gm)].map(([, name, label, kind]) => [name, label, kind])
-    const ours = Object.values(statisticGroups).flatMap((group) => Object.entries(group).map(([name, [label, kind]]) => [name, label, kind]))
+    const theirs = [...wordingSource.matchAll(/^ {8}"(\w+)": \("([^"]+)", "([^"]+)"\),$/gm)].map(([, name, label, kind]) => [name, label, kind])
+    const ours = Object.values(statisticGroups).flatMap((group) => Object.entries(group).map(([name, how]) => [name, ...how]))
     expect(ours.length).toBeGreaterThan(50)
     expect(ours).toEqual(theirs)
   })
