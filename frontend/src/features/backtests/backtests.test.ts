@@ -3,14 +3,16 @@ import { describe, expect, it } from 'vitest'
 import type { RunWanted } from '@/api/backtests'
 import { backtestsAddress } from '@/api/backtests'
 import { ApiError } from '@/api/client'
-import { anyBacktest, runConfig } from '@/testing/backtests'
+import { fieldsOf, type JsonSchema } from '@/shared/jsonSchema'
+import { anyBacktest, runConfig, strategy } from '@/testing/backtests'
 import { costSentence, roundTripBps } from './costWords'
 import { shapeOf } from './curveShape'
 import { draftOf, dropDraft, keepDraft } from './draft'
 import { filterOf, tagsIn, tagsText, withFilter } from './listFilter'
 import { missingBars } from './missingBars'
-import { runCommands } from './runCommands'
+import { runCommands, studyCommands } from './runCommands'
 import { formFrom, formProblems, newForm, wantedOf } from './runForm'
+import { newStudy, studyOf, usualRange } from './studyForm'
 
 const now = new Date('2026-11-27T12:00:00Z')
 
@@ -19,7 +21,9 @@ describe('the form of a run', () => {
     const form = formFrom(runConfig, now)
     expect(form).toMatchObject({ from: '2023-01-01', to: '2023-07-01', sizing: 'risk', sides: 'both', seed: '7' })
     const wanted = wantedOf(form, { strategy: 'sma_cross', parameters: form.parameters })
-    const { detail, limit_life_bars, target_percent, trail_percent, volume_percent, most_positions, ...execution } = runConfig.trading.execution
+    const {
+      detail, limit_life_bars, target_percent, trail_percent, volume_percent, most_positions, ...execution
+    } = runConfig.trading.execution
     expect([detail, limit_life_bars, target_percent, trail_percent, volume_percent, most_positions]).toEqual(Array(6).fill(null))
     const { amount, ...sizing } = runConfig.trading.sizing
     expect(amount).toBeNull()
@@ -91,6 +95,37 @@ describe('commands', () => {
   it('say it for Python in its own words', () => {
     expect(runCommands(wanted).python).toContain('{"fast": 10, "kind": "it\'s", "flag": "true", "rules": {"a": [1, None]}}')
     expect(runCommands(wanted).python).toContain('    load_bars("demo", "BTC/USDT", "1h", start="2023-01-01", end="2023-07-01T09:30:00Z"),')
+  })
+})
+
+describe('what is tried out', () => {
+  const fields = fieldsOf(strategy().parameters as JsonSchema)
+  const [fast, slow] = fields
+
+  it('is nothing until a parameter is chosen, and not while its range is half', () => {
+    const form = newStudy()
+    expect(studyOf('sweep', form, fields)).toBeNull()
+    form.tried = { fast: { how: 'range', from: '5', to: null, step: '5' } }
+    expect(studyOf('sweep', form, fields)).toBeNull()
+  })
+
+  it('begins from half to twice of what is usual, within the bounds', () => {
+    expect(fast && usualRange(fast)).toEqual({ how: 'range', from: '10', to: '40', step: '5' })
+    expect(fast && usualRange({ ...fast, default: 2 })).toEqual({ how: 'range', from: '2', to: '4', step: '1' })
+    expect(slow && usualRange({ ...slow, kind: 'number', default: 0.5, min: 0 })).toEqual({ how: 'range', from: '0.25', to: '1', step: '0.13' })
+  })
+
+  it('has windows in a walk forward alone, and says the same on the command line', () => {
+    const form = { ...newStudy(), trials: '50', purge: '10', anchored: true }
+    form.tried = { fast: { how: 'range', from: '5', to: '50', step: '5' }, slow: { how: 'auto', from: null, to: null, step: null } }
+    const study = studyOf('walk_forward', form, fields)
+    const space = { fast: { from: 5, to: 50, step: 5 }, slow: 'auto' }
+    expect(study).toEqual({ space, objective: 'sharpe', least_trades: 10, trials: 50, folds: 5, purge: 10, anchored: true })
+    expect(studyOf('sweep', form, fields)).toEqual({ space, objective: 'sharpe', least_trades: 10, trials: 50 })
+    const wanted = runConfig as unknown as RunWanted
+    expect(study && studyCommands('walk_forward', wanted, study).cli).toMatch(
+      /^tidemark backtest walk-forward --strategy sma_cross -p fast=5:50:5 -p slow=auto .* --objective sharpe --least-trades 10 --trials 50 --folds 5 --purge 10 --anchored$/,
+    )
   })
 })
 
