@@ -3,6 +3,7 @@ import { defineConfig, mergeConfig } from 'vitest/config'
 import base from './vite.config.ts'
 
 export default mergeConfig(base, defineConfig({
+  server: { fs: { allow: ['..'] } }, // words and defaults are compared with those of the backend
   test: {
     // A machine that is busy with something else is slow, not wrong.
     testTimeout: 30_000,

@@ -8,6 +8,8 @@ import type { components } from './schema'
 type Schemas = components['schemas']
 export type Started = Schemas['BacktestStarted']
 export type TableRead = Schemas['TableRead']
+export type TradeExplained = Schemas['TradeExplained']
+export type Comparison = Schemas['ComparisonFound']
 export type Value = number | string
 export type Verdict = 'good' | 'doubtful' | 'bad' | 'unknown'
 
@@ -122,6 +124,8 @@ export interface ResultSource {
   trades: (first: number, limit: number, signal?: AbortSignal) => Promise<TableRead>
   equity: (points: number, signal?: AbortSignal) => Promise<TableRead>
   chart: (wanted: ChartWanted, signal?: AbortSignal) => Promise<ChartPart>
+  /** All that led to one trade; a source without it leaves that to the trade and the bars. */
+  explain?: (number: number, signal?: AbortSignal) => Promise<TradeExplained>
 }
 
 const longestName = 120
@@ -159,6 +163,28 @@ export function chartQuery(source: ResultSource, wanted: ChartWanted) {
   })
 }
 
+export function explainQuery(source: ResultSource, number: number) {
+  return queryOptions({
+    queryKey: [...backtestsKey, 'trade', source.key, number],
+    queryFn: ({ signal }) => {
+      if (source.explain === undefined) throw new Error('This source explains no trades.')
+      return source.explain(number, signal)
+    },
+    enabled: source.explain !== undefined,
+    staleTime: Infinity,
+  })
+}
+
+/** Two to twenty runs side by side; differences are between the first and each of the others. */
+export function comparisonQuery(ids: readonly string[]) {
+  return queryOptions({
+    queryKey: [...backtestsKey, 'comparison', ids],
+    queryFn: async ({ signal }) => (await request<Comparison>('POST', `${backtestsPath}/compare`, { body: { ids }, signal })).data,
+    enabled: ids.length > 1,
+    staleTime: 5 * 60_000,
+  })
+}
+
 /** The tables of one's own backtest. */
 export function ownSource(id: string): ResultSource {
   const read = async <T>(table: string, query: Record<string, string | number | undefined>, signal?: AbortSignal) => {
@@ -169,6 +195,7 @@ export function ownSource(id: string): ResultSource {
     trades: (first, limit, signal) => read<TableRead>('trades', { first, limit }, signal),
     equity: (points, signal) => read<TableRead>('equity', { points }, signal),
     chart: (wanted, signal) => read<ChartPart>('chart', { ...wanted }, signal),
+    explain: (number, signal) => read<TradeExplained>(`trades/${number}`, {}, signal),
   }
 }
 

@@ -67,7 +67,7 @@ export function useChartBars(source: () => ResultSource, symbol: () => string, r
   return { part, bars, indicators, loading, error, loadMore, reach, again: begin }
 }
 
-export function indicatorsOf(part: ChartPart | null): Indicator[] {
+export function indicatorsOf(part: Pick<ChartPart, 'indicators'> | null): Indicator[] {
   return (part?.indicators ?? []).map(({ name, pane, levels, lines }) => {
     const named = Object.entries(lines)
     return {
@@ -110,7 +110,9 @@ function joined(older: ChartPart, newer: ChartPart): ChartPart {
     bars: Object.fromEntries(names.map((name) => [name, join(older.bars[name], newer.bars[name])])) as ChartPart['bars'],
     indicators: newer.indicators.map((one, at) => ({
       ...one,
-      lines: Object.fromEntries(Object.entries(one.lines).map(([name, values]) => [name, join(older.indicators[at]?.lines[name] ?? [], values)])),
+      lines: Object.fromEntries(Object.entries(one.lines).map(([name, values]) => {
+        return [name, join(older.indicators[at]?.lines[name] ?? [], values)]
+      })),
     })),
   }
 }

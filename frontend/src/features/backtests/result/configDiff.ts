@@ -29,7 +29,7 @@ const names: Record<string, string> = {
   method: 'Size of an entry', percent: 'Share of equity', amount: 'Amount', volatility_bars: 'Volatility measured over',
   sides: 'Sides', intrabar: 'Order of prices inside a bar', detail: 'Shorter bars inside', limit_life_bars: 'A limit lives for',
   stop_percent: 'Stop', target_percent: 'Target', trail_percent: 'Trailing stop', volume_percent: 'Most of a bar\'s volume', remainder: 'Unfilled rest',
-  leverage: 'Leverage', most_positions: 'Most positions at once', seed: 'Seed', strategy: 'Strategy', start: 'From', end: 'To', series: 'Bars',
+  leverage: 'Leverage', most_positions: 'Most positions at once', seed: 'Seed', strategy: 'Strategy', start: 'From', end: 'Up to, not including', series: 'Bars',
 }
 const groups: Record<string, string> = {
   'parameters': 'Parameters', 'trading/cash': 'Money and costs', 'trading/costs': 'Money and costs', 'trading/sizing': 'Size',
@@ -50,31 +50,7 @@ export function factsOf(config: RunConfig): ConfigFact[] {
   return flat.map(([path, value]) => factOf(path, value))
 }
 
-export interface ConfigRow {
-  path: string
-  group: string
-  name: string
-  /** One text a run, null where a run has no such thing. */
-  texts: (string | null)[]
-  differs: boolean
-}
-
-/** The same facts of several runs side by side. */
-export function sideBySide(configs: readonly RunConfig[]): ConfigRow[] {
-  const all = configs.map((config) => new Map(factsOf(config).map((fact) => [fact.path, fact])))
-  const paths = [...new Set(all.flatMap((facts) => [...facts.keys()]))]
-  return paths.map((path) => {
-    const found = all.map((facts) => facts.get(path) ?? null)
-    const values = found.map((fact) => JSON.stringify(fact?.value ?? null))
-    const any = found.find((fact) => fact !== null)
-    return {
-      path, group: any?.group ?? '', name: any?.name ?? path, texts: found.map((fact) => fact?.text ?? null),
-      differs: new Set(values).size > 1,
-    }
-  })
-}
-
-function factOf(path: string, value: unknown): ConfigFact {
+export function factOf(path: string, value: unknown): ConfigFact {
   const [last = path] = path.split('/').slice(-1)
   const place = Object.keys(groups).find((one) => path === one || path.startsWith(`${one}/`))
   const isOwn = path.startsWith('parameters/')
@@ -86,16 +62,23 @@ function factOf(path: string, value: unknown): ConfigFact {
 }
 
 function textOf(name: string, value: unknown): string {
-  if (value === null || value === undefined) return name === 'start' ? 'the first bar' : name === 'end' ? 'the last bar' : 'none'
+  if (value === null || value === undefined) return name === 'start' ? 'The first bar' : name === 'end' ? 'The last bar' : 'None'
   if (name === 'start' || name === 'end') return String(value).includes('T00:00:00') ? date(String(value)) : dateTime(String(value), 'UTC', 'minute')
   if (typeof value === 'number') {
     if (name.endsWith('_bps')) return bps(value)
     if (name.endsWith('_percent') || name === 'percent' || name === 'borrow_percent_a_year') return `${plain(value)} %`
     if (name.endsWith('_bars')) return `${plain(value)} bars`
-    if (name === 'leverage') return `${plain(value)} times`
+    if (name === 'leverage') return `${plain(value)} ×`
     return plain(value)
   }
-  return typeof value === 'string' ? value.replaceAll('_', name === 'strategy' ? '_' : ' ') : JSON.stringify(value)
+  return typeof value === 'string' ? (words.has(name) ? capital(value.replaceAll('_', ' ')) : value) : JSON.stringify(value)
+}
+
+/** Their values are words, not names. */
+const words = new Set(['method', 'sides', 'intrabar', 'remainder'])
+
+function capital(text: string) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }
 
 function plain(value: number) {

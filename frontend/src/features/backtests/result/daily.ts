@@ -31,7 +31,8 @@ const dayLength = 86_400_000
 
 export function equityRows({ columns }: TableRead): EquityRows {
   const numbers = (name: string) => (columns[name] ?? []).map((value) => (typeof value === 'number' ? value : Number.NaN))
-  return { ts: (columns.ts ?? []).map((value) => Date.parse(String(value))), equity: numbers('equity'), benchmark: numbers('benchmark'), exposure: numbers('exposure') }
+  const ts = (columns.ts ?? []).map((value) => Date.parse(String(value)))
+  return { ts, equity: numbers('equity'), benchmark: numbers('benchmark'), exposure: numbers('exposure') }
 }
 
 /** What there was at the end of each UTC day. */
@@ -58,7 +59,7 @@ export function drawdownsOf({ day, equity }: Pick<Days, 'day' | 'equity'>, start
   equity.forEach((value, at) => {
     const now = day[at] ?? 0
     if (value >= peak) {
-      if (low !== null) found.push({ peak: peakDay, trough: low.day, recovered: now, depth: low.equity / peak - 1, days: daysBetween(peakDay, now) })
+      if (low !== null) found.push({ ...fall(peakDay, peak, low, now), recovered: now })
       low = null
       peak = value
       peakDay = now
@@ -68,9 +69,13 @@ export function drawdownsOf({ day, equity }: Pick<Days, 'day' | 'equity'>, start
   })
   const open = low as { day: number, equity: number } | null
   if (open !== null) {
-    found.push({ peak: peakDay, trough: open.day, recovered: null, depth: open.equity / peak - 1, days: daysBetween(peakDay, day.at(-1) ?? 0) })
+    found.push({ ...fall(peakDay, peak, open, day.at(-1) ?? 0), recovered: null })
   }
   return found.sort((one, two) => one.depth - two.depth)
+}
+
+function fall(day: number, peak: number, low: { day: number, equity: number }, end: number) {
+  return { peak: day, trough: low.day, depth: low.equity / peak - 1, days: daysBetween(day, end) }
 }
 
 export interface Rolling {

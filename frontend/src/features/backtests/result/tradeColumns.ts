@@ -7,16 +7,16 @@ export interface TradeRow {
 }
 
 const about: (Omit<TableColumn<TradeRow>, 'value' | 'id'> & { id: TradeField })[] = [
-  { id: 'number', header: 'Trade', kind: 'number', width: 84, fixed: true, unfiltered: true },
+  { id: 'number', header: 'Trade', kind: 'number', width: 76, fixed: true, unfiltered: true },
   { id: 'symbol', header: 'Symbol', kind: 'choice', width: 108 },
-  { id: 'side', header: 'Side', kind: 'choice', width: 84 },
-  { id: 'entry_time', header: 'Entered', kind: 'time', width: 152 },
-  { id: 'exit_time', header: 'Left', kind: 'time', width: 152 },
-  { id: 'pnl', header: 'Profit', kind: 'number', width: 124 },
-  { id: 'return', header: 'Return', kind: 'number', width: 100 },
+  { id: 'side', header: 'Side', kind: 'choice', width: 76 },
+  { id: 'entry_time', header: 'Entered', kind: 'time', width: 192 },
+  { id: 'exit_time', header: 'Left', kind: 'time', width: 192 },
+  { id: 'pnl', header: 'Profit', kind: 'number', width: 144 },
+  { id: 'return', header: 'Return', kind: 'number', width: 108 },
   { id: 'bars_held', header: 'Bars', kind: 'number', width: 76 },
   { id: 'exit_reason', header: 'Why it ended', kind: 'choice', width: 196 },
-  { id: 'costs', header: 'Costs', kind: 'number', width: 104 },
+  { id: 'costs', header: 'Costs', kind: 'number', width: 120 },
   { id: 'mae', header: 'Worst point', kind: 'number', width: 112 },
   { id: 'mfe', header: 'Best point', kind: 'number', width: 108 },
   { id: 'entry_reason', header: 'Why it began', kind: 'text', width: 196, optional: true },
@@ -40,6 +40,6 @@ export function narrowColumns(store: TradeStore | null): TableColumn<TradeRow>[]
   const order = ['number', 'pnl', 'return', 'entry_time', 'exit_reason']
   const place = (id: string) => (order.includes(id) ? order.indexOf(id) : order.length)
   return tradeColumns(store)
-    .map((column) => (phone.has(column.id) ? { ...column, width: column.id === 'number' ? 68 : column.width } : { ...column, optional: true }))
+    .map((column) => (phone.has(column.id) ? { ...column, width: column.id === 'number' ? 84 : column.width } : { ...column, optional: true }))
     .sort((one, two) => place(one.id) - place(two.id))
 }

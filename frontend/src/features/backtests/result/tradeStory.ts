@@ -1,5 +1,5 @@
 /** Why a trade is what it is: what was said, which rule filled it, and what that cost. */
-import type { RunConfig } from '@/api/backtestResults'
+import type { RunConfig, TradeExplained } from '@/api/backtestResults'
 import { bps, fixed } from '@/shared/format'
 import type { Trade } from './tradeStore'
 
@@ -25,6 +25,16 @@ export function fillsOf(trade: Trade, config: RunConfig): FillStory[] {
     what: isLong ? 'Sold' : 'Bought back', time: trade.exitTime, price: trade.exitPrice, quantity: trade.quantity,
     value: trade.quantity * trade.exitPrice, reason: said(trade.exitReason), rule: exitRule(trade, config),
   }]
+}
+
+/** As the server tells them, with the very prices that decided. */
+export function toldFills({ orders }: TradeExplained): FillStory[] {
+  return orders.map((order) => ({
+    what: order.is_filled ? `${order.side.charAt(0).toUpperCase()}${order.side.slice(1)}` : 'Still held, valued',
+    time: order.time, price: order.price, quantity: order.quantity, value: order.quantity * order.price,
+    reason: said(order.why),
+    rule: order.worse_than_open_bps ? `${order.sentence} Filled ${bps(order.worse_than_open_bps)} worse than that.` : order.sentence,
+  }))
 }
 
 function entryRule({ entryReason }: Trade, { trading }: RunConfig) {
