@@ -129,6 +129,24 @@ describe('the form', () => {
   })
 })
 
+describe('a sweep', () => {
+  it('tries out ranges, says how many runs that are, and shows what came of them', async () => {
+    const { page, complaints } = it_
+    await startDemo(page)
+    await fillIn(page)
+    await page.getByRole('radio', { name: 'Sweep' }).check({ force: true })
+    await page.getByRole('combobox', { name: 'Fast' }).selectOption({ label: 'From, to, step' })
+    const trials = page.locator('dl > div').filter({ hasText: 'Trials' })
+    await trials.getByText('7', { exact: true }).waitFor()
+    await page.getByRole('spinbutton', { name: 'To', exact: true }).fill('30')
+    await trials.getByText('5', { exact: true }).waitFor()
+    expect(new URL(page.url()).searchParams.get('mode')).toBe('sweep')
+    await run(page, 'Five of them')
+    await page.getByRole('tab', { name: 'Study' }).waitFor({ timeout: 45_000 })
+    expect(complaints).toEqual([])
+  })
+})
+
 describe('a run', () => {
   it('is cancelled at once, and looks the same after a reload', async () => {
     const { page } = it_

@@ -1,7 +1,8 @@
 /** Sweeps, searches and walks forward: runs whose parameters are tried out. */
-import { backtestListsKey, backtestsPath, type BacktestStarted, type BacktestWanted, type RunEstimate, type RunWanted } from './backtests'
+import { backtestListsKey, backtestsPath, type BacktestStarted, type BacktestWanted, type RunWanted } from './backtests'
 import { newIdempotencyKey, request } from './client'
 import { queryClient } from './queries'
+import type { components } from './schema'
 
 export type StudyKind = 'sweep' | 'optimize' | 'walk_forward'
 type Value = number | string | boolean
@@ -19,7 +20,7 @@ export interface Study {
   anchored?: boolean
 }
 
-export type StudyEstimate = RunEstimate & { trials: number }
+export type StudyEstimate = components['schemas']['StudyEstimate']
 
 const addresses: Record<StudyKind, string> = {
   sweep: `${backtestsPath}/sweep`, optimize: `${backtestsPath}/optimize`, walk_forward: `${backtestsPath}/walk-forward`,

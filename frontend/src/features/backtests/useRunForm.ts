@@ -96,7 +96,7 @@ export function useRunForm(begun: RunForm, mode: Ref<Mode>) {
   }
 
   return {
-    form, study, fields, strategyAsked, strategy, isOwn, problems, wanted, tried, isReady, isSettling, estimate, problem, errors, errorAt, isStarting,
-    start,
+    form, study, fields, strategyAsked, strategy, problems, wanted, tried, isReady, isSettling, estimate, problem, errors, errorAt,
+    isStarting, start,
   }
 }
