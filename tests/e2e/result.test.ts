@@ -1,7 +1,7 @@
 /** The result of a backtest over a real server with the simulated market: read, explained, described, replayed, compared. */
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { base, launch, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
 import { signUp } from './people'
@@ -40,8 +40,8 @@ async function finished(name: string, parameters: object) {
     name, parameters, strategy: 'sma_cross', series: [{ provider: 'demo', symbol: 'BTC/USDT', timeframe: '4h' }],
     start: '2023-01-01T00:00:00Z', end: '2024-01-01T00:00:00Z', trading: { cash: 10_000, costs: { taker_bps: 10, maker_bps: 10, slippage_bps: 5 } },
   })
-  const state = async () => (await ask<{ state: string }>('GET', `/${id}`)).state
-  await expect.poll(state, { timeout: 120_000, interval: 250 }).toBe('completed')
+  const isDone = async () => (await ask<{ state: string }>('GET', `/${id}`)).state === 'completed'
+  await vi.waitUntil(isDone, { timeout: 120_000, interval: 250 })
   return id
 }
 
