@@ -79,7 +79,8 @@ async function finishedRun() {
 function trades(first, limit) {
   const places = Array.from({ length: Math.max(0, Math.min(limit, count - first)) }, (_, at) => first + at)
   const number = (salt) => places.map((at) => (Math.imul(at + salt, 2_654_435_761) >>> 0) / 4_294_967_296)
-  const time = (hours) => places.map((at) => new Date(Date.UTC(2015, 0, 1) + (at + hours) * 3_600_000).toISOString().replace('.000Z', 'Z'))
+  const moment = (hours) => new Date(Date.UTC(2015, 0, 1) + hours * 3_600_000).toISOString().replace('.000Z', 'Z')
+  const time = (later) => places.map((at) => moment(at + later))
   return {
     total: count, first,
     columns: {

@@ -163,7 +163,7 @@ describe('the look', () => {
       for (const name of tabs) {
         await page.goto(`/backtests/${slow}?tab=${name.toLowerCase()}`)
         await page.getByRole('tabpanel', { name: new RegExp(`^${name}`) }).waitFor()
-        await page.waitForLoadState('networkidle')
+        await expect.poll(() => page.locator('[aria-busy="true"]').count()).toBe(0)
         await expectToLookWell(page, `result ${name} ${size}`)
       }
       await page.goto(`/backtests/${slow}?tab=trades&trade=1&why=1`)
