@@ -84,9 +84,11 @@ function trades(first, limit) {
   return {
     total: count, first,
     columns: {
-      symbol: places.map((at) => ['BTC/USDT', 'ETH/USDT', 'SOL/USDT'][at % 3]), side: places.map((at) => (at % 2 === 0 ? 'long' : 'short')),
+      symbol: places.map((at) => ['BTC/USDT', 'ETH/USDT', 'SOL/USDT'][at % 3]),
+      side: places.map((at) => (at % 2 === 0 ? 'long' : 'short')),
       entry_time: time(0), exit_time: time(5), quantity: number(1), entry_price: number(2), exit_price: number(3),
-      pnl: number(4).map((value) => value * 200 - 100), return: number(5).map((value) => value / 10 - 0.05), fees: number(6), slippage: number(7),
+      pnl: number(4).map((value) => value * 200 - 100), return: number(5).map((value) => value / 10 - 0.05),
+      fees: number(6), slippage: number(7),
       financing: number(8), mae: number(9).map((value) => -value / 10), mfe: number(10), bars_held: places.map((at) => at % 90),
       is_open: places.map(() => false), entry_reason: places.map((at) => `reason ${at % 40}`),
       exit_reason: places.map((at) => ['signal', 'stop', 'target'][at % 3]),

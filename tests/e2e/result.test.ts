@@ -88,7 +88,7 @@ describe('a result', () => {
     await page.getByRole('tab', { name: 'Chart', selected: true }).waitFor()
     await page.getByRole('status').getByText(/^Trade \d+$/).waitFor()
     const before = new URL(page.url()).searchParams.get('trade')
-    await page.getByRole('button', { name: 'Next trade' }).first().click()
+    await page.getByRole('button', { name: 'Previous trade' }).first().click()
     await expect.poll(() => new URL(page.url()).searchParams.get('trade')).not.toBe(before)
   })
 
