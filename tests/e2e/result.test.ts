@@ -1,7 +1,7 @@
 /** The result of a backtest over a real server with the simulated market: read, explained, described, replayed, compared. */
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { base, launch, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
 import { signUp } from './people'
@@ -40,8 +40,8 @@ async function finished(name: string, parameters: object) {
     name, parameters, strategy: 'sma_cross', series: [{ provider: 'demo', symbol: 'BTC/USDT', timeframe: '4h' }],
     start: '2023-01-01T00:00:00Z', end: '2024-01-01T00:00:00Z', trading: { cash: 10_000, costs: { taker_bps: 10, maker_bps: 10, slippage_bps: 5 } },
   })
-  const state = async () => (await ask<{ state: string }>('GET', `/${id}`)).state
-  await expect.poll(state, { timeout: 120_000, interval: 250 }).toBe('completed')
+  const isDone = async () => (await ask<{ state: string }>('GET', `/${id}`)).state === 'completed'
+  await vi.waitUntil(isDone, { timeout: 120_000, interval: 250 })
   return id
 }
 
@@ -88,7 +88,7 @@ describe('a result', () => {
     await page.getByRole('tab', { name: 'Chart', selected: true }).waitFor()
     await page.getByRole('status').getByText(/^Trade \d+$/).waitFor()
     const before = new URL(page.url()).searchParams.get('trade')
-    await page.getByRole('button', { name: 'Next trade' }).first().click()
+    await page.getByRole('button', { name: 'Previous trade' }).first().click()
     await expect.poll(() => new URL(page.url()).searchParams.get('trade')).not.toBe(before)
   })
 
@@ -163,7 +163,7 @@ describe('the look', () => {
       for (const name of tabs) {
         await page.goto(`/backtests/${slow}?tab=${name.toLowerCase()}`)
         await page.getByRole('tabpanel', { name: new RegExp(`^${name}`) }).waitFor()
-        await page.waitForLoadState('networkidle')
+        await expect.poll(() => page.locator('[aria-busy="true"]').count()).toBe(0)
         await expectToLookWell(page, `result ${name} ${size}`)
       }
       await page.goto(`/backtests/${slow}?tab=trades&trade=1&why=1`)

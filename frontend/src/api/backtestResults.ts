@@ -202,7 +202,6 @@ export function ownSource(id: string): ResultSource {
 /** Which version of a text somebody begins to edit. */
 export async function versionOf(id: string): Promise<{ backtest: BacktestFound, etag?: string }> {
   const { data, etag } = await request<BacktestFound>('GET', backtestAddress(id))
-  queryClient.setQueryData(backtestKey(id), data)
   return { backtest: data, etag }
 }
 

@@ -10,11 +10,17 @@ export function useRewriting(id: () => string, field: 'name' | 'notes', what: st
   const saving = ref(false)
   const failure = ref('')
   let etag: string | undefined
+  let asking: Promise<void> = Promise.resolve()
 
-  async function begin(now: string) {
+  function begin(now: string) {
     text.value = now
     failure.value = ''
     isOpen.value = true
+    asking = ask(now)
+    return asking
+  }
+
+  async function ask(now: string) {
     try {
       const version = await versionOf(id())
       etag = version.etag
@@ -30,6 +36,7 @@ export function useRewriting(id: () => string, field: 'name' | 'notes', what: st
     saving.value = true
     failure.value = ''
     try {
+      await asking
       await rewrite(id(), { [field]: text.value }, etag)
       isOpen.value = false
     } catch (error) {
