@@ -90,14 +90,17 @@ def set_plan(
     plan: Annotated[str, typer.Argument(help="One of those that `tidemark user plans` lists.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Give a user another plan: how many tasks may wait, and how many run at once. It holds at once."""
+    """Give a user another plan: how many tasks may wait and run at once, and how many backtests are kept."""
     from backend.domain.errors import NotFound
 
-    known = {one.quota.plan: one.quota for one in _plans(data_dir)}
+    known = {one.quota.plan: one for one in _plans(data_dir)}
     if plan not in known:
         raise NotFound(f"There is no plan {plan}. There are: {', '.join(known)}.")
-    account, quota = _accounts(data_dir).set_plan(email, plan), known[plan]
-    print(f"{account.email} has the plan {plan}: {quota.queued:,} tasks may wait, {quota.running:,} run at once.")
+    account, quota = _accounts(data_dir).set_plan(email, plan), known[plan].quota
+    print(
+        f"{account.email} has the plan {plan}: {quota.queued:,} tasks may wait, {quota.running:,} run at once, "
+        f"{known[plan].backtests:,} backtests are kept. It holds at once."
+    )
 
 
 @app.command("plans")
@@ -110,7 +113,11 @@ def list_plans(
 
     plans = _plans(data_dir)
     if as_json:
-        print(json.dumps([{**vars(one.quota), "users": one.accounts} for one in plans], indent=2))
+        print(
+            json.dumps(
+                [{**vars(one.quota), "backtests": one.backtests, "users": one.accounts} for one in plans], indent=2
+            )
+        )
         return
     _table(
         [
@@ -118,6 +125,7 @@ def list_plans(
                 "plan": one.quota.plan,
                 "may wait": f"{one.quota.queued:,}",
                 "run at once": f"{one.quota.running:,}",
+                "backtests kept": f"{one.backtests:,}",
                 "users": f"{one.accounts:,}",
             }
             for one in plans

@@ -220,6 +220,7 @@ class Plan:
     """A plan as an operator sees it: what it allows, and how many accounts have it."""
 
     quota: Quota
+    backtests: int  # how many are kept
     accounts: int
 
 

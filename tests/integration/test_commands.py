@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -138,14 +139,20 @@ def test_a_plan_holds_at_once_and_is_listed(running: Running) -> None:
         "running": {"limit": 16, "count": 0},
     }
     given = tidemark("user", "plan", "quant@example.com", "large", data_dir=running.data_dir)
-    assert "10,000 tasks may wait, 64 run at once" in given.stdout
+    assert "10,000 tasks may wait, 64 run at once, 200,000 backtests are kept" in given.stdout
     assert quota(running, token)["running"] == {"limit": 64, "count": 0}
     assert users(running)["quant@example.com"]["plan"] == "large"
     assert users(running)["quant@example.com"]["role"] == "admin"
     listed = {plan["plan"]: plan for plan in json.loads(plans(running, "--json"))}
-    assert listed["large"] == {"queued": 10000, "running": 64, "plan": "large", "users": 1}
+    assert listed["large"] == {"queued": 10000, "running": 64, "plan": "large", "backtests": 200000, "users": 1}
     assert set(listed) == {"small", "standard", "large"}
-    assert plans(running).splitlines()[0].split() == ["plan", "may", "wait", "run", "at", "once", "users"]
+    assert re.split(r"\s{2,}", plans(running).splitlines()[0]) == [
+        "plan",
+        "may wait",
+        "run at once",
+        "backtests kept",
+        "users",
+    ]
 
 
 def test_a_plan_that_is_none_is_refused_with_those_there_are(running: Running) -> None:

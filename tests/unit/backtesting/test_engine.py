@@ -55,6 +55,26 @@ def test_shorter_bars_decide_for_each_of_several_symbols() -> None:
     assert not [note for note in alone.notes if note.code == "detail_missing"]
 
 
+@pytest.mark.parametrize("symbols", ["A", "ABC"])
+def test_a_run_that_is_watched_is_the_one_that_is_not(symbols: str) -> None:
+    """To the last bit, though it is made in stretches."""
+    count, feeds = 50_000, []
+    for seed, name in enumerate(symbols):
+        # Each begins somewhere else on the timeline.
+        bars = random_bars(count, seed).iloc[seed * 7 :].reset_index(drop=True)
+        feeds.append(feed(bars, random_signals(bars, seed), name))
+    stops: list[int] = []
+    plain = backtest(feeds, PLAIN)
+    watched = backtest(feeds, PLAIN, watch=lambda until, equity, starts: stops.append(until))
+    assert len(stops) > 2
+    assert stops == sorted(set(stops))
+    assert stops[-1] == len(plain.equity)
+    assert len(plain.fills) > 1_000
+    for name in ("starts", "equity", "fills", "trades"):
+        assert getattr(watched, name).tobytes() == getattr(plain, name).tobytes(), name
+    assert (watched.notes, watched.interest) == (plain.notes, plain.interest)
+
+
 def test_a_trade_tells_how_far_it_went_both_ways() -> None:
     bars = random_bars(6, 0).assign(
         open=[100, 100, 98, 104, 106, 106], high=[101, 103, 105, 109, 112, 107], low=[99, 97, 95, 103, 90, 105],
