@@ -49,10 +49,12 @@ def find_strategy(name: str) -> "Listed":
     from backend.domain.strategies.registry import StrategyRegistry, load_file
 
     if name.endswith(".py"):
+        from backend.domain.errors import InputError, InvalidInput
         from backend.domain.strategy_errors import StrategyBroken
 
         if not Path(name).is_file():
-            raise StrategyBroken(Path(name).stem, name, "there is no such file")
+            detail = f"There is no file {name}. Name a .py file with a strategy in it, or one that is built in."
+            raise InvalidInput([InputError(pointer="/strategy", detail=detail)], detail)
         found = load_file(Path(name).resolve())
         if len(found) > 1:
             names = ", ".join(one.name for one in found)

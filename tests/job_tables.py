@@ -104,7 +104,7 @@ async def open_tables(fresh: FreshDatabase) -> AsyncIterator[Tables]:
     await worker.open()
     tables = Tables(fresh=fresh, api=api, worker=worker)
     try:
-        await tables.execute("truncate public.tasks, public.task_events, private.task_event_counters")
+        await tables.execute("truncate public.tasks, public.task_events, private.task_event_counters cascade")
         yield tables
     finally:
         await api.close()

@@ -11,6 +11,8 @@ import gc
 import json
 import os
 import pkgutil
+import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -78,9 +80,7 @@ def _address() -> str:
 def _end(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     process.kill()
     process.communicate()
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _load() -> None:
@@ -100,6 +100,10 @@ def _serve(address: str) -> list[str]:
     listener.listen(64)
     os.rename(f"{address}.new", address)
     while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in ready:  # whoever started this one is gone, however it ended
+            shutil.rmtree(Path(address).parent, ignore_errors=True)
+            os._exit(0)
         line, _ = listener.accept()
         if os.fork() == 0:
             listener.close()

@@ -1,90 +1,51 @@
-"""Finished runs beside each other: what was different about them, what came out differently, and whether it is luck."""
+"""Records of runs side by side: what `compared` needs of each, and the document with what they are called."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from backend.backtesting.comparison import Compared, compared
 from backend.backtesting.record import Record
 from backend.domain.bars import start_microseconds
 from backend.domain.errors import InputError, InvalidInput
 from backend.domain.trading.daily import DailyEquity
-from backend.domain.trading.evidence import sharpe_interval
-from backend.domain.trading.statistics import Missing
 
 FEWEST, MOST = 2, 20
-
-Floats = npt.NDArray[np.float64]
+_TRADES: Final = ["symbol", "side", "entry_time", "pnl"]
 
 
 def comparison(records: Sequence[Record], *, seed: int = 0) -> dict[str, Any]:
-    """As JSON: the runs, the inputs and figures in which they differ, and each later run against the first."""
+    """A JSON document. Raises InvalidInput for too few or too many runs."""
     if not FEWEST <= len(records) <= MOST:
         detail = f"There are {len(records)} runs; from {FEWEST} to {MOST} can be compared."
         raise InvalidInput([InputError(pointer="/ids", detail=detail)], detail)
-    return {
-        "runs": [{"id": each.id, "title": each.title} for each in records],
-        "inputs": _different([_inputs(each) for each in records]),
-        "figures": _different([dict(each.statistics.values) for each in records]),
-        "differences": [_difference(records[0], each, seed) for each in records[1:]],
-    }
+    named = [{"id": each.id, "title": each.title, "currency": each.currency} for each in records]
+    return {"runs": named, **compared([_compared(each) for each in records], seed=seed)}
 
 
-def _inputs(record: Record) -> dict[str, Any]:
-    found: dict[str, Any] = {"strategy": record.config.strategy}
-    found |= {f"parameter {name}": value for name, value in record.manifest["parameters"].items()}
-    for one in record.manifest["data"]:
-        about = f"{one['provider']} {one['timeframe']} {one['first'][:16]} to {one['last'][:16]}"
-        found[f"bars of {one['symbol']}"] = f"{about}, {one['content_hash'][:12]}"
-    found |= _flat(record.manifest["trading"])
-    return {**found, "seed": record.config.seed, "engine": str(record.manifest["code"]["engine"])[:12]}
-
-
-def _flat(document: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in document.items():
-        flat |= _flat(value) if isinstance(value, Mapping) else {name: value}
-    return flat
-
-
-def _different(several: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Only what is not the same in all of them; nothing where one lacks it."""
-    names = list(dict.fromkeys(name for each in several for name in each))
-    rows = [{"name": name, "values": [each.get(name) for each in several]} for name in names]
-    return [row for row in rows if any(value != row["values"][0] for value in row["values"])]
-
-
-def _difference(first: Record, other: Record, seed: int) -> dict[str, Any]:
-    """How sure it is that one is better: of their daily difference, on the days that both have."""
-    about: dict[str, Any] = {"of": other.id, "against": first.id}
-    try:
-        one, two = _daily(first), _daily(other)
-        gained = _gained(one, two)
-        found = sharpe_interval(gained, one.periods_a_year, seed=seed)
-    except Missing as reason:
-        return {**about, "missing": str(reason)}
-    verdict = "better" if found.low > 0 else "worse" if found.high < 0 else "not told apart"
-    interval = {"low": found.low, "high": found.high, "level": found.level}
-    a_year = float(gained.mean()) * one.periods_a_year
-    return {**about, "days": len(gained), "a_year": a_year, "ratio": interval, "verdict": verdict}
-
-
-def _daily(record: Record) -> DailyEquity:
+def _compared(record: Record) -> Compared:
     timeframe = record.config.series[0].timeframe
-    return DailyEquity.of(
-        start_microseconds(record.equity) + timeframe.seconds * 1_000_000,
-        record.equity["equity"].to_numpy(np.float64),
-        start=record.config.trading.cash,
-        calendar=record.manifest["data"][0]["instrument"]["calendar"],
-        timeframe=timeframe,
+    closes = start_microseconds(record.equity) + timeframe.seconds * 1_000_000
+    equity = record.equity["equity"].to_numpy(np.float64)
+    return Compared(
+        id=str(record.id),
+        statistics=record.statistics.values,
+        missing=record.statistics.missing,
+        # With the parameters that nobody gave, and the bars by their content.
+        config={
+            **record.config.model_dump(mode="json"),
+            "parameters": dict(record.manifest["parameters"]),
+            "content": {each["symbol"]: each["content_hash"][:12] for each in record.manifest["data"]},
+        },
+        times=closes,
+        equity=equity,
+        daily=DailyEquity.of(
+            closes,
+            equity,
+            start=record.config.trading.cash,
+            calendar=record.manifest["data"][0]["instrument"]["calendar"],
+            timeframe=timeframe,
+        ),
+        trades=record.trades[_TRADES],
     )
-
-
-def _gained(one: DailyEquity, two: DailyEquity) -> Floats:
-    """What the second made more than the first on each day that both have."""
-    _, here, there = np.intersect1d(one.days, two.days, return_indices=True)
-    if len(here) < FEWEST:
-        raise Missing("They have no two days in common.")
-    gained: Floats = two.returns[there] - one.returns[here]
-    return gained

@@ -100,6 +100,8 @@ def _judged(study: Mapping[str, Any]) -> str:
     lines = judged_lines(study)
     if study["kind"] != "walk_forward" and study["skipped"]:
         lines.append(("Not taken by the strategy", f"{study['skipped']:,}: {study['skipped_why']}"))
+    if study["kind"] != "walk_forward" and study["failed"]:
+        lines.append(("Failed", f"{study['failed']:,}: {study['failures'][0]['reason']}"))
     return "\n".join(f"  {label:<36} {value}" for label, value in lines)
 
 

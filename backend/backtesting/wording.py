@@ -105,6 +105,7 @@ _GROUPS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "break_even_bps": ("Break-even cost a side", "bps"),
     },
 }
+KNOWN_FIGURES: Final = tuple(name for group in _GROUPS.values() for name in group)
 KEY_FIGURES: Final = ("total_return", "cagr", "sharpe", "max_drawdown", "win_rate", "trades")
 
 

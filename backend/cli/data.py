@@ -3,8 +3,9 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
     from backend.bootstrap_market import Market
     from backend.domain.market import Series
-    from backend.domain.market_ports import Manifest
+    from backend.domain.market_ports import Loaded, Manifest
 
+Choice = TypeVar("Choice", bound=StrEnum)
 app = typer.Typer(help="Market data on this machine.", no_args_is_help=True, rich_markup_mode=None)
 
 Provider = Annotated[str, typer.Option("--provider", help="demo, crypto:binance, yahoo, alpaca, or import.")]
@@ -24,6 +26,7 @@ Adjusted = Annotated[str, typer.Option("--adjustment", help="raw, splits or all.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 # Whose what the terminal imports is: this machine's.
 THIS_MACHINE = "00000000-0000-0000-0000-000000000000"
+_KINDS: Final = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
 
 
 @app.command("fetch")
@@ -117,6 +120,7 @@ def import_file(
         )
         return {"rows": len(understood.bars), "bad_rows": understood.bad_count, "series": _facts(manifest)}
 
+    say(f"Its calendar is {calendar}, its currency {currency}; times that name no zone are {zone}.")
     done = _run(work)
     _print(done, as_json, lambda: f"Imported {done['rows']:,} bars. {_line(done['series'])}")
 
@@ -133,10 +137,12 @@ def export(
 ) -> None:
     """Write a series into a file. Imported again, it is the same to the last bit."""
     series = _series(provider, symbol, timeframe, adjustment)
-    kind: Literal["csv", "parquet"] = "parquet" if output.suffix == ".parquet" else "csv"
+    kind = _KINDS.get(output.suffix.lower())
+    if kind is None:
+        raise typer.BadParameter(f"{output.name} ends neither in .parquet nor in .csv.", param_hint="'--output'")
 
     async def work(market: "Market") -> dict[str, Any]:
-        loaded = market.store.read(series)
+        loaded = _stored(market, series)
         market.files.write(loaded.bars, output, kind)
         return {"rows": len(loaded.bars), "file": str(output), "content_hash": loaded.content_hash}
 
@@ -209,16 +215,44 @@ def _series(provider: str, symbol: str, timeframe: str, adjustment: str) -> "Ser
 
     from backend.domain.market import IMPORT, Adjustment, Series, Timeframe
 
+    length = _one_of("--timeframe", timeframe, Timeframe)
+    adjusted = _one_of("--adjustment", adjustment, Adjustment)
     try:
         return Series(
             provider=provider,
             symbol=symbol,
-            timeframe=Timeframe(timeframe),
-            adjustment=Adjustment(adjustment),
+            timeframe=length,
+            adjustment=adjusted,
             owner=UUID(THIS_MACHINE) if provider == IMPORT else None,
         )
     except ValueError as problem:
         raise typer.BadParameter(f"{problem}.") from None
+
+
+def _stored(market: "Market", series: "Series") -> "Loaded":
+    """Raises NoBars, with the provider under which it lies where that is another."""
+    from backend.domain.market_errors import NoBars
+
+    try:
+        return market.store.read(series)
+    except NoBars as problem:
+        found = [one.series for one in market.store.manifests() if _is_another(one.series, series)]
+        if not found:
+            raise
+        raise NoBars(f"{problem.detail} There is {found[0]}: add --provider {found[0].provider}.") from None
+
+
+def _is_another(one: "Series", wanted: "Series") -> bool:
+    is_visible = str(one.owner or THIS_MACHINE) == THIS_MACHINE
+    return is_visible and (one.symbol, one.timeframe) == (wanted.symbol, wanted.timeframe) and one != wanted
+
+
+def _one_of(option: str, text: str, kind: "type[Choice]") -> "Choice":
+    try:
+        return kind(text)
+    except ValueError:
+        choices = ", ".join(kind)
+        raise typer.BadParameter(f"'{text[:40]}' is none of {choices}.", param_hint=f"'{option}'") from None
 
 
 def _moment(option: str, text: str) -> datetime:

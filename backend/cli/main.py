@@ -5,9 +5,10 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration or credentials, 4 data mis
 """
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from backend.cli import backtest, data, keys, shares, strategies, tasks, tokens, users
 from backend.cli.database import database
@@ -21,8 +22,21 @@ from backend.cli.terminal import clean
 from backend.domain.errors import ConfigurationError, TidemarkError
 from backend.version import VERSION
 
+
+class _Commands(TyperGroup):
+    """Wrong options are told in plain words, without those of the library that checks them."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer's own name for a click context
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as problem:
+            problem.message = problem.message.removeprefix("Value error, ").removeprefix("Input ")
+            raise
+
+
 app = typer.Typer(
     name="tidemark",
+    cls=_Commands,
     help="Research strategies, run backtests and train models, many users on one installation.",
     no_args_is_help=True,
     rich_markup_mode=None,

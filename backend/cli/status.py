@@ -34,7 +34,11 @@ def status(
     running = instance.find(settings.data_dir)
     if running is None:
         state = "is starting or stopping" if instance.is_held(settings.data_dir) else "is not running"
-        print(f"Tidemark {state} on {settings.data_dir}. Start it with ./scripts/run.", file=sys.stderr)
+        print(
+            f"Tidemark {state} on {settings.data_dir}. Start it with ./scripts/run; one of another folder is found by"
+            " --data-dir.",
+            file=sys.stderr,
+        )
         raise typer.Exit(1)
     values = describe_project(settings, running.url)
     if running.mailbox_url:

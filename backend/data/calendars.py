@@ -96,6 +96,12 @@ class TradingCalendars:
         return np.where(closed, -1, _bar_starts(calendar, timeframe, moments, sessions, of))
 
 
+def check_calendar(name: str) -> None:
+    """Raises UnknownMarketData, with what may have been meant."""
+    if name not in (ALWAYS, FOREX):
+        _exchange_type(name)
+
+
 def _bar_starts(calendar: str, timeframe: Timeframe, moments: Times, sessions: _Sessions, of: Times) -> Times:
     """Of moments within the sessions of these numbers."""
     if not timeframe.is_intraday:

@@ -10,7 +10,7 @@ from typing import Final
 import pandas as pd
 
 from backend.domain.bars import COLUMNS
-from backend.domain.market import ALWAYS, IMPORT, Adjustment, Instrument, Series, Span, Timeframe
+from backend.domain.market import ALWAYS, FOREX, IMPORT, Adjustment, Instrument, Series, Span, Timeframe
 from backend.domain.market_errors import BadBars, BadFile, NoBars
 from backend.domain.market_ports import Loaded
 from backend.domain.research_frames import checked_frame
@@ -32,7 +32,8 @@ def from_file(
 ) -> Loaded:
     """Raises BadFile and BadBars with what is wrong and where, NoBars when the range is empty."""
     if not path.is_file():
-        raise BadFile(f"There is no file {path}. Check its name; beside a file, detail bars come from a file too.")
+        raise BadFile(f"There is no file {path}. Check its name.")
+    _check_calendar(calendar)
     frame = _our_form(path) if zone == "UTC" else None
     if frame is None:
         bars, length = _found_out(path, timeframe, calendar, zone)
@@ -86,6 +87,13 @@ def within(bars: pd.DataFrame, start: datetime | None, end: datetime | None, wha
             f" none of them {_range_words(start, end)}. Choose a range that overlaps with them."
         )
     return bars.iloc[first:last].reset_index(drop=True)
+
+
+def _check_calendar(calendar: str) -> None:
+    if calendar not in (ALWAYS, FOREX):
+        from backend.data.calendars import check_calendar
+
+        check_calendar(calendar)
 
 
 def _our_form(path: Path) -> pd.DataFrame | None:

@@ -16,6 +16,7 @@ from backend.domain.backtests import (
     Part,
     Preset,
     Rows,
+    Tried,
 )
 from backend.domain.market import Series
 from backend.domain.market_ports import Loaded
@@ -37,6 +38,9 @@ class BacktestRepository(Protocol):
         self, *, limit: int, after: BacktestPlace | None, order: BacktestOrder, only: BacktestFilter
     ) -> BacktestPage: ...
 
+    async def tried(self, config: Mapping[str, Any]) -> Tried:
+        """All earlier trials of the config's strategy on its first symbol; those of the same form are the same one."""
+
     async def tags(self) -> Mapping[str, int]:
         """All that are in use, with the number of backtests that have each."""
 
@@ -54,13 +58,6 @@ class BacktestRepository(Protocol):
         """In the place of the one of that name, if there is one. Raises QuotaReached."""
 
     async def forget_preset(self, preset_id: UUID) -> bool: ...
-
-
-class BacktestPurge(Protocol):
-    """Housekeeping of all users' backtests."""
-
-    async def purge_backtests(self) -> int:
-        """Those that were deleted long ago go for good; how many went."""
 
 
 class RunBars(Protocol):

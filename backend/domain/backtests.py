@@ -18,6 +18,8 @@ LONGEST_NOTES = 10_000
 LONGEST_TAG = 40
 MOST_TAGS = 20
 MOST_COMPARED = 20
+# So many daily Sharpe ratios tell how those of a family spread.
+MOST_SHARPES = 1_000
 
 
 class BacktestSort(StrEnum):
@@ -77,6 +79,14 @@ class Backtest(BacktestInBrief):
     figures: Mapping[str, Any] | None = field(repr=False)
     manifest: Mapping[str, Any] | None = field(repr=False)
     trust: Mapping[str, Any] | None = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """What its user tried of one strategy on one symbol: how often, and daily Sharpe ratios (of very many some)."""
+
+    trials: int = 0
+    sharpes: tuple[float, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +193,8 @@ class Plan:
     demand: Demand
     seconds: float
     work_units: float
+    # How often the bars are traded: 1 but for a study.
+    trials: int = 1
     # Facts of its series that the user should know before the start.
     notes: tuple[str, ...] = ()
 

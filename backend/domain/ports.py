@@ -453,6 +453,9 @@ class Housekeeping(Protocol):
     async def forget_ended_shares(self) -> int:
         """Links to results that did."""
 
+    async def forget_deleted_backtests(self) -> int:
+        """Those that their users deleted so long ago that they cannot be brought back."""
+
 
 class Election(Protocol):
     """Chooses one process among all that stand on the same database."""

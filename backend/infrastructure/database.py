@@ -17,7 +17,7 @@ USER_TIMEOUT = "8s"
 _QUOTA_REACHED = "TM001"
 
 # One round trip. `user_is_active` runs with the rights of its owner, before a single row is seen.
-_BECOME = """
+BECOME = """
 select set_config('role', $1, true),
        set_config('request.jwt.claims', $2, true),
        set_config('search_path', 'public, extensions', true),
@@ -79,7 +79,7 @@ class Database(Connections):
             with refusals_told():
                 async with connection.transaction(readonly=readonly):
                     try:
-                        if not await connection.fetchval(_BECOME, *_who(identity), column=4):
+                        if not await connection.fetchval(BECOME, *_who(identity), column=4):
                             raise AccountSuspended()
                         yield connection
                     except TimeoutError:

@@ -144,9 +144,13 @@ def _bars_of_file(
     path: Path, symbol: str, timeframe: str | None, detail: "str | Path | None", read: dict[str, Any]
 ) -> Bars:
     from backend.bootstrap_research import bars_of_file
+    from backend.domain.errors import InputError, InvalidInput
 
     name = symbol or _symbol_of(path)
     loaded = bars_of_file(path, symbol=name, timeframe=None if timeframe is None else _timeframe(timeframe), **read)
+    if detail is not None and not Path(detail).is_file():
+        words = f"There is no file {detail}. Beside bars of a file, the shorter bars come from a file too."
+        raise InvalidInput([InputError(pointer="/detail", detail=words)], words)
     inside = None if detail is None else bars_of_file(Path(detail), symbol=name, timeframe=None, **read)
     return Bars(
         loaded,

@@ -29,6 +29,10 @@ MOST_BARS: Final = 20_000_000
 _BYTES_A_BAR: Final = 320
 # A simulated market is made minute by minute, whatever its bars; so many of them cost as much as one bar of a run.
 _MINUTES_A_BAR: Final = 8
+# A study keeps the figures of each trial, and makes a trial in a small part of the time that a whole run takes.
+_BYTES_A_TRIAL: Final = 1_000
+_SHARE_OF_A_TRIAL: Final = 0.01
+_STUDIES: Final = (JobKind.SWEEP, JobKind.OPTIMIZE, JobKind.WALK_FORWARD)
 # Before any run was completed here, on a machine of pace 1; then the installation learns from its own.
 _FIRST_SECONDS: Final = 0.1
 _SECONDS_A_BAR: Final = 1.2e-6
@@ -67,11 +71,18 @@ class BacktestPlanner:
         self._clock = clock
         self._pace = pace
 
-    async def plan(self, config: RunConfig, owner: UUID, *, kind: JobKind = JobKind.BACKTEST, runs: int = 1) -> Plan:
+    async def plan(
+        self,
+        config: RunConfig,
+        owner: UUID,
+        *,
+        kind: JobKind = JobKind.BACKTEST,
+        trials: Callable[[int], int] = lambda _: 1,
+    ) -> Plan:
         """Raises InvalidInput with a pointer to the field that is wrong, BarsMissing where bars must be fetched first.
 
-        `runs` is how many times the bars are traded. The range is written down as it is now, so that the run means
-        the same bars whenever it is made again.
+        `trials` says of a number of bars how often they are traded. The range is written down as it is now, so that
+        the run means the same bars whenever it is made again.
         """
         await asyncio.to_thread(self._require_strategy, config)
         parts = [await self._part(config, place, owner) for place in range(len(config.series))]
@@ -82,16 +93,22 @@ class BacktestPlanner:
             raise InvalidInput([InputError(pointer="/start", detail=detail)])
         _require_one_currency(parts)
         first, last = min(part.span.start for part in parts), max(part.span.end for part in parts)
-        work = float(max(bars, 1) * runs + sum(part.made_minutes for part in parts) // _MINUTES_A_BAR)
+        runs = await asyncio.to_thread(trials, bars)
+        made = sum(part.made_minutes for part in parts) // _MINUTES_A_BAR
+        work = float(made + bars * (1 + runs * _SHARE_OF_A_TRIAL if kind in _STUDIES else 1))
         usual = KINDS[kind].demand
         return Plan(
             config=config.model_copy(update={"start": first, "end": last}),
             bars=bars,
             first=first,
             last=last,
-            demand=Demand(cores=usual.cores, memory_bytes=usual.memory_bytes + _BYTES_A_BAR * bars),
+            demand=Demand(
+                cores=usual.cores,
+                memory_bytes=usual.memory_bytes + _BYTES_A_BAR * bars + _BYTES_A_TRIAL * (runs if runs > 1 else 0),
+            ),
             seconds=await self._seconds(kind, work),
             work_units=work,
+            trials=runs,
             notes=tuple(f"{part.series.symbol} is simulated." for part in parts if part.instrument.is_simulated),
         )
 

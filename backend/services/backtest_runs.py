@@ -9,15 +9,18 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from backend.backtesting.families import written_down
 from backend.backtesting.record import Record, record_of
 from backend.backtesting.run import Run, run
-from backend.backtesting.trust import Examined, examine
+from backend.backtesting.trust import Examined, Family, examine
 from backend.backtesting.verdicts import Trust, trust_document
 from backend.domain.backtest_ports import RunBars, TablePacking
 from backend.domain.config import RunConfig
+from backend.domain.market_ports import Loaded
 from backend.domain.strategies.registry import StrategyRegistry
 from backend.domain.trading.trade_statistics import WHY
 from backend.services.backtest_plans import series_of
+from backend.services.earlier_trials import Remembered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,12 +57,14 @@ def run_backtest(
     done = trade(RunConfig.model_validate(payload["config"]), owner, bench, told, is_cancelled)
     told("figures", 80.0)
     record = record_of(done)
-    _heed(is_cancelled)
+    heed(is_cancelled)
     told("checks", 85.0)
-    trust = examined(done)
-    _heed(is_cancelled)
+    family = Remembered.of(payload)
+    trust = examined(done, family=written_down(done, family))
+    heed(is_cancelled)
     told("packing", 97.0)
-    return result_of(record, trust, bench.tables, trades=with_rules(record.trades, done))
+    came = result_of(record, trust, bench.tables, trades=with_rules(record.trades, done))
+    return {**came, "family": family.own()}
 
 
 def guard_backtest(
@@ -67,24 +72,32 @@ def guard_backtest(
 ) -> dict[str, Any]:
     """The same run once more, looked at thoroughly."""
     done = trade(RunConfig.model_validate(payload["config"]), owner, bench, told, is_cancelled)
-    _heed(is_cancelled)
+    heed(is_cancelled)
     told("checks", 40.0)
-    return {"trust": trust_document(examined(done, thorough=True))}
+    family = written_down(done, Remembered.of(payload))
+    return {"trust": trust_document(examined(done, family=family, thorough=True))}
+
+
+def bars_of(config: RunConfig, owner: UUID, bench: Bench) -> tuple[list[Loaded], dict[str, Loaded]]:
+    """Of all series, and by symbol the shorter ones that decide inside of their bars."""
+    detail = config.trading.execution.detail
+    wanted = [series_of(one, owner) for one in config.series]
+    shorter = [series_of(one.model_copy(update={"timeframe": detail}), owner) for one in config.series if detail]
+    return (
+        [bench.bars.load(one, config.start, config.end) for one in wanted],
+        {one.symbol: bench.bars.load(one, config.start, config.end) for one in shorter},
+    )
 
 
 def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled: Callable[[], bool]) -> Run:
     """Bars, signals and fills."""
     told("bars", 0.0)
-    detail = config.trading.execution.detail
-    wanted = [series_of(one, owner) for one in config.series]
-    shorter = [series_of(one.model_copy(update={"timeframe": detail}), owner) for one in config.series if detail]
-    histories = [bench.bars.load(one, config.start, config.end) for one in wanted]
-    details = {one.symbol: bench.bars.load(one, config.start, config.end) for one in shorter}
-    _heed(is_cancelled)
+    histories, details = bars_of(config, owner, bench)
+    heed(is_cancelled)
     told("signals", 15.0, f"{sum(len(one.bars) for one in histories):,} bars")
 
     def watch(until: int, equity: npt.NDArray[np.float64], starts: npt.NDArray[np.int64]) -> None:
-        _heed(is_cancelled)
+        heed(is_cancelled)
         date = datetime.fromtimestamp(int(starts[until - 1]) / 1e6, tz=UTC)
         told(
             "trading",
@@ -97,8 +110,8 @@ def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled
     return run(config, histories, bench.strategies.get(config.strategy), details=details, watch=watch)
 
 
-def examined(done: Run, *, thorough: bool = False) -> Trust:
-    return examine(Examined.of(done), thorough=thorough)
+def examined(done: Run, *, family: Family | None = None, thorough: bool = False) -> Trust:
+    return examine(Examined.of(done, family=family), thorough=thorough)
 
 
 def with_rules(trades: "pd.DataFrame", done: Run) -> "pd.DataFrame":
@@ -134,7 +147,8 @@ def _without_trust(record: Record) -> dict[str, Any]:
     return {name: value for name, value in record.figures().items() if name != "trust"}
 
 
-def _heed(is_cancelled: Callable[[], bool]) -> None:
+def heed(is_cancelled: Callable[[], bool]) -> None:
+    """Raises Stopped once its user does not want it any more."""
     if is_cancelled():
         raise Stopped
 

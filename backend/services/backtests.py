@@ -56,16 +56,17 @@ class Backtests:
     ) -> tuple[Job, str]:
         """Queue a checked run, and keep it under a name. `more` is what the payload of such a study has besides."""
         config = plan.config.model_dump(mode="json")
-        payload = {"config": config, **(more or {})}
+        kept = {**config, **({} if more is None else {"study": dict(more)})}
         if parent_id is not None:
             await self.backtest(parent_id)
+        payload = {"config": config, **(more or {}), "family": vars(await self._repository.tried(kept))}
         job = await self._jobs.submit(kind, payload, demand=plan.demand, work_units=plan.work_units)
         called = _name(name) if name is not None else usual_name(plan.config)
         await self._repository.add(
             NewBacktest(
                 id=job.id,
                 kind=kind,
-                config={**config, **({} if more is None else {"study": dict(more)})},
+                config=kept,
                 name=called,
                 tags=_tags(tags),
                 parent_id=parent_id,
@@ -76,7 +77,9 @@ class Backtests:
     async def guard(self, backtest_id: UUID, plan: Plan) -> Job:
         """Look thoroughly at a result that is there."""
         await self.finished(backtest_id)
-        payload = {"config": plan.config.model_dump(mode="json"), "backtest_id": str(backtest_id)}
+        config = plan.config.model_dump(mode="json")
+        family = await self._repository.tried(config)
+        payload = {"config": config, "family": vars(family), "backtest_id": str(backtest_id)}
         return await self._jobs.submit(JobKind.GUARD, payload, demand=plan.demand, work_units=plan.work_units)
 
     async def backtest(self, backtest_id: UUID) -> Backtest:

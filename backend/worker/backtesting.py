@@ -3,8 +3,11 @@
 import importlib
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
+
+from backend.domain.jobs import JobKind
 
 PREPARES = "backend.worker.backtesting:prepare"
 
@@ -27,6 +30,28 @@ def guard(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Ca
     from backend.services.backtest_runs import guard_backtest  # noqa: PLC0415 - loaded by who backtests
 
     return _done(guard_backtest, payload, report, is_cancelled)
+
+
+def sweep(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Callable[[], bool]) -> dict[str, Any]:
+    return _studied(JobKind.SWEEP, payload, report, is_cancelled)
+
+
+def optimize(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Callable[[], bool]) -> dict[str, Any]:
+    return _studied(JobKind.OPTIMIZE, payload, report, is_cancelled)
+
+
+def walk_forward(
+    payload: dict[str, Any], report: Callable[..., None], is_cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    return _studied(JobKind.WALK_FORWARD, payload, report, is_cancelled)
+
+
+def _studied(
+    kind: JobKind, payload: dict[str, Any], report: Callable[..., None], is_cancelled: Callable[[], bool]
+) -> dict[str, Any]:
+    from backend.services.study_runs import study  # noqa: PLC0415 - loaded by who studies
+
+    return _done(partial(study, kind=kind), payload, report, is_cancelled)
 
 
 _LOADED = (

@@ -24,6 +24,9 @@ WORKS: Mapping[JobKind, str] = MappingProxyType(
         JobKind.IMPORT: "backend.worker.importing:run",
         JobKind.BACKTEST: "backend.worker.backtesting:run",
         JobKind.GUARD: "backend.worker.backtesting:guard",
+        JobKind.SWEEP: "backend.worker.backtesting:sweep",
+        JobKind.OPTIMIZE: "backend.worker.backtesting:optimize",
+        JobKind.WALK_FORWARD: "backend.worker.backtesting:walk_forward",
     }
 )
 
@@ -56,6 +59,7 @@ class Maintain:
         answers = await self._housekeeping.forget_old_answers()
         tokens = await self._housekeeping.forget_ended_tokens()
         shares = await self._housekeeping.forget_ended_shares()
+        backtests = await self._housekeeping.forget_deleted_backtests()
         report(Progress(stage="uploads", percent=50.0))
         uploads = await asyncio.to_thread(self._market.uploads.forget_old)
         report(Progress(stage="bars", percent=75.0))
@@ -67,6 +71,7 @@ class Maintain:
             "answers_deleted": answers,
             "tokens_deleted": tokens,
             "shares_deleted": shares,
+            "backtests_deleted": backtests,
             "uploads_deleted": uploads,
             "swept_bytes": swept,
             "series_evicted": len(evicted),

@@ -27,16 +27,23 @@ create table public.backtests (
     figures jsonb,
     manifest jsonb,
     trust jsonb,
+    -- All that is stored of it: what came out, and the pieces of its tables.
     size_bytes bigint not null default 0,
+    -- How many different trials it was, and their daily Sharpe ratios (of very many some): what later runs are judged by.
+    trials_made integer not null default 0,
+    daily_sharpes double precision[] not null default '{}',
     -- What lists are narrowed by.
     strategy text not null generated always as (config ->> 'strategy') stored,
     provider text not null generated always as (config #>> '{series,0,provider}') stored,
     timeframe text not null generated always as (config #>> '{series,0,timeframe}') stored,
     symbols jsonb not null generated always as (jsonb_path_query_array(config, '$.series[*].symbol')) stored,
+    form_hash text not null generated always as (md5(config::text)) stored,
     unique (user_id, id),
-    foreign key (user_id, id) references public.tasks (user_id, id) on delete cascade
+    foreign key (user_id, id) references public.tasks (user_id, id) on delete cascade,
+    foreign key (user_id, parent_id) references public.backtests (user_id, id) on delete set null (parent_id)
 );
-create index backtests_newest_idx on public.backtests (user_id, created_at desc, id desc);
+create index backtests_newest_idx on public.backtests (user_id, created_at desc, id desc) where deleted_at is null;
+create index backtests_family_idx on public.backtests (user_id, strategy, (symbols ->> 0)) where trials_made > 0;
 create index backtests_children_idx on public.backtests (user_id, parent_id) where parent_id is not null;
 create index backtests_deleted_idx on public.backtests (deleted_at) where deleted_at is not null;
 
@@ -119,11 +126,13 @@ declare
     most constant integer := (private.plan_of(new.user_id)).most_backtests;
     kept bigint;
 begin
-    select count(*) into kept from public.backtests where user_id = new.user_id;
+    select count(*) into kept from public.backtests where user_id = new.user_id and deleted_at is null;
     if kept >= most then
         raise exception 'as many backtests are kept as may be'
             using errcode = 'TM001',
-                  detail = jsonb_build_object('what', 'stored backtests', 'limit', most, 'count', kept);
+                  detail = jsonb_build_object(
+                      'what', 'stored backtests', 'limit', most, 'count', kept, 'remedy', 'Delete some.'
+                  );
     end if;
     return new;
 end
@@ -139,7 +148,9 @@ begin
     select count(*) into kept from public.backtest_presets where user_id = new.user_id;
     if kept >= 100 then
         raise exception 'as many presets are kept as may be'
-            using errcode = 'TM001', detail = jsonb_build_object('what', 'presets', 'limit', 100, 'count', kept);
+            using errcode = 'TM001', detail = jsonb_build_object(
+                      'what', 'presets', 'limit', 100, 'count', kept, 'remedy', 'Delete some.'
+                  );
     end if;
     return new;
 end
@@ -152,6 +163,7 @@ create function private.keep_backtest_result() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     came constant jsonb := new.result;
+    kept bigint;
 begin
     update public.backtests set
         total_return = (came #>> '{summary,total_return}')::double precision,
@@ -161,7 +173,8 @@ begin
         figures = came -> 'figures',
         manifest = came -> 'manifest',
         trust = came -> 'trust',
-        size_bytes = length(came::text)
+        trials_made = coalesce((came #>> '{family,trials}')::integer, 0),
+        daily_sharpes = array(select jsonb_array_elements(coalesce(came #> '{family,sharpes}', '[]'))::double precision)
     where id = new.id and user_id = new.user_id;
     if found then
         new.result := jsonb_build_object('summary', came -> 'summary');
@@ -175,6 +188,12 @@ begin
             name text, part integer, first_row integer, rows integer, first_at timestamptz, last_at timestamptz,
             content text
         );
+        select coalesce(sum(pg_column_size(content)), 0) into kept
+        from public.backtest_parts where user_id = new.user_id and backtest_id = new.id;
+        update public.backtests set
+            size_bytes = kept + coalesce(pg_column_size(config), 0) + coalesce(pg_column_size(figures), 0)
+                + coalesce(pg_column_size(manifest), 0) + coalesce(pg_column_size(trust), 0)
+        where id = new.id;
     end if;
     return new;
 end

@@ -60,6 +60,13 @@ const faces: Face[] = [
     await page.getByRole('button', { name: /^Updates:/ }).click()
     await page.getByText('Open the status centre').last().waitFor()
   } },
+  { name: 'strategies', path: '/strategies', signedIn: true, heading: 'Strategies', arrange: (page) => page.getByRole('link', { name: 'SMA cross' }).waitFor() },
+  { name: 'strategies, empty', path: '/strategies?show=own', signedIn: true, heading: 'Strategies', arrange: (page) => page.getByText('No rules of your own yet').waitFor() },
+  { name: 'strategies, filtered to nothing', path: '/strategies?q=no+such+idea', signedIn: true, heading: 'Strategies', arrange: (page) => page.getByText('No strategies match').waitFor() },
+  { name: 'strategies, loading', path: '/strategies', signedIn: true, heading: 'Strategies', prepare: (page) => page.route('**/api/strategies', () => undefined), arrange: (page) => page.waitForTimeout(400) },
+  { name: 'strategies, error', path: '/strategies', signedIn: true, heading: 'Strategies', prepare: (page) => page.route('**/api/strategies', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('The strategies could not be loaded').waitFor() },
+  { name: 'strategy', path: '/strategies/sma_cross', signedIn: true, heading: 'SMA cross', arrange: (page) => page.getByText('Bars of the fast average').waitFor() },
+  { name: 'rule builder', path: '/strategies/new', signedIn: true, heading: 'Build rules', arrange: (page) => page.getByText('Good', { exact: true }).waitFor() },
   { name: 'settings, profile', path: '/settings/profile', signedIn: true, heading: 'Settings' },
   { name: 'settings, preferences', path: '/settings/preferences', signedIn: true, heading: 'Settings' },
   { name: 'settings, security', path: '/settings/security', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('This browser').waitFor() },

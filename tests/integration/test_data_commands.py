@@ -64,6 +64,12 @@ def test_a_damaged_file_is_found(tmp_path: Path) -> None:
             "TIDEMARK_ALPACA_KEY_ID",
         ),
         (("data", "export", "--symbol", "ETH/USDT", "--timeframe", "1h", "-o", "/tmp/never.csv"), 4, "Download it"),
+        (
+            ("data", "export", "--symbol", "X", "--timeframe", "1q", "-o", "x.csv"),
+            2,
+            "'--timeframe': '1q' is none of 1m",
+        ),
+        (("data", "export", "--symbol", "X", "--timeframe", "1h", "-o", "x.txt"), 2, "neither in .parquet nor in .csv"),
     ],
 )
 def test_what_goes_wrong_says_what_to_do(tmp_path: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
@@ -85,6 +91,17 @@ def test_a_bad_row_refuses_the_file(tmp_path: Path) -> None:
     assert told(tmp_path / "cache", "data", "list")["items"] == []
     kept = told(tmp_path / "cache", "data", "import", str(file), "--symbol", "BAD", "--accept-bad-rows")
     assert (kept["rows"], kept["bad_rows"]) == (2, 1)
+
+
+def test_an_import_says_what_it_took_for_granted_and_where_it_lies(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("ts,open,high,low,close,volume\n2024-01-01,1,2,1,2,5\n2024-01-02,2,3,2,3,5\n")
+    cache = tmp_path / "cache"
+    done = command(cache, "data", "import", str(file), "--symbol", "MINE", "--currency", "EUR")
+    assert "Its calendar is 24/7, its currency EUR; times that name no zone are UTC." in done.stderr
+    export = ("data", "export", "--symbol", "MINE", "--timeframe", "1d", "-o", str(tmp_path / "out.csv"))
+    assert "add --provider import" in command(cache, *export, code=4).stderr
+    assert told(cache, *export, "--provider", "import")["rows"] == 2
 
 
 def test_ctrl_c_keeps_what_came(tmp_path: Path) -> None:

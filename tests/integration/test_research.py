@@ -43,7 +43,7 @@ def test_the_page_runs_as_it_stands(tmp_path: Path) -> None:
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:
-    tried = [doctest.testmod(each) for each in (research, bars, named, running, studying)]
+    tried = [doctest.testmod(each, extraglobs=vars(research)) for each in (research, bars, named, running, studying)]
     assert sum(each.attempted for each in tried) >= 10
     assert not any(each.failed for each in tried)
 

@@ -1,5 +1,6 @@
 """Personal access tokens at a running server: from the command line, in copied commands, and as the how-to shows."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -151,12 +152,12 @@ def test_the_how_to_works_as_it_stands(person: Person, tmp_path: Path) -> None:
     assert rows == {scope.value: said for scope, said in SENTENCES.items()}
 
 
-async def test_links_are_listed_and_revoked_at_the_terminal(person: Person) -> None:
+def test_links_are_listed_and_revoked_at_the_terminal(person: Person) -> None:
     token = person.token("read", "share")
     asked = {"TIDEMARK_TOKEN": token, "TIDEMARK_SERVER": person.running.url}
     with httpx.Client(base_url=person.running.url, headers={"Authorization": f"Bearer {token}"}) as client:
         user_id = UUID(client.get("/api/me").json()["user_id"])
-        backtest_id = await finished_backtest(person.running.status["DB_URL"], user_id)
+        backtest_id = asyncio.run(finished_backtest(person.running.status["DB_URL"], user_id))
         wanted = {"backtest_id": str(backtest_id), "title": "Slow cross", "expires_in_days": 7}
         made = client.post("/api/shares", json=wanted).json()
     assert "You share nothing" not in person.types("shares", "list", **asked).stderr

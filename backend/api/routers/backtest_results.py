@@ -27,7 +27,7 @@ from backend.services.backtest_reading import MOST_CHART_BARS, chart_of, record_
 router = APIRouter(prefix="/api/backtests", tags=["Backtests"])
 
 MOST_ROWS = 50_000
-_RESULTS = (*SIGNED_IN, BacktestNotFound(BACKTEST_ID), BacktestNotFinished(BACKTEST_ID, "running"), BAD_ID)
+RESULTS = (*SIGNED_IN, BacktestNotFound(BACKTEST_ID), BacktestNotFinished(BACKTEST_ID, "running"), BAD_ID)
 _MEDIA = {"json": "application/json", "csv": "application/zip", "parquet": "application/zip", "html": "text/html"}
 # The report needs nothing of us; opened from here it must not be able to reach us either.
 _SANDBOXED = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -43,7 +43,7 @@ End = Annotated[AwareDatetime | None, Query(description="Up to, not including, t
     summary="Read trades by range",
     responses={
         **shows(TableRead, TRADES, "In the order of their exits; those still open come last."),
-        **problems("/api/backtests/{backtest_id}/trades", *_RESULTS, invalid("/query/first", "At least 0.")),
+        **problems("/api/backtests/{backtest_id}/trades", *RESULTS, invalid("/query/first", "At least 0.")),
     },
 )
 async def read_backtest_trades(
@@ -55,7 +55,7 @@ async def read_backtest_trades(
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many rows at most.")] = 1_000,
 ) -> Response:
     """Only the pieces that hold these rows are read."""
-    return await _table(house, caller, backtest_id, "trades", Rows(first=first, count=limit))
+    return await table_of(house, caller, backtest_id, "trades", Rows(first=first, count=limit))
 
 
 @router.get(
@@ -69,7 +69,7 @@ async def read_backtest_trades(
             TRADES.model_copy(update={"columns": {"ts": ["2023-01-01T00:00:00Z"], "equity": [10_000.0]}}),
             "By bar.",
         ),
-        **problems("/api/backtests/{backtest_id}/equity", *_RESULTS, invalid("/query/points", "At least 10.")),
+        **problems("/api/backtests/{backtest_id}/equity", *RESULTS, invalid("/query/points", "At least 10.")),
     },
 )
 async def read_backtest_equity(
@@ -84,7 +84,7 @@ async def read_backtest_equity(
     ] = 2_000,
 ) -> Response:
     """Equity, its benchmark, cash and exposure."""
-    return await _table(
+    return await table_of(
         house, caller, backtest_id, "equity", Rows(start=start, end=end), thin=lambda table: thinned(table, points)
     )
 
@@ -152,7 +152,7 @@ async def read_backtest_chart(
             },
         },
         **problems(
-            "/api/backtests/{backtest_id}/export", *_RESULTS, invalid("/query/format", "Input should be 'json'.")
+            "/api/backtests/{backtest_id}/export", *RESULTS, invalid("/query/format", "Input should be 'json'.")
         ),
     },
 )
@@ -182,7 +182,7 @@ def _whole(table: Any) -> Any:
     return table
 
 
-async def _table(
+async def table_of(
     house: House,
     caller: Identity,
     backtest_id: UUID,

@@ -15,7 +15,7 @@ from backend.domain import jobs as domain
 router = APIRouter(prefix="/api/system", tags=["Tasks"])
 
 
-class Share(BaseModel):
+class MachinePart(BaseModel):
     """How much of the machine tasks may take together, and how much of that is free."""
 
     cores: int
@@ -70,8 +70,8 @@ class Resources(BaseModel):
     cpu_percent: float
     memory_total_bytes: int
     memory_available_bytes: int
-    capacity: Share = Field(description="The most that all tasks together may take.")
-    room: Share = Field(description="What of it is free now.")
+    capacity: MachinePart = Field(description="The most that all tasks together may take.")
+    room: MachinePart = Field(description="What of it is free now.")
     waiting: list[Waiting]
     running: list[Running]
     history: list[History] = Field(description="Kinds of which a task was completed.")
@@ -83,8 +83,8 @@ RESOURCES = Resources(
     cpu_percent=12.5,
     memory_total_bytes=8589934592,
     memory_available_bytes=6442450944,
-    capacity=Share(cores=2, memory_bytes=6442450944),
-    room=Share(cores=1, memory_bytes=4294967296),
+    capacity=MachinePart(cores=2, memory_bytes=6442450944),
+    room=MachinePart(cores=1, memory_bytes=4294967296),
     waiting=[Waiting(kind=domain.JobKind.BACKTEST, count=3, oldest_queued_at=_NOW)],
     running=[Running(kind=domain.JobKind.SWEEP, count=1)],
     history=[History(kind=domain.JobKind.BACKTEST, jobs=50, typical_seconds=1.8, eta_error=0.12)],
@@ -120,8 +120,8 @@ async def read_resources(request: Request, house: TheHouse, services: Reading, _
     return tagged(request, body)
 
 
-def _share(demand: domain.Demand) -> Share:
-    return Share(cores=demand.cores, memory_bytes=demand.memory_bytes)
+def _share(demand: domain.Demand) -> MachinePart:
+    return MachinePart(cores=demand.cores, memory_bytes=demand.memory_bytes)
 
 
 def _quota(counts: domain.JobCounts) -> Quota:

@@ -54,7 +54,7 @@ router = APIRouter(prefix=PATH, tags=["Shares"])
 VISIT = [Depends(_count_visit)]
 
 
-class Share(BaseModel):
+class ShareLink(BaseModel):
     """A link as its owner sees it: everything but the link."""
 
     id: UUID
@@ -68,7 +68,7 @@ class Share(BaseModel):
     last_opened_at: datetime | None
 
 
-class FreshShare(Share):
+class FreshShare(ShareLink):
     """A link that was just made."""
 
     token: str = Field(description="The page is /shared/{token}. Nothing shows it again.")
@@ -108,7 +108,7 @@ class SharedBacktest(BaseModel):
 _NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 _ID = UUID("c2a7b5f4-0f4b-4e0e-8c53-6d1f7c9e2a11")
 _LINK = "3hXv0yqfCkq9uYlmXW5m6Yw3s0mJr1m2S6cX8m0bq1E"
-SHARE = Share(
+SHARE = ShareLink(
     id=_ID,
     backtest_id=BACKTEST_ID,
     title="Slow cross, 2023",
@@ -139,7 +139,7 @@ Link = Annotated[str, Path(min_length=1, max_length=100, description="What the a
     openapi_extra=needs(Reach.READ),
     summary="List one's own links",
     responses={
-        **shows(Page[Share], Page[Share](items=[SHARE], next_cursor=None), "Newest first.", "ETag", "Link"),
+        **shows(Page[ShareLink], Page[ShareLink](items=[SHARE], next_cursor=None), "Newest first.", "ETag", "Link"),
         **NOT_MODIFIED,
         **problems(PATH, *SIGNED_IN, InvalidCursor(), invalid("/query/limit", "Input should be at most 200.")),
     },
@@ -158,7 +158,7 @@ async def list_my_shares(
     found = await services.shares.shares(limit=limit, after=from_cursor(SHARES, cursor), backtest_id=backtest_id)
     following = to_cursor(SHARES, found.next) if found.next else None
     now = house.clock.now()
-    answer = tagged(request, Page[Share](items=[_shown(one, now) for one in found.items], next_cursor=following))
+    answer = tagged(request, Page[ShareLink](items=[_shown(one, now) for one in found.items], next_cursor=following))
     only = {} if backtest_id is None else {"backtest_id": [str(backtest_id)]}
     answer.headers.update(link_to_next(request.url.path, limit, following, **only))
     return answer
@@ -301,6 +301,6 @@ def _table(house: House, parts: Sequence[Part], rows: Rows, total: int, points: 
     return Response(body, media_type="application/json", headers=UNLISTED)
 
 
-def _shown(share: domain.Share, now: datetime) -> Share:
+def _shown(share: domain.Share, now: datetime) -> ShareLink:
     state = TokenState.LIVE if share.expires_at > now else TokenState.EXPIRED
-    return Share(**vars(share), state=TokenState.REVOKED if share.revoked_at is not None else state)
+    return ShareLink(**vars(share), state=TokenState.REVOKED if share.revoked_at is not None else state)

@@ -29,52 +29,60 @@ def compare(
     if as_json:
         print(json.dumps(document, indent=2, allow_nan=False))
     else:
-        print(clean(_words(document, records[0].currency)))
+        print(clean(_words(document)))
 
 
-def _words(document: Mapping[str, Any], currency: str) -> str:
+def _words(document: Mapping[str, Any]) -> str:
     runs = document["runs"]
-    parts = ["\n".join(f"{chr(65 + place)}  {run['id']}  {run['title']}" for place, run in enumerate(runs))]
-    for title, name in (("What was different", "inputs"), ("What came of it", "figures")):
-        rows = [_row(each, currency, is_figure=name == "figures") for each in document[name]]
+    parts = ["\n".join(f"{_letter(place)}  {run['id']}  {run['title']}" for place, run in enumerate(runs))]
+    inputs = [[row["path"], *map(_short, row["values"])] for row in document["config"]]
+    figures = [_figure(row, runs[0]["currency"]) for row in document["metrics"] if row["differs"]]
+    for title, rows in (("What was different", inputs), ("What came of it", figures)):
         parts.append(_table(title, len(runs), rows) if rows else f"{title}: nothing.")
-    parts.append("\n".join(_difference(each, place) for place, each in enumerate(document["differences"], 1)))
+    pairs = zip(document["differences"], document["trades"], strict=True)
+    parts.append("\n".join(_against(place, *pair) for place, pair in enumerate(pairs, 1)))
     return "\n\n".join(parts)
 
 
-def _row(each: Mapping[str, Any], currency: str, *, is_figure: bool) -> list[str]:
+def _letter(place: int) -> str:
+    return chr(ord("A") + place)
+
+
+def _short(value: Any) -> str:
+    from backend.domain.format import MISSING
+
+    return MISSING if value is None else str(value)[:40]
+
+
+def _figure(row: Mapping[str, Any], currency: str) -> list[str]:
     from backend.backtesting.wording import kind_of, label_of, written
     from backend.domain.format import MISSING
 
-    if not is_figure:
-        return [each["name"].replace("_", " "), *(MISSING if one is None else str(one)[:40] for one in each["values"])]
-    kind = kind_of(each["name"])
+    kind = kind_of(row["name"])
     return [
-        label_of(each["name"]),
-        *(MISSING if one is None else written(one, kind, currency) for one in each["values"]),
+        label_of(row["name"]),
+        *(MISSING if each is None else written(each, kind, currency) for each in row["values"]),
     ]
 
 
 def _table(title: str, runs: int, rows: Sequence[Sequence[str]]) -> str:
-    table = [[title, *(chr(65 + place) for place in range(runs))], *rows]
+    table = [[title, *map(_letter, range(runs))], *rows]
     widths = [max(len(row[column]) for row in table) for column in range(runs + 1)]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in table
-    )
+    return "\n".join("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table)
 
 
-def _difference(each: Mapping[str, Any], place: int) -> str:
+def _against(place: int, found: Mapping[str, Any], entries: Mapping[str, Any]) -> str:
     from backend.domain.format import change
 
-    pair = f"{chr(65 + place)} against A"
-    if "missing" in each:
-        return f"{pair}: it cannot be said. {each['missing']}"
-    ratio = each["ratio"]
+    pair = f"{_letter(place)} against A"
+    both = f"They have {entries['both']:,} entries in common, A {entries['only_first']['count']:,} of its own,"
+    alone = f"{both} {_letter(place)} {entries['only_other']['count']:,}."
+    gained = found.get("annual_return")
+    if gained is None:
+        return f"{pair}: it cannot be said which is better. {found.get('missing') or ''} {alone}"
+    verdict = "better" if gained["low"] > 0 else "worse" if gained["high"] < 0 else "not told apart"
     return (
-        f"{pair}: {each['verdict']}. {change(each['a_year'])} a year on {each['days']:,} common days; the Sharpe ratio"
-        f" of the difference lies between {ratio['low']:.2f} and {ratio['high']:.2f} in {ratio['level']:.0%} of drawn"
-        " histories."
+        f"{pair}: {verdict}. {change(gained['difference'])} a year; with the days drawn anew between"
+        f" {change(gained['low'])} and {change(gained['high'])} in {found['level']:.0%} of {found['draws']:,}"
+        f" histories. {alone}"
     )

@@ -1,6 +1,6 @@
 """How the commands of `tidemark backtest` end: errors by the exit codes of the documentation, and gates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,16 +55,26 @@ def _exit_code(problem: Exception) -> Any:
     return next((code for kind, code in table if isinstance(problem, kind)), ExitCode.FAILURE)
 
 
-def gates_of(texts: list[str] | None) -> dict[str, float]:
+def gates_of(texts: list[str] | None, known: Collection[str]) -> dict[str, float]:
+    """Checked before the work: a gate with a wrong name would be told only after it."""
+    import math
+
+    from backend.domain.market import closest
+
     gates = {}
     for text in texts or ():
         name, _, value = text.partition("=")
+        name = name.strip()
         try:
-            gates[name.strip()] = float(value)
+            gates[name] = float(value)
         except ValueError:
-            raise typer.BadParameter(
-                f"--fail-under {text[:60]}: write it as STATISTIC=VALUE, such as sharpe=1."
-            ) from None
+            gates[name] = math.nan
+        if math.isnan(gates[name]):
+            raise typer.BadParameter(f"--fail-under {text[:60]}: write it as STATISTIC=VALUE, such as sharpe=1.")
+        if name not in known:
+            meant = closest(name, list(known), most=1)
+            hint = f"Did you mean '{meant[0]}'?" if meant else f"There are: {', '.join(known)}."
+            raise typer.BadParameter(f"--fail-under: there is no figure '{name[:60]}'. {hint}")
     return gates
 
 

@@ -48,7 +48,9 @@ def run(
     from dataclasses import asdict
 
     with problems():
-        given, gates = parameters(param), gates_of(fail_under)
+        from backend.backtesting.wording import KNOWN_FIGURES
+
+        given, gates = parameters(param), gates_of(fail_under, KNOWN_FIGURES)
         from backend.research.running import run_backtest
 
         result = run_backtest(strategy, series.load(), given, asdict(rules), seed=seed)

@@ -85,7 +85,10 @@ def _study(kind: str, wanted: Wanted, series: SeriesChoice, rules: TradingRules,
 
     with problems():
         tried, fixed = ranges_of(wanted.param)
-        gates = gates_of(wanted.fail_under)
+        from backend.backtesting.study_words import JUDGED
+        from backend.backtesting.wording import KNOWN_FIGURES
+
+        gates = gates_of(wanted.fail_under, (*JUDGED, *KNOWN_FIGURES))
         from backend.research.plans import checked_plan
         from backend.research.studying import Asked, open_study, run_study
 

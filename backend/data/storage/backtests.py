@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backend.domain.backtests import (
+    MOST_SHARPES,
     Backtest,
     BacktestChange,
     BacktestFilter,
@@ -19,6 +20,7 @@ from backend.domain.backtests import (
     Preset,
     Rows,
     Summary,
+    Tried,
 )
 from backend.domain.jobs import JobFailure, JobKind, JobState
 from backend.infrastructure.database import refusals_told
@@ -47,19 +49,10 @@ _ORDERS: Mapping[BacktestSort, tuple[str, str]] = {
     BacktestSort.MAX_DRAWDOWN: ("run.max_drawdown", "float8"),
     BacktestSort.TRADES: ("run.trades", "float8"),
 }
-_NARROWED = """
-    run.deleted_at is {deleted} null
-    and run.archived_at is {archived} null
-    and ($2::text = '' or position($2 in lower(run.name || ' ' || run.notes || ' ' || run.strategy || ' ' ||
-                                               run.symbols::text || ' ' || array_to_string(run.tags, ' '))) > 0)
-    and (cardinality($3::text[]) = 0 or run.kind = any($3))
-    and (cardinality($4::text[]) = 0 or task.state = any($4))
-    and run.tags @> $5::text[]
-    and ($6::text is null or run.strategy = $6)
-    and ($7::text is null or run.symbols ? $7)
-    and ($8::uuid is null or run.parent_id = $8)
-    and ($9::boolean is null or run.is_starred = $9)
-"""
+# What is never missing needs no word about where the missing go, which an index would not know.
+_NEVER_MISSING = (BacktestSort.CREATED, BacktestSort.NAME)
+_WORDS = """position({} in lower(run.name || ' ' || run.notes || ' ' || run.strategy || ' ' ||
+                    run.symbols::text || ' ' || array_to_string(run.tags, ' '))) > 0"""
 
 
 class BacktestTable:
@@ -98,19 +91,8 @@ class BacktestTable:
     async def backtests(
         self, *, limit: int, after: BacktestPlace | None, order: BacktestOrder, only: BacktestFilter
     ) -> BacktestPage:
-        rows = await self._connection.fetch(
-            _list_statement(order, only, after),
-            limit + 1,
-            only.search.lower(),
-            list(only.kinds),
-            list(only.states),
-            list(only.tags),
-            only.strategy,
-            only.symbol,
-            only.parent_id,
-            only.is_starred,
-            *(() if after is None else (after.id,) if after.value is None else (after.id, str(after.value))),
-        )
+        statement, arguments = list_statement(order, only, after)
+        rows = await self._connection.fetch(statement, limit + 1, *arguments)
         items = tuple(BacktestInBrief(**_brief(row)) for row in rows[:limit])
         if len(rows) <= limit:
             return BacktestPage(items=items, next=None)
@@ -118,6 +100,25 @@ class BacktestTable:
         value = last[order.by.value if order.by is not BacktestSort.CREATED else "created_at"]
         place = value.isoformat() if order.by is BacktestSort.CREATED else value
         return BacktestPage(items=items, next=BacktestPlace(value=place, id=last["id"]))
+
+    async def tried(self, config: Mapping[str, Any]) -> Tried:
+        row = await self._connection.fetchrow(
+            """
+            with kin as (
+                select distinct on (form_hash) trials_made, daily_sharpes from public.backtests
+                where strategy = $1 and symbols ->> 0 = $2 and trials_made > 0 and form_hash <> md5($3::jsonb::text)
+                order by form_hash, created_at desc
+            )
+            select coalesce(sum(trials_made), 0) as trials,
+                   array(select sharpe from kin, unnest(daily_sharpes) as sharpe limit $4) as sharpes
+            from kin
+            """,
+            config["strategy"],
+            config["series"][0]["symbol"],
+            json.dumps(dict(config)),
+            MOST_SHARPES,
+        )
+        return Tried() if row is None else Tried(trials=int(row["trials"]), sharpes=tuple(row["sharpes"]))
 
     async def tags(self) -> Mapping[str, int]:
         rows = await self._connection.fetch(
@@ -212,28 +213,58 @@ class BacktestTable:
         )
 
 
-def _list_statement(order: BacktestOrder, only: BacktestFilter, after: BacktestPlace | None) -> str:
-    """Put together from constants alone: what a caller says is a parameter."""
+def list_statement(order: BacktestOrder, only: BacktestFilter, after: BacktestPlace | None) -> tuple[str, list[object]]:
+    """Put together from constants alone, of what is asked for alone: what a caller says is an argument, from $2 on."""
     column, kind = _ORDERS[order.by]
-    direction, beyond = ("desc", "<") if order.is_descending else ("asc", ">")
-    narrowed = _NARROWED.format(deleted="not" if only.is_deleted else "", archived="not" if only.is_archived else "")
-    if after is None:
-        place = ""
-    elif after.value is None:
-        place = f"and {column} is null and run.id {beyond} $10::uuid"
-    else:
-        value = f"$11::text::{kind}"
-        place = (
-            f"and ({column} {beyond} {value} or {column} = {value} and run.id {beyond} $10::uuid or {column} is null)"
-        )
-        if order.by in (BacktestSort.CREATED, BacktestSort.NAME):
-            place = f"and ({column}, run.id) {beyond} ({value}, $10::uuid)"
-    return f"""
+    direction = "desc" if order.is_descending else "asc"
+    missing = "" if order.by in _NEVER_MISSING else "nulls last"
+    arguments: list[object] = []
+    conditions = [*_narrowed(only, arguments), *_beyond(order, after, column, kind, arguments)]
+    statement = f"""
         select {_BRIEF} from public.backtests as run join public.tasks as task on task.id = run.id
-        where {narrowed} {place}
-        order by {column} {direction} nulls last, run.id {direction}
+        where {" and ".join(conditions)}
+        order by {column} {direction} {missing}, run.id {direction}
         limit $1
     """  # noqa: S608 - constants alone
+    return statement, arguments
+
+
+def _narrowed(only: BacktestFilter, arguments: list[object]) -> list[str]:
+    wanted: list[tuple[str, object]] = [
+        (_WORDS, only.search.lower() or None),
+        ("run.kind = any({}::text[])", list(only.kinds) or None),
+        ("task.state = any({}::text[])", list(only.states) or None),
+        ("run.tags @> {}::text[]", list(only.tags) or None),
+        ("run.strategy = {}", only.strategy),
+        ("run.symbols ? {}", only.symbol),
+        ("run.parent_id = {}", only.parent_id),
+        ("run.is_starred = {}", only.is_starred),
+    ]
+    return [
+        f"run.deleted_at is {'not' if only.is_deleted else ''} null",
+        f"run.archived_at is {'not' if only.is_archived else ''} null",
+        *(condition.format(_mark(arguments, value)) for condition, value in wanted if value is not None),
+    ]
+
+
+def _beyond(
+    order: BacktestOrder, after: BacktestPlace | None, column: str, kind: str, arguments: list[object]
+) -> list[str]:
+    if after is None:
+        return []
+    than, place = "<" if order.is_descending else ">", f"{_mark(arguments, after.id)}::uuid"
+    if after.value is None:
+        return [f"{column} is null and run.id {than} {place}"]
+    value = f"{_mark(arguments, str(after.value))}::text::{kind}"
+    if order.by in _NEVER_MISSING:
+        return [f"({column}, run.id) {than} ({value}, {place})"]
+    return [f"({column} {than} {value} or {column} = {value} and run.id {than} {place} or {column} is null)"]
+
+
+def _mark(arguments: list[object], value: object) -> str:
+    """The first is $2."""
+    arguments.append(value)
+    return f"${len(arguments) + 1}"
 
 
 def _brief(row: "asyncpg.Record") -> dict[str, Any]:

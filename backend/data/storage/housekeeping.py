@@ -2,12 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+from backend.domain.backtests import DELETED_ARE_KEPT_FOR
 from backend.domain.events import EVENTS_ARE_KEPT_FOR
 from backend.domain.ports import ANSWERS_ARE_KEPT_FOR
 from backend.domain.tokens import ENDED_ARE_KEPT_FOR
 
 if TYPE_CHECKING:
     from backend.infrastructure.service_database import ServiceDatabase
+
+PURGED_AT_ONCE = 200
 
 
 class HousekeepingTables:
@@ -45,6 +48,18 @@ class HousekeepingTables:
                 ENDED_ARE_KEPT_FOR,
             )
         return _count(done)
+
+    async def forget_deleted_backtests(self) -> int:
+        gone = 0
+        while True:
+            # A few at a time: each takes its tables with it, and nobody shall wait for that.
+            async with self._database.acting_as_service() as connection:
+                some = await connection.fetchval(
+                    "select private.purge_backtests($1, $2)", DELETED_ARE_KEPT_FOR, PURGED_AT_ONCE
+                )
+            gone += int(some)
+            if some < PURGED_AT_ONCE:
+                return gone
 
 
 def _count(done: str) -> int:

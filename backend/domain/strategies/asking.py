@@ -40,15 +40,15 @@ def _asked(strategy: TradingStrategy, market: Market, question: Callable[[], T])
         return question()
     except TidemarkError:
         raise
-    # Anybody's code runs here, and may raise anything.
-    except Exception as problem:
+    # Anybody's code runs here, and may raise anything, or try to end the process.
+    except (Exception, SystemExit) as problem:
         reason = f"{type(problem).__name__}: {problem}" if str(problem) else type(problem).__name__
         raise StrategyFailed(
             strategy.name, reason[:500], where=_place(strategy, problem), bars=len(market)
         ) from problem
 
 
-def _place(strategy: TradingStrategy, problem: Exception) -> str:
+def _place(strategy: TradingStrategy, problem: BaseException) -> str:
     """The last line of the strategy's own that was running."""
     module = sys.modules.get(type(strategy).__module__)
     file = getattr(module, "__file__", None)

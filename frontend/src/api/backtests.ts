@@ -38,6 +38,7 @@ export const backtestsKey = ['backtests'] as const
 export const backtestListsKey = [...backtestsKey, 'list'] as const
 export const backtestKinds: readonly BacktestKind[] = ['backtest', 'sweep', 'optimize', 'walk_forward']
 const pageSize = 200
+const mostLatest = 6
 
 export function backtestsQuery(filter: BacktestFilter) {
   return infiniteQueryOptions({
@@ -69,6 +70,12 @@ export function backtestsAddress(filter: BacktestFilter, { limit, cursor = '' }:
   ]).toString()
   return words === '' ? backtestsPath : `${backtestsPath}?${words}`
 }
+
+export const latestBacktestsQuery = queryOptions({
+  queryKey: [...backtestsKey, 'latest'],
+  queryFn: async ({ signal }) => (await request<BacktestPage>('GET', `${backtestsPath}?limit=${mostLatest}`, { signal })).data.items,
+  staleTime: 0,
+})
 
 export const backtestKey = (id: string) => [...backtestsKey, 'one', id] as const
 

@@ -597,6 +597,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests/sweep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try all combinations of parameters
+         * @description Or `trials` of them by lot. Cancelled, it keeps what it has by then.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["sweep_backtests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/optimize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search for good parameters
+         * @description It learns from each trial where the next should be. Cancelled, it keeps what it has by then.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["optimize_backtests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/walk-forward": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose parameters on past bars, trade them on the next
+         * @description Fold by fold; only what was traded out of sample counts. Cancelled, it keeps the folds it has by then.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["walk_forward_backtests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/studies/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate a sweep, a search or a walk forward before it starts
+         * @description The same checks as before a start.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        post: operations["estimate_study"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/{backtest_id}/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the trials of a study
+         * @description To open one, run its parameters as a backtest with the study as `parent_id`.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_backtest_trials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/tasks": {
         parameters: {
             query?: never;
@@ -2465,6 +2575,16 @@ export interface components {
          */
         Kind: "built_in" | "plugin" | "own";
         /**
+         * MachinePart
+         * @description How much of the machine tasks may take together, and how much of that is free.
+         */
+        MachinePart: {
+            /** Cores */
+            cores: number;
+            /** Memory Bytes */
+            memory_bytes: number;
+        };
+        /**
          * MetricCompared
          * @description One statistic of each run; `missing` says why there is none.
          */
@@ -2572,10 +2692,10 @@ export interface components {
              */
             next_cursor: string | null;
         };
-        /** Page[Share] */
-        Page_Share_: {
+        /** Page[ShareLink] */
+        Page_ShareLink_: {
             /** Items */
-            items: components["schemas"]["backend__api__routers__shares__Share"][];
+            items: components["schemas"]["ShareLink"][];
             /**
              * Next Cursor
              * @description Where the next page starts; null on the last one.
@@ -3192,9 +3312,9 @@ export interface components {
             /** Memory Available Bytes */
             memory_available_bytes: number;
             /** @description The most that all tasks together may take. */
-            capacity: components["schemas"]["backend__api__routers__resources__Share"];
+            capacity: components["schemas"]["MachinePart"];
             /** @description What of it is free now. */
-            room: components["schemas"]["backend__api__routers__resources__Share"];
+            room: components["schemas"]["MachinePart"];
             /** Waiting */
             waiting: components["schemas"]["Waiting"][];
             /** Running */
@@ -3509,6 +3629,47 @@ export interface components {
             values: unknown[];
         };
         /**
+         * ShareLink
+         * @description A link as its owner sees it: everything but the link.
+         */
+        ShareLink: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Backtest Id
+             * Format: uuid
+             */
+            backtest_id: string;
+            /**
+             * Title
+             * @description What the page is called.
+             */
+            title: string;
+            state: components["schemas"]["TokenState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Opened
+             * @description About so often.
+             */
+            opened: number;
+            /** Last Opened At */
+            last_opened_at: string | null;
+        };
+        /**
          * ShareWanted
          * @description What to show to whoever has the link, and for how long.
          */
@@ -3815,6 +3976,156 @@ export interface components {
              * @description At most a minute from now.
              */
             good_until: string;
+        };
+        /**
+         * StudyEstimate
+         * @description What a study takes, before it starts.
+         */
+        StudyEstimate: {
+            /** Bars */
+            bars: number;
+            /**
+             * First
+             * Format: date-time
+             * @description The range that it covers, with the open ends filled in.
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date-time
+             */
+            last: string;
+            /**
+             * Memory Bytes
+             * @description Set aside for it while it runs.
+             */
+            memory_bytes: number;
+            /** Cores */
+            cores: number;
+            /**
+             * Seconds
+             * @description About so long, once it runs; learned from the runs of this installation.
+             */
+            seconds: number;
+            /** Notes */
+            notes: string[];
+            /**
+             * Trials
+             * @description So many runs it makes at most.
+             */
+            trials: number;
+        };
+        /**
+         * StudyStarted
+         * @description A queued study.
+         */
+        StudyStarted: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Name */
+            name: string;
+            /**
+             * Trials
+             * @description So many runs it makes at most.
+             */
+            trials: number;
+        };
+        /**
+         * StudyWanted
+         * @description A run whose parameters are tried out. Those in `space` take the place of the ones in `parameters`.
+         */
+        StudyWanted: {
+            /**
+             * Strategy
+             * @description As /api/strategies names it.
+             */
+            strategy: string;
+            /**
+             * Parameters
+             * @description As its JSON Schema says; left out = default.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Series
+             * @description All on one account.
+             */
+            series: components["schemas"]["SeriesConfig"][];
+            /**
+             * Start
+             * @description The first bar; left out = as far back as stored.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; left out = to the last bar.
+             */
+            end?: string | null;
+            /**
+             * @default {
+             *       "cash": 100000,
+             *       "costs": {
+             *         "borrow_percent_a_year": 0,
+             *         "impact_bps": 0,
+             *         "maker_bps": 10,
+             *         "minimum_fee": 0,
+             *         "slippage_bps": 0,
+             *         "spread_bps": 0,
+             *         "taker_bps": 10
+             *       },
+             *       "sizing": {
+             *         "method": "all_in",
+             *         "volatility_bars": 20
+             *       },
+             *       "execution": {
+             *         "intrabar": "pessimistic",
+             *         "leverage": 1,
+             *         "remainder": "carry",
+             *         "sides": "long"
+             *       }
+             *     }
+             */
+            trading: components["schemas"]["TradingConfig"];
+            /**
+             * Seed
+             * @description For what is drawn by lot, such as the bootstrap.
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Space
+             * @description By parameter: a list of values, {"from", "to", "step"}, or "auto".
+             */
+            space: {
+                [key: string]: unknown;
+            };
+            /**
+             * Objective
+             * @description The metric that trials are ranked by.
+             * @default sharpe
+             */
+            objective: string;
+            /**
+             * Least Trades
+             * @description With fewer a trial is not ranked.
+             * @default 0
+             */
+            least_trades: number;
+            /**
+             * Trials
+             * @description So many by lot; of a search, in all. Left out = all, or 100.
+             */
+            trials?: number | null;
+            /** Name */
+            name?: string | null;
+            /** Tags */
+            tags?: string[];
         };
         /**
          * SuspectFound
@@ -4242,6 +4553,122 @@ export interface components {
             oldest_queued_at: string;
         };
         /**
+         * WalkForwardWanted
+         * @description In each fold all combinations are tried, and the winner trades the bars after it.
+         */
+        WalkForwardWanted: {
+            /**
+             * Strategy
+             * @description As /api/strategies names it.
+             */
+            strategy: string;
+            /**
+             * Parameters
+             * @description As its JSON Schema says; left out = default.
+             */
+            parameters?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Series
+             * @description All on one account.
+             */
+            series: components["schemas"]["SeriesConfig"][];
+            /**
+             * Start
+             * @description The first bar; left out = as far back as stored.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; left out = to the last bar.
+             */
+            end?: string | null;
+            /**
+             * @default {
+             *       "cash": 100000,
+             *       "costs": {
+             *         "borrow_percent_a_year": 0,
+             *         "impact_bps": 0,
+             *         "maker_bps": 10,
+             *         "minimum_fee": 0,
+             *         "slippage_bps": 0,
+             *         "spread_bps": 0,
+             *         "taker_bps": 10
+             *       },
+             *       "sizing": {
+             *         "method": "all_in",
+             *         "volatility_bars": 20
+             *       },
+             *       "execution": {
+             *         "intrabar": "pessimistic",
+             *         "leverage": 1,
+             *         "remainder": "carry",
+             *         "sides": "long"
+             *       }
+             *     }
+             */
+            trading: components["schemas"]["TradingConfig"];
+            /**
+             * Seed
+             * @description For what is drawn by lot, such as the bootstrap.
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Space
+             * @description By parameter: a list of values, {"from", "to", "step"}, or "auto".
+             */
+            space: {
+                [key: string]: unknown;
+            };
+            /**
+             * Objective
+             * @description The metric that trials are ranked by.
+             * @default sharpe
+             */
+            objective: string;
+            /**
+             * Least Trades
+             * @description With fewer a trial is not ranked.
+             * @default 0
+             */
+            least_trades: number;
+            /**
+             * Trials
+             * @description So many by lot; of a search, in all. Left out = all, or 100.
+             */
+            trials?: number | null;
+            /** Name */
+            name?: string | null;
+            /** Tags */
+            tags?: string[];
+            /**
+             * Folds
+             * @default 5
+             */
+            folds: number;
+            /**
+             * Train
+             * @description In bars, with `test`, in place of `folds`.
+             */
+            train?: number | null;
+            /** Test */
+            test?: number | null;
+            /**
+             * Purge
+             * @description Bars left out between choosing and trading.
+             * @default 0
+             */
+            purge: number;
+            /**
+             * Anchored
+             * @description Every fold begins at the first bar.
+             * @default false
+             */
+            anchored: boolean;
+        };
+        /**
          * Wanted
          * @description Which bars to fetch.
          */
@@ -4263,57 +4690,6 @@ export interface components {
              * @description Now, when left out.
              */
             end?: string | null;
-        };
-        /**
-         * Share
-         * @description How much of the machine tasks may take together, and how much of that is free.
-         */
-        backend__api__routers__resources__Share: {
-            /** Cores */
-            cores: number;
-            /** Memory Bytes */
-            memory_bytes: number;
-        };
-        /**
-         * Share
-         * @description A link as its owner sees it: everything but the link.
-         */
-        backend__api__routers__shares__Share: {
-            /**
-             * Id
-             * Format: uuid
-             */
-            id: string;
-            /**
-             * Backtest Id
-             * Format: uuid
-             */
-            backtest_id: string;
-            /**
-             * Title
-             * @description What the page is called.
-             */
-            title: string;
-            state: components["schemas"]["TokenState"];
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /**
-             * Expires At
-             * Format: date-time
-             */
-            expires_at: string;
-            /** Revoked At */
-            revoked_at: string | null;
-            /**
-             * Opened
-             * @description About so often.
-             */
-            opened: number;
-            /** Last Opened At */
-            last_opened_at: string | null;
         };
     };
     responses: never;
@@ -8372,6 +8748,805 @@ export interface operations {
             };
         };
     };
+    sweep_backtests: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 20,
+                 *         "slow": 50
+                 *       },
+                 *       "series": [
+                 *         {
+                 *           "provider": "demo",
+                 *           "symbol": "BTC/USDT",
+                 *           "timeframe": "1h"
+                 *         }
+                 *       ],
+                 *       "start": "2023-01-01T00:00:00Z",
+                 *       "end": "2024-01-01T00:00:00Z",
+                 *       "trading": {
+                 *         "cash": 10000,
+                 *         "costs": {
+                 *           "taker_bps": 10,
+                 *           "maker_bps": 10,
+                 *           "slippage_bps": 5
+                 *         }
+                 *       },
+                 *       "space": {
+                 *         "fast": {
+                 *           "from": 5,
+                 *           "to": 50,
+                 *           "step": 5
+                 *         },
+                 *         "slow": [
+                 *           50,
+                 *           100,
+                 *           200
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["StudyWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "sweep",
+                     *       "state": "queued",
+                     *       "name": "Sweep of sma_cross on BTC/USDT, 1h",
+                     *       "trials": 30
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StudyStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    optimize_backtests: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 20,
+                 *         "slow": 50
+                 *       },
+                 *       "series": [
+                 *         {
+                 *           "provider": "demo",
+                 *           "symbol": "BTC/USDT",
+                 *           "timeframe": "1h"
+                 *         }
+                 *       ],
+                 *       "start": "2023-01-01T00:00:00Z",
+                 *       "end": "2024-01-01T00:00:00Z",
+                 *       "trading": {
+                 *         "cash": 10000,
+                 *         "costs": {
+                 *           "taker_bps": 10,
+                 *           "maker_bps": 10,
+                 *           "slippage_bps": 5
+                 *         }
+                 *       },
+                 *       "space": {
+                 *         "fast": {
+                 *           "from": 5,
+                 *           "to": 50,
+                 *           "step": 5
+                 *         },
+                 *         "slow": [
+                 *           50,
+                 *           100,
+                 *           200
+                 *         ]
+                 *       },
+                 *       "trials": 100
+                 *     }
+                 */
+                "application/json": components["schemas"]["StudyWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "sweep",
+                     *       "state": "queued",
+                     *       "name": "Sweep of sma_cross on BTC/USDT, 1h",
+                     *       "trials": 30
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StudyStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    walk_forward_backtests: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 20,
+                 *         "slow": 50
+                 *       },
+                 *       "series": [
+                 *         {
+                 *           "provider": "demo",
+                 *           "symbol": "BTC/USDT",
+                 *           "timeframe": "1h"
+                 *         }
+                 *       ],
+                 *       "start": "2023-01-01T00:00:00Z",
+                 *       "end": "2024-01-01T00:00:00Z",
+                 *       "trading": {
+                 *         "cash": 10000,
+                 *         "costs": {
+                 *           "taker_bps": 10,
+                 *           "maker_bps": 10,
+                 *           "slippage_bps": 5
+                 *         }
+                 *       },
+                 *       "space": {
+                 *         "fast": {
+                 *           "from": 5,
+                 *           "to": 50,
+                 *           "step": 5
+                 *         },
+                 *         "slow": [
+                 *           50,
+                 *           100,
+                 *           200
+                 *         ]
+                 *       },
+                 *       "folds": 5
+                 *     }
+                 */
+                "application/json": components["schemas"]["WalkForwardWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "kind": "sweep",
+                     *       "state": "queued",
+                     *       "name": "Sweep of sma_cross on BTC/USDT, 1h",
+                     *       "trials": 30
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StudyStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    estimate_study: {
+        parameters: {
+            query?: {
+                /** @description What it does not need is ignored. */
+                kind?: "sweep" | "optimize" | "walk_forward";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "strategy": "sma_cross",
+                 *       "parameters": {
+                 *         "fast": 20,
+                 *         "slow": 50
+                 *       },
+                 *       "series": [
+                 *         {
+                 *           "provider": "demo",
+                 *           "symbol": "BTC/USDT",
+                 *           "timeframe": "1h"
+                 *         }
+                 *       ],
+                 *       "start": "2023-01-01T00:00:00Z",
+                 *       "end": "2024-01-01T00:00:00Z",
+                 *       "trading": {
+                 *         "cash": 10000,
+                 *         "costs": {
+                 *           "taker_bps": 10,
+                 *           "maker_bps": 10,
+                 *           "slippage_bps": 5
+                 *         }
+                 *       },
+                 *       "space": {
+                 *         "fast": {
+                 *           "from": 5,
+                 *           "to": 50,
+                 *           "step": 5
+                 *         },
+                 *         "slow": [
+                 *           50,
+                 *           100,
+                 *           200
+                 *         ]
+                 *       },
+                 *       "folds": 5
+                 *     }
+                 */
+                "application/json": components["schemas"]["WalkForwardWanted"];
+            };
+        };
+        responses: {
+            /** @description What it takes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bars": 8760,
+                     *       "first": "2023-01-01T00:00:00Z",
+                     *       "last": "2024-01-01T00:00:00Z",
+                     *       "memory_bytes": 406000000,
+                     *       "cores": 1,
+                     *       "seconds": 0.6,
+                     *       "notes": [
+                     *         "BTC/USDT is simulated."
+                     *       ],
+                     *       "trials": 30
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StudyEstimate"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_backtest_trials: {
+        parameters: {
+            query?: {
+                /** @description The number of the first row. */
+                first?: number;
+                /** @description How many rows at most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The backtest's id. */
+                backtest_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The best first, at most 1,000 of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 30,
+                     *       "first": 0,
+                     *       "columns": {
+                     *         "number": [
+                     *           12
+                     *         ],
+                     *         "value": [
+                     *           1.04
+                     *         ],
+                     *         "parameter.fast": [
+                     *           15
+                     *         ],
+                     *         "parameter.slow": [
+                     *           50
+                     *         ],
+                     *         "metric.trades": [
+                     *           87
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TableRead"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such backtest */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This backtest has no result */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_my_tasks: {
         parameters: {
             query?: {
@@ -9142,7 +10317,7 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    "application/json": components["schemas"]["Page_Share_"];
+                    "application/json": components["schemas"]["Page_ShareLink_"];
                 };
             };
             /** @description The caller holds the current version. */

@@ -3,12 +3,12 @@ import { queryOptions } from '@tanstack/vue-query'
 import { request } from './client'
 import type { components } from './schema'
 
-export type Share = components['schemas']['Share']
+export type Share = components['schemas']['ShareLink']
 export type FreshShare = components['schemas']['FreshShare']
 export type ShareWanted = components['schemas']['ShareWanted']
 export type SharedBacktest = components['schemas']['SharedBacktest']
 export type SharedTable = components['schemas']['TableRead']
-type SharePage = components['schemas']['Page_Share_']
+type SharePage = components['schemas']['Page_ShareLink_']
 
 const path = '/api/shares'
 export const sharesKey = ['shares'] as const

@@ -24,7 +24,11 @@ def test_any_letter_that_is_typed_wrong_is_found_without_asking_anybody() -> Non
             digest_of_token(typed)
 
 
-@pytest.mark.parametrize("text", ["tdm_", "tdm_abc", f"{make_token()}x", make_token()[:-1], f" {make_token()}"])
+@pytest.mark.parametrize(
+    "text",
+    ["tdm_", "tdm_abc", f"{make_token()}x", make_token()[:-1], f" {make_token()}"],
+    ids=["nothing", "too short", "too long", "cut", "moved"],
+)
 def test_what_is_not_whole_is_said_to_be_so(text: str) -> None:
     with pytest.raises(TokenRejected, match="not a whole"):
         digest_of_token(text)

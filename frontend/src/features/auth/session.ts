@@ -1,5 +1,5 @@
 /** Who is signed in on this browser, and every way to become or stop being that person. */
-import type { AuthError, Session, User } from '@supabase/supabase-js'
+import type { AuthError, Session, User } from '@supabase/auth-js'
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { takeTokensFrom } from '@/api/client'

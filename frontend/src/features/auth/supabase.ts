@@ -1,12 +1,17 @@
 /** Supabase Auth, embedded or hosted. The client is heavy and only needed around a sign-in, so it is loaded when first used. */
-import type { SupabaseClient } from '@supabase/supabase-js'
+import type { AuthClient } from '@supabase/auth-js'
 import { installation } from '@/api/installation'
 
 export const sessionStorageKey = 'tidemark.session'
 
-let client: Promise<SupabaseClient> | undefined
+/** Of Supabase's client we use this part alone; the others (tables, storage, realtime) would weigh more than all of it. */
+export interface Supabase {
+  auth: InstanceType<typeof AuthClient>
+}
 
-export function supabase(): Promise<SupabaseClient> {
+let client: Promise<Supabase> | undefined
+
+export function supabase(): Promise<Supabase> {
   client ??= load().catch((error: unknown) => {
     client = undefined // so that the next click tries again
     throw error
@@ -33,11 +38,19 @@ export function forgetSession() {
   }
 }
 
-async function load() {
-  const [project, { createClient }] = await Promise.all([installation(), import('@supabase/supabase-js')])
-  return createClient(project.supabase_url || window.location.origin, project.publishable_key, {
-    auth: { storageKey: sessionStorageKey, flowType: 'pkce', detectSessionInUrl: false },
+async function load(): Promise<Supabase> {
+  const [project, { AuthClient: Client }] = await Promise.all([installation(), import('@supabase/auth-js')])
+  const key = project.publishable_key
+  const auth = new Client({
+    url: `${project.supabase_url || window.location.origin}/auth/v1`,
+    headers: { apikey: key, Authorization: `Bearer ${key}` },
+    storageKey: sessionStorageKey,
+    flowType: 'pkce',
+    detectSessionInUrl: false,
+    autoRefreshToken: true,
+    persistSession: true,
   })
+  return { auth }
 }
 
 /** What the auth server says about itself: whether the demo is on, whether new accounts are taken. */

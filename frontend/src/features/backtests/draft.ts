@@ -4,19 +4,22 @@ import { newForm, type RunForm } from './runForm'
 
 const key = (owner: string) => `tidemark.backtest-draft.${owner}`
 
-export function draftOf(owner: string, now: Date): RunForm | null {
+/** Where the form began: `from=…`, `strategy=…`. Without one any draft goes on; with one only a draft of the same beginning. */
+export function draftOf(owner: string, origin: string, now: Date): RunForm | null {
   try {
     const kept: unknown = JSON.parse(sessionStorage.getItem(key(owner)) ?? 'null')
+    if (!isRecord(kept) || (origin !== '' && kept.origin !== origin)) return null
+    const { form } = kept
     // An older version may have kept less.
-    return isRecord(kept) && Array.isArray(kept.symbols) && isRecord(kept.numbers) ? { ...newForm(now), ...kept } : null
+    return isRecord(form) && Array.isArray(form.symbols) && isRecord(form.numbers) ? { ...newForm(now), ...form } : null
   } catch {
     return null
   }
 }
 
-export function keepDraft(owner: string, form: RunForm) {
+export function keepDraft(owner: string, origin: string, form: RunForm) {
   try {
-    sessionStorage.setItem(key(owner), JSON.stringify(form))
+    sessionStorage.setItem(key(owner), JSON.stringify({ origin, form }))
   } catch {
     // The storage is full or closed: then there is no draft.
   }

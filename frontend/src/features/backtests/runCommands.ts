@@ -1,5 +1,6 @@
 /** The same run from a terminal, from Python, or over HTTP: each can be pasted and run as it is. */
 import { backtestsPath, type RunWanted } from '@/api/backtests'
+import { type Study, studyAddress, type StudyKind, type TriedValues } from '@/api/studies'
 import type { Commands } from '@/shared/components/CopyAs.vue'
 import { curl, quoted } from '@/shared/shell'
 import { allTradingFields } from './tradingFields'
@@ -9,11 +10,27 @@ export function runCommands(wanted: RunWanted): Commands {
   return { cli: cli(wanted), python: python(wanted), curl: curl('POST', `${backtestsPath}/run`, wanted) }
 }
 
-function cli({ strategy, parameters = {}, series, start, end, trading, seed }: RunWanted) {
+export function studyCommands(kind: StudyKind, wanted: RunWanted, study: Study): Commands {
+  const { space, objective, least_trades: least, trials, folds, purge, anchored } = study
+  const plan = [
+    `--objective ${objective}`,
+    ...(least > 0 ? [`--least-trades ${least}`] : []),
+    ...(trials === null ? [] : [`--trials ${trials}`]),
+    ...(folds === undefined ? [] : [`--folds ${folds}`]),
+    ...(purge ? [`--purge ${purge}`] : []),
+    ...(anchored ? ['--anchored'] : []),
+  ]
+  const command = kind.replace('_', '-')
+  return { cli: cli(wanted, command, space, plan), curl: curl('POST', studyAddress(kind), { ...wanted, ...study }) }
+}
+
+function cli(
+  { strategy, parameters = {}, series, start, end, trading, seed }: RunWanted, command = 'run', space: Study['space'] = {}, plan: string[] = [],
+) {
   const [first] = series
   if (first === undefined) return undefined
-  return ['tidemark backtest run', `--strategy ${quoted(strategy)}`,
-    ...Object.entries(parameters).map(([name, value]) => `-p ${quoted(`${name}=${typeof value === 'string' ? asText(value) : JSON.stringify(value)}`)}`),
+  return [`tidemark backtest ${command}`, `--strategy ${quoted(strategy)}`,
+    ...Object.entries({ ...parameters, ...space }).map(([name, value]) => `-p ${quoted(`${name}=${name in space ? asRange(space[name]) : asValue(value)}`)}`),
     `--provider ${quoted(first.provider)}`,
     ...series.map(({ symbol }) => `--symbol ${quoted(symbol)}`),
     `--timeframe ${first.timeframe}`,
@@ -23,7 +40,17 @@ function cli({ strategy, parameters = {}, series, start, end, trading, seed }: R
     ...Object.entries(optionsOf(trading)).map(([name, value]) => `--${name.replaceAll('_', '-')} ${value}`),
     ...(trading.execution.detail ? [`--detail ${trading.execution.detail}`] : []),
     ...(seed === 0 ? [] : [`--seed ${seed}`]),
+    ...plan,
   ].join(' ')
+}
+
+function asRange(values: TriedValues | undefined) {
+  if (values === undefined || typeof values === 'string') return 'auto'
+  return 'from' in values ? `${values.from}:${values.to}:${values.step}` : JSON.stringify(values)
+}
+
+function asValue(value: unknown) {
+  return typeof value === 'string' ? asText(value) : JSON.stringify(value)
 }
 
 /** Text that would be read as a number or as true has to say that it is text. */

@@ -1,22 +1,25 @@
 /** A run from the form to the start: what is wanted, what it would take, and what the server has against it. */
 import { useQuery } from '@tanstack/vue-query'
-import { computed, reactive, ref, watch } from 'vue'
-import { estimateRun, type RunWanted, startRun } from '@/api/backtests'
+import { computed, reactive, ref, type Ref, watch } from 'vue'
+import { estimateRun, type RunEstimate, type RunWanted, startRun } from '@/api/backtests'
 import { ApiError, newIdempotencyKey } from '@/api/client'
 import { strategyQuery } from '@/api/strategies'
+import { estimateStudy, startStudy, type StudyEstimate } from '@/api/studies'
 import { useNow } from '@/shared/composables/useNow'
 import { useSettled } from '@/shared/composables/useSettled'
 import { defaultsOf, fieldsOf, problemsOf } from '@/shared/jsonSchema'
 import { formProblems, type RunForm, wantedOf } from './runForm'
+import { type Mode, newStudy, type StudyForm, studyOf } from './studyForm'
 
 const settleMilliseconds = 350
 
 interface Names { name: string, tags: readonly string[], parentId: string | null }
 
-export function useRunForm(begun: RunForm) {
+export function useRunForm(begun: RunForm, mode: Ref<Mode>) {
   const now = useNow(30_000)
   const form = reactive<RunForm>(structuredClone(begun))
-  const strategyAsked = useQuery(computed(() => strategyQuery(form.strategy)))
+  const study = reactive<StudyForm>(newStudy())
+  const strategyAsked = useQuery(computed(() => ({ ...strategyQuery(form.strategy), enabled: form.strategy !== '' })))
   const strategy = computed(() => (strategyAsked.data.value?.name === form.strategy ? strategyAsked.data.value : undefined))
   const isOwn = computed(() => strategy.value?.kind === 'own')
   const fields = computed(() => (strategy.value === undefined || isOwn.value ? [] : fieldsOf(strategy.value.parameters)))
@@ -28,6 +31,7 @@ export function useRunForm(begun: RunForm) {
     const known = new Set(fields.value.map(({ name }) => name))
     const given = begins ? Object.entries(form.parameters).filter(([name]) => known.has(name)) : []
     form.parameters = { ...defaultsOf(fields.value), ...Object.fromEntries(given) }
+    if (!begins) study.tried = {}
     begins = false
   }, { immediate: true })
 
@@ -39,11 +43,19 @@ export function useRunForm(begun: RunForm) {
     return wantedOf(form, isOwn.value ? strategy.value.run : { strategy: form.strategy, parameters: { ...form.parameters } })
   })
 
-  const settled = useSettled(wanted, settleMilliseconds)
-  const isSettling = computed(() => JSON.stringify(settled.value) !== JSON.stringify(wanted.value))
+  /** What is tried out beside that; null while nothing is, or for a single run. */
+  const tried = computed(() => (mode.value === 'single' ? null : studyOf(mode.value, study, fields.value)))
+  const isReady = computed(() => wanted.value !== null && (mode.value === 'single' || tried.value !== null))
+  const question = computed(() => (isReady.value ? { mode: mode.value, ...wanted.value, ...tried.value } : null))
+
+  const settled = useSettled(question, settleMilliseconds)
+  const isSettling = computed(() => JSON.stringify(settled.value) !== JSON.stringify(question.value))
   const estimate = useQuery(computed(() => ({
     queryKey: ['backtests', 'estimate', settled.value],
-    queryFn: ({ signal }: { signal: AbortSignal }) => estimateRun(settled.value as RunWanted, signal),
+    queryFn: ({ signal }: { signal: AbortSignal }): Promise<RunEstimate | StudyEstimate> => {
+      const run = wanted.value as RunWanted // a question is only asked while there is one
+      return mode.value === 'single' || tried.value === null ? estimateRun(run, signal) : estimateStudy(mode.value, { ...run, ...tried.value }, signal)
+    },
     enabled: settled.value !== null,
     staleTime: 10_000,
     retry: false,
@@ -51,8 +63,8 @@ export function useRunForm(begun: RunForm) {
 
   const refusal = ref<unknown>(null)
   const isStarting = ref(false)
-  watch(wanted, () => { refusal.value = null })
-  const problem = computed(() => (wanted.value === null || isSettling.value ? null : refusal.value ?? estimate.error.value))
+  watch(question, () => { refusal.value = null })
+  const problem = computed(() => (question.value === null || isSettling.value ? null : refusal.value ?? estimate.error.value))
   const errors = computed(() => (problem.value instanceof ApiError ? problem.value.errors : []))
 
   /** The first that the server says about a field, or about something in it. */
@@ -64,13 +76,15 @@ export function useRunForm(begun: RunForm) {
   let sent = { body: '', key: '' }
 
   async function start({ name, tags, parentId }: Names) {
-    if (wanted.value === null || isStarting.value) return null
-    const body = { ...wanted.value, name: name.trim() || null, tags: [...tags], parent_id: parentId }
-    const text = JSON.stringify(body)
+    if (wanted.value === null || !isReady.value || isStarting.value) return null
+    const body = { ...wanted.value, ...tried.value, name: name.trim() || null, tags: [...tags], parent_id: parentId }
+    const text = mode.value + JSON.stringify(body)
     if (sent.body !== text) sent = { body: text, key: newIdempotencyKey() }
     isStarting.value = true
     try {
-      const started = await startRun(body, sent.key)
+      const started = mode.value === 'single' || tried.value === null
+        ? await startRun(body, sent.key)
+        : await startStudy(mode.value, { ...body, ...tried.value }, sent.key)
       sent = { body: '', key: '' }
       return started
     } catch (error) {
@@ -81,5 +95,8 @@ export function useRunForm(begun: RunForm) {
     }
   }
 
-  return { form, strategyAsked, strategy, isOwn, problems, wanted, isSettling, estimate, problem, errors, errorAt, isStarting, start }
+  return {
+    form, study, fields, strategyAsked, strategy, problems, wanted, tried, isReady, isSettling, estimate, problem, errors, errorAt,
+    isStarting, start,
+  }
 }

@@ -56,7 +56,7 @@ export function chartIndicators({ lines }: StrategyPreview) {
   for (const { indicator, parameters, pane, levels, output, values } of lines) {
     const name = [indicator.toUpperCase().replaceAll('_', ' '), ...(Object.keys(parameters).length > 0 ? [`(${Object.values(parameters).join(', ')})`] : [])].join(' ')
     const known = gathered.get(name) ?? { name, pane: pane === 'own' ? name : pane, levels, lines: [] }
-    known.lines.push({ name: output, values })
+    known.lines.push({ name: output === indicator ? name : `${name} ${output.replaceAll('_', ' ')}`, values })
     gathered.set(name, known)
   }
   return [...gathered.values()]

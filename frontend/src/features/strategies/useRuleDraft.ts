@@ -1,6 +1,6 @@
 /** Rules that are being put together: the document, its text, and what the server says of both. They survive a reload. */
 import { useQuery } from '@tanstack/vue-query'
-import { computed, ref, shallowRef, watch } from 'vue'
+import { computed, ref, shallowRef, toRaw, watch } from 'vue'
 import { examinedQuery } from '@/api/strategies'
 import { useSettled } from '@/shared/composables/useSettled'
 import { isObject, type JsonObject } from './ruleTree'
@@ -39,7 +39,7 @@ export function useRuleDraft(key: string, begin: Draft) {
 
   const settled = useSettled(rules, restMilliseconds)
   const query = useQuery(computed(() => ({ ...examinedQuery(settled.value), retry: 1 })))
-  const isChecking = computed(() => settled.value !== rules.value || query.isFetching.value)
+  const isChecking = computed(() => toRaw(settled.value) !== rules.value || query.isFetching.value)
   const examined = query.data
   const problems = computed<readonly Problem[]>(() => examined.value?.errors ?? [])
   const isGood = computed(() => {

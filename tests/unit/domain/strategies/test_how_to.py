@@ -1,4 +1,4 @@
-"""What docs/how-to/add-a-strategy.md shows works as it is shown."""
+"""What docs/how-to/add-a-strategy.md and write-rules.md show works as it is shown."""
 
 import re
 from pathlib import Path
@@ -14,12 +14,14 @@ from backend.domain.strategies.rules.reading import OPS
 from backend.domain.strategies.rules.tree import PRICES
 from tests.market_bars import market_of, walk
 
-PAGE = (Path(__file__).parents[4] / "docs" / "how-to" / "add-a-strategy.md").read_text()
+HOW_TO = Path(__file__).parents[4] / "docs" / "how-to"
+PAGE = (HOW_TO / "add-a-strategy.md").read_text()
+RULES = (HOW_TO / "write-rules.md").read_text()
 MARKET = market_of(walk(1_500))
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+def blocks(language: str, page: str = PAGE) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
 def test_the_rules_are_rules_and_trade() -> None:
@@ -29,7 +31,14 @@ def test_the_rules_are_rules_and_trade() -> None:
 
 
 def test_every_condition_and_price_is_explained() -> None:
-    assert all(f"`{name}`" in PAGE for name in (*OPS, *PRICES))
+    assert all(f"`{name}`" in RULES for name in (*OPS, *PRICES))
+
+
+def test_every_example_of_rules_can_be_asked() -> None:
+    documents = blocks("json", RULES)
+    assert len(documents) == 3
+    for document in documents:
+        assert len(signals_of(RulesStrategy.of(document), MARKET)) == len(MARKET)
 
 
 def test_the_file_is_a_strategy_that_trades_and_does_not_look_ahead(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 /** What a shared result says, in words and numbers. */
 import type { SharedBacktest, SharedTable } from '@/api/shares'
 import type { Curve } from '@/shared/charts'
-import { change, integer, MISSING, money, percent, ratio } from '@/shared/format'
+import { change, integer, MISSING, percent, ratio } from '@/shared/format'
 import type { TableColumn } from '@/shared/table'
 
 type Write = (value: number) => string
@@ -88,11 +88,7 @@ export const tradeColumns: readonly TableColumn<SharedTrade>[] = [
   { id: 'side', header: 'Side', value: ({ side }) => side, kind: 'choice', width: 84 },
   { id: 'pnl', header: 'Profit', value: ({ pnl }) => pnl, kind: 'number', width: 124 },
   { id: 'gain', header: 'Return', value: ({ gain }) => gain, kind: 'number', width: 100 },
-  { id: 'entry', header: 'Entered', value: ({ entry }) => entry, kind: 'time', width: 152 },
-  { id: 'exit', header: 'Left', value: ({ exit }) => exit, kind: 'time', width: 152 },
+  { id: 'entry', header: 'Entered', value: ({ entry }) => entry, kind: 'time', width: 184 },
+  { id: 'exit', header: 'Left', value: ({ exit }) => exit, kind: 'time', width: 184 },
   { id: 'reason', header: 'Why it ended', value: ({ reason }) => reason, kind: 'choice', width: 196 },
 ]
-
-export function profit(value: number | null, currency: string) {
-  return value === null ? MISSING : money(value, currency, { signed: true })
-}

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { SharedBacktest } from '@/api/shares'
 import { renderPage } from '@/testing/render'
 import { problem, server, useServer } from '@/testing/server'
+import ShareButton from './ShareButton.vue'
 import ShareDialog from './ShareDialog.vue'
 import SharedPage from './SharedPage.vue'
 import { curvesOf, describe as described, factsOf, tradesOf } from './sharedWords'
@@ -43,6 +44,14 @@ describe('SharedPage', () => {
     await renderPage(SharedPage, { at: '/shared/abc' })
     expect(await screen.findByText('This link shows nothing')).toBeTruthy()
     expect(screen.getByText(/expired, was revoked/)).toBeTruthy()
+  })
+})
+
+describe('ShareButton', () => {
+  it('opens the dialog with the name of the backtest as its title', async () => {
+    await renderPage(ShareButton, { props: { backtestId: 'one', name: 'My run' } })
+    await userEvent.click(screen.getByRole('button', { name: 'Share' }))
+    expect((await screen.findByLabelText<HTMLInputElement>('Title of the page')).value).toBe('My run')
   })
 })
 

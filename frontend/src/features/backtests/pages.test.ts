@@ -1,0 +1,164 @@
+/** The list and the progress of a run against a server that speaks HTTP: what is asked, shown, and said when it is refused. */
+import { fireEvent, screen, waitFor, within } from '@testing-library/vue'
+import userEvent from '@testing-library/user-event'
+import { http, HttpResponse } from 'msw'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { hearOfBacktests } from '@/api/backtestCache'
+import { hearProgress } from '@/api/progress'
+import { backtest, backtestId, backtestRow, strategy } from '@/testing/backtests'
+import { taskInBrief } from '@/testing/eventServer'
+import { renderPage } from '@/testing/render'
+import { problem, profile, server, useServer } from '@/testing/server'
+import { taskInFull } from '@/testing/tasks'
+import BacktestsPage from './BacktestsPage.vue'
+import RunningBacktest from './RunningBacktest.vue'
+
+useServer()
+
+const page = (items: object[], next_cursor: string | null = null) => HttpResponse.json({ items, next_cursor })
+const rowOf = (name: RegExp | string) => screen.findByRole('row', { name: new RegExp(name) })
+
+beforeEach(() => {
+  vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(480) // without layout the virtual window would be empty
+  vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(960)
+  server.use(
+    http.get('/api/me', () => HttpResponse.json(profile(), { headers: { ETag: '"3"' } })),
+    http.get('/api/strategies', () => HttpResponse.json({ items: [strategy()], broken: [] })),
+    http.get('/api/backtests/tags', () => HttpResponse.json({ items: [{ tag: 'trend', count: 2 }] })),
+    http.get('/api/backtests', () => page([backtestRow({ tags: ['trend'] })])),
+  )
+})
+
+describe('the list', () => {
+  it('shows figures, and asks the server to search, filter and sort', async () => {
+    const asked: string[] = []
+    server.use(http.get('/api/backtests', ({ request }) => {
+      asked.push(new URL(request.url).search)
+      return page([backtestRow({ tags: ['trend'] })])
+    }))
+    const { router } = await renderPage(BacktestsPage, { at: '/backtests' })
+    expect((await rowOf('sma_cross')).textContent).toMatch(/Completed\+12\.40%0\.81−21\.30%87BTC\/USDT1htrend/)
+    await userEvent.selectOptions(screen.getByLabelText('State'), 'Failed')
+    await userEvent.click(screen.getByRole('button', { name: 'Only with a star' }))
+    await userEvent.type(screen.getByLabelText('Search backtests'), 'eth')
+    await userEvent.click(screen.getByRole('button', { name: /Sharpe/ }))
+    await expect.poll(() => asked.at(-1)).toBe('?search=eth&state=failed&starred=true&sort=sharpe_ratio&limit=200')
+    expect(router.currentRoute.value.fullPath).toBe('/backtests?q=eth&sort=-sharpe_ratio&state=failed&starred=yes')
+  })
+
+  it('brings the next rows when its end comes near', async () => {
+    const rows = Array.from({ length: 40 }, (_, at) => backtestRow({ id: `id-${at}`, name: `run ${at}` }))
+    server.use(http.get('/api/backtests', ({ request }) => {
+      return request.url.includes('cursor=next') ? page([backtestRow({ id: 'last', name: 'the last' })]) : page(rows, 'next')
+    }))
+    await renderPage(BacktestsPage, { at: '/backtests' })
+    await screen.findByText('41 backtests')
+  })
+
+  it('stars at once, and takes it back when the server refuses', async () => {
+    let refuse = () => { /* not asked yet */ }
+    server.use(http.patch(`/api/backtests/${backtestId}`, async () => {
+      await new Promise<void>((resolve) => { refuse = resolve })
+      return problem(409, 'conflict', 'Somebody else was faster')
+    }))
+    await renderPage(BacktestsPage, { at: '/backtests' })
+    await userEvent.click(await screen.findByRole('button', { name: /^Star sma_cross/ }))
+    await screen.findByRole('button', { name: /^Take the star off/ })
+    await waitFor(() => { refuse(); expect(screen.queryByRole('button', { name: /^Take the star off/ })).toBeNull() })
+  })
+
+  it('compares two to twenty that are selected', async () => {
+    server.use(http.get('/api/backtests', () => page([backtestRow({ id: 'a', name: 'one' }), backtestRow({ id: 'b', name: 'other' })])))
+    const { router } = await renderPage(BacktestsPage, { at: '/backtests' })
+    const grid = await screen.findByRole('grid', { name: 'backtests' })
+    await rowOf('one')
+    for (const key of ['j', 'x']) await fireEvent.keyDown(grid, { key })
+    expect(screen.getByRole('button', { name: 'Compare' })).toHaveProperty('disabled', true)
+    for (const key of ['j', 'x', 'c']) await fireEvent.keyDown(grid, { key })
+    await expect.poll(() => router.currentRoute.value.fullPath).toBe('/backtests/compare?ids=a,b')
+  })
+
+  it('follows the events of its tasks, and asks for the figures once one is done', async () => {
+    const running = backtestRow({ state: 'running', summary: { total_return: null, sharpe_ratio: null, max_drawdown: null, trades: null } })
+    server.use(
+      http.get('/api/backtests', () => page([running])),
+      http.get(`/api/backtests/${backtestId}`, () => HttpResponse.json(backtest())),
+    )
+    await renderPage(BacktestsPage, { at: '/backtests' })
+    await rowOf('sma_cross')
+    hearProgress({ id: backtestId, attempt: 1, stage: 'trading', percent: 42.7, message: null, eta_seconds: 9, curve: [[0, 100], [10, 120]] })
+    const row = await rowOf('42%')
+    expect(within(row).getByRole('img', { name: 'Equity so far +20.00%' })).toBeTruthy()
+    const done = taskInBrief({ id: backtestId, state: 'completed', kind: 'backtest' })
+    expect(hearOfBacktests([{ id: 1, type: 'task_completed', task: done }])).toEqual([])
+    await rowOf(String.raw`Completed.*\+12\.40%`)
+    expect(hearOfBacktests([{ id: 2, type: 'task_queued', task: taskInBrief({ id: 'new' }) }])).toEqual(['new'])
+  })
+
+  it('says what backtests are while there are none, and that nothing matches when filters hide all', async () => {
+    server.use(http.get('/api/backtests', () => page([])))
+    const { router } = await renderPage(BacktestsPage, { at: '/backtests' })
+    await screen.findByText('No backtests yet')
+    await router.push('/backtests?state=failed')
+    await userEvent.click(await screen.findByRole('button', { name: 'Clear filters' }))
+    await screen.findByRole('button', { name: 'Run sample backtest' })
+    expect(router.currentRoute.value.fullPath).toBe('/backtests')
+  })
+})
+
+describe('a run', () => {
+  const running = backtest({ state: 'running', figures: null })
+  const show = () => renderPage(RunningBacktest, { props: { backtest: running } })
+
+  it('shows stage, percent, time left, its own date, the log and growing equity', async () => {
+    server.use(http.get('/api/system/tasks/:id', () => HttpResponse.json(taskInFull({
+      id: backtestId, state: 'running', attempts: 1, started_at: new Date().toISOString(), log_tail: 'first line',
+    }))))
+    await show()
+    await screen.findByText('It has just started')
+    hearProgress({
+      id: backtestId, attempt: 1, stage: 'trading', percent: 55.9, message: '4,380 of 8,760 bars', eta_seconds: 12.4,
+      current_date: '2023-04-01T00:00:00Z', curve: [[1672531200, 5000], [1680307200, 5600]], log_tail: 'second line',
+    })
+    const bar = await screen.findByRole('progressbar', { name: 'Trading' })
+    expect(bar.getAttribute('aria-valuetext')).toBe('4,380 of 8,760 bars, 55 %, 12 s left')
+    expect(screen.getByText('It trades 2023-04-01')).toBeTruthy()
+    expect(screen.getByRole('img', { name: /\+12\.00% so far/ })).toBeTruthy()
+    expect(screen.getByRole('region', { name: 'Log' }).textContent).toBe('second line')
+    // What is not told again stays.
+    hearProgress({ id: backtestId, attempt: 1, stage: 'checks', percent: 85, message: null, eta_seconds: null })
+    await screen.findByText('Checking the result')
+    expect(screen.getByRole('img', { name: /\+12\.00% so far/ })).toBeTruthy()
+  })
+
+  it('says at once that it stops', async () => {
+    let asked = 0
+    server.use(
+      http.get('/api/system/tasks/:id', () => HttpResponse.json(taskInFull({
+        id: backtestId, state: 'running', attempts: 1, cancel_requested_at: asked > 0 ? '2026-11-20T09:31:00Z' : null,
+      }))),
+      http.post('/api/system/tasks/:id/cancel', () => { asked += 1; return HttpResponse.json(taskInFull(), { status: 202 }) }),
+    )
+    await show()
+    const button = await screen.findByRole('button', { name: 'Cancel' })
+    await waitFor(() => { expect(button).toHaveProperty('disabled', false) })
+    await userEvent.click(button)
+    await screen.findByRole('button', { name: 'Stopping' })
+    await expect.poll(() => asked).toBe(1)
+  })
+
+  it('that failed says why, what helps, and how to run it again', async () => {
+    const failure = { code: 'out_of_memory', title: 'It needed more memory', detail: 'It had 512 MiB.', remedy: 'Choose a shorter range.', log_tail: 'Killed' }
+    let retried = 0
+    server.use(
+      http.get('/api/system/tasks/:id', () => HttpResponse.json(taskInFull({ id: backtestId, state: 'failed', attempts: 3, failure }))),
+      http.post('/api/system/tasks/:id/retry', () => { retried += 1; return HttpResponse.json(taskInFull(), { status: 202 }) }),
+    )
+    await show()
+    await screen.findByText('It had 512 MiB.')
+    expect(screen.getByText('Choose a shorter range.')).toBeTruthy()
+    expect(screen.getByText('tidemark tasks retry 3f6a1d52')).toBeTruthy()
+    await userEvent.click(screen.getByRole('button', { name: 'Run again' }))
+    await expect.poll(() => retried).toBe(1)
+  })
+})
