@@ -10,7 +10,7 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
 })
 const page = await browser.newPage({ baseURL, viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' })
-const asked = page.waitForRequest((request) => request.headers().authorization !== undefined)
+const asked = page.waitForRequest((request) => request.url().includes('/api/me') && request.headers().authorization !== undefined)
 await page.goto('/')
 await page.getByRole('button', { name: 'Try the demo' }).click()
 const headers = { 'Authorization': (await asked).headers().authorization, 'Content-Type': 'application/json' }
@@ -68,6 +68,7 @@ async function finishedRun() {
     start: '2022-01-01T00:00:00Z', end: '2024-01-01T00:00:00Z',
   })
   const started = await (await fetch(`${baseURL}/api/backtests/run`, { method: 'POST', headers, body })).json()
+  if (started.id === undefined) throw new Error(`The run did not start: ${started.detail}`)
   for (;;) {
     const { state } = await (await fetch(`${baseURL}/api/backtests/${started.id}`, { headers })).json()
     if (state === 'completed') return started.id
