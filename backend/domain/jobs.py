@@ -104,7 +104,7 @@ def _rules(workplace: Workplace, *, minutes: int, attempts: int, cores: int, mib
 
 KINDS: Mapping[JobKind, KindRules] = MappingProxyType(
     {
-        JobKind.BACKTEST: _rules(Workplace.CHILD, minutes=15, attempts=3, cores=1, mib=448),
+        JobKind.BACKTEST: _rules(Workplace.CHILD, minutes=15, attempts=3, cores=1, mib=512),
         JobKind.SWEEP: _rules(Workplace.CHILD, minutes=60, attempts=3, cores=1, mib=512),
         JobKind.OPTIMIZE: _rules(Workplace.CHILD, minutes=120, attempts=3, cores=1, mib=512),
         JobKind.WALK_FORWARD: _rules(Workplace.CHILD, minutes=120, attempts=3, cores=1, mib=512),

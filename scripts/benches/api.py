@@ -123,7 +123,7 @@ async def _bare(running: Running, user: UUID) -> float:
     statement, arguments = list_statement(BacktestOrder(), BacktestFilter(), None)
     claims = json.dumps({"sub": str(user), "role": "authenticated"})
 
-    async def once(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+    async def once(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> None:
         async with connection.transaction(readonly=True):
             await connection.fetchval(BECOME, "authenticated", claims, "10s", user, column=4)
             await connection.fetch(statement, PAGE + 1, *arguments)
