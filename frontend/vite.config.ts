@@ -45,11 +45,6 @@ const together = [
       String.raw`@lucide/vue/dist/esm/(?:createLucideIcon|icons/(?:activity|chart-spline|check|circle-check|circle-x|database|monitor|moon|save|search|settings|sun|triangle-alert|workflow)\.)`,
     ].join('|')),
   },
-  // What the pages of one feature have in common comes with the first of them.
-  { name: 'charts', test: /src[\\/]shared[\\/]charts[\\/](?!index)|lightweight-charts|fancy-canvas/ },
-  { name: 'results', test: /src[\\/]features[\\/]backtests[\\/](?:result|compare)[\\/]/ },
-  { name: 'strategies', test: /src[\\/]features[\\/]strategies[\\/]/ },
-  { name: 'market', test: /src[\\/]features[\\/]market[\\/]/ },
 ]
 
 const outDir = fileURLToPath(new URL('./dist', import.meta.url))
@@ -65,7 +60,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     manifest: true,
     reportCompressedSize: false,
-    rolldownOptions: { output: { codeSplitting: { groups: together, includeDependenciesRecursively: false } } },
+    rolldownOptions: { output: { codeSplitting: { groups: together } } },
   },
   server: {
     host: '127.0.0.1',
