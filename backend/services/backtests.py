@@ -32,6 +32,7 @@ from backend.domain.errors import (
     NotFound,
     VersionConflict,
 )
+from backend.domain.job_data import require_storable
 from backend.domain.jobs import Job, JobKind
 from backend.services.jobs import Jobs
 
@@ -139,6 +140,7 @@ class Backtests:
         return await self._repository.presets()
 
     async def keep_preset(self, name: str, form: Mapping[str, Any]) -> Preset:
+        require_storable(form)
         return await self._repository.keep_preset(_name(name), form)
 
     async def forget_preset(self, preset_id: UUID) -> None:
@@ -149,6 +151,8 @@ class Backtests:
 def _checked(change: BacktestChange) -> BacktestChange:
     if change.notes is not None and len(change.notes) > LONGEST_NOTES:
         raise _wrong("/notes", f"At most {LONGEST_NOTES:,} characters; it has {len(change.notes):,}.")
+    if change.notes is not None and "\x00" in change.notes:
+        raise _wrong("/notes", "A text in it holds the character U+0000.")
     return BacktestChange(
         **{
             **vars(change),

@@ -6,7 +6,7 @@ create table public.backtests (
     user_id uuid not null references auth.users (id) on delete cascade,
     kind text not null check (kind in ('backtest', 'sweep', 'optimize', 'walk_forward')),
     -- As it was asked for, defaults filled in; nothing else is needed to run it again.
-    config jsonb not null check (jsonb_typeof(config) = 'object' and pg_column_size(config) <= 262144),
+    config jsonb not null check (jsonb_typeof(config) = 'object' and pg_column_size(config) <= 1048576),
     -- The study whose trial it is, or the run that it was made from.
     parent_id uuid,
     name text not null check (char_length(name) between 1 and 120),
@@ -69,7 +69,7 @@ create table public.backtest_presets (
     id uuid primary key default gen_random_uuid(),
     user_id uuid not null references auth.users (id) on delete cascade,
     name text not null check (char_length(name) between 1 and 80),
-    form jsonb not null check (jsonb_typeof(form) = 'object' and pg_column_size(form) <= 262144),
+    form jsonb not null check (jsonb_typeof(form) = 'object' and pg_column_size(form) <= 1048576),
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     unique (user_id, id),

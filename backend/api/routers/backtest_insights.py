@@ -76,7 +76,7 @@ async def compare_backtests(wanted: Comparison, house: TheHouse, caller: Caller)
 
 
 @router.get(
-    "/{backtest_id}/trades/{number}",
+    "/{backtest_id:uuid}/trades/{number}",
     openapi_extra=needs(Reach.READ),
     operation_id="explain_backtest_trade",
     summary="Read why a trade was made",

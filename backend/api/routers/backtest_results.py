@@ -37,7 +37,7 @@ End = Annotated[AwareDatetime | None, Query(description="Up to, not including, t
 
 
 @router.get(
-    "/{backtest_id}/trades",
+    "/{backtest_id:uuid}/trades",
     operation_id="read_backtest_trades",
     openapi_extra=needs(Reach.READ),
     summary="Read trades by range",
@@ -59,7 +59,7 @@ async def read_backtest_trades(
 
 
 @router.get(
-    "/{backtest_id}/equity",
+    "/{backtest_id:uuid}/equity",
     operation_id="read_backtest_equity",
     openapi_extra=needs(Reach.READ),
     summary="Read the equity curve",
@@ -90,7 +90,7 @@ async def read_backtest_equity(
 
 
 @router.get(
-    "/{backtest_id}/chart",
+    "/{backtest_id:uuid}/chart",
     operation_id="read_backtest_chart",
     openapi_extra=needs(Reach.READ),
     summary="Read the bars and indicators of a run",
@@ -136,7 +136,7 @@ async def read_backtest_chart(
 
 
 @router.get(
-    "/{backtest_id}/export",
+    "/{backtest_id:uuid}/export",
     operation_id="export_backtest",
     openapi_extra=needs(Reach.READ),
     summary="Take a result elsewhere",

@@ -116,7 +116,7 @@ async def estimate_study(
 
 
 @router.get(
-    "/{backtest_id}/trials",
+    "/{backtest_id:uuid}/trials",
     openapi_extra=needs(Reach.READ),
     operation_id="read_backtest_trials",
     summary="Read the trials of a study",

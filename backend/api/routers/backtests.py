@@ -232,7 +232,7 @@ async def keep_backtest_preset(wanted: PresetWanted, services: Changing) -> Resp
 
 
 @router.delete(
-    "/presets/{preset_id}",
+    "/presets/{preset_id:uuid}",
     operation_id="forget_backtest_preset",
     openapi_extra=needs(Reach.RUN),
     summary="Delete a preset",
@@ -256,7 +256,7 @@ async def forget_backtest_preset(
 
 
 @router.get(
-    "/{backtest_id}",
+    "/{backtest_id:uuid}",
     operation_id="read_backtest",
     openapi_extra=needs(Reach.READ),
     summary="Read a backtest",
@@ -274,7 +274,7 @@ async def read_backtest(
 
 
 @router.patch(
-    "/{backtest_id}",
+    "/{backtest_id:uuid}",
     openapi_extra={**takes(EDIT), **needs(Reach.RUN)},
     operation_id="edit_backtest",
     summary="Rename, tag, star or archive a backtest, or write notes",
@@ -304,7 +304,7 @@ async def edit_backtest(
 
 
 @router.delete(
-    "/{backtest_id}",
+    "/{backtest_id:uuid}",
     operation_id="delete_backtest",
     openapi_extra=needs(Reach.RUN),
     summary="Delete a backtest",
@@ -321,7 +321,7 @@ async def delete_backtest(backtest_id: BacktestId, services: Changing) -> Respon
 
 
 @router.post(
-    "/{backtest_id}/restore",
+    "/{backtest_id:uuid}/restore",
     operation_id="restore_backtest",
     openapi_extra=needs(Reach.RUN),
     summary="Bring a deleted backtest back",
@@ -336,7 +336,7 @@ async def restore_backtest(request: Request, backtest_id: BacktestId, services: 
 
 
 @router.post(
-    "/{backtest_id}/replay",
+    "/{backtest_id:uuid}/replay",
     operation_id="replay_backtest",
     openapi_extra=needs(Reach.RUN),
     summary="Run it again, from the same form",
@@ -363,7 +363,7 @@ async def replay_backtest(
 
 
 @router.post(
-    "/{backtest_id}/guard",
+    "/{backtest_id:uuid}/guard",
     operation_id="guard_backtest",
     openapi_extra=needs(Reach.RUN),
     summary="Examine a result thoroughly",

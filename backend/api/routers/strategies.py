@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 
 from backend.api.dependencies import ActiveCaller, Caller, TheHouse
@@ -80,6 +81,14 @@ from backend.services.strategies import Kept, checked, examine, grammar, own_id,
 if TYPE_CHECKING:
     from backend.domain.strategies.registry import Listed
 
+
+class StrategyName(StringConvertor):
+    """A name in a path, none of the words that operations live at: else a name would answer for their methods."""
+
+    regex = r"(?!(?:validate|preview|rules)(?:/|$))[^/]+"
+
+
+register_url_convertor("strategy", StrategyName())
 router = APIRouter(prefix="/api/strategies", tags=["Strategies"])
 
 VERSIONS = "strategy versions"
@@ -238,7 +247,7 @@ async def preview_strategy(wanted: PreviewAsked, house: TheHouse, caller: Active
 
 
 @router.get(
-    "/{name}",
+    "/{name:strategy}",
     operation_id="read_strategy",
     openapi_extra=needs(Reach.READ),
     summary="Read a strategy",
@@ -295,7 +304,7 @@ async def save_strategy(
 
 
 @router.put(
-    "/{name}",
+    "/{name:strategy}",
     openapi_extra={**takes(WANTED), **needs(Reach.RUN)},
     operation_id="change_strategy",
     summary="Change a strategy of one's own",
@@ -337,7 +346,7 @@ async def change_strategy(
 
 
 @router.delete(
-    "/{name}",
+    "/{name:strategy}",
     operation_id="delete_strategy",
     openapi_extra=needs(Reach.RUN),
     summary="Delete a strategy of one's own",
@@ -362,7 +371,7 @@ async def delete_strategy(house: TheHouse, caller: ActiveCaller, name: OwnName) 
 
 
 @router.post(
-    "/{name}/restore",
+    "/{name:strategy}/restore",
     operation_id="restore_strategy",
     openapi_extra=needs(Reach.RUN),
     summary="Restore a deleted strategy",
@@ -388,7 +397,7 @@ async def restore_strategy(request: Request, house: TheHouse, caller: ActiveCall
 
 
 @router.get(
-    "/{name}/versions",
+    "/{name:strategy}/versions",
     operation_id="list_strategy_versions",
     openapi_extra=needs(Reach.READ),
     summary="List the versions of a strategy of one's own",
@@ -434,7 +443,7 @@ async def list_strategy_versions(
 
 
 @router.get(
-    "/{name}/versions/{version}",
+    "/{name:strategy}/versions/{version}",
     operation_id="read_strategy_version",
     openapi_extra=needs(Reach.READ),
     summary="Read one version of a strategy of one's own",
