@@ -61,7 +61,8 @@ def served(database: FreshDatabase) -> Iterator[Served]:
         yield served
 
 
+@pytest.mark.timeout(400)  # a preview is a process of its own each time
 @schema.parametrize()
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_documented(case: Case[Any], served: Served) -> None:
-    case.call_and_validate(base_url=served.url, headers=served.headers, excluded_checks=TOO_STRICT)
+    case.call_and_validate(base_url=served.url, headers=served.headers, excluded_checks=TOO_STRICT, timeout=60)
