@@ -14,7 +14,7 @@ from backend.domain.config import RunConfig, SeriesConfig
 from backend.domain.errors import InputError, InvalidInput, NotFound, TidemarkError
 from backend.domain.forecast import Forecasts
 from backend.domain.jobs import KINDS, Demand, JobKind
-from backend.domain.market import IMPORT, Instrument, Series, Span, Timeframe
+from backend.domain.market import IMPORT, Instrument, Series, Span
 from backend.domain.market_errors import MarketDataError
 from backend.domain.market_ports import BarStore, Manifest
 from backend.domain.ports import Clock
@@ -131,13 +131,12 @@ class BacktestPlanner:
             series = series_of(wanted, owner)
             manifest = await asyncio.to_thread(self._store.manifest, series)
             instrument = manifest.instrument if manifest else await self._instrument(series)
-        span = self._span(config, series, manifest, place)
+        span, missing = await asyncio.to_thread(self._span, config, series, manifest, place)
         bars = await asyncio.to_thread(self._library.count, instrument, series, span)
         if not bars:
             detail = f"{series} has no bars from {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}. Choose another range."
             raise InvalidInput([InputError(pointer="/start", detail=detail)])
-        is_made = self._is_simulated(series) and bool(self._store.missing(series, span))
-        minutes = int((span.end - span.start).total_seconds() // 60) if is_made else 0
+        minutes = int((span.end - span.start).total_seconds() // 60) if missing else 0
         return _Part(series=series, instrument=instrument, span=span, bars=bars, made_minutes=minutes)
 
     async def _instrument(self, series: Series) -> Instrument:
@@ -145,8 +144,13 @@ class BacktestPlanner:
             raise NotFound(f"You have no imported series {series.symbol} {series.timeframe}. Import a file first.")
         return await self._markets.instrument_of(series)
 
-    def _span(self, config: RunConfig, series: Series, manifest: Manifest | None, place: int) -> Span:
-        """What of the wanted range there is; refuses what would have to be fetched first."""
+    def _span(
+        self, config: RunConfig, series: Series, manifest: Manifest | None, place: int
+    ) -> tuple[Span, Sequence[Span]]:
+        """What of the wanted range there is, and what of it a simulated market has to make; looks at the disk.
+
+        Refuses what would have to be fetched first.
+        """
         now = self._clock.now()
         first, last = (manifest.first, manifest.last) if manifest else (None, None)
         start = config.start or first
@@ -157,11 +161,11 @@ class BacktestPlanner:
         if start >= now:
             raise InvalidInput([InputError(pointer="/start", detail=f"It is {now:%Y-%m-%d %H:%M} UTC now.")])
         end = min(config.end or (last + series.timeframe.length if last else now), now)
-        span = Span(start=start, end=_whole(max(end, start), series.timeframe))
+        span = Span(start=start, end=_whole(max(end, start)))
         missing = self._store.missing(series, span)
         if missing and not self._is_simulated(series):
             raise BarsMissing([InputError(pointer=f"/series/{place}", detail=_missing_words(series, missing))])
-        return span
+        return span, missing
 
     async def _require_detail(self, config: RunConfig, owner: UUID) -> None:
         detail = config.trading.execution.detail
@@ -179,7 +183,7 @@ class BacktestPlanner:
                 )
             shorter = series_of(wanted.model_copy(update={"timeframe": detail}), owner)
             manifest = await asyncio.to_thread(self._store.manifest, shorter)
-            self._span(config, shorter, manifest, place)
+            await asyncio.to_thread(self._span, config, shorter, manifest, place)
 
     def _is_simulated(self, series: Series) -> bool:
         return any(one.is_simulated and one.name == series.provider for one in self._markets.providers())
@@ -216,7 +220,7 @@ def _require_one_currency(parts: Sequence[_Part]) -> None:
             raise InvalidInput([InputError(pointer="/series", detail=detail)])
 
 
-def _whole(end: datetime, timeframe: Timeframe) -> datetime:
+def _whole(end: datetime) -> datetime:
     """Cut to the minute: what is asked for later shall find the same bars."""
     return end.replace(second=0, microsecond=0)
 

@@ -32,7 +32,11 @@ MOST_CHART_BARS: Final = 50_000
 
 def config_of(found: Backtest) -> RunConfig:
     """The form that it was made from, without what a study has besides."""
-    return RunConfig.model_validate({name: value for name, value in found.config.items() if name != "study"})
+    return RunConfig.model_validate(_form_of(found))
+
+
+def _form_of(found: Backtest) -> dict[str, Any]:
+    return {name: value for name, value in found.config.items() if name != "study"}
 
 
 def rows_of(parts: Sequence[Part], rows: Rows, tables: TablePacking) -> "tuple[int, pd.DataFrame]":
@@ -160,9 +164,8 @@ def record_of(found: Backtest, trades: Sequence[Part], equity: Sequence[Part], t
     """As the report and the exports take it."""
     from backend.backtesting.record import Record  # noqa: PLC0415 - loaded by who exports
 
-    config = {name: value for name, value in found.config.items() if name != "study"}
     record = Record.of(
-        {**config, "source": {}},
+        {**_form_of(found), "source": {}},
         found.manifest or {},
         {**(found.figures or {}), "trust": found.trust},
         lambda: tables.unpacked(trades),

@@ -60,14 +60,13 @@ begin
     select count(*) filter (where revoked_at is null and expires_at > now()), count(*) into live, kept
         from public.personal_access_tokens where user_id = auth.uid();
     if live >= most then
-        raise exception 'as many tokens live as may'
-            using errcode = 'TM001',
-                  detail = jsonb_build_object('what', 'live tokens', 'limit', most, 'count', live);
+        raise exception 'as many tokens live as may' using errcode = 'TM001', detail = jsonb_build_object(
+            'what', 'live tokens', 'limit', most, 'count', live, 'remedy', 'Revoke some.');
     end if;
     if kept >= most_kept then
-        raise exception 'as many tokens are kept as may'
-            using errcode = 'TM001',
-                  detail = jsonb_build_object('what', 'tokens that lived lately', 'limit', most_kept, 'count', kept);
+        raise exception 'as many tokens are kept as may' using errcode = 'TM001', detail = jsonb_build_object(
+            'what', 'tokens that lived lately', 'limit', most_kept, 'count', kept,
+            'remedy', 'Old ones are forgotten 30 days after their end.');
     end if;
     insert into public.personal_access_tokens (user_id, name, digest, hint, scopes, expires_at)
     values (auth.uid(), token_name, token_digest, token_hint, token_scopes, now() + lives_for)
