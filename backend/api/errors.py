@@ -16,6 +16,7 @@ from starlette.types import Scope
 from backend.api.context import context_of
 from backend.domain import errors as domain
 from backend.domain import market_errors as market
+from backend.domain import model_errors as model
 from backend.domain import strategy_errors as strategy
 from backend.domain.errors import InputError, TidemarkError
 
@@ -48,6 +49,8 @@ STATUS: Mapping[type[TidemarkError], int] = {
     market.StorageFailed: 503,
     market.VendorBusy: 503,
     market.VendorError: 502,
+    model.ModelDamaged: 409,
+    model.ModelOfOtherVersion: 409,
     strategy.StrategyError: 422,
     TidemarkError: 500,
 }
