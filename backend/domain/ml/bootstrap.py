@@ -197,8 +197,8 @@ def _drawn_aucs(order: Ints, ends: Flags, ups: Flags, starts: Ints, length: int)
         above, below, twice = 0, 0, 0
         more_above, more_below = 0, 0
         for place in range(rows):
-            often = np.int64(times[order[place]])
-            is_up = np.int64(ups[place])
+            often = int(times[order[place]])
+            is_up = int(ups[place])
             more_above += often * is_up
             more_below += often * (1 - is_up)
             if ends[place]:

@@ -16,7 +16,7 @@ FOLD = Fold(
 TEST = slice(3_510, 5_000)
 
 
-def _lesson(seed: int, weights: list[float]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _lesson(seed: int, weights: list[float]) -> tuple[np.ndarray, np.ndarray]:
     dice = np.random.default_rng(seed)
     rows = dice.standard_normal((5_000, len(weights))).astype(np.float32) * [1, 100, 0.01, 1][: len(weights)] + 3
     scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)

@@ -11,7 +11,7 @@ SPEC = ModelSpec(horizon=12)
 NAMES = ("steady", "quick", "future", "slow")
 
 
-def _market(seed: int, rows: int = 6_000) -> tuple[Matrix, Labels, Labels, np.ndarray]:  # type: ignore[type-arg]
+def _market(seed: int, rows: int = 6_000) -> tuple[Matrix, Labels, Labels, np.ndarray]:
     """Features of the past of a random walk, its labels over twelve bars and over one, and the returns that follow."""
     dice = np.random.default_rng(seed)
     moves = dice.standard_normal(rows + 260)
