@@ -1,12 +1,13 @@
 """Each feature written once more, slowly and plainly with pandas, to be compared with."""
 
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-Series = pd.Series
-Frame = pd.DataFrame
+Series: TypeAlias = Any  # a column; pandas brings no types
+Frame: TypeAlias = pd.DataFrame
 
 PARKINSON = 4 * np.log(2)
 
@@ -97,9 +98,7 @@ def slope(bars: Frame, count: int) -> Series:
 
 def straightness(bars: Frame, count: int) -> Series:
     return (
-        logs(bars, "close")
-        .rolling(count)
-        .apply(lambda window: np.corrcoef(np.arange(count), window)[0, 1], raw=True)
+        logs(bars, "close").rolling(count).apply(lambda window: np.corrcoef(np.arange(count), window)[0, 1], raw=True)
     )
 
 
@@ -222,7 +221,9 @@ ORACLE: dict[str, Callable[[Frame], Series]] = {
     "z_60": lambda b: z(b, 60),
     "z_240": lambda b: z(b, 240),
     "autocorrelation_60": autocorrelation,
-    "variance_ratio_60": lambda b: balance((change(b, 5) ** 2).rolling(60).sum(), 5 * (change(b) ** 2).rolling(60).sum()),
+    "variance_ratio_60": lambda b: balance(
+        (change(b, 5) ** 2).rolling(60).sum(), 5 * (change(b) ** 2).rolling(60).sum()
+    ),
     "body": lambda b: share(logs(b, "close") - logs(b, "open"), height(b)),
     "upper_shadow": upper,
     "lower_shadow": lower,
