@@ -33,7 +33,7 @@ def fill_rows(  # noqa: PLR0917
     last: int,
     matrix: Matrix,
 ) -> None:
-    """From `first`, which has at least `LEAD` rows before it, to before `last`. The groups have the order of FEATURES."""
+    """From `first`, which has `LEAD` rows before it, to before `last`. The groups have the order of FEATURES."""
     rows = min(BLOCK, last - first)
     room, columns = _room(rows, matrix.shape[1])
     for begin in range(first, last, BLOCK):

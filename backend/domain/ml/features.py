@@ -6,13 +6,13 @@ come before or after them, and however many threads work.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from backend.domain.bars import COLUMNS, start_microseconds
+from backend.domain.bars import COLUMNS
+from backend.domain.ml.columns import column, starts
 from backend.domain.ml.feature_kernel import BLOCK, fill_rows
 from backend.domain.ml.forecaster import Matrix
 from backend.domain.ml.groups.clock import CALENDAR
@@ -43,15 +43,13 @@ WARM_UP: Final = LEAD
 
 _ROWS_AT_ONCE: Final = 16 * BLOCK
 
-Column = TypeVar("Column", np.float64, np.int64)
-
 
 def features(bars: pd.DataFrame, *, threads: int = 1) -> Matrix:
     """One row a bar, one column for each of `FEATURES`. The first `WARM_UP` rows are NaN; all others are finite."""
     matrix = np.empty((len(bars), len(FEATURES)), np.float32)
     matrix[:WARM_UP] = np.nan
-    ts = _locked(start_microseconds(bars))
-    opens, highs, lows, closes, volumes = (_locked(bars[name].to_numpy(np.float64)) for name in COLUMNS)
+    ts = starts(bars)
+    opens, highs, lows, closes, volumes = (column(bars, name) for name in COLUMNS)
 
     def fill(first: int) -> None:
         last = min(first + _ROWS_AT_ONCE, len(bars))
@@ -65,10 +63,3 @@ def features(bars: pd.DataFrame, *, threads: int = 1) -> Matrix:
         for first in firsts:
             fill(first)
     return matrix
-
-
-def _locked(column: npt.NDArray[Column]) -> npt.NDArray[Column]:
-    """In one piece, and read alone: some frames lock their columns, and the kernel is compiled for one kind."""
-    view = np.ascontiguousarray(column).view()
-    view.flags.writeable = False
-    return view
