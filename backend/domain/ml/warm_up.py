@@ -4,7 +4,9 @@ import numpy as np
 
 from backend.domain.bars import frame_of
 from backend.domain.market import Timeframe
+from backend.domain.ml.bootstrap import Blocks, ranked
 from backend.domain.ml.features import WARM_UP, features
+from backend.domain.ml.forecaster import Floats
 from backend.domain.ml.labels import label
 from backend.domain.ml.spec import LabelKind, ModelSpec
 
@@ -16,3 +18,10 @@ def main() -> None:
     bars = frame_of(rows.astype(np.int64) * Timeframe.D1.seconds * 1_000_000, columns)
     features(bars)
     label(bars, ModelSpec(label=LabelKind.TRIPLE_BARRIER))
+    _judge(price)
+
+
+def _judge(scores: Floats) -> None:
+    blocks = Blocks.of(len(scores), 1, seed=1, draws=2)
+    blocks.sums(scores[:, None])
+    blocks.aucs(ranked(scores), scores > 100)
