@@ -79,7 +79,7 @@ class Blocks:
 
     def sums(self, columns: Floats) -> Floats:
         """Of each column in each drawn history: one row a draw."""
-        return _drawn_sums(columns, self.starts, self.length)
+        return _drawn_sums(np.ascontiguousarray(columns), self.starts, self.length)
 
     def means(self, columns: Floats) -> Floats:
         return self.sums(columns) / max(self.rows, 1)
