@@ -1,4 +1,4 @@
-"""`tidemark model predict|evaluate|drift`: what a model says, what came of it, and whether it is still fit to say it."""
+"""`tidemark model predict|evaluate|drift`: what a model says, what came of it, and whether it may still say it."""
 
 from typing import Annotated
 
