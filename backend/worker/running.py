@@ -24,8 +24,8 @@ class Return(Enum):
     HANDED_BACK = "handed back"
 
 
-# They read or write series of bars, some of which are their user's own.
-_ABOUT_FILES = frozenset({JobKind.IMPORT, JobKind.GUARD, *BACKTEST_KINDS})
+# They read or write series of bars or models, some of which are their user's own.
+_ABOUT_FILES = frozenset({JobKind.IMPORT, JobKind.GUARD, JobKind.TRAIN, *BACKTEST_KINDS})
 
 # Ended for good, lost with its process, or handed back.
 Verdict = Outcome | JobFailure | Return
