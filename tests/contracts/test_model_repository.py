@@ -220,7 +220,7 @@ class ModelRepositoryContract:
         await both.limit(2)
         first = await both.add()
         await both.add()
-        with pytest.raises(QuotaReached, match="2 models; at most 2 are allowed. Delete some"):
+        with pytest.raises(QuotaReached, match="2 models; at most 2 are allowed"):
             await both.add()
         assert await both.mine.delete(first)
         await both.add()
