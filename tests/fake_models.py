@@ -76,7 +76,7 @@ class Registry:
     def trained(self, model_id: UUID, card: Mapping[str, Any], file: Mapping[str, Any]) -> None:
         """As the end of its task decides."""
         owner, _ = self.models[model_id]
-        until = datetime.fromisoformat(card["data"]["last"])
+        until = datetime.fromisoformat(card["data"]["known_until"])
         model = self.change(
             model_id,
             task_state=JobState.COMPLETED,
@@ -100,7 +100,12 @@ class Registry:
             self.crown(model_id, f"It won: {contest['why']}", beaten)
         else:
             self.change(model_id, state=ModelState.CANDIDATE, state_reason=contest["why"])
-            self.change(holder.id, proven_at=max(holder.proven_at or until, until))
+            proven = until if contest["gain"] is not None else holder.proven_at
+            self.change(
+                holder.id,
+                challenged_at=max(holder.challenged_at or until, until),
+                proven_at=max(holder.proven_at or until, proven or until),
+            )
 
 
 class FakeModels:
@@ -133,6 +138,7 @@ class FakeModels:
                 verdict=Verdict(),
                 trained_until=None,
                 proven_at=None,
+                challenged_at=None,
                 champion_since=None,
                 retired_at=None,
                 deleted_at=None,

@@ -40,9 +40,11 @@ def file_of(name: str) -> dict[str, Any]:
     return {"sha256": sha256(name.encode()).hexdigest(), "bytes": 1000}
 
 
-def contest_with(champion_id: UUID, *, is_won: bool) -> dict[str, Any]:
+def contest_with(champion_id: UUID, *, is_won: bool, gain: float | None = 0.001) -> dict[str, Any]:
+    """Without a gain there were too few bars to compare them on."""
     return {
         "champion_id": str(champion_id),
+        "gain": gain,
         "is_won": is_won,
         "why": "On 500 later bars its loss was lower." if is_won else "On 500 later bars its loss was no lower.",
     }

@@ -191,7 +191,9 @@ class Running:
 
 def _told_whose(job: Job) -> Mapping[str, object]:
     """Work that touches its user's own files is told whose they are by the row of the job, never by its payload."""
-    return {**job.payload, "user_id": str(job.user_id)} if job.kind in _ABOUT_FILES else job.payload
+    if job.kind not in _ABOUT_FILES:
+        return job.payload
+    return {**job.payload, "user_id": str(job.user_id), "task_id": str(job.id)}
 
 
 def log_failure(job: Job, verdict: Verdict) -> None:

@@ -136,8 +136,17 @@ class ModelRepositoryContract:
         champion = await both.mine.champion(ASKED)
         assert champion is not None
         assert (champion.id, champion.proven_at, champion.trained_until) == (first, later, LAST)
+        assert champion.challenged_at == later
         assert await both.state(second) is ModelState.CANDIDATE
         assert await both.reason(second) == "On 500 later bars its loss was no lower."
+
+    async def test_a_contest_that_could_not_be_held_proves_nothing(self, both: Both) -> None:
+        first = await both.trained("First")
+        later = LAST + timedelta(days=2)
+        await both.trained("Second", contest=contest_with(first, is_won=False, gain=None), last=later)
+        champion = await both.mine.champion(ASKED)
+        assert champion is not None
+        assert (champion.id, champion.proven_at, champion.challenged_at) == (first, LAST, later)
 
     async def test_who_was_compared_with_another_waits_as_a_candidate(self, both: Both) -> None:
         await both.trained("First")
