@@ -13,12 +13,12 @@ from backend.domain.ml.groups.pattern import fill_pattern
 from backend.domain.ml.groups.ranges import fill_ranges
 from backend.domain.ml.groups.returns import fill_returns
 from backend.domain.ml.groups.reversion import fill_reversion
-from backend.domain.ml.groups.seen import ROWS, Seen, see
+from backend.domain.ml.groups.seen import ROWS, see
 from backend.domain.ml.groups.trend import fill_trend
 from backend.domain.ml.groups.volatility import fill_volatility
 from backend.domain.ml.groups.volume import fill_volume
 
-BLOCK: Final = 1_024
+BLOCK: Final = 1_008  # a multiple of 1,024 would give all columns the same place in the cache
 
 
 @compiled
@@ -33,34 +33,30 @@ def fill_rows(  # noqa: PLR0917
     last: int,
     matrix: Matrix,
 ) -> None:
-    """The rows from `first`, which has at least `LEAD` rows before it, to before `last`."""
-    features = matrix.shape[1]
-    room = np.zeros((ROWS, LEAD + BLOCK))
-    columns = np.empty(
-        (features, BLOCK + 16), np.float32
-    )  # 16 more, or all columns would lie in the same part of the cache
+    """From `first`, which has at least `LEAD` rows before it, to before `last`. The groups have the order of FEATURES."""
+    rows = min(BLOCK, last - first)
+    room, columns = _room(rows, matrix.shape[1])
     for begin in range(first, last, BLOCK):
-        end = min(begin + BLOCK, last)
-        bars = slice(begin - LEAD, end)
-        seen = see(
-            ts[bars], opens[bars], highs[bars], lows[bars], closes[bars], volumes[bars], room[:, : end - begin + LEAD]
-        )
-        _fill_columns(seen, columns[:, : end - begin])
-        _turn(columns, matrix[begin:end])
+        if last - begin < rows:
+            rows = last - begin
+            room, columns = _room(rows, matrix.shape[1])
+        bars = slice(begin - LEAD, begin + rows)
+        seen = see(ts[bars], opens[bars], highs[bars], lows[bars], closes[bars], volumes[bars], room)
+        fill_returns(seen, columns[0:9])
+        fill_volatility(seen, columns[9:20])
+        fill_ranges(seen, columns[20:26])
+        fill_volume(seen, columns[26:34])
+        fill_momentum(seen, columns[34:42])
+        fill_trend(seen, columns[42:49])
+        fill_reversion(seen, columns[49:54])
+        fill_pattern(seen, columns[54:60])
+        fill_calendar(seen, columns[60:65])
+        _turn(columns, matrix[begin : begin + rows])
 
 
 @compiled
-def _fill_columns(seen: Seen, columns: Columns) -> None:
-    """In the order of FEATURES."""
-    fill_returns(seen, columns[0:9])
-    fill_volatility(seen, columns[9:20])
-    fill_ranges(seen, columns[20:26])
-    fill_volume(seen, columns[26:34])
-    fill_momentum(seen, columns[34:43])
-    fill_trend(seen, columns[43:51])
-    fill_reversion(seen, columns[51:56])
-    fill_pattern(seen, columns[56:62])
-    fill_calendar(seen, columns[62:67])
+def _room(rows: int, features: int) -> tuple[Series, Columns]:
+    return np.zeros((ROWS, LEAD + rows)), np.empty((features, rows), np.float32)
 
 
 @compiled

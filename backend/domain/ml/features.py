@@ -1,14 +1,15 @@
 """What models see of a bar and those before it. Training, backtests and predictions all call `features`.
 
-Nothing is fitted, so nothing later can leak into it; no price or volume stands in it as it is, so that what is learned of
-one price holds at another. Each value is made from the last `WARM_UP` bars alone and has the same bits whether more
-come before or after it, and however many threads work.
+Nothing is fitted, so nothing later can leak into it; no price or volume stands in it as it is, so that what is learned
+of one price holds at another. Each value is made from the last `WARM_UP` bars alone and has the same bits whether more
+come before or after them, and however many threads work.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from backend.domain.bars import COLUMNS, start_microseconds
@@ -42,16 +43,19 @@ WARM_UP: Final = LEAD
 
 _ROWS_AT_ONCE: Final = 16 * BLOCK
 
+Column = TypeVar("Column", np.float64, np.int64)
+
 
 def features(bars: pd.DataFrame, *, threads: int = 1) -> Matrix:
     """One row a bar, one column for each of `FEATURES`. The first `WARM_UP` rows are NaN; all others are finite."""
     matrix = np.empty((len(bars), len(FEATURES)), np.float32)
     matrix[:WARM_UP] = np.nan
-    columns = [np.ascontiguousarray(bars[name].to_numpy(np.float64)) for name in COLUMNS]
-    ts = np.ascontiguousarray(start_microseconds(bars))
+    ts = _locked(start_microseconds(bars))
+    opens, highs, lows, closes, volumes = (_locked(bars[name].to_numpy(np.float64)) for name in COLUMNS)
 
     def fill(first: int) -> None:
-        fill_rows(ts, *columns, first, min(first + _ROWS_AT_ONCE, len(bars)), matrix)
+        last = min(first + _ROWS_AT_ONCE, len(bars))
+        fill_rows(ts, opens, highs, lows, closes, volumes, first, last, matrix)
 
     firsts = range(WARM_UP, len(bars), _ROWS_AT_ONCE)
     if threads > 1 and len(firsts) > 1:
@@ -61,3 +65,10 @@ def features(bars: pd.DataFrame, *, threads: int = 1) -> Matrix:
         for first in firsts:
             fill(first)
     return matrix
+
+
+def _locked(column: npt.NDArray[Column]) -> npt.NDArray[Column]:
+    """In one piece, and read alone: some frames lock their columns, and the kernel is compiled for one kind."""
+    view = np.ascontiguousarray(column).view()
+    view.flags.writeable = False
+    return view

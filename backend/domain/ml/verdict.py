@@ -70,8 +70,12 @@ def _leak(card: Card) -> Reason | None:
     found = card["controls"]["leaks"]
     if not found:
         return None
-    more = f" So do {len(found) - 1} more features." if len(found) > 1 else ""
+    more = f" The same is true of {_others(len(found) - 1)}." if len(found) > 1 else ""
     return Reason(code="leak", text=found[0]["text"] + more)
+
+
+def _others(count: int) -> str:
+    return "one more feature" if count == 1 else f"{count} more features"
 
 
 def _control(card: Card) -> Reason | None:
