@@ -11,8 +11,8 @@ from backend.domain.ml.spec import LabelKind, ModelSpec
 
 def main() -> None:
     rows = np.arange(WARM_UP + 10)
-    price = np.asarray(100 + rows % 3, np.float64)
-    columns = {"open": price, "high": price + 1, "low": price - 1, "close": price, "volume": np.ones(len(price))}
+    price = np.asarray(100.0 + rows % 3, np.float64)
+    columns = {"open": price, "high": price + 1, "low": price - 1, "close": price, "volume": np.ones(len(rows))}
     bars = frame_of(rows.astype(np.int64) * Timeframe.D1.seconds * 1_000_000, columns)
     features(bars)
     label(bars, ModelSpec(label=LabelKind.TRIPLE_BARRIER))
