@@ -13,32 +13,13 @@ import pandas as pd
 
 from backend.domain.bars import COLUMNS
 from backend.domain.ml.columns import column, starts
-from backend.domain.ml.feature_kernel import BLOCK, fill_rows
+from backend.domain.ml.feature_kernel import BLOCK, GROUPS, fill_rows
 from backend.domain.ml.forecaster import Matrix
-from backend.domain.ml.groups.clock import CALENDAR
 from backend.domain.ml.groups.declared import LEAD, Feature
-from backend.domain.ml.groups.momentum import MOMENTUM
-from backend.domain.ml.groups.pattern import PATTERN
-from backend.domain.ml.groups.ranges import RANGE
-from backend.domain.ml.groups.returns import RETURNS
-from backend.domain.ml.groups.reversion import REVERSION
-from backend.domain.ml.groups.trend import TREND
-from backend.domain.ml.groups.volatility import VOLATILITY
-from backend.domain.ml.groups.volume import VOLUME
 
 __all__ = ["FEATURES", "WARM_UP", "Feature", "features"]
 
-FEATURES: Final = (
-    *RETURNS,
-    *VOLATILITY,
-    *RANGE,
-    *VOLUME,
-    *MOMENTUM,
-    *TREND,
-    *REVERSION,
-    *PATTERN,
-    *CALENDAR,
-)
+FEATURES: Final = tuple(feature for group in GROUPS for feature in group)
 WARM_UP: Final = LEAD
 
 _ROWS_AT_ONCE: Final = 16 * BLOCK

@@ -78,6 +78,12 @@ def test_it_does_not_know_what_was_before_its_warm_up(column: int, late: dict[in
         )
 
 
+def test_only_the_bars_of_the_warm_up_count() -> None:
+    bars = LONG.iloc[-WARM_UP - 1 :].reset_index(drop=True)
+    other = bars.assign(**{name: [9.0, *bars[name][1:]] for name in COLUMNS})
+    np.testing.assert_array_equal(features(other)[-1], WHOLE[-1])
+
+
 def test_only_the_rows_of_the_warm_up_are_unknown() -> None:
     assert np.isnan(WHOLE[:WARM_UP]).all()
     assert np.isfinite(WHOLE[WARM_UP:]).all()
