@@ -25,4 +25,4 @@ def train(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Ca
         return {}
 
 
-_LOADED = ("lightgbm", "backend.services.model_training", "backend.bootstrap_models")
+_LOADED = ("backend.infrastructure.forecasters", "backend.services.model_training", "backend.bootstrap_models")
