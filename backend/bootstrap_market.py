@@ -199,7 +199,7 @@ def open_bench(cache_dir: str, strategies_dir: str | None) -> "Bench":
         bars=CacheBars(Path(cache_dir)),
         strategies=StrategyRegistry(folder=Path(strategies_dir) if strategies_dir else None),
         tables=ParquetTables(),
-        predictions=open_predictions(),
+        predictions=open_predictions,
     )
 
 
@@ -238,7 +238,7 @@ class PreviewDesk:
 
     registry: "StrategyRegistry"
     store: "BarStore"
-    predictions: "WalkForward"
+    predictions: "Callable[[], WalkForward]"
 
     def what_there_is(self, series: "Series") -> "tuple[Instrument, datetime]":
         """What is traded, and where its bars end. Raises NoBars, UnknownSymbol."""
@@ -274,7 +274,7 @@ def open_preview_desk(environment: Mapping[str, str]) -> PreviewDesk:
     return PreviewDesk(
         registry=StrategyRegistry(folder=Path(folder) if folder else None),
         store=ParquetBarStore(Path(environment[CACHE_DIR_NAME]), SystemClock()),
-        predictions=open_predictions(),
+        predictions=open_predictions,
     )
 
 
