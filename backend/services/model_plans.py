@@ -23,8 +23,8 @@ MOST_BARS: Final = 5_000_000
 USUAL_BARS: Final = 17_520
 # Measured, of trainings of 3,000 to 400,000 bars: bars, features, bins, and what is predicted out of fold.
 _BYTES_A_BAR: Final = 1_100
-# Work is measured in bars that a hundred trees are grown on. Each bar takes as much as so many besides, for features and
-# for judging what was predicted; and so many minutes of a simulated market are made in the time of one.
+# Work is measured in bars that a hundred trees are grown on. Each bar takes as much as so many besides, for features
+# and for judging what was predicted; so many minutes of a simulated market are made in the time of one.
 _BESIDES_TREES: Final = 8
 _MINUTES_A_UNIT: Final = 20
 # Before any training was completed here, on a machine of pace 1; then the installation learns from its own.
