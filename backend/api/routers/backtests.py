@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from backend.api.dependencies import ActiveCaller, Caller, Changing, Reading, TheHouse
@@ -25,6 +26,7 @@ from backend.api.routers.backtest_shapes import (
     BacktestRow,
     BacktestStarted,
     BacktestWanted,
+    FailureFound,
     PresetFound,
     PresetsFound,
     PresetWanted,
@@ -172,7 +174,7 @@ async def list_backtests(
     )
     page = await services.backtests.backtests(limit=limit, after=from_cursor(order, cursor), order=order, only=only)
     following = to_cursor(order, page.next) if page.next else None
-    answer = tagged(request, Page[BacktestRow](items=[row_of(one) for one in page.items], next_cursor=following))
+    answer = tagged(request, to_json({"items": [_row(one) for one in page.items], "next_cursor": following}))
     asked = [(name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor")]
     filters = {name: [value for other, value in asked if other == name] for name, _ in asked}
     answer.headers.update(link_to_next(request.url.path, limit, following, **filters))
@@ -419,8 +421,16 @@ def started(job: Job, name: str, place: str | None = None) -> Response:
     return Response(body.model_dump_json(), status_code=202, media_type="application/json", headers=headers)
 
 
-def row_of(found: BacktestInBrief) -> BacktestRow:
-    return BacktestRow.model_validate(_facts(found), from_attributes=True)
+_ROW = tuple(BacktestRow.model_fields)
+_FAILURE = tuple(FailureFound.model_fields)
+
+
+def _row(found: BacktestInBrief) -> dict[str, Any]:
+    """A BacktestRow, without a model of each: copying and checking took a quarter of the time of a list."""
+    row = {name: getattr(found, name) for name in _ROW}
+    if found.failure is not None:
+        row["failure"] = {name: getattr(found.failure, name) for name in _FAILURE}
+    return row
 
 
 def require_text(text: str, pointer: str) -> str:
