@@ -8,7 +8,8 @@ from typing import Any
 from backend.domain.errors import InputError, InvalidInput, PayloadTooLarge
 
 LARGEST_PAYLOAD_BYTES = 256 * 1024
-LARGEST_RESULT_BYTES = 16 * 1024 * 1024
+# As sent, before the database unpacks it: about 250,000 trades.
+LARGEST_RESULT_BYTES = 32 * 1024 * 1024
 LOG_TAIL_BYTES = 8 * 1024
 LOG_TAIL_LINES = 40
 
