@@ -1,4 +1,4 @@
-"""The web app in Chromium: sizes, the first visit, charts, tables, events on the way to the screen, axe and Lighthouse."""
+"""The web app in Chromium: sizes, the first visit, charts, tables, events on their way to the screen, axe, Lighthouse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 BROWSING = Path(__file__).parent / "browsing"
 _SETTINGS = {"TIDEMARK_RATE_LIMITS": "off"}
 # The last one kills the server.
-_PARTS = ("chart", "trades", "looks", "lighthouse", "visits")
+_PARTS = ("chart", "trades", "lighthouse", "looks", "visits")
 _KIB = 1024
 
 

@@ -3,11 +3,10 @@ import { chromium } from 'playwright-core'
 
 export const baseURL = process.env.TIDEMARK_URL ?? 'http://127.0.0.1:8000'
 
-export async function launch(...more) {
-  return await chromium.launch({
-    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', ...more],
-  })
+export const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
+
+export async function launch() {
+  return await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: flags })
 }
 
 export async function visit(browser, options = {}) {
