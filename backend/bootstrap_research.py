@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from backend.backtesting.ledger import Ledger
+    from backend.data.storage.model_shelf import ModelShelf
     from backend.data.storage.runs import RunShelf
     from backend.data.storage.studies import StudyShelf
     from backend.domain.market import Series, Timeframe
     from backend.domain.market_ports import Loaded, TradingCalendar
+    from backend.domain.ml.forecaster import Forecaster
+    from backend.domain.ml.walk_forward import WalkForward
     from backend.domain.strategies.registry import Listed, StrategyRegistry
 
 
@@ -64,10 +67,31 @@ def find_strategy(name: str) -> "Listed":
     return built_in.get(name) if name in built_in.names else open_registry().get(name)
 
 
+def predictions_for(listed: "Listed") -> "WalkForward | None":
+    """None for strategies that ask no models: they need not wait for what models need."""
+    if not listed.strategy.learns:
+        return None
+    from backend.bootstrap_market import open_predictions
+
+    return open_predictions()
+
+
+def open_forecaster() -> "Forecaster":
+    from backend.bootstrap_market import open_forecaster as opened
+
+    return opened()
+
+
 def open_runs() -> "RunShelf":
     from backend.data.storage.runs import RunShelf
 
     return RunShelf(_cache_dir())
+
+
+def open_model_shelf() -> "ModelShelf":
+    from backend.data.storage.model_shelf import ModelShelf
+
+    return ModelShelf(_cache_dir())
 
 
 def open_studies() -> "StudyShelf":

@@ -19,11 +19,13 @@ from backend.domain.config import RunConfig
 from backend.domain.market_ports import Loaded
 from backend.domain.strategies.registry import StrategyRegistry
 from backend.domain.trading.trade_statistics import WHY
-from backend.services.backtest_plans import series_of
+from backend.services.bars_at_hand import series_of
 from backend.services.earlier_trials import Remembered
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from backend.domain.ml.walk_forward import WalkForward
 
 # Longer curves are kept thinned, the whole is made again by a replay.
 MOST_EQUITY_ROWS: Final = 250_000
@@ -48,6 +50,7 @@ class Bench:
     bars: RunBars
     strategies: StrategyRegistry
     tables: TablePacking
+    predictions: "Callable[[], WalkForward]"  # opened for strategies that ask models
 
 
 def run_backtest(
@@ -107,7 +110,13 @@ def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled
             curve=_curve(until, equity, starts),
         )
 
-    return run(config, histories, bench.strategies.get(config.strategy), details=details, watch=watch)
+    def learn(done: int, of: int) -> None:
+        heed(is_cancelled)
+        told("signals", 15.0 + 15.0 * done / of, f"model {done + 1:,} of {of:,}")
+
+    listed = bench.strategies.get(config.strategy)
+    predictions = bench.predictions().watched(learn) if listed.strategy.learns else None
+    return run(config, histories, listed, details=details, watch=watch, predictions=predictions)
 
 
 def examined(done: Run, *, family: Family | None = None, thorough: bool = False) -> Trust:
