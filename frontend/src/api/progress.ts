@@ -11,7 +11,17 @@ export interface LiveProgress extends Progress {
   current_date?: string
   /** Of a backtest: its equity until then, thinned, as pairs of seconds since 1970 and money. */
   curve?: readonly (readonly [at: number, equity: number])[]
+  /** Of a training: which fold it is at, from 1; 0 is the model that is kept. */
+  fold?: number
+  folds?: number
+  round?: number
+  rounds?: number
+  /** Of a training: the losses of all folds until then, thinned. */
+  curves?: readonly LossCurve[]
 }
+
+/** What was learned from, and the bars after it that decide when to stop. */
+export type LossCurve = readonly [fold: number, points: readonly (readonly [round: number, loss: number, stopLoss: number | null])[]]
 
 const latest = shallowReactive(new Map<string, LiveProgress>())
 
@@ -22,8 +32,8 @@ export function hearProgress(progress: LiveProgress) {
 }
 
 /** What stays as it was told until it is told anew. */
-function lasting({ log_tail, current_date, curve }: LiveProgress) {
-  return { log_tail, current_date, curve }
+function lasting({ log_tail, current_date, curve, curves }: LiveProgress) {
+  return { log_tail, current_date, curve, curves }
 }
 
 /** What a task said last since this page was opened. */
