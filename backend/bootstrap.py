@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from backend.bootstrap_market import BacktestDesk, Market
+    from backend.bootstrap_models import ModelDesk
     from backend.domain.jobs import Plan
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from backend.services.adoption import Adoption
     from backend.services.backtests import Backtests
     from backend.services.market_data import MarketData
+    from backend.services.models import Models
     from backend.services.shares import Openings, SharedResults, Shares
     from backend.services.strategies import Strategies
 
@@ -104,6 +106,7 @@ class Services:
     idempotency: IdempotencyRepository
     jobs: Jobs
     market_data: "MarketData"
+    models: "Models"
     shares: "Shares"
     strategies: "Strategies"
     tickets: StreamTickets
@@ -133,6 +136,7 @@ class House:
     resources: ResourceMonitor
     market: "Market"
     backtests: "BacktestDesk"
+    models: "ModelDesk"
     adoption: "Adoption"
     housekeeping: Housekeeping
     election: Election
@@ -152,6 +156,8 @@ class House:
         from backend.data.storage.backtests import BacktestTable
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
+        from backend.data.storage.models import ModelTable
+        from backend.data.storage.predictions import PredictionTable
         from backend.data.storage.series import SeriesTable
         from backend.data.storage.shares import ShareTable
         from backend.data.storage.strategies import StrategyTables
@@ -159,6 +165,7 @@ class House:
         from backend.data.storage.tokens import TokenTable
         from backend.services.backtests import Backtests
         from backend.services.market_data import MarketData
+        from backend.services.models import Models
         from backend.services.shares import Shares
         from backend.services.strategies import Strategies
 
@@ -182,6 +189,7 @@ class House:
                 idempotency=IdempotencyTable(connection),
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),
+                models=Models(ModelTable(connection, identity.user_id), PredictionTable(connection), jobs),
                 shares=Shares(backtests, ShareTable(connection)),
                 strategies=Strategies(StrategyTables(connection)),
                 tickets=TicketTable(connection),
@@ -231,6 +239,7 @@ def start_logging(settings: Settings) -> None:
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
     from backend.bootstrap_market import open_backtest_desk, open_market
+    from backend.bootstrap_models import open_model_desk
     from backend.data.storage.accounts import AccountStates
     from backend.data.storage.events import EventTable
     from backend.data.storage.housekeeping import HousekeepingTables
@@ -292,6 +301,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             resources=resources,
             market=market,
             backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
+            models=open_model_desk(market, foresight.forecasts, clock, worker_database),
             adoption=Adoption(market.store, SharedSeries(worker_database)),
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),

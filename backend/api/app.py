@@ -29,6 +29,8 @@ from backend.api.routers import (
     jobs,
     market_data,
     market_files,
+    models,
+    predictions,
     problems,
     resources,
     shares,
@@ -109,6 +111,8 @@ def describe_api() -> FastAPI:
         events,
         market_data,
         market_files,
+        models,
+        predictions,
         strategies,
         problems,
     )

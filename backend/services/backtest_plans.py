@@ -1,26 +1,20 @@
 """What a run will take and whether it can be run at all, found out before it is queued. No transaction is open."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
-from backend.domain.backtest_errors import BarsMissing
 from backend.domain.backtests import Plan
-from backend.domain.config import RunConfig, SeriesConfig
-from backend.domain.errors import InputError, InvalidInput, NotFound, TidemarkError
+from backend.domain.config import RunConfig
+from backend.domain.errors import InputError, InvalidInput
 from backend.domain.forecast import Forecasts
 from backend.domain.jobs import KINDS, Demand, JobKind
-from backend.domain.market import IMPORT, Instrument, Series, Span
-from backend.domain.market_errors import MarketDataError
-from backend.domain.market_ports import BarStore, Manifest
+from backend.domain.market_ports import BarStore
 from backend.domain.ports import Clock
 from backend.domain.strategies.registry import StrategyRegistry
-from backend.domain.strategy_errors import StrategyError
 from backend.services.bar_library import BarLibrary
+from backend.services.bars_at_hand import AtHand, BarsAtHand, at, series_of
 from backend.services.machine_pace import machine_pace
 from backend.services.markets import Markets
 
@@ -38,17 +32,6 @@ _FIRST_SECONDS: Final = 0.1
 _SECONDS_A_BAR: Final = 1.2e-6
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Part:
-    """One series of a run."""
-
-    series: Series
-    instrument: Instrument
-    span: Span
-    bars: int
-    made_minutes: int  # of a simulated market, which have to be made before its bars are there
-
-
 class BacktestPlanner:
     """One per process."""
 
@@ -64,11 +47,9 @@ class BacktestPlanner:
         pace: Callable[[], float] = machine_pace,
     ) -> None:
         self._strategies = strategies
-        self._markets = markets
         self._store = store
-        self._library = library
+        self._at_hand = BarsAtHand(markets, store, library, clock)
         self._forecasts = forecasts
-        self._clock = clock
         self._pace = pace
 
     async def plan(
@@ -85,7 +66,10 @@ class BacktestPlanner:
         the run means the same bars whenever it is made again.
         """
         await asyncio.to_thread(self._require_strategy, config)
-        parts = [await self._part(config, place, owner) for place in range(len(config.series))]
+        parts = [
+            await self._at_hand.find(one, owner, config.start, config.end, pointer=f"/series/{place}")
+            for place, one in enumerate(config.series)
+        ]
         await self._require_detail(config, owner)
         bars = sum(part.bars for part in parts)
         if bars > MOST_BARS:
@@ -120,52 +104,10 @@ class BacktestPlanner:
         return await asyncio.to_thread(self._pace) * (_FIRST_SECONDS + _SECONDS_A_BAR * work)
 
     def _require_strategy(self, config: RunConfig) -> None:
-        with _at("/strategy"):
+        with at("/strategy"):
             listed = self._strategies.get(config.strategy)
         # Its own errors point at each parameter.
         listed.strategy.given(config.parameters)
-
-    async def _part(self, config: RunConfig, place: int, owner: UUID) -> _Part:
-        wanted = config.series[place]
-        with _at(f"/series/{place}"):
-            series = series_of(wanted, owner)
-            manifest = await asyncio.to_thread(self._store.manifest, series)
-            instrument = manifest.instrument if manifest else await self._instrument(series)
-        span, missing = await asyncio.to_thread(self._span, config, series, manifest, place)
-        bars = await asyncio.to_thread(self._library.count, instrument, series, span)
-        if not bars:
-            detail = f"{series} has no bars from {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}. Choose another range."
-            raise InvalidInput([InputError(pointer="/start", detail=detail)])
-        minutes = int((span.end - span.start).total_seconds() // 60) if missing else 0
-        return _Part(series=series, instrument=instrument, span=span, bars=bars, made_minutes=minutes)
-
-    async def _instrument(self, series: Series) -> Instrument:
-        if series.provider == IMPORT:
-            raise NotFound(f"You have no imported series {series.symbol} {series.timeframe}. Import a file first.")
-        return await self._markets.instrument_of(series)
-
-    def _span(
-        self, config: RunConfig, series: Series, manifest: Manifest | None, place: int
-    ) -> tuple[Span, Sequence[Span]]:
-        """What of the wanted range there is, and what of it a simulated market has to make; looks at the disk.
-
-        Refuses what would have to be fetched first.
-        """
-        now = self._clock.now()
-        first, last = (manifest.first, manifest.last) if manifest else (None, None)
-        start = config.start or first
-        if start is None:
-            raise BarsMissing(
-                [InputError(pointer="/start", detail=f"Nothing of {series} is stored, so say where to begin.")]
-            )
-        if start >= now:
-            raise InvalidInput([InputError(pointer="/start", detail=f"It is {now:%Y-%m-%d %H:%M} UTC now.")])
-        end = min(config.end or (last + series.timeframe.length if last else now), now)
-        span = Span(start=start, end=_whole(max(end, start)))
-        missing = self._store.missing(series, span)
-        if missing and not self._is_simulated(series):
-            raise BarsMissing([InputError(pointer=f"/series/{place}", detail=_missing_words(series, missing))])
-        return span, missing
 
     async def _require_detail(self, config: RunConfig, owner: UUID) -> None:
         detail = config.trading.execution.detail
@@ -183,48 +125,12 @@ class BacktestPlanner:
                 )
             shorter = series_of(wanted.model_copy(update={"timeframe": detail}), owner)
             manifest = await asyncio.to_thread(self._store.manifest, shorter)
-            await asyncio.to_thread(self._span, config, shorter, manifest, place)
-
-    def _is_simulated(self, series: Series) -> bool:
-        return any(one.is_simulated and one.name == series.provider for one in self._markets.providers())
+            await asyncio.to_thread(self._at_hand.span, shorter, manifest, config.start, config.end, f"/series/{place}")
 
 
-def series_of(wanted: SeriesConfig, owner: UUID) -> Series:
-    """What is imported is looked for among the owner's own, whoever asks."""
-    return Series(
-        provider=wanted.provider,
-        symbol=wanted.symbol,
-        timeframe=wanted.timeframe,
-        adjustment=wanted.adjustment,
-        owner=owner if wanted.provider == IMPORT else None,
-    )
-
-
-@contextmanager
-def _at(pointer: str) -> Iterator[None]:
-    """What is wrong below, as the fault of this field."""
-    try:
-        yield
-    except InvalidInput:
-        raise
-    except (MarketDataError, NotFound, StrategyError, ValueError) as problem:
-        detail = problem.detail if isinstance(problem, TidemarkError) else f"{problem}."
-        raise InvalidInput([InputError(pointer=pointer, detail=detail)]) from problem
-
-
-def _require_one_currency(parts: Sequence[_Part]) -> None:
+def _require_one_currency(parts: Sequence[AtHand]) -> None:
     for name in ("currency", "calendar"):
         kinds = sorted({str(getattr(part.instrument, name)) for part in parts})
         if len(kinds) > 1:
             detail = f"All symbols of a run need one {name}; these have {' and '.join(kinds)}. Run them apart."
             raise InvalidInput([InputError(pointer="/series", detail=detail)])
-
-
-def _whole(end: datetime) -> datetime:
-    """Cut to the minute: what is asked for later shall find the same bars."""
-    return end.replace(second=0, microsecond=0)
-
-
-def _missing_words(series: Series, missing: Sequence[Span]) -> str:
-    first, last = missing[0].start, missing[-1].end
-    return f"{series}: bars between {first:%Y-%m-%d} and {last:%Y-%m-%d} are not stored. Download them first."

@@ -20,7 +20,7 @@ from backend.domain.market_ports import Loaded
 from backend.domain.strategies.base import Plot, TradingStrategy
 from backend.domain.strategies.market import Market
 from backend.domain.strategies.registry import StrategyRegistry
-from backend.services.backtest_plans import series_of
+from backend.services.bars_at_hand import series_of
 
 if TYPE_CHECKING:
     import pandas as pd

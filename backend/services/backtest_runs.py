@@ -19,7 +19,7 @@ from backend.domain.config import RunConfig
 from backend.domain.market_ports import Loaded
 from backend.domain.strategies.registry import StrategyRegistry
 from backend.domain.trading.trade_statistics import WHY
-from backend.services.backtest_plans import series_of
+from backend.services.bars_at_hand import series_of
 from backend.services.earlier_trials import Remembered
 
 if TYPE_CHECKING:

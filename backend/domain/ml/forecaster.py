@@ -59,8 +59,8 @@ class Forecaster(Protocol):
         threads: int = 1,
         told: Callable[[int, float, float], None] | None = None,
     ) -> Fitted:
-        """Bins come from the lesson's own rows. `told` hears of each round: its number, the loss of both sets; what it
-        raises ends the training."""
+        """Bins come from the lesson's own rows. `told` hears of some rounds and of the last: its number, the loss of
+        both sets; what it raises ends the training. Raises NothingToLearn where all labels are the same."""
 
     def read(self, content: bytes) -> Fitted:
         """Raises ModelDamaged."""

@@ -1227,6 +1227,266 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's models
+         * @description Without those that were deleted.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/form": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the form of a training
+         * @description The same for everybody.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_model_form"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/train": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Train a model
+         * @description All is checked before it is queued. When it is done it is compared with the champion of its question, if any.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["train_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate a training before it starts
+         * @description The same checks as before a training, but too few bars are no error here.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        post: operations["estimate_training"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a model with its card
+         * @description Also one that was deleted: its track record stays.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_model"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a model
+         * @description A training that still waits or runs is cancelled. What it predicted stays: no track record can be pruned.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        delete: operations["delete_model"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a model
+         * @description Its card cannot be edited.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        patch: operations["rename_model"];
+        trace?: never;
+    };
+    "/api/models/{model_id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a model champion
+         * @description In the place of whoever is, who is retired.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["promote_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let the champion before it answer again
+         * @description The champion is retired. Each rollback is one step.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["roll_back_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how far the market moved away from what a model learned
+         * @description Of the latest bars that are stored, or made.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_model_drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/predictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's predictions
+         * @description Also those of models that were deleted.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_predictions"];
+        put?: never;
+        /**
+         * Predict now
+         * @description With a fresh champion at once; without one by a training, which writes the prediction when it is done.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["predict"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/predictions/{prediction_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a prediction
+         * @description It never changes; its outcome comes once.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_prediction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/track-record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how a model's predictions came out
+         * @description Of predictions that were made in time, after their time has come.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["read_track_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/strategies": {
         parameters: {
             query?: never;
@@ -1918,6 +2178,18 @@ export interface components {
             mailbox_url: string | null;
         };
         /**
+         * Contribution
+         * @description What one feature adds to the log odds of up.
+         */
+        Contribution: {
+            /** Feature */
+            feature: string;
+            /** Value */
+            value: number | null;
+            /** Contribution */
+            contribution: number;
+        };
+        /**
          * CostModel
          * @description What trading costs.
          */
@@ -2063,10 +2335,43 @@ export interface components {
             block_days?: number | null;
             /** Draws */
             draws?: number | null;
-            annual_return?: components["schemas"]["Interval"] | null;
-            sharpe?: components["schemas"]["Interval"] | null;
+            annual_return?: components["schemas"]["backend__api__routers__backtest_insight_shapes__Interval"] | null;
+            sharpe?: components["schemas"]["backend__api__routers__backtest_insight_shapes__Interval"] | null;
             /** Missing */
             missing?: string | null;
+        };
+        /**
+         * DriftRead
+         * @description How far the market has moved away from what a model learned from.
+         */
+        DriftRead: {
+            /**
+             * Level
+             * @description `none`, `some` or `strong`.
+             */
+            level: string;
+            /** Text */
+            text: string;
+            /**
+             * Psi
+             * @description Population stability index, by feature.
+             */
+            psi: {
+                [key: string]: number | null;
+            };
+            /** Worst */
+            worst: components["schemas"]["FeatureDrift"][];
+            /**
+             * Bars
+             * @description So many bars since the training were compared.
+             */
+            bars: number;
+            /**
+             * As Of
+             * @description The close of the last of them.
+             */
+            as_of: string | null;
+            freshness: components["schemas"]["Freshness"];
         };
         /**
          * EntriesFound
@@ -2218,6 +2523,16 @@ export interface components {
             remedy?: string | null;
         };
         /**
+         * FeatureDrift
+         * @description How much the values of one feature have moved since the training.
+         */
+        FeatureDrift: {
+            /** Feature */
+            feature: string;
+            /** Psi */
+            psi: number;
+        };
+        /**
          * FileReading
          * @description How a file is read. Columns are named as its header does, or 'column 1' and so on where it has none.
          */
@@ -2352,6 +2667,21 @@ export interface components {
              * @description Nothing shows it again.
              */
             token: string;
+        };
+        /**
+         * Freshness
+         * @description Whether a model may answer without being trained anew.
+         */
+        Freshness: {
+            /** Is Fresh */
+            is_fresh: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * Age Bars
+             * @description Bars since the last one that it knows, or since its last contest.
+             */
+            age_bars: number;
         };
         /**
          * GapFound
@@ -2534,23 +2864,6 @@ export interface components {
             items: components["schemas"]["InstrumentFound"][];
         };
         /**
-         * Interval
-         * @description By how much the other run is better than the first.
-         */
-        Interval: {
-            /** Difference */
-            difference: number;
-            /** Low */
-            low: number;
-            /** High */
-            high: number;
-            /**
-             * Share Better
-             * @description In how many of all drawn histories it was better.
-             */
-            share_better: number;
-        };
-        /**
          * IntrabarMode
          * @description What is assumed where a bar hides the order of its prices.
          * @enum {string}
@@ -2575,6 +2888,12 @@ export interface components {
          */
         Kind: "built_in" | "plugin" | "own";
         /**
+         * LabelKind
+         * @description What counts as up. The order is entered at the next bar's open in either case.
+         * @enum {string}
+         */
+        LabelKind: "direction" | "triple_barrier";
+        /**
          * MachinePart
          * @description How much of the machine tasks may take together, and how much of that is free.
          */
@@ -2598,6 +2917,263 @@ export interface components {
             /** Differs */
             differs: boolean;
         };
+        /**
+         * ModelEdit
+         * @description What to say anew.
+         */
+        ModelEdit: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * ModelForm
+         * @description The form of a training.
+         */
+        ModelForm: {
+            /**
+             * Form
+             * @description JSON Schema of `spec`, with titles, units and bounds.
+             */
+            form: {
+                [key: string]: unknown;
+            };
+            defaults: components["schemas"]["ModelSpec"];
+        };
+        /**
+         * ModelFound
+         * @description A model with its card.
+         */
+        ModelFound: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            origin: components["schemas"]["Origin"];
+            /** @description `training` also where the task failed: `task_state` says so. */
+            state: components["schemas"]["ModelState"];
+            /**
+             * State Reason
+             * @description Why it stands there.
+             */
+            state_reason: string;
+            series: components["schemas"]["SeriesConfig"];
+            /**
+             * Question
+             * @description Label and horizon; models with the same one are compared.
+             */
+            question: string;
+            /**
+             * Horizon
+             * @description In bars.
+             */
+            horizon: number;
+            label: components["schemas"]["LabelKind"];
+            auc: components["schemas"]["backend__api__routers__model_shapes__Interval"] | null;
+            ic: components["schemas"]["backend__api__routers__model_shapes__Interval"] | null;
+            /** Is Trusted */
+            is_trusted: boolean | null;
+            /** Headline */
+            headline: string | null;
+            /**
+             * Trained Until
+             * @description The last time that it knows anything of.
+             */
+            trained_until: string | null;
+            /**
+             * Proven At
+             * @description The last time for which it won a contest, or survived one.
+             */
+            proven_at: string | null;
+            /** Champion Since */
+            champion_since: string | null;
+            /** Retired At */
+            retired_at: string | null;
+            /**
+             * Deleted At
+             * @description It is in no list any more; its track record stays.
+             */
+            deleted_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            task_state: components["schemas"]["JobState"];
+            failure: components["schemas"]["FailureFound"] | null;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Predictions
+             * @description How many it made.
+             */
+            predictions: number;
+            spec: components["schemas"]["ModelSpec"];
+            /**
+             * Card
+             * @description `data`, `features`, `folds`, `pooled`, `spread`, `baselines`, `controls`, `calibration`, `deciles`, `importance`, `interval`, `verdict`, `made`, `file`, `contest`; null until it is trained.
+             */
+            card: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * ModelRow
+         * @description A model as a list shows it. Figures are null until it is trained.
+         */
+        ModelRow: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            origin: components["schemas"]["Origin"];
+            /** @description `training` also where the task failed: `task_state` says so. */
+            state: components["schemas"]["ModelState"];
+            /**
+             * State Reason
+             * @description Why it stands there.
+             */
+            state_reason: string;
+            series: components["schemas"]["SeriesConfig"];
+            /**
+             * Question
+             * @description Label and horizon; models with the same one are compared.
+             */
+            question: string;
+            /**
+             * Horizon
+             * @description In bars.
+             */
+            horizon: number;
+            label: components["schemas"]["LabelKind"];
+            auc: components["schemas"]["backend__api__routers__model_shapes__Interval"] | null;
+            ic: components["schemas"]["backend__api__routers__model_shapes__Interval"] | null;
+            /** Is Trusted */
+            is_trusted: boolean | null;
+            /** Headline */
+            headline: string | null;
+            /**
+             * Trained Until
+             * @description The last time that it knows anything of.
+             */
+            trained_until: string | null;
+            /**
+             * Proven At
+             * @description The last time for which it won a contest, or survived one.
+             */
+            proven_at: string | null;
+            /** Champion Since */
+            champion_since: string | null;
+            /** Retired At */
+            retired_at: string | null;
+            /**
+             * Deleted At
+             * @description It is in no list any more; its track record stays.
+             */
+            deleted_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            task_state: components["schemas"]["JobState"];
+            failure: components["schemas"]["FailureFound"] | null;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Predictions
+             * @description How many it made.
+             */
+            predictions: number;
+        };
+        /**
+         * ModelSpec
+         * @description All that a model is made from besides bars. The same spec, bars and seed give the same model, byte for byte.
+         */
+        ModelSpec: {
+            /**
+             * Horizon
+             * @description How many bars ahead is predicted
+             * @default 12
+             */
+            horizon: number;
+            /**
+             * Label
+             * @description Up by the end of the horizon, or at the barrier touched first
+             * @default direction
+             */
+            label: components["schemas"]["LabelKind"];
+            /**
+             * Barrier
+             * @description Distance of both barriers, in volatilities over the horizon; for the triple barrier only
+             * @default 1
+             */
+            barrier: number;
+            /**
+             * Folds
+             * @description How often it is tried on bars that come after its training
+             * @default 5
+             */
+            folds: number;
+            /**
+             * Embargo
+             * @description Bars left out between training and what comes after, besides the horizon; none = the horizon
+             */
+            embargo?: number | null;
+            /**
+             * Rounds
+             * @description Trees at most
+             * @default 200
+             */
+            rounds: number;
+            /**
+             * Patience
+             * @description So many rounds without a better loss end it
+             * @default 30
+             */
+            patience: number;
+            /**
+             * Learning rate
+             * @description The weight of each tree
+             * @default 0.05
+             */
+            learning_rate: number;
+            /**
+             * Leaves
+             * @description Of each tree, at most
+             * @default 15
+             */
+            leaves: number;
+            /**
+             * Bars in a leaf
+             * @description At least so many
+             * @default 100
+             */
+            least_in_leaf: number;
+            /**
+             * Costs
+             * @description Fees and slippage of one order, taken off the returns of deciles at entry and exit
+             * @default 15
+             */
+            cost_bps: number;
+            /**
+             * Seed
+             * @description For what is drawn by lot
+             * @default 7
+             */
+            seed: number;
+        };
+        /**
+         * ModelState
+         * @description Where a model stands.
+         * @enum {string}
+         */
+        ModelState: "training" | "candidate" | "champion" | "retired";
         /**
          * Moment
          * @description A bar at which something was decided or filled.
@@ -2652,6 +3228,34 @@ export interface components {
              */
             worse_than_open_bps: number | null;
         };
+        /**
+         * Origin
+         * @description Who wanted the model.
+         * @enum {string}
+         */
+        Origin: "person" | "prediction";
+        /**
+         * OutcomeRead
+         * @description What came of a prediction.
+         */
+        OutcomeRead: {
+            /** Realised Return */
+            realised_return: number;
+            /** Went Up */
+            went_up: boolean;
+            /** Log Loss */
+            log_loss: number;
+            /**
+             * Is Inside
+             * @description Whether the return lay within the interval.
+             */
+            is_inside: boolean | null;
+            /**
+             * Scored At
+             * Format: date-time
+             */
+            scored_at: string;
+        };
         /** Page[BacktestRow] */
         Page_BacktestRow_: {
             /** Items */
@@ -2662,10 +3266,30 @@ export interface components {
              */
             next_cursor: string | null;
         };
+        /** Page[ModelRow] */
+        Page_ModelRow_: {
+            /** Items */
+            items: components["schemas"]["ModelRow"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /** Page[PersonalToken] */
         Page_PersonalToken_: {
             /** Items */
             items: components["schemas"]["PersonalToken"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
+        /** Page[PredictionRead] */
+        Page_PredictionRead_: {
+            /** Items */
+            items: components["schemas"]["PredictionRead"][];
             /**
              * Next Cursor
              * @description Where the next page starts; null on the last one.
@@ -2787,6 +3411,109 @@ export interface components {
             pane: string;
             /** Levels */
             levels: number[];
+        };
+        /**
+         * PredictionRead
+         * @description What a model said before the outcome. Nobody can change it, its owner neither.
+         */
+        PredictionRead: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Model Id
+             * Format: uuid
+             */
+            model_id: string;
+            /** Model Name */
+            model_name: string;
+            series: components["schemas"]["SeriesConfig"];
+            /**
+             * As Of
+             * Format: date-time
+             * @description The close of the last bar that it looked at.
+             */
+            as_of: string;
+            /**
+             * Entry At
+             * Format: date-time
+             * @description The open at which it would be entered.
+             */
+            entry_at: string;
+            /**
+             * Due At
+             * Format: date-time
+             * @description The open at which it is measured.
+             */
+            due_at: string;
+            /**
+             * Made At
+             * Format: date-time
+             * @description By the clock of the database.
+             */
+            made_at: string;
+            /**
+             * Is Late
+             * @description It was made more than a bar after its entry, and counts in no track record.
+             */
+            is_late: boolean;
+            /** Horizon */
+            horizon: number;
+            /** Probability Up */
+            probability_up: number;
+            /** Expected Return */
+            expected_return: number | null;
+            /**
+             * Low
+             * @description Of the interval for the return.
+             */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /**
+             * Level
+             * @description How often the return should lie within it.
+             */
+            level: number;
+            /** Is Trusted */
+            is_trusted: boolean;
+            /** Reasons */
+            reasons: components["schemas"]["Reason"][];
+            /** Model Age Bars */
+            model_age_bars: number;
+            /**
+             * Contributions
+             * @description The strongest first.
+             */
+            contributions: components["schemas"]["Contribution"][];
+            outcome: components["schemas"]["OutcomeRead"] | null;
+            /**
+             * Waiting
+             * @description Why there is no outcome (yet).
+             */
+            waiting: string | null;
+        };
+        /**
+         * PredictionWanted
+         * @description A question about a series, or a model that is to answer its own.
+         */
+        PredictionWanted: {
+            /** @description Needed unless a model is named. */
+            series?: components["schemas"]["SeriesConfig"] | null;
+            /**
+             * Horizon
+             * @description In bars; or `spec`. Neither = 12 bars.
+             */
+            horizon?: number | null;
+            /** @description The question in full, and what to train it with. */
+            spec?: components["schemas"]["ModelSpec"] | null;
+            /**
+             * Model Id
+             * @description This model answers, whatever there is besides.
+             */
+            model_id?: string | null;
         };
         /**
          * Preferences
@@ -3277,6 +4004,16 @@ export interface components {
             status: "ready";
             /** Checks */
             checks: components["schemas"]["Check"][];
+        };
+        /**
+         * Reason
+         * @description Why a prediction, or a model, is to be trusted or not.
+         */
+        Reason: {
+            /** Code */
+            code: string;
+            /** Text */
+            text: string;
         };
         /**
          * Remainder
@@ -4378,6 +5115,56 @@ export interface components {
             expires_in_days: number;
         };
         /**
+         * TrackRecordRead
+         * @description How a model's predictions came out, of the latest 5,000 that were made in time.
+         */
+        TrackRecordRead: {
+            /** Predictions */
+            predictions: number;
+            /** Scored */
+            scored: number;
+            /**
+             * Open
+             * @description Their time has not come.
+             */
+            open: number;
+            /**
+             * Waiting
+             * @description Their time has come, and the bars are not there.
+             */
+            waiting: number;
+            /**
+             * Late
+             * @description Made too late to count.
+             */
+            late: number;
+            /** Hit Rate */
+            hit_rate: number | null;
+            /**
+             * Base Rate
+             * @description How often it went up.
+             */
+            base_rate: number | null;
+            /** Log Loss */
+            log_loss: number | null;
+            /** Brier */
+            brier: number | null;
+            ic: components["schemas"]["backend__api__routers__model_shapes__Interval"];
+            /** Interval Coverage */
+            interval_coverage: number | null;
+            /** Mean Expected */
+            mean_expected: number | null;
+            /** Mean Realised */
+            mean_realised: number | null;
+            /** Text */
+            text: string;
+            /**
+             * Items
+             * @description The newest first, at most 200.
+             */
+            items: components["schemas"]["PredictionRead"][];
+        };
+        /**
          * TradeExplained
          * @description One trade with all that led to it.
          */
@@ -4476,6 +5263,124 @@ export interface components {
              *     }
              */
             execution: components["schemas"]["ExecutionRules"];
+        };
+        /**
+         * TrainingEstimate
+         * @description What a training takes, before it starts.
+         */
+        TrainingEstimate: {
+            /**
+             * Bars
+             * @description So many there are.
+             */
+            bars: number;
+            /**
+             * Needed
+             * @description So many it needs at least.
+             */
+            needed: number;
+            /** Is Enough */
+            is_enough: boolean;
+            /**
+             * First
+             * Format: date-time
+             */
+            first: string;
+            /**
+             * Last
+             * Format: date-time
+             */
+            last: string;
+            /**
+             * Seconds
+             * @description About so long, once it runs; learned from the trainings of this installation.
+             */
+            seconds: number;
+            /**
+             * Memory Bytes
+             * @description Set aside for it while it runs.
+             */
+            memory_bytes: number;
+            /** Cores */
+            cores: number;
+            /** Notes */
+            notes: string[];
+        };
+        /**
+         * TrainingRange
+         * @description What is to be learned, and from which bars.
+         */
+        TrainingRange: {
+            series: components["schemas"]["SeriesConfig"];
+            /**
+             * Start
+             * @description The first bar; left out = as far back as stored, or two years of simulated hours.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; left out = to the last bar.
+             */
+            end?: string | null;
+            /** @description As /api/models/form says; left out = default. */
+            spec?: components["schemas"]["ModelSpec"];
+            /**
+             * Threads
+             * @description How many cores it trains on.
+             * @default 1
+             */
+            threads: number;
+        };
+        /**
+         * TrainingStarted
+         * @description A queued training. The id of a model is that of the task that trains it.
+         */
+        TrainingStarted: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Of the task, and of the model that it trains.
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Name */
+            name: string;
+            /**
+             * Why
+             * @description Why it is trained.
+             */
+            why: string;
+        };
+        /**
+         * TrainingWanted
+         * @description A training, and what its model shall be called.
+         */
+        TrainingWanted: {
+            series: components["schemas"]["SeriesConfig"];
+            /**
+             * Start
+             * @description The first bar; left out = as far back as stored, or two years of simulated hours.
+             */
+            start?: string | null;
+            /**
+             * End
+             * @description Up to, not including; left out = to the last bar.
+             */
+            end?: string | null;
+            /** @description As /api/models/form says; left out = default. */
+            spec?: components["schemas"]["ModelSpec"];
+            /**
+             * Threads
+             * @description How many cores it trains on.
+             * @default 1
+             */
+            threads: number;
+            /**
+             * Name
+             * @description Left out = after its series and question.
+             */
+            name?: string | null;
         };
         /**
          * UploadKept
@@ -4690,6 +5595,35 @@ export interface components {
              * @description Now, when left out.
              */
             end?: string | null;
+        };
+        /**
+         * Interval
+         * @description By how much the other run is better than the first.
+         */
+        backend__api__routers__backtest_insight_shapes__Interval: {
+            /** Difference */
+            difference: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /**
+             * Share Better
+             * @description In how many of all drawn histories it was better.
+             */
+            share_better: number;
+        };
+        /**
+         * Interval
+         * @description A figure, and between which it may as well be by chance; null where it is not defined.
+         */
+        backend__api__routers__model_shapes__Interval: {
+            /** Value */
+            value: number | null;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
         };
     };
     responses: never;
@@ -12977,6 +13911,2151 @@ export interface operations {
             };
             /** @description The disk is full */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_models: {
+        parameters: {
+            query?: {
+                /** @description Only in these states. */
+                state?: components["schemas"]["ModelState"][];
+                /** @description Only of this one. */
+                provider?: string | null;
+                /** @description Only of this one. */
+                symbol?: string | null;
+                /** @description Only of this one. */
+                timeframe?: string | null;
+                /** @description Only of this one. */
+                question?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *           "name": "BTC, half a day ahead",
+                     *           "origin": "person",
+                     *           "state": "champion",
+                     *           "state_reason": "The first model of this question.",
+                     *           "series": {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h",
+                     *             "adjustment": "raw"
+                     *           },
+                     *           "question": "direction:12",
+                     *           "horizon": 12,
+                     *           "label": "direction",
+                     *           "auc": {
+                     *             "value": 0.512,
+                     *             "low": 0.494,
+                     *             "high": 0.531
+                     *           },
+                     *           "ic": {
+                     *             "value": 0.011,
+                     *             "low": -0.021,
+                     *             "high": 0.043
+                     *           },
+                     *           "is_trusted": false,
+                     *           "headline": "No signal: it tells up from down no better than a coin.",
+                     *           "trained_until": "2026-11-20T09:30:00Z",
+                     *           "proven_at": "2026-11-20T09:30:00Z",
+                     *           "champion_since": "2026-11-20T09:30:00Z",
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "task_state": "completed",
+                     *           "size_bytes": 184320,
+                     *           "predictions": 41
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_ModelRow_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_model_form: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What can be set, with titles, units and bounds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "form": {
+                     *         "type": "object",
+                     *         "properties": {
+                     *           "horizon": {
+                     *             "type": "integer",
+                     *             "default": 12
+                     *           }
+                     *         }
+                     *       },
+                     *       "defaults": {
+                     *         "horizon": 12,
+                     *         "label": "direction",
+                     *         "barrier": 1,
+                     *         "folds": 5,
+                     *         "rounds": 200,
+                     *         "patience": 30,
+                     *         "learning_rate": 0.05,
+                     *         "leaves": 15,
+                     *         "least_in_leaf": 100,
+                     *         "cost_bps": 15,
+                     *         "seed": 7
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelForm"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    train_model: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "series": {
+                 *         "provider": "demo",
+                 *         "symbol": "BTC/USDT",
+                 *         "timeframe": "1h"
+                 *       },
+                 *       "start": "2024-11-20T00:00:00Z",
+                 *       "end": "2026-11-20T00:00:00Z",
+                 *       "spec": {
+                 *         "horizon": 12,
+                 *         "label": "direction",
+                 *         "folds": 5
+                 *       },
+                 *       "name": "BTC, half a day ahead"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TrainingWanted"];
+            };
+        };
+        responses: {
+            /** @description Queued. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *       "kind": "train",
+                     *       "state": "queued",
+                     *       "name": "BTC/USDT 1h, direction in 12 bars",
+                     *       "why": "There is no champion for direction:12 on demo BTC/USDT 1h yet."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TrainingStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    estimate_training: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "series": {
+                 *         "provider": "demo",
+                 *         "symbol": "BTC/USDT",
+                 *         "timeframe": "1h"
+                 *       },
+                 *       "start": "2024-11-20T00:00:00Z",
+                 *       "end": "2026-11-20T00:00:00Z",
+                 *       "spec": {
+                 *         "horizon": 12,
+                 *         "label": "direction",
+                 *         "folds": 5
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["TrainingRange"];
+            };
+        };
+        responses: {
+            /** @description What it takes, and whether there are enough bars. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "bars": 17520,
+                     *       "needed": 2400,
+                     *       "is_enough": true,
+                     *       "first": "2024-11-20T00:00:00Z",
+                     *       "last": "2026-11-20T00:00:00Z",
+                     *       "seconds": 2.4,
+                     *       "memory_bytes": 829000000,
+                     *       "cores": 1,
+                     *       "notes": [
+                     *         "BTC/USDT is simulated."
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TrainingEstimate"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_model: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The model's id. */
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked, and how far to trust the answer. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *       "name": "BTC, half a day ahead",
+                     *       "origin": "person",
+                     *       "state": "champion",
+                     *       "state_reason": "The first model of this question.",
+                     *       "series": {
+                     *         "provider": "demo",
+                     *         "symbol": "BTC/USDT",
+                     *         "timeframe": "1h",
+                     *         "adjustment": "raw"
+                     *       },
+                     *       "question": "direction:12",
+                     *       "horizon": 12,
+                     *       "label": "direction",
+                     *       "auc": {
+                     *         "value": 0.512,
+                     *         "low": 0.494,
+                     *         "high": 0.531
+                     *       },
+                     *       "ic": {
+                     *         "value": 0.011,
+                     *         "low": -0.021,
+                     *         "high": 0.043
+                     *       },
+                     *       "is_trusted": false,
+                     *       "headline": "No signal: it tells up from down no better than a coin.",
+                     *       "trained_until": "2026-11-20T09:30:00Z",
+                     *       "proven_at": "2026-11-20T09:30:00Z",
+                     *       "champion_since": "2026-11-20T09:30:00Z",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "task_state": "completed",
+                     *       "size_bytes": 184320,
+                     *       "predictions": 41,
+                     *       "spec": {
+                     *         "horizon": 12,
+                     *         "label": "direction",
+                     *         "barrier": 1,
+                     *         "folds": 5,
+                     *         "rounds": 200,
+                     *         "patience": 30,
+                     *         "learning_rate": 0.05,
+                     *         "leaves": 15,
+                     *         "least_in_leaf": 100,
+                     *         "cost_bps": 15,
+                     *         "seed": 7
+                     *       },
+                     *       "card": {
+                     *         "card": 1,
+                     *         "question": "direction:12"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelFound"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model's id. */
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is in no list any more and answers nothing; its predictions stay. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rename_model: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Required: the ETag of the version that this edit is based on, or `*` for any version. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description The model's id. */
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "BTC, half a day ahead"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ModelEdit"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *       "name": "BTC, half a day ahead",
+                     *       "origin": "person",
+                     *       "state": "champion",
+                     *       "state_reason": "The first model of this question.",
+                     *       "series": {
+                     *         "provider": "demo",
+                     *         "symbol": "BTC/USDT",
+                     *         "timeframe": "1h",
+                     *         "adjustment": "raw"
+                     *       },
+                     *       "question": "direction:12",
+                     *       "horizon": 12,
+                     *       "label": "direction",
+                     *       "auc": {
+                     *         "value": 0.512,
+                     *         "low": 0.494,
+                     *         "high": 0.531
+                     *       },
+                     *       "ic": {
+                     *         "value": 0.011,
+                     *         "low": -0.021,
+                     *         "high": 0.043
+                     *       },
+                     *       "is_trusted": false,
+                     *       "headline": "No signal: it tells up from down no better than a coin.",
+                     *       "trained_until": "2026-11-20T09:30:00Z",
+                     *       "proven_at": "2026-11-20T09:30:00Z",
+                     *       "champion_since": "2026-11-20T09:30:00Z",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "task_state": "completed",
+                     *       "size_bytes": 184320,
+                     *       "predictions": 41,
+                     *       "spec": {
+                     *         "horizon": 12,
+                     *         "label": "direction",
+                     *         "barrier": 1,
+                     *         "folds": 5,
+                     *         "rounds": 200,
+                     *         "patience": 30,
+                     *         "learning_rate": 0.05,
+                     *         "leaves": 15,
+                     *         "least_in_leaf": 100,
+                     *         "cost_bps": 15,
+                     *         "seed": 7
+                     *       },
+                     *       "card": {
+                     *         "card": 1,
+                     *         "question": "direction:12"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Say which version you are changing */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    promote_model: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The model's id. */
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It answers from now on. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *       "name": "BTC, half a day ahead",
+                     *       "origin": "person",
+                     *       "state": "champion",
+                     *       "state_reason": "The first model of this question.",
+                     *       "series": {
+                     *         "provider": "demo",
+                     *         "symbol": "BTC/USDT",
+                     *         "timeframe": "1h",
+                     *         "adjustment": "raw"
+                     *       },
+                     *       "question": "direction:12",
+                     *       "horizon": 12,
+                     *       "label": "direction",
+                     *       "auc": {
+                     *         "value": 0.512,
+                     *         "low": 0.494,
+                     *         "high": 0.531
+                     *       },
+                     *       "ic": {
+                     *         "value": 0.011,
+                     *         "low": -0.021,
+                     *         "high": 0.043
+                     *       },
+                     *       "is_trusted": false,
+                     *       "headline": "No signal: it tells up from down no better than a coin.",
+                     *       "trained_until": "2026-11-20T09:30:00Z",
+                     *       "proven_at": "2026-11-20T09:30:00Z",
+                     *       "champion_since": "2026-11-20T09:30:00Z",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "task_state": "completed",
+                     *       "size_bytes": 184320,
+                     *       "predictions": 41,
+                     *       "spec": {
+                     *         "horizon": 12,
+                     *         "label": "direction",
+                     *         "barrier": 1,
+                     *         "folds": 5,
+                     *         "rounds": 200,
+                     *         "patience": 30,
+                     *         "learning_rate": 0.05,
+                     *         "leaves": 15,
+                     *         "least_in_leaf": 100,
+                     *         "cost_bps": 15,
+                     *         "seed": 7
+                     *       },
+                     *       "card": {
+                     *         "card": 1,
+                     *         "question": "direction:12"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This model cannot be used for that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roll_back_model: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                /** @description The model's id. */
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The one that answers from now on. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *       "name": "BTC, half a day ahead",
+                     *       "origin": "person",
+                     *       "state": "champion",
+                     *       "state_reason": "The first model of this question.",
+                     *       "series": {
+                     *         "provider": "demo",
+                     *         "symbol": "BTC/USDT",
+                     *         "timeframe": "1h",
+                     *         "adjustment": "raw"
+                     *       },
+                     *       "question": "direction:12",
+                     *       "horizon": 12,
+                     *       "label": "direction",
+                     *       "auc": {
+                     *         "value": 0.512,
+                     *         "low": 0.494,
+                     *         "high": 0.531
+                     *       },
+                     *       "ic": {
+                     *         "value": 0.011,
+                     *         "low": -0.021,
+                     *         "high": 0.043
+                     *       },
+                     *       "is_trusted": false,
+                     *       "headline": "No signal: it tells up from down no better than a coin.",
+                     *       "trained_until": "2026-11-20T09:30:00Z",
+                     *       "proven_at": "2026-11-20T09:30:00Z",
+                     *       "champion_since": "2026-11-20T09:30:00Z",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "task_state": "completed",
+                     *       "size_bytes": 184320,
+                     *       "predictions": 41,
+                     *       "spec": {
+                     *         "horizon": 12,
+                     *         "label": "direction",
+                     *         "barrier": 1,
+                     *         "folds": 5,
+                     *         "rounds": 200,
+                     *         "patience": 30,
+                     *         "learning_rate": 0.05,
+                     *         "leaves": 15,
+                     *         "least_in_leaf": 100,
+                     *         "cost_bps": 15,
+                     *         "seed": 7
+                     *       },
+                     *       "card": {
+                     *         "card": 1,
+                     *         "question": "direction:12"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This model cannot be used for that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_model_drift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model's id. */
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By feature, and whether it may still answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "level": "some",
+                     *       "text": "2 of 60 features have moved.",
+                     *       "psi": {
+                     *         "rsi_14": 0.27,
+                     *         "range_1": 0.03
+                     *       },
+                     *       "worst": [
+                     *         {
+                     *           "feature": "rsi_14",
+                     *           "psi": 0.27
+                     *         }
+                     *       ],
+                     *       "bars": 500,
+                     *       "as_of": "2026-11-20T09:30:00Z",
+                     *       "freshness": {
+                     *         "is_fresh": true,
+                     *         "reason": "It knows the market up to 41 bars ago.",
+                     *         "age_bars": 41
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DriftRead"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This model cannot be used for that */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_predictions: {
+        parameters: {
+            query?: {
+                /** @description Only those of this model. */
+                model_id?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The latest made first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "b7b9f7c2-55a1-4ac8-9a0a-94a3f8f4a001",
+                     *           "model_id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *           "model_name": "BTC, half a day ahead",
+                     *           "series": {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h",
+                     *             "adjustment": "raw"
+                     *           },
+                     *           "as_of": "2026-11-20T09:00:00Z",
+                     *           "entry_at": "2026-11-20T09:00:00Z",
+                     *           "due_at": "2026-11-20T21:00:00Z",
+                     *           "made_at": "2026-11-20T09:03:00Z",
+                     *           "is_late": false,
+                     *           "horizon": 12,
+                     *           "probability_up": 0.531,
+                     *           "expected_return": 0.0007,
+                     *           "low": -0.021,
+                     *           "high": 0.024,
+                     *           "level": 0.9,
+                     *           "is_trusted": false,
+                     *           "reasons": [
+                     *             {
+                     *               "code": "no_signal",
+                     *               "text": "The interval of its AUC holds 0.5: it may be chance."
+                     *             }
+                     *           ],
+                     *           "model_age_bars": 41,
+                     *           "contributions": [
+                     *             {
+                     *               "feature": "rsi_14",
+                     *               "value": 61.2,
+                     *               "contribution": 0.08
+                     *             }
+                     *           ],
+                     *           "outcome": {
+                     *             "realised_return": 0.004,
+                     *             "went_up": true,
+                     *             "log_loss": 0.633,
+                     *             "is_inside": true,
+                     *             "scored_at": "2026-11-20T21:01:00Z"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_PredictionRead_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predict: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "series": {
+                 *         "provider": "demo",
+                 *         "symbol": "BTC/USDT",
+                 *         "timeframe": "1h"
+                 *       },
+                 *       "horizon": 12
+                 *     }
+                 */
+                "application/json": components["schemas"]["PredictionWanted"];
+            };
+        };
+        responses: {
+            /** @description By a fresh champion, or by the model that was named. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "b7b9f7c2-55a1-4ac8-9a0a-94a3f8f4a001",
+                     *       "model_id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *       "model_name": "BTC, half a day ahead",
+                     *       "series": {
+                     *         "provider": "demo",
+                     *         "symbol": "BTC/USDT",
+                     *         "timeframe": "1h",
+                     *         "adjustment": "raw"
+                     *       },
+                     *       "as_of": "2026-11-20T09:00:00Z",
+                     *       "entry_at": "2026-11-20T09:00:00Z",
+                     *       "due_at": "2026-11-20T21:00:00Z",
+                     *       "made_at": "2026-11-20T09:03:00Z",
+                     *       "is_late": false,
+                     *       "horizon": 12,
+                     *       "probability_up": 0.531,
+                     *       "expected_return": 0.0007,
+                     *       "low": -0.021,
+                     *       "high": 0.024,
+                     *       "level": 0.9,
+                     *       "is_trusted": false,
+                     *       "reasons": [
+                     *         {
+                     *           "code": "no_signal",
+                     *           "text": "The interval of its AUC holds 0.5: it may be chance."
+                     *         }
+                     *       ],
+                     *       "model_age_bars": 41,
+                     *       "contributions": [
+                     *         {
+                     *           "feature": "rsi_14",
+                     *           "value": 61.2,
+                     *           "contribution": 0.08
+                     *         }
+                     *       ],
+                     *       "waiting": "It is measured at 2026-11-20 21:00 UTC."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PredictionRead"];
+                };
+            };
+            /** @description It is trained first. */
+            202: {
+                headers: {
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *       "kind": "train",
+                     *       "state": "queued",
+                     *       "name": "BTC/USDT 1h, direction in 12 bars",
+                     *       "why": "There is no champion for direction:12 on demo BTC/USDT 1h yet."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TrainingStarted"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The same request is still at work */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This task is larger than the machine */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_prediction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The prediction's id. */
+                prediction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was said, and what came of it. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "b7b9f7c2-55a1-4ac8-9a0a-94a3f8f4a001",
+                     *       "model_id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *       "model_name": "BTC, half a day ahead",
+                     *       "series": {
+                     *         "provider": "demo",
+                     *         "symbol": "BTC/USDT",
+                     *         "timeframe": "1h",
+                     *         "adjustment": "raw"
+                     *       },
+                     *       "as_of": "2026-11-20T09:00:00Z",
+                     *       "entry_at": "2026-11-20T09:00:00Z",
+                     *       "due_at": "2026-11-20T21:00:00Z",
+                     *       "made_at": "2026-11-20T09:03:00Z",
+                     *       "is_late": false,
+                     *       "horizon": 12,
+                     *       "probability_up": 0.531,
+                     *       "expected_return": 0.0007,
+                     *       "low": -0.021,
+                     *       "high": 0.024,
+                     *       "level": 0.9,
+                     *       "is_trusted": false,
+                     *       "reasons": [
+                     *         {
+                     *           "code": "no_signal",
+                     *           "text": "The interval of its AUC holds 0.5: it may be chance."
+                     *         }
+                     *       ],
+                     *       "model_age_bars": 41,
+                     *       "contributions": [
+                     *         {
+                     *           "feature": "rsi_14",
+                     *           "value": 61.2,
+                     *           "contribution": 0.08
+                     *         }
+                     *       ],
+                     *       "outcome": {
+                     *         "realised_return": 0.004,
+                     *         "went_up": true,
+                     *         "log_loss": 0.633,
+                     *         "is_inside": true,
+                     *         "scored_at": "2026-11-20T21:01:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PredictionRead"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such prediction */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_track_record: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The model's id. */
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In figures, in words, and one by one. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "predictions": 41,
+                     *       "scored": 30,
+                     *       "open": 11,
+                     *       "waiting": 0,
+                     *       "late": 0,
+                     *       "hit_rate": 0.53,
+                     *       "base_rate": 0.5,
+                     *       "log_loss": 0.691,
+                     *       "brier": 0.249,
+                     *       "ic": {
+                     *         "value": 0.03,
+                     *         "low": -0.2,
+                     *         "high": 0.26
+                     *       },
+                     *       "interval_coverage": 0.9,
+                     *       "mean_expected": 0.0004,
+                     *       "mean_realised": 0.0001,
+                     *       "text": "30 predictions are too few to tell skill from luck.",
+                     *       "items": [
+                     *         {
+                     *           "id": "b7b9f7c2-55a1-4ac8-9a0a-94a3f8f4a001",
+                     *           "model_id": "6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10",
+                     *           "model_name": "BTC, half a day ahead",
+                     *           "series": {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h",
+                     *             "adjustment": "raw"
+                     *           },
+                     *           "as_of": "2026-11-20T09:00:00Z",
+                     *           "entry_at": "2026-11-20T09:00:00Z",
+                     *           "due_at": "2026-11-20T21:00:00Z",
+                     *           "made_at": "2026-11-20T09:03:00Z",
+                     *           "is_late": false,
+                     *           "horizon": 12,
+                     *           "probability_up": 0.531,
+                     *           "expected_return": 0.0007,
+                     *           "low": -0.021,
+                     *           "high": 0.024,
+                     *           "level": 0.9,
+                     *           "is_trusted": false,
+                     *           "reasons": [
+                     *             {
+                     *               "code": "no_signal",
+                     *               "text": "The interval of its AUC holds 0.5: it may be chance."
+                     *             }
+                     *           ],
+                     *           "model_age_bars": 41,
+                     *           "contributions": [
+                     *             {
+                     *               "feature": "rsi_14",
+                     *               "value": 61.2,
+                     *               "contribution": 0.08
+                     *             }
+                     *           ],
+                     *           "outcome": {
+                     *             "realised_return": 0.004,
+                     *             "went_up": true,
+                     *             "log_loss": 0.633,
+                     *             "is_inside": true,
+                     *             "scored_at": "2026-11-20T21:01:00Z"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TrackRecordRead"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,69 @@
+"""The part of the composition root that opens models: plans before a training, files, and asking them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from backend.bootstrap_market import Market
+    from backend.domain.forecast import Forecasts
+    from backend.domain.ml.learned import LearnedModel
+    from backend.domain.model_ports import KeptModels, ModelFiles, PredictionBook
+    from backend.domain.ports import Clock
+    from backend.infrastructure.service_database import ServiceDatabase
+    from backend.services.latest_bars import LatestBars
+    from backend.services.model_plans import TrainingPlanner
+    from backend.services.model_predicting import Predictor
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDesk:
+    """What the API and the runner need around models besides a user's transaction."""
+
+    planner: "TrainingPlanner"
+    predictor: "Predictor"
+    files: "ModelFiles"
+    kept: "KeptModels"
+    bars: "LatestBars"
+    book: "PredictionBook"
+
+    async def judged(self, judge: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Beside the event loop: it computes."""
+        return await asyncio.to_thread(judge, *arguments, **named)
+
+
+def open_model_desk(market: "Market", forecasts: "Forecasts", clock: "Clock", database: "ServiceDatabase") -> ModelDesk:
+    """The database as the service, which writes what models say and scores it."""
+    from backend.data.model_files import FolderModelFiles
+    from backend.data.research_bars import CacheBars
+    from backend.data.storage.models import KeptModelTable
+    from backend.data.storage.predictions import PredictionBookTable
+    from backend.services.bars_at_hand import BarsAtHand
+    from backend.services.latest_bars import LatestBars
+    from backend.services.model_plans import TrainingPlanner
+    from backend.services.model_predicting import LoadedModels, Predictor
+
+    at_hand = BarsAtHand(market.markets, market.store, market.library, clock)
+    bars = LatestBars(
+        CacheBars(market.cache_dir), market.store, market.calendar, clock, is_simulated=at_hand.is_simulated
+    )
+    files, book = FolderModelFiles(market.cache_dir, clock), PredictionBookTable(database)
+    return ModelDesk(
+        planner=TrainingPlanner(at_hand, forecasts=forecasts, clock=clock),
+        predictor=Predictor(LoadedModels(files, _read), bars, book, clock),
+        files=files,
+        kept=KeptModelTable(database),
+        bars=bars,
+        book=book,
+    )
+
+
+def _read(content: bytes) -> "LearnedModel":
+    from backend.domain.ml.learned import LearnedModel
+    from backend.infrastructure.forecasters import LightGbm
+
+    return LearnedModel.read(content, LightGbm())

@@ -1,0 +1,96 @@
+"""What a model says of the newest bar, in the form that is kept: in the server, and in the child that trained it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from backend.domain.market_ports import Loaded
+from backend.domain.model_errors import BarsTooOld
+from backend.domain.models import NewPrediction
+
+if TYPE_CHECKING:
+    from backend.domain.ml.learned import LearnedModel
+    from backend.domain.ml.predicting import Freshness
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speaker:
+    """The model that is asked, with its card."""
+
+    id: UUID
+    card: Mapping[str, Any]
+    learned: "LearnedModel"
+    freshness: "Freshness"
+
+
+def closed_at(loaded: Loaded) -> datetime:
+    """When the last bar closed."""
+    last: datetime = loaded.bars["ts"].iloc[-1].to_pydatetime()
+    return last + loaded.series.timeframe.length
+
+
+def said_by(speaker: Speaker, loaded: Loaded, opens: tuple[datetime, datetime], now: datetime) -> NewPrediction:
+    """Of the last of these bars. Raises BarsTooOld when what would be predicted has happened."""
+    entry_at, due_at = opens
+    spec, closed = speaker.learned.spec, closed_at(loaded)
+    if due_at <= now:
+        raise BarsTooOld(
+            f"The last bar of {loaded.series} closed at {closed:%Y-%m-%d %H:%M} UTC, and {spec.horizon:,} bars after it"
+            " have passed. Download newer bars first."
+        )
+    said = speaker.learned.predict(loaded.bars)
+    is_late = now - entry_at > (due_at - entry_at) / spec.horizon
+    reasons = _reasons(speaker, is_late=is_late, closed=closed)
+    return NewPrediction(
+        model_id=speaker.id,
+        as_of=min(closed, entry_at),
+        entry_at=entry_at,
+        due_at=due_at,
+        horizon=spec.horizon,
+        probability_up=_last(said.probability) or 0.0,
+        expected_return=_last(said.expected_return),
+        low=_last(said.low),
+        high=_last(said.high),
+        level=float(speaker.card["interval"]["level"]),
+        is_trusted=bool(speaker.card["verdict"]["is_trusted"]) and speaker.freshness.is_fresh and not is_late,
+        reasons=reasons,
+        model_age_bars=_bars_since(loaded, datetime.fromisoformat(speaker.card["data"]["known_until"])),
+        contributions=[_plain(one) for one in said.contributions],
+    )
+
+
+def _reasons(speaker: Speaker, *, is_late: bool, closed: datetime) -> list[Mapping[str, str]]:
+    reasons = [{"code": str(one["code"]), "text": str(one["text"])} for one in speaker.card["verdict"]["reasons"]]
+    if not speaker.freshness.is_fresh:
+        reasons.append({"code": "stale", "text": speaker.freshness.reason})
+    if is_late:
+        text = f"The last bar closed at {closed:%Y-%m-%d %H:%M} UTC, so part of what is predicted has happened."
+        reasons.append({"code": "late", "text": text})
+    return reasons
+
+
+def _bars_since(loaded: Loaded, known_until: datetime) -> int:
+    """Of the bars that are here, or as many as fit into the time."""
+    ts = loaded.bars["ts"]
+    if known_until >= ts.iloc[0].to_pydatetime():
+        return int((ts >= known_until).sum())
+    length = (ts.iloc[-1] - ts.iloc[0]) / max(len(ts) - 1, 1)
+    return int((ts.iloc[-1].to_pydatetime() - known_until) / length.to_pytimedelta())
+
+
+def _last(values: Any) -> float | None:
+    """Of an array, or a number as it is; None for what is not defined."""
+    value = float(values[-1]) if isinstance(values, Sequence) or hasattr(values, "__len__") else float(values)
+    return value if math.isfinite(value) else None
+
+
+def _plain(one: Mapping[str, Any]) -> dict[str, Any]:
+    value = float(one["value"])
+    return {
+        "feature": str(one["feature"]),
+        "value": value if math.isfinite(value) else None,
+        "contribution": float(one["contribution"]),
+    }
