@@ -1,5 +1,8 @@
-/** What is known of a model: the card that is written when it was trained, and how it fares since. */
-import type { SeriesAsked } from './models'
+/** What is known of a model: the card that is written when it was trained. */
+import type { components } from './schema'
+
+export type ModelSpec = components['schemas']['ModelSpec']
+type SeriesAsked = components['schemas']['SeriesConfig']
 
 /** A number with what it might as well be; null where there is too little to tell. */
 export interface Interval {
@@ -92,23 +95,6 @@ export interface Contest {
   why: string
 }
 
-export type LabelKind = 'direction' | 'triple_barrier'
-
-export interface ModelSpec {
-  horizon: number
-  label: LabelKind
-  barrier: number
-  folds: number
-  embargo: number | null
-  rounds: number
-  patience: number
-  learning_rate: number
-  leaves: number
-  least_in_leaf: number
-  cost_bps: number
-  seed: number
-}
-
 export interface ModelCard {
   card: number
   spec: ModelSpec
@@ -141,15 +127,4 @@ export interface ModelCard {
   made: { seconds: number, rounds: number, seed: number, threads: number, versions: Record<string, string> }
   file: { sha256: string, bytes: number }
   contest: Contest | null
-}
-
-export interface Drift {
-  psi: Record<string, number | null>
-  worst: { feature: string, psi: number }[]
-  level: string
-  text: string
-  /** So many bars since the training were compared, up to that close. */
-  bars: number
-  as_of: string | null
-  freshness: { is_fresh: boolean, reason: string, age_bars: number }
 }

@@ -2,137 +2,32 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/vue-query'
 import type { JsonSchema } from '@/shared/jsonSchema'
 import { newIdempotencyKey, request } from './client'
-import type { Adjustment, Timeframe } from './market'
-import type { Drift, Interval, LabelKind, ModelCard, ModelSpec, Reason } from './modelCards'
+import type { ModelCard, ModelSpec } from './modelCards'
 import { queryClient } from './queries'
-import type { Task, TaskState } from './tasks'
+import type { components } from './schema'
 
-export interface SeriesAsked {
-  provider: string
-  symbol: string
-  timeframe: Timeframe
-  adjustment: Adjustment
-}
+type Schemas = components['schemas']
+export type SeriesAsked = Schemas['SeriesConfig']
+export type ModelState = Schemas['ModelState']
+export type ModelRow = Schemas['ModelRow']
+export type TrainingRange = Required<Omit<Schemas['TrainingRange'], 'threads'>>
+export type TrainingWanted = TrainingRange & { name: string | null }
+export type TrainingEstimate = Schemas['TrainingEstimate']
+export type TrainingStarted = Schemas['TrainingStarted']
+export type Contribution = Schemas['Contribution']
+export type Prediction = Schemas['PredictionRead']
+export type TrackRecord = Schemas['TrackRecordRead']
+export type Drift = Schemas['DriftRead']
+type ModelPage = Schemas['Page_ModelRow_']
+type PredictionPage = Schemas['Page_PredictionRead_']
 
-export type ModelState = 'training' | 'candidate' | 'champion' | 'retired'
+/** A model with its card typed: the schema of the API says no more of it than that it is an object. */
+export type Model = Omit<Schemas['ModelFound'], 'card'> & { card: ModelCard | null }
+export type ModelForm = Omit<Schemas['ModelForm'], 'form'> & { form: JsonSchema }
 
-export interface ModelRow {
-  id: string
-  name: string
-  state: ModelState
-  state_reason: string
-  series: SeriesAsked
-  question: string
-  horizon: number
-  label: LabelKind
-  auc: Interval | null
-  ic: Interval | null
-  is_trusted: boolean | null
-  headline: string | null
-  trained_until: string | null
-  created_at: string
-  task_state: TaskState
-  failure: Task['failure']
-  size_bytes: number
-  predictions: number
-}
-
-export interface Model extends ModelRow {
-  version: number
-  champion_since: string | null
-  retired_at: string | null
-  spec: ModelSpec
-  card: ModelCard | null
-}
-
-export interface Contribution {
-  feature: string
-  value: number | null
-  contribution: number
-}
-
-export interface Outcome {
-  realised_return: number
-  went_up: boolean
-  log_loss: number
-  is_inside: boolean | null
-  scored_at: string
-}
-
-export interface Prediction {
-  id: string
-  model_id: string
-  model_name: string
-  series: SeriesAsked
-  as_of: string
-  entry_at: string
-  due_at: string
-  made_at: string
-  is_late: boolean
-  horizon: number
-  probability_up: number
-  expected_return: number | null
-  low: number | null
-  high: number | null
-  level: number
-  is_trusted: boolean
-  reasons: Reason[]
-  model_age_bars: number
-  contributions: Contribution[]
-  outcome: Outcome | null
-  waiting: string | null
-}
-
-export interface TrackRecord {
-  predictions: number
-  scored: number
-  open: number
-  waiting: number
-  late: number
-  hit_rate: number | null
-  base_rate: number | null
-  log_loss: number | null
-  brier: number | null
-  ic: Interval
-  interval_coverage: number | null
-  mean_expected: number | null
-  mean_realised: number | null
-  text: string
-  items: Prediction[]
-}
-
-export interface TrainingWanted {
-  series: SeriesAsked
-  start: string | null
-  end: string | null
-  spec: Partial<ModelSpec>
-  name: string | null
-}
-
-export interface TrainingEstimate {
-  bars: number
-  needed: number
-  is_enough: boolean
-  first: string
-  last: string
-  seconds: number
-  memory_bytes: number
-  cores: number
-  notes: string[]
-}
-
-export interface TrainingStarted {
-  id: string
-  name: string
-  why: string
-}
-
-export interface ModelForm {
-  form: JsonSchema
-  defaults: ModelSpec
-}
-
-interface Page<Item> { items: Item[], next_cursor: string | null }
+/** A question about a series, which its champion answers; or a model that is to answer, whatever there is besides. */
+export type PredictionAsked = { series: SeriesAsked, spec: ModelSpec } | { model_id: string }
+export type Answer = { prediction: Prediction, training: null } | { prediction: null, training: TrainingStarted }
 
 export const modelsPath = '/api/models'
 export const predictionsPath = '/api/predictions'
@@ -147,7 +42,7 @@ export const modelsQuery = queryOptions({
     const models: ModelRow[] = []
     let cursor: string | undefined
     do {
-      const { data } = await request<Page<ModelRow>>('GET', modelsPath, { signal, query: { limit: 200, cursor } })
+      const { data } = await request<ModelPage>('GET', modelsPath, { signal, query: { limit: 200, cursor } })
       models.push(...data.items)
       cursor = data.next_cursor ?? undefined
     } while (cursor !== undefined)
@@ -195,14 +90,14 @@ export function predictionsQuery(modelId: string, limit = 50) {
     queryKey: [...modelKey(modelId), 'predictions', limit],
     queryFn: async ({ signal, pageParam: cursor }) => {
       const query = { model_id: modelId, limit, cursor: cursor || undefined }
-      return (await request<Page<Prediction>>('GET', predictionsPath, { signal, query })).data
+      return (await request<PredictionPage>('GET', predictionsPath, { signal, query })).data
     },
     initialPageParam: '',
     getNextPageParam: ({ next_cursor: cursor }) => cursor ?? undefined,
   })
 }
 
-export async function estimateTraining(wanted: TrainingWanted, signal?: AbortSignal): Promise<TrainingEstimate> {
+export async function estimateTraining(wanted: TrainingRange, signal?: AbortSignal): Promise<TrainingEstimate> {
   return (await request<TrainingEstimate>('POST', `${modelsPath}/estimate`, { body: wanted, signal })).data
 }
 
@@ -212,11 +107,6 @@ export async function trainModel(wanted: TrainingWanted, idempotencyKey = newIde
   void queryClient.invalidateQueries({ queryKey: listKey })
   return data
 }
-
-/** A question about a series, which its champion answers; or a model that is to answer, whatever there is besides. */
-export type PredictionAsked = { series: SeriesAsked, spec: Partial<ModelSpec> } | { model_id: string }
-
-export type Answer = { prediction: Prediction, training: null } | { prediction: null, training: TrainingStarted }
 
 /** A fresh champion answers at once; else one is trained first, and its task is what comes back. */
 export async function predict(asked: PredictionAsked): Promise<Answer> {

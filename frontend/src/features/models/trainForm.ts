@@ -32,7 +32,7 @@ export function wantedOf(form: TrainForm): TrainingWanted | null {
   if (symbol === undefined) return null
   const { provider, timeframe, adjustment } = form
   return {
-    series: { provider, symbol, timeframe, adjustment }, ...momentsOf(form), spec: form.spec as Partial<ModelSpec>,
+    series: { provider, symbol, timeframe, adjustment }, ...momentsOf(form), spec: form.spec as unknown as ModelSpec,
     name: form.name.trim() || null,
   }
 }

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/vue-query'
 import { computed, reactive, ref, watch } from 'vue'
 import { ApiError, newIdempotencyKey } from '@/api/client'
-import { estimateTraining, type ModelForm, modelsKey, trainModel, type TrainingWanted } from '@/api/models'
+import { estimateTraining, type ModelForm, modelsKey, type TrainingRange, trainModel, type TrainingWanted } from '@/api/models'
 import { marketProblems } from '@/features/backtests/runForm'
 import { useNow } from '@/shared/composables/useNow'
 import { useSettled } from '@/shared/composables/useSettled'
@@ -23,12 +23,16 @@ export function useTrainForm(begun: TrainForm, asked: ModelForm) {
     return isRight ? wantedOf(form) : null
   })
   /** The name changes nothing of what it takes. */
-  const question = computed(() => (wanted.value === null ? null : { ...wanted.value, name: null }))
+  const question = computed<TrainingRange | null>(() => {
+    if (wanted.value === null) return null
+    const { series, start, end, spec } = wanted.value
+    return { series, start, end, spec }
+  })
   const settled = useSettled(question, settleMilliseconds)
   const isSettling = computed(() => JSON.stringify(settled.value) !== JSON.stringify(question.value))
   const estimate = useQuery(computed(() => ({
     queryKey: [...modelsKey, 'estimate', settled.value],
-    queryFn: ({ signal }: { signal: AbortSignal }) => estimateTraining(settled.value as TrainingWanted, signal),
+    queryFn: ({ signal }: { signal: AbortSignal }) => estimateTraining(settled.value as TrainingRange, signal),
     enabled: settled.value !== null,
     staleTime: 10_000,
     retry: false,
