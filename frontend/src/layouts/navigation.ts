@@ -14,7 +14,7 @@ export interface Destination {
 export const destinations: Destination[] = [
   { name: 'dashboard', label: 'Dashboard', icon: LayoutDashboard, key: 'd', keywords: 'home overview services health installation' },
   { name: 'backtests', label: 'Backtests', icon: ChartSpline, key: 'b', keywords: 'runs results strategies list compare' },
-  { name: 'predictions', label: 'Predictions', icon: TrendingUpDown, key: 'p', keywords: 'models machine learning train forecast champion' },
+  { name: 'predictions', label: 'Predictions', icon: TrendingUpDown, key: 'p', keywords: 'models machine learning train forecast' },
   { name: 'strategies', label: 'Strategies', icon: Workflow, key: 'y', keywords: 'rules signals builder indicators versions gallery' },
   { name: 'data', label: 'Data', icon: Database, key: 'm', keywords: 'market bars prices series download upload import export gaps' },
   { name: 'status', label: 'Status centre', icon: Activity, key: 't', keywords: 'tasks jobs queue running failed cancel retry machine services' },

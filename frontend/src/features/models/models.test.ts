@@ -108,8 +108,9 @@ describe('what the numbers mean', () => {
   })
 
   it('has a tone only where chance is left out', () => {
-    expect([toneOf({ value: 0.6, low: 0.55, high: 0.65 }, 0.5), toneOf({ value: 0.4, low: 0.3, high: 0.45 }, 0.5), toneOf(card.pooled.auc, 0.5)])
-      .toEqual(['gain', 'loss', 'muted'])
+    const above = toneOf({ value: 0.6, low: 0.55, high: 0.65 }, 0.5)
+    const below = toneOf({ value: 0.4, low: 0.3, high: 0.45 }, 0.5)
+    expect([above, below, toneOf(card.pooled.auc, 0.5)]).toEqual(['gain', 'loss', 'muted'])
   })
 })
 
