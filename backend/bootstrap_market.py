@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         TradingCalendar,
         Uploads,
     )
+    from backend.domain.ml.forecaster import Forecaster
+    from backend.domain.ml.walk_forward import WalkForward
     from backend.domain.ports import Clock, StrategyPreviews
     from backend.domain.strategies.registry import StrategyRegistry
     from backend.services.backtest_plans import BacktestPlanner
@@ -197,7 +199,24 @@ def open_bench(cache_dir: str, strategies_dir: str | None) -> "Bench":
         bars=CacheBars(Path(cache_dir)),
         strategies=StrategyRegistry(folder=Path(strategies_dir) if strategies_dir else None),
         tables=ParquetTables(),
+        predictions=open_predictions(),
     )
+
+
+@cache
+def open_forecaster() -> "Forecaster":
+    """What learns. The library takes its time to load, so it is opened where somebody asks a model."""
+    from backend.infrastructure.forecasters import LightGbm
+
+    return LightGbm()
+
+
+@cache
+def open_predictions() -> "WalkForward":
+    """For strategies that ask models; what was trained in this process is remembered."""
+    from backend.domain.ml.walk_forward import WalkForward
+
+    return WalkForward(open_forecaster)
 
 
 def bench_of(environment: Mapping[str, str]) -> "Bench":
@@ -219,6 +238,7 @@ class PreviewDesk:
 
     registry: "StrategyRegistry"
     store: "BarStore"
+    predictions: "WalkForward"
 
     def what_there_is(self, series: "Series") -> "tuple[Instrument, datetime]":
         """What is traded, and where its bars end. Raises NoBars, UnknownSymbol."""
@@ -254,6 +274,7 @@ def open_preview_desk(environment: Mapping[str, str]) -> PreviewDesk:
     return PreviewDesk(
         registry=StrategyRegistry(folder=Path(folder) if folder else None),
         store=ParquetBarStore(Path(environment[CACHE_DIR_NAME]), SystemClock()),
+        predictions=open_predictions(),
     )
 
 

@@ -1,8 +1,10 @@
 """The part of the composition root that opens models: plans before a training, files, and asking them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from backend.services.latest_bars import LatestBars
     from backend.services.model_plans import TrainingPlanner
     from backend.services.model_predicting import Predictor
+    from backend.services.model_training import School
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,8 +65,39 @@ def open_model_desk(market: "Market", forecasts: "Forecasts", clock: "Clock", da
     )
 
 
-def _read(content: bytes) -> "LearnedModel":
-    from backend.domain.ml.learned import LearnedModel
-    from backend.infrastructure.forecasters import LightGbm
+@cache
+def open_school(cache_dir: str) -> "School":
+    """What a child trains models with."""
+    from backend.bootstrap_market import open_forecaster
+    from backend.data.calendars import TradingCalendars
+    from backend.data.model_files import FolderModelFiles
+    from backend.data.research_bars import DEMO, CacheBars
+    from backend.data.storage.bars import ParquetBarStore
+    from backend.infrastructure.clock import SystemClock
+    from backend.services.latest_bars import LatestBars
+    from backend.services.model_training import School
 
-    return LearnedModel.read(content, LightGbm())
+    folder, clock = Path(cache_dir), SystemClock()
+    bars, store = CacheBars(folder), ParquetBarStore(folder, clock)
+    return School(
+        bars=bars,
+        latest=LatestBars(bars, store, TradingCalendars(), clock, is_simulated=lambda provider: provider == DEMO),
+        files=FolderModelFiles(folder, clock),
+        forecaster=open_forecaster(),
+        read=_read,
+        clock=clock,
+    )
+
+
+def school_of(environment: Mapping[str, str]) -> "School":
+    """The school that such an environment tells of."""
+    from backend.bootstrap_market import CACHE_DIR_NAME
+
+    return open_school(environment[CACHE_DIR_NAME])
+
+
+def _read(content: bytes) -> "LearnedModel":
+    from backend.bootstrap_market import open_forecaster
+    from backend.domain.ml.learned import LearnedModel
+
+    return LearnedModel.read(content, open_forecaster())

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from backend.data.storage.studies import StudyShelf
     from backend.domain.market import Series, Timeframe
     from backend.domain.market_ports import Loaded, TradingCalendar
+    from backend.domain.ml.forecaster import Forecaster
+    from backend.domain.ml.walk_forward import WalkForward
     from backend.domain.strategies.registry import Listed, StrategyRegistry
 
 
@@ -62,6 +64,19 @@ def find_strategy(name: str) -> "Listed":
         return found[0]
     built_in = StrategyRegistry(points=tuple)
     return built_in.get(name) if name in built_in.names else open_registry().get(name)
+
+
+def open_predictions() -> "WalkForward":
+    """For strategies that ask models."""
+    from backend.bootstrap_market import open_predictions as opened
+
+    return opened()
+
+
+def open_forecaster() -> "Forecaster":
+    from backend.bootstrap_market import open_forecaster as opened
+
+    return opened()
 
 
 def open_runs() -> "RunShelf":

@@ -6,7 +6,7 @@ from typing import Any
 from backend.backtesting.course import Course
 from backend.backtesting.ledger import Entry, Family, Ledger
 from backend.backtesting.measures import METRICS
-from backend.backtesting.run import Run, markets_of
+from backend.backtesting.run import Run
 from backend.backtesting.trust import Family as Tried
 from backend.backtesting.trust import daily_sharpe
 from backend.domain.trading.statistics import Missing
@@ -16,7 +16,7 @@ def course_of(run: Run) -> Course:
     """What a run ran over, so that others can run over the same."""
     return Course(
         strategy=run.listed.strategy,
-        markets=tuple(markets_of(run.histories)),
+        markets=run.markets,
         trading=run.config.trading,
         detail={symbol: detail.bars for symbol, detail in run.details.items()},
         hashes={one.series.symbol: one.content_hash for one in run.histories},

@@ -34,6 +34,7 @@ WARMUP_TIMES: Final = (0.5, 1.0, 2.0, 4.0)
 # The future that never was: prices change by up to so much, in a saw of so many teeth.
 _SWING, _TEETH, _CHANGED_POINTS = 0.1, 7, 2
 _TAIL_ROWS: Final = 50
+_LEARNED_ROWS: Final = 500
 _FEWEST_KNOWN: Final = 30
 _DIRECTION: Final = "direction"
 
@@ -92,7 +93,9 @@ def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, poin
     counts = np.sort(np.concatenate((fired, even)))
     asked = [(int(count), "cut off", market.first(int(count))) for count in counts]
     for count in _spread(counts, _CHANGED_POINTS):
-        asked += [(int(count), "changed", _another_future(market, int(count), way)) for way in (_SWING, -_SWING)]
+        # What learns would learn from all that never was; what it says of these bars is no other for it.
+        known = market.first(min(int(count) + _LEARNED_ROWS, len(market))) if strategy.learns else market
+        asked += [(int(count), "changed", _another_future(known, int(count), way)) for way in (_SWING, -_SWING)]
     for count, how, known in asked:
         try:
             again = ask(known)

@@ -21,7 +21,7 @@ from backend.domain.market_ports import Loaded
 from backend.domain.signals import Signals
 from backend.domain.strategies.asking import signals_of, trades
 from backend.domain.strategies.base import TradingStrategy
-from backend.domain.strategies.market import Market
+from backend.domain.strategies.market import Market, Predictions
 from backend.domain.strategies.registry import Listed
 from backend.domain.strategy_errors import NeverTrades
 
@@ -35,6 +35,7 @@ class Run:
     strategy: TradingStrategy
     histories: tuple[Loaded, ...]
     details: Mapping[str, Loaded]
+    markets: tuple[Market, ...]  # what the strategy saw, one a symbol
     signals: tuple[Signals, ...]
     result: Result
     analysis: Analysis
@@ -57,14 +58,17 @@ def run(
     *,
     details: Mapping[str, Loaded] = MappingProxyType({}),
     watch: Watch | None = None,
+    predictions: Predictions | None = None,
 ) -> Run:
     """`histories` are the bars of the config's series, `details` shorter ones by symbol; `watch` is told how far it is.
+    Strategies that ask models get `predictions`.
 
     Raises what a person can act on: InvalidParameters, NotEnoughHistory, StrategyFailed, BadSignals, CannotReplay.
     """
     strategy = listed.strategy.given(config.parameters)
     check_together(histories, details, config)
-    signals = tuple(signals_of(strategy, market) for market in markets_of(histories))
+    markets = tuple(markets_of(histories, predictions))
+    signals = tuple(signals_of(strategy, market) for market in markets)
     result = backtest(feeds_of(histories, signals, details), config.trading, watch)
     first = histories[0]
     return Run(
@@ -73,6 +77,7 @@ def run(
         strategy=strategy,
         histories=tuple(histories),
         details=dict(details),
+        markets=markets,
         signals=signals,
         result=result,
         analysis=analyse(result, timeframe=first.series.timeframe, calendar=first.instrument.calendar),
@@ -100,9 +105,9 @@ def check_together(histories: Sequence[Loaded], details: Mapping[str, Loaded], c
         )
 
 
-def markets_of(histories: Sequence[Loaded]) -> list[Market]:
+def markets_of(histories: Sequence[Loaded], predictions: Predictions | None = None) -> list[Market]:
     """What the strategy sees of each symbol, with the others beside it."""
-    markets = [Market.of(one.bars, one.instrument, one.series.timeframe) for one in histories]
+    markets = [Market.of(one.bars, one.instrument, one.series.timeframe, predictions=predictions) for one in histories]
     if len(markets) == 1:
         return markets
     others = {(market.symbol, market.timeframe): market for market in markets}
@@ -112,6 +117,7 @@ def markets_of(histories: Sequence[Loaded]) -> list[Market]:
             one.instrument,
             one.series.timeframe,
             others={key: other for key, other in others.items() if key[0] != one.series.symbol},
+            predictions=predictions,
         )
         for one in histories
     ]

@@ -24,6 +24,7 @@ from backend.backtesting.walk_forward import WalkForward, plan, walk_forward
 from backend.domain.config import RunConfig
 from backend.domain.market_ports import Loaded
 from backend.domain.optimisation_errors import CannotWalkForward
+from backend.domain.strategies.market import Predictions
 from backend.domain.strategies.registry import Listed
 
 MOST_FOLDS: Final = 200
@@ -78,6 +79,7 @@ def run_study(
     workers: int | None = None,
     told: Told = untold,
     is_cancelled: Cancelled = never,
+    predictions: Predictions | None = None,
 ) -> dict[str, Any]:
     """Try the parameters of `space` over the bars of the config's series; the document says what came of it.
 
@@ -86,7 +88,7 @@ def run_study(
     many, and the best so far (parameters and value, of the fold under way when walking forward), always from the
     calling thread. `is_cancelled` is asked between batches of trials; what there is by then comes back and says
     so (`is_cancelled`). The document is at most about a megabyte however many trials there were; its shapes are
-    OptimisationDocument and WalkForwardDocument of `study_documents`.
+    OptimisationDocument and WalkForwardDocument of `study_documents`. Strategies that ask models get `predictions`.
 
     Raises what a person can act on: InvalidSpace, UnknownObjective, NothingToTry, TooManyTrials, CannotWalkForward,
     CannotReplay, NotEnoughHistory, StrategyFailed, BadSignals.
@@ -103,6 +105,7 @@ def run_study(
         workers=workers,
         told=told,
         is_cancelled=is_cancelled,
+        predictions=predictions,
     )
     return walked_document(found) if isinstance(found, WalkForward) else found_document(found)
 
@@ -120,6 +123,7 @@ def study(
     workers: int | None = None,
     told: Told = untold,
     is_cancelled: Cancelled = never,
+    predictions: Predictions | None = None,
 ) -> Optimisation | WalkForward:
     """The same with the results themselves in place of their document."""
     kind = StudyKind(kind)
@@ -128,7 +132,7 @@ def study(
     objective = Objective.named(plan.objective, least_trades=plan.least_trades)
     course = Course(
         strategy=listed.strategy,
-        markets=tuple(markets_of(histories)),
+        markets=tuple(markets_of(histories, predictions)),
         trading=config.trading,
         detail={symbol: detail.bars for symbol, detail in details.items()},
         hashes={one.series.symbol: one.content_hash for one in histories},

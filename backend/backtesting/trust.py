@@ -12,7 +12,7 @@ from backend.backtesting.engine import Feed, backtest
 from backend.backtesting.fill_band import fill_band
 from backend.backtesting.guards import SAMPLED_POINTS, THOROUGH_POINTS, look_ahead, recursive, shuffled
 from backend.backtesting.result import Result
-from backend.backtesting.run import Run, feeds_of, markets_of
+from backend.backtesting.run import Run, feeds_of
 from backend.backtesting.verdicts import Band, Check, Fact, Trust, Verdict
 from backend.domain.config import TradingConfig
 from backend.domain.errors import TidemarkError
@@ -73,7 +73,7 @@ class Examined:
         """A run that was just made."""
         return cls(
             strategy=run.strategy,
-            markets=markets_of(run.histories),
+            markets=run.markets,
             feeds=feeds_of(run.histories, run.signals, run.details),
             result=run.result,
             analysis=run.analysis,
@@ -153,6 +153,8 @@ def _look_ahead(run: Examined, points: int) -> Finding:
 
 
 def _recursive(run: Examined) -> Finding:
+    if run.strategy.learns:
+        raise Missing("It learns from all bars before: another beginning teaches it something else, and is meant to.")
     drifts = recursive(run.strategy, run.markets[0], run.feeds[0].signals)
     if not drifts:
         raise Missing("The history is no longer than the strategy's warm-up.")
@@ -169,6 +171,11 @@ def _recursive(run: Examined) -> Finding:
 def _shuffled(run: Examined, times: int) -> Finding:
     if len(run.feeds) > 1:
         raise Missing("The control is for one symbol.")
+    if run.strategy.learns:
+        raise Missing(
+            "It would have to learn from each of these histories anew. Train a model with the same settings: its card"
+            " has a control with shuffled labels."
+        )
     feed, market = run.feeds[0], _end_of(run.markets[0], CONTROL_BARS)
     config = run.result.config
     own = _return_on(run.strategy, market, feed, config)

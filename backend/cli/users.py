@@ -90,7 +90,7 @@ def set_plan(
     plan: Annotated[str, typer.Argument(help="One of those that `tidemark user plans` lists.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Give a user another plan: how many tasks may wait and run at once, and how many backtests are kept."""
+    """Give a user another plan: how many tasks may wait and run at once, how many backtests and models are kept."""
     from backend.domain.errors import NotFound
 
     known = {one.quota.plan: one for one in _plans(data_dir)}
@@ -99,7 +99,7 @@ def set_plan(
     account, quota = _accounts(data_dir).set_plan(email, plan), known[plan].quota
     print(
         f"{account.email} has the plan {plan}: {quota.queued:,} tasks may wait, {quota.running:,} run at once, "
-        f"{known[plan].backtests:,} backtests are kept. It holds at once."
+        f"{known[plan].backtests:,} backtests and {known[plan].models:,} models are kept. It holds at once."
     )
 
 
@@ -115,7 +115,11 @@ def list_plans(
     if as_json:
         print(
             json.dumps(
-                [{**vars(one.quota), "backtests": one.backtests, "users": one.accounts} for one in plans], indent=2
+                [
+                    {**vars(one.quota), "backtests": one.backtests, "models": one.models, "users": one.accounts}
+                    for one in plans
+                ],
+                indent=2,
             )
         )
         return
@@ -126,6 +130,7 @@ def list_plans(
                 "may wait": f"{one.quota.queued:,}",
                 "run at once": f"{one.quota.running:,}",
                 "backtests kept": f"{one.backtests:,}",
+                "models kept": f"{one.models:,}",
                 "users": f"{one.accounts:,}",
             }
             for one in plans

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -114,12 +114,14 @@ KINDS: Mapping[JobKind, KindRules] = MappingProxyType(
         JobKind.IMPORT: _rules(Workplace.CHILD, minutes=60, attempts=3, cores=1, mib=384),
         JobKind.EXPORT: _rules(Workplace.CHILD, minutes=30, attempts=3, cores=1, mib=384),
         JobKind.GUARD: _rules(Workplace.CHILD, minutes=60, attempts=3, cores=1, mib=512),
-        JobKind.SCORE: _rules(Workplace.CHILD, minutes=30, attempts=3, cores=1, mib=384),
+        JobKind.SCORE: _rules(Workplace.RUNNER, minutes=10, attempts=3, cores=1, mib=128),
         JobKind.MAINTAIN: _rules(Workplace.RUNNER, minutes=10, attempts=3, cores=1, mib=64),
     }
 )
 
 LEASE_SECONDS = 30
+# The installation's own tasks, once they are over.
+HOUSEKEEPING_IS_KEPT_FOR = timedelta(days=1)
 HEARTBEAT_SECONDS = 5
 # A minute of waiting counts as much as one step of priority, so that nothing waits for ever.
 SECONDS_A_PRIORITY_STEP = 60
@@ -138,6 +140,10 @@ class JobFailure:
     log_tail: str | None = field(default=None, repr=False)
 
 
+# What learning tells of itself beside its curve.
+LEARNING = ("fold", "round", "loss", "stop_loss")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far a running job is; never stored."""
@@ -147,8 +153,14 @@ class Progress:
     message: str | None = None
     eta_seconds: float | None = None
     # Of work along bars: which one it is at, and the account's value so far, thinned: (seconds since 1970, value).
+    # Of learning: (round, loss in training, loss in the rows that say when to stop).
     current_date: str | None = None
-    curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
+    curve: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+    # Of learning: where it is, and the latest of both losses.
+    fold: int | None = None
+    round: int | None = None
+    loss: float | None = None
+    stop_loss: float | None = None
     # What it printed last, in its present attempt.
     log_tail: str | None = field(default=None, repr=False)
 
@@ -221,6 +233,7 @@ class Plan:
 
     quota: Quota
     backtests: int  # how many are kept
+    models: int  # how many are kept
     accounts: int
 
 

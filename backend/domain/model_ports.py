@@ -91,6 +91,9 @@ class PredictionBook(Protocol):
     async def write(self, owner: UUID, prediction: NewPrediction) -> Prediction | None:
         """As it is kept; what the model said of that bar before stays. None when its time has passed already."""
 
+    async def is_any_due(self) -> bool:
+        """Whether a prediction whose time has come has no outcome."""
+
     async def due(self, *, most: int) -> Sequence[DuePrediction]:
         """Whose time has come and which have no outcome: of every series at most so many, the oldest first."""
 

@@ -75,6 +75,7 @@ class ModelInBrief:
     verdict: Verdict
     trained_until: datetime | None
     proven_at: datetime | None
+    challenged_at: datetime | None
     champion_since: datetime | None
     retired_at: datetime | None
     deleted_at: datetime | None

@@ -456,6 +456,12 @@ class Housekeeping(Protocol):
     async def forget_deleted_backtests(self) -> int:
         """Those that their users deleted so long ago that they cannot be brought back."""
 
+    async def forget_deleted_models(self) -> int:
+        """Those that their users deleted some time ago, unless there are predictions of them."""
+
+    async def forget_old_housekeeping(self) -> int:
+        """Tasks of the installation itself that are over."""
+
 
 class Election(Protocol):
     """Chooses one process among all that stand on the same database."""

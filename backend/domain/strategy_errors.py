@@ -144,6 +144,19 @@ class NoSuchMarket(StrategyError):
         super().__init__(f"The strategy looks at {symbol} {timeframe}, which is not here. {there} Add it to the run.")
 
 
+class NoPredictions(StrategyError):
+    """The strategy asks models, and nobody brought any."""
+
+    code = "no_predictions"
+    title = "The strategy needs predictions"
+
+    def __init__(self, strategy: str) -> None:
+        super().__init__(
+            f"{strategy} trades what models say, and this market was opened without them."
+            " Give Market.of or run the predictions of backend.bootstrap_market.open_predictions()."
+        )
+
+
 class StrategyBroken(StrategyError):
     """A plugin that could not be loaded."""
 

@@ -64,13 +64,15 @@ def _run(
 ) -> Backtest:
     from backend.backtesting.options import trading_config
     from backend.backtesting.run import run
+    from backend.bootstrap_research import open_predictions
 
     details = {one.symbol: one.detail for one in held if one.detail is not None}
     lengths = [detail.series.timeframe for detail in details.values()]
     config = config_of(
         listed.name, parameters, held, trading_config({"detail": next(iter(lengths), None), **rules}), seed
     )
-    return Backtest.of(run(config, [one.loaded for one in held], listed, details=details), source_of(held))
+    loaded = [one.loaded for one in held]
+    return Backtest.of(run(config, loaded, listed, details=details, predictions=open_predictions()), source_of(held))
 
 
 def config_of(

@@ -17,6 +17,7 @@ from backend.backtesting.verdicts import Trust, trust_document
 from backend.domain.backtest_ports import RunBars, TablePacking
 from backend.domain.config import RunConfig
 from backend.domain.market_ports import Loaded
+from backend.domain.ml.walk_forward import WalkForward
 from backend.domain.strategies.registry import StrategyRegistry
 from backend.domain.trading.trade_statistics import WHY
 from backend.services.bars_at_hand import series_of
@@ -48,6 +49,7 @@ class Bench:
     bars: RunBars
     strategies: StrategyRegistry
     tables: TablePacking
+    predictions: WalkForward
 
 
 def run_backtest(
@@ -107,7 +109,18 @@ def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled
             curve=_curve(until, equity, starts),
         )
 
-    return run(config, histories, bench.strategies.get(config.strategy), details=details, watch=watch)
+    def learn(done: int, of: int) -> None:
+        heed(is_cancelled)
+        told("signals", 15.0 + 15.0 * done / of, f"model {done + 1:,} of {of:,}")
+
+    return run(
+        config,
+        histories,
+        bench.strategies.get(config.strategy),
+        details=details,
+        watch=watch,
+        predictions=bench.predictions.watched(learn),
+    )
 
 
 def examined(done: Run, *, family: Family | None = None, thorough: bool = False) -> Trust:

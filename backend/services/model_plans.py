@@ -109,7 +109,8 @@ class TrainingPlanner:
         if learned is not None:
             return learned
         # The trees of a fold are grown in parallel, what is around them is not.
-        return await asyncio.to_thread(self._pace) * (_FIRST_SECONDS + _SECONDS_A_UNIT * work / min(threads, 4) ** 0.7)
+        seconds = _FIRST_SECONDS + _SECONDS_A_UNIT * work / min(threads, 4) ** 0.7
+        return float(await asyncio.to_thread(self._pace) * seconds)
 
     def _usual_start(self, series: SeriesConfig, end: datetime | None) -> datetime | None:
         """Of a simulated market there is always more."""

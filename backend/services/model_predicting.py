@@ -15,14 +15,16 @@ from backend.domain.models import Fitness, NewPrediction, Prediction
 from backend.domain.ports import Clock
 from backend.services.bars_at_hand import series_of
 from backend.services.latest_bars import LatestBars
-from backend.services.model_saying import Speaker, closed_at, said_by
+from backend.services.model_saying import Speaker, bars_since, closed_at, said_by
 
 if TYPE_CHECKING:
     from backend.domain.ml.learned import LearnedModel
     from backend.domain.ml.predicting import Freshness
 
-# The features of one bar need 256 before it; what is left says whether the market has drifted.
-RECENT_BARS: Final = 600
+# The features of one bar need 256 before it; 400 say whether the market has drifted.
+RECENT_BARS: Final = 660
+# Where a challenger was trained on all but so many bars, another would learn the same.
+_BARS_BETWEEN_CHALLENGERS: Final = 100
 _MODELS_IN_MEMORY: Final = 64
 
 
@@ -55,6 +57,13 @@ class Answer:
 
     prediction: NewPrediction
     freshness: "Freshness"
+    # A challenger was trained lately, so training another would bring nothing.
+    is_challenged: bool
+
+    @property
+    def may_answer(self) -> bool:
+        """What is stale, and was challenged without being beaten, answers with a warning."""
+        return self.freshness.is_fresh or self.is_challenged
 
 
 class Predictor:
@@ -86,7 +95,9 @@ class Predictor:
         freshness, now = self._freshness(learned, fitness, loaded), self._clock.now()
         speaker = Speaker(id=fitness.model.id, card=fitness.model.card or {}, learned=learned, freshness=freshness)
         said = said_by(speaker, loaded, self._bars.next_opens(loaded, fitness.model.horizon), now)
-        return Answer(prediction=said, freshness=freshness)
+        challenged = fitness.model.challenged_at
+        is_challenged = challenged is not None and bars_since(loaded, challenged) < _BARS_BETWEEN_CHALLENGERS
+        return Answer(prediction=said, freshness=freshness, is_challenged=is_challenged)
 
     def _drift(self, fitness: Fitness, owner: UUID) -> Mapping[str, Any]:
         from backend.domain.ml.features import WARM_UP  # noqa: PLC0415 - it compiles; loaded by who asks
@@ -94,14 +105,11 @@ class Predictor:
         learned, loaded = self._found(fitness, owner)
         freshness = self._freshness(learned, fitness, loaded)
         moved = learned.drift(loaded.bars)
-        worst = sorted(
-            ((name, value) for name, value in moved["psi"].items() if value is not None), key=lambda one: -one[1]
-        )
         return {
             "level": moved["level"],
             "text": moved["text"],
             "psi": moved["psi"],
-            "worst": [{"feature": name, "psi": value} for name, value in worst[:10]],
+            "worst": [{"feature": name, "psi": moved["psi"][name]} for name in moved["worst"]],
             "bars": max(len(loaded.bars) - WARM_UP, 0),
             "as_of": closed_at(loaded),
             "freshness": {
@@ -114,7 +122,15 @@ class Predictor:
     def _freshness(self, learned: "LearnedModel", fitness: Fitness, loaded: Loaded) -> "Freshness":
         from backend.domain.ml.predicting import fresh  # noqa: PLC0415 - it compiles; loaded by who asks
 
-        return fresh(fitness.model.card or {}, learned, loaded.bars, self._clock.now())
+        return fresh(
+            fitness.model.card or {},
+            learned,
+            loaded.bars,
+            self._clock.now(),
+            proven_at=fitness.model.proven_at,
+            expected=fitness.expected,
+            realised=fitness.realised,
+        )
 
     def _found(self, fitness: Fitness, owner: UUID) -> "tuple[LearnedModel, Loaded]":
         model = fitness.model

@@ -1,7 +1,7 @@
 """What a model says of the newest bar, in the form that is kept: in the server, and in the child that trained it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,15 @@ def closed_at(loaded: Loaded) -> datetime:
     return last + loaded.series.timeframe.length
 
 
+def bars_since(loaded: Loaded, known_until: datetime) -> int:
+    """Of the bars that are here, or as many as fit into the time."""
+    ts = loaded.bars["ts"]
+    if known_until >= ts.iloc[0].to_pydatetime():
+        return int((ts >= known_until).sum())
+    length = (ts.iloc[-1] - ts.iloc[0]) / max(len(ts) - 1, 1)
+    return int((ts.iloc[-1].to_pydatetime() - known_until) / length.to_pytimedelta())
+
+
 def said_by(speaker: Speaker, loaded: Loaded, opens: tuple[datetime, datetime], now: datetime) -> NewPrediction:
     """Of the last of these bars. Raises BarsTooOld when what would be predicted has happened."""
     entry_at, due_at = opens
@@ -50,20 +59,28 @@ def said_by(speaker: Speaker, loaded: Loaded, opens: tuple[datetime, datetime], 
         entry_at=entry_at,
         due_at=due_at,
         horizon=spec.horizon,
-        probability_up=_last(said.probability) or 0.0,
-        expected_return=_last(said.expected_return),
-        low=_last(said.low),
-        high=_last(said.high),
-        level=float(speaker.card["interval"]["level"]),
+        probability_up=float(said.probability[-1]),
+        expected_return=_known(said.expected_return[-1]),
+        low=_known(said.low[-1]),
+        high=_known(said.high[-1]),
+        level=said.level,
         is_trusted=bool(speaker.card["verdict"]["is_trusted"]) and speaker.freshness.is_fresh and not is_late,
         reasons=reasons,
-        model_age_bars=_bars_since(loaded, datetime.fromisoformat(speaker.card["data"]["known_until"])),
-        contributions=[_plain(one) for one in said.contributions],
+        model_age_bars=bars_since(loaded, datetime.fromisoformat(speaker.card["data"]["known_until"])),
+        contributions=[{**one, "value": _known(one["value"])} for one in said.contributions],
     )
 
 
+def document_of(prediction: NewPrediction) -> dict[str, Any]:
+    """As JSON."""
+    said = {**vars(prediction), "model_id": str(prediction.model_id), "contributions": list(prediction.contributions)}
+    return {**said, **{name: getattr(prediction, name).isoformat() for name in ("as_of", "entry_at", "due_at")}}
+
+
 def _reasons(speaker: Speaker, *, is_late: bool, closed: datetime) -> list[Mapping[str, str]]:
-    reasons = [{"code": str(one["code"]), "text": str(one["text"])} for one in speaker.card["verdict"]["reasons"]]
+    reasons: list[Mapping[str, str]] = [
+        {"code": str(one["code"]), "text": str(one["text"])} for one in speaker.card["verdict"]["reasons"]
+    ]
     if not speaker.freshness.is_fresh:
         reasons.append({"code": "stale", "text": speaker.freshness.reason})
     if is_late:
@@ -72,25 +89,5 @@ def _reasons(speaker: Speaker, *, is_late: bool, closed: datetime) -> list[Mappi
     return reasons
 
 
-def _bars_since(loaded: Loaded, known_until: datetime) -> int:
-    """Of the bars that are here, or as many as fit into the time."""
-    ts = loaded.bars["ts"]
-    if known_until >= ts.iloc[0].to_pydatetime():
-        return int((ts >= known_until).sum())
-    length = (ts.iloc[-1] - ts.iloc[0]) / max(len(ts) - 1, 1)
-    return int((ts.iloc[-1].to_pydatetime() - known_until) / length.to_pytimedelta())
-
-
-def _last(values: Any) -> float | None:
-    """Of an array, or a number as it is; None for what is not defined."""
-    value = float(values[-1]) if isinstance(values, Sequence) or hasattr(values, "__len__") else float(values)
-    return value if math.isfinite(value) else None
-
-
-def _plain(one: Mapping[str, Any]) -> dict[str, Any]:
-    value = float(one["value"])
-    return {
-        "feature": str(one["feature"]),
-        "value": value if math.isfinite(value) else None,
-        "contribution": float(one["contribution"]),
-    }
+def _known(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,6 +1,7 @@
 """A person's models: training them, finding them again, and who answers which question."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from backend.domain.errors import InputError, InvalidInput, VersionConflict
@@ -155,13 +156,13 @@ class Models:
         return found
 
 
-def _challenged(champion: Model) -> dict[str, str | None]:
-    until = champion.trained_until
+def _challenged(champion: Model) -> dict[str, Any]:
+    """What a training needs of the champion: its file, and what it says of itself."""
+    card = champion.card or {}
     return {
         "id": str(champion.id),
-        "name": champion.name,
         "sha256": champion.file_sha256,
-        "known_until": None if until is None else until.isoformat(),
+        "card": {name: card.get(name) for name in ("data", "verdict")},
     }
 
 

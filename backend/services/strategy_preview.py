@@ -17,7 +17,7 @@ from backend.domain.market_ports import Loaded
 from backend.domain.signals import FLAT, KEEP, LONG, NO_REASON, SHORT, Signals
 from backend.domain.strategies.asking import signals_of
 from backend.domain.strategies.base import TradingStrategy
-from backend.domain.strategies.market import Market
+from backend.domain.strategies.market import Market, Predictions
 
 # So much is read before what is shown: at least, since longer bars are made of it, and at most.
 _USUAL_HISTORY: Final = 3_000
@@ -43,7 +43,13 @@ Reads = Callable[[Series, Span], Loaded]
 
 
 def preview(
-    wanted: PreviewWanted, strategy: TradingStrategy, read: Reads, *, instrument: Instrument, until: datetime
+    wanted: PreviewWanted,
+    strategy: TradingStrategy,
+    read: Reads,
+    *,
+    instrument: Instrument,
+    until: datetime,
+    predictions: Predictions | None = None,
 ) -> dict[str, Any]:
     """`until` is where the bars end that there are. Raises NoBars, and all that a strategy can raise."""
     history = min(_MOST_HISTORY, max(_USUAL_HISTORY, strategy.warmup()))
@@ -55,7 +61,10 @@ def preview(
         )
     loaded = read(wanted.series, span)
     market = Market.of(
-        loaded.bars.tail(history + wanted.bars).reset_index(drop=True), loaded.instrument, wanted.series.timeframe
+        loaded.bars.tail(history + wanted.bars).reset_index(drop=True),
+        loaded.instrument,
+        wanted.series.timeframe,
+        predictions=predictions,
     )
     signals = signals_of(strategy, market)
     first = _first_shown(market, wanted)

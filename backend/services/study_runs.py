@@ -47,6 +47,7 @@ def study(
             workers=1,
             told=lambda done, of, best: told("trials", _percent(done, of), _words(done, of, best)),
             is_cancelled=is_cancelled,
+            predictions=bench.predictions.watched(lambda done, of: heed(is_cancelled)),
         )
     except NothingToTry:
         # Of a search that was stopped before its first trial it is not true.

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from backend.domain.jobs import JobFailure, Progress
+from backend.domain.jobs import LEARNING, JobFailure, Progress
 from backend.worker.endings import Assignment, Ending, How, failure_of
 from backend.worker.frames import Frames
 from backend.worker.log_tail import LogTail
@@ -225,7 +225,8 @@ class Child:
                         percent=message["percent"],
                         message=message["message"],
                         current_date=message.get("current_date"),
-                        curve=tuple((at, value) for at, value in message.get("curve", ())),
+                        curve=tuple(tuple(point) for point in message.get("curve", ())),
+                        **{name: message.get(name) for name in LEARNING},
                         log_tail=self._log.text,
                     )
                 )

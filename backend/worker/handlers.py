@@ -11,10 +11,12 @@ from backend.domain.format import bytes_
 from backend.domain.jobs import Job, JobKind, Progress
 from backend.domain.ports import Housekeeping, JobHandler
 from backend.worker.fetching import Fetch
+from backend.worker.scoring import Score
 
 if TYPE_CHECKING:
     from backend.bootstrap import House
     from backend.bootstrap_market import Market
+    from backend.bootstrap_models import ModelDesk
     from backend.services.adoption import Adoption
 
 # "package.module:function" of a `run(payload, report, is_cancelled) -> dict` that needs nothing but its payload and
@@ -27,6 +29,7 @@ WORKS: Mapping[JobKind, str] = MappingProxyType(
         JobKind.SWEEP: "backend.worker.backtesting:sweep",
         JobKind.OPTIMIZE: "backend.worker.backtesting:optimize",
         JobKind.WALK_FORWARD: "backend.worker.backtesting:walk_forward",
+        JobKind.TRAIN: "backend.worker.learning:train",
     }
 )
 
@@ -36,18 +39,28 @@ def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:
     return {
         JobKind.FETCH: Fetch(house.market.markets, house.market.store),
         JobKind.MAINTAIN: Maintain(
-            house.housekeeping, house.market, house.adoption, cache_bytes=house.settings.cache_bytes
+            house.housekeeping, house.market, house.adoption, house.models, cache_bytes=house.settings.cache_bytes
         ),
+        JobKind.SCORE: Score(house.models.book, house.models.bars),
     }
 
 
 class Maintain:
     """Deletes what is kept for a while only, and series that can be fetched again when all take too much room."""
 
-    def __init__(self, housekeeping: Housekeeping, market: "Market", adoption: "Adoption", *, cache_bytes: int) -> None:
+    def __init__(
+        self,
+        housekeeping: Housekeeping,
+        market: "Market",
+        adoption: "Adoption",
+        models: "ModelDesk",
+        *,
+        cache_bytes: int,
+    ) -> None:
         self._housekeeping = housekeeping
         self._market = market
         self._adoption = adoption
+        self._models = models
         self._cache_bytes = cache_bytes
 
     async def run(
@@ -60,6 +73,9 @@ class Maintain:
         tokens = await self._housekeeping.forget_ended_tokens()
         shares = await self._housekeeping.forget_ended_shares()
         backtests = await self._housekeeping.forget_deleted_backtests()
+        models = await self._housekeeping.forget_deleted_models()
+        tasks = await self._housekeeping.forget_old_housekeeping()
+        model_files = await asyncio.to_thread(self._models.files.sweep, await self._models.kept.files())
         report(Progress(stage="uploads", percent=50.0))
         uploads = await asyncio.to_thread(self._market.uploads.forget_old)
         report(Progress(stage="bars", percent=75.0))
@@ -72,6 +88,9 @@ class Maintain:
             "tokens_deleted": tokens,
             "shares_deleted": shares,
             "backtests_deleted": backtests,
+            "models_deleted": models,
+            "model_files_deleted": model_files,
+            "tasks_deleted": tasks,
             "uploads_deleted": uploads,
             "swept_bytes": swept,
             "series_evicted": len(evicted),

@@ -9,7 +9,7 @@ from typing import Any
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.domain.forecast import Forecasts
 from backend.domain.job_data import last_lines, readable
-from backend.domain.jobs import Job, Progress
+from backend.domain.jobs import LEARNING, Job, Progress
 from backend.domain.ports import EventBus
 
 SECONDS_BETWEEN_TELLINGS = 0.2
@@ -69,7 +69,10 @@ class Telling:
         if progress.current_date is not None:
             task["current_date"] = readable(progress.current_date)[:LONGEST_STAGE]
         if progress.curve:
-            task["curve"] = [[at, float(f"{value:.6g}")] for at, value in progress.curve[:MOST_CURVE_POINTS]]
+            task["curve"] = [
+                [at, *(float(f"{value:.6g}") for value in values)] for at, *values in progress.curve[:MOST_CURVE_POINTS]
+            ]
+        task |= {name: value for name in LEARNING if (value := getattr(progress, name)) is not None}
         if progress.log_tail != self._told_log:
             task["log_tail"] = None
             room = LARGEST_WORDS_BYTES - len(self._encoded(task))

@@ -24,8 +24,8 @@ class Return(Enum):
     HANDED_BACK = "handed back"
 
 
-# They read or write series of bars, some of which are their user's own.
-_ABOUT_FILES = frozenset({JobKind.IMPORT, JobKind.GUARD, *BACKTEST_KINDS})
+# They read or write series of bars or models, some of which are their user's own.
+_ABOUT_FILES = frozenset({JobKind.IMPORT, JobKind.GUARD, JobKind.TRAIN, *BACKTEST_KINDS})
 
 # Ended for good, lost with its process, or handed back.
 Verdict = Outcome | JobFailure | Return
@@ -191,7 +191,9 @@ class Running:
 
 def _told_whose(job: Job) -> Mapping[str, object]:
     """Work that touches its user's own files is told whose they are by the row of the job, never by its payload."""
-    return {**job.payload, "user_id": str(job.user_id)} if job.kind in _ABOUT_FILES else job.payload
+    if job.kind not in _ABOUT_FILES:
+        return job.payload
+    return {**job.payload, "user_id": str(job.user_id), "task_id": str(job.id)}
 
 
 def log_failure(job: Job, verdict: Verdict) -> None:

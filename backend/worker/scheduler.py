@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from loguru import logger
@@ -31,9 +32,12 @@ class Scheduler:
         election: Election,
         every_seconds: dict[JobKind, float],
         *,
+        only_when: Mapping[JobKind, Callable[[], Awaitable[bool]]] = MappingProxyType({}),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`only_when` looks whether there is anything to do for a kind that has often nothing."""
         self._queue = queue
+        self._only_when = only_when
         self._election = election
         self._every_seconds = every_seconds
         self._clock = clock
@@ -45,10 +49,14 @@ class Scheduler:
         if not await self._election.is_won():
             return []
         due = [kind for kind, at in self._due_at.items() if at <= self._clock()]
+        added = []
         for kind in due:
-            await self._queue.add(NewJob(kind=kind, payload={}, demand=KINDS[kind].demand, priority=PRIORITY))
             self._due_at[kind] = self._clock() + self._every_seconds[kind]
-        return due
+            if kind in self._only_when and not await self._only_when[kind]():
+                continue
+            await self._queue.add(NewJob(kind=kind, payload={}, demand=KINDS[kind].demand, priority=PRIORITY))
+            added.append(kind)
+        return added
 
     async def keep_looking(self) -> None:
         while True:
@@ -63,7 +71,12 @@ class Scheduler:
 
 @asynccontextmanager
 async def open_scheduler(house: "House") -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(house.queue, house.election, {JobKind.MAINTAIN: 3600.0})
+    scheduler = Scheduler(
+        house.queue,
+        house.election,
+        {JobKind.MAINTAIN: 3600.0, JobKind.SCORE: 60.0},
+        only_when={JobKind.SCORE: house.models.book.is_any_due},
+    )
     task = asyncio.create_task(scheduler.keep_looking())
     try:
         yield scheduler

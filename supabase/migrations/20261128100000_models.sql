@@ -31,9 +31,11 @@ create table public.models (
     verdict jsonb,
     file_sha256 text check (file_sha256 ~ '^[0-9a-f]{64}$'),
     file_bytes bigint not null default 0 check (file_bytes >= 0),
-    -- The last time that it knows anything of, and the last for which a contest proved it.
+    -- The last time that it knows anything of, the last for which a contest proved it, and the last that its latest
+    -- challenger saw, whether or not there were bars enough to compare them.
     trained_until timestamptz,
     proven_at timestamptz,
+    challenged_at timestamptz,
     version integer not null default 1,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -224,7 +226,7 @@ declare
     came constant jsonb := new.result;
     trained public.models;
     holder uuid;
-    proven timestamptz := (came #>> '{card,data,last}')::timestamptz;
+    seen constant timestamptz := (came #>> '{card,data,known_until}')::timestamptz;
     said uuid;
 begin
     select * into trained from public.models where id = new.id and user_id = new.user_id;
@@ -244,7 +246,7 @@ begin
         file_sha256 = came #>> '{file,sha256}',
         file_bytes = coalesce((came #>> '{file,bytes}')::bigint, 0),
         trained_until = (came #>> '{card,data,known_until}')::timestamptz,
-        proven_at = proven
+        proven_at = seen
     where id = new.id
     returning * into trained;
     if trained.state = 'training' then
@@ -269,7 +271,11 @@ begin
             update public.models set
                 state = 'candidate', state_reason = left(coalesce(came #>> '{card,contest,why}', 'It did not win.'), 600)
             where id = trained.id;
-            update public.models set proven_at = greatest(proven_at, proven) where id = holder;
+            update public.models set
+                challenged_at = greatest(challenged_at, seen),
+                proven_at = case when came #>> '{card,contest,gain}' is null then proven_at
+                                 else greatest(proven_at, seen) end
+            where id = holder;
         end if;
     end if;
     if jsonb_typeof(came -> 'prediction') = 'object' then

@@ -94,9 +94,18 @@ create trigger prediction_outcomes_in_time before insert on public.prediction_ou
 
 create function private.keep_record() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    has_some boolean;
 begin
-    if tg_op = 'DELETE' and not exists (select from auth.users where id = old.user_id) then
-        return old; -- the account goes, and all that was its own
+    if tg_op = 'DELETE' then
+        if not exists (select from auth.users where id = old.user_id) then
+            return old; -- the account goes, and all that was its own
+        end if;
+    elsif tg_op = 'TRUNCATE' then
+        execute format('select exists (select from %I.%I)', tg_table_schema, tg_table_name) into has_some;
+        if not has_some then
+            return null;
+        end if;
     end if;
     raise exception 'a track record is never changed' using errcode = 'restrict_violation';
 end

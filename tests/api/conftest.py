@@ -16,6 +16,7 @@ import pytest
 from backend.api.app import create_app
 from backend.bootstrap import MIGRATIONS, House, Project
 from backend.bootstrap_market import open_backtest_desk, open_market
+from backend.bootstrap_models import open_model_desk
 from backend.data.storage.accounts import AccountStates
 from backend.data.storage.events import EventTable
 from backend.data.storage.housekeeping import HousekeepingTables
@@ -141,6 +142,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         settings=settings,
         market=market,
         backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
+        models=open_model_desk(market, foresight.forecasts, clock, worker),
         adoption=Adoption(market.store, SharedSeries(worker)),
         address=ADDRESS,
         project=project,

@@ -139,18 +139,20 @@ def test_a_plan_holds_at_once_and_is_listed(running: Running) -> None:
         "running": {"limit": 16, "count": 0},
     }
     given = tidemark("user", "plan", "quant@example.com", "large", data_dir=running.data_dir)
-    assert "10,000 tasks may wait, 64 run at once, 200,000 backtests are kept" in given.stdout
+    assert "10,000 tasks may wait, 64 run at once, 200,000 backtests and 2,000 models are kept" in given.stdout
     assert quota(running, token)["running"] == {"limit": 64, "count": 0}
     assert users(running)["quant@example.com"]["plan"] == "large"
     assert users(running)["quant@example.com"]["role"] == "admin"
     listed = {plan["plan"]: plan for plan in json.loads(plans(running, "--json"))}
-    assert listed["large"] == {"queued": 10000, "running": 64, "plan": "large", "backtests": 200000, "users": 1}
+    kept = {"backtests": 200000, "models": 2000}
+    assert listed["large"] == {"queued": 10000, "running": 64, "plan": "large", **kept, "users": 1}
     assert set(listed) == {"small", "standard", "large"}
     assert re.split(r"\s{2,}", plans(running).splitlines()[0]) == [
         "plan",
         "may wait",
         "run at once",
         "backtests kept",
+        "models kept",
         "users",
     ]
 

@@ -322,4 +322,4 @@ async def test_only_housekeeping_has_no_user(tables: Tables) -> None:
     )
     assert len({job.id for job in jobs}) == 1
     with pytest.raises(asyncpg.CheckViolationError):
-        await tables.queue.add(NewJob(kind=JobKind.SCORE, payload={}, demand=small))
+        await tables.queue.add(NewJob(kind=JobKind.PREDICT, payload={}, demand=small))

@@ -20,17 +20,20 @@ import psutil
 import pytest
 
 from backend.bootstrap_market import Market, open_market
+from backend.bootstrap_models import open_model_desk
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
 from backend.data.storage.series import SharedSeries
 from backend.domain.errors import DatabaseUnavailable
 from backend.domain.events import PROGRESS_CHANNEL
+from backend.domain.forecast import Forecasts
 from backend.domain.job_data import LARGEST_RESULT_BYTES
 from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome, Progress
 from backend.domain.market import IMPORT, Series, Span, Timeframe
 from backend.domain.market_ports import FetchedPage
 from backend.domain.ports import JobHandler, JobRepository
+from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.monitoring import Monitor
@@ -200,7 +203,7 @@ async def test_an_error_in_a_job_is_final(house: House) -> None:
 
 async def test_a_result_that_the_database_refuses_fails_the_job(house: House) -> None:
     async with house.runner():
-        failed = await house.becomes(await house.submit(JobKind.SCORE), JobState.FAILED)
+        failed = await house.becomes(await house.submit(JobKind.EXPORT), JobState.FAILED)
         assert failed.failure is not None
         assert failed.failure.code == "result_not_storable"
 
@@ -560,7 +563,7 @@ async def test_two_runners_lease_ahead_and_run_each_job_once(house: House) -> No
 
 
 async def test_a_result_that_cannot_be_stored_fails_alone_among_many(house: House) -> None:
-    bad = await asyncio.gather(*(house.submit(JobKind.SCORE) for _ in range(3)))
+    bad = await asyncio.gather(*(house.submit(JobKind.EXPORT) for _ in range(3)))
     good = await asyncio.gather(*(house.submit(JobKind.PREDICT) for _ in range(30)))
     async with house.runner():
         for job in good:
@@ -582,7 +585,8 @@ async def test_jobs_whose_claim_was_answered_into_the_void_are_run_at_once(house
 
 def maintain(house: House, market: Market) -> Maintain:
     adoption = Adoption(market.store, SharedSeries(house.tables.worker))
-    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, cache_bytes=0)
+    models = open_model_desk(market, Forecasts(), SystemClock(), house.tables.worker)
+    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, models, cache_bytes=0)
 
 
 async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House, tmp_path: Path) -> None:

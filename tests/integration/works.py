@@ -19,8 +19,7 @@ WORKS = {
     JobKind.OPTIMIZE: "tests.integration.works:ignore_everything",
     JobKind.GUARD: "tests.integration.works:crash",
     JobKind.PREDICT: "tests.integration.works:echo",
-    JobKind.EXPORT: "tests.integration.works:raise_error",
-    JobKind.SCORE: "tests.integration.works:return_nul",
+    JobKind.EXPORT: "tests.integration.works:end_badly",
     JobKind.WALK_FORWARD: "tests.integration.works:look_at_the_clock",
     JobKind.IMPORT: "tests.integration.works:print_lines",
     JobKind.TRAIN: "tests.integration.works:return_much",
@@ -119,6 +118,11 @@ def raise_error(payload: dict[str, Any], report: Report, is_cancelled: IsCancell
     return {"never": 1 / payload["divisor"]}
 
 
+def end_badly(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """By an error, or with good JSON that Postgres does not store."""
+    return raise_error(payload, report, is_cancelled) if "divisor" in payload else {"text": "\x00"}
+
+
 def crash(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
     print("the last line before the end", flush=True)  # noqa: T201 - what is caught of it is tested
     match payload["how"]:
@@ -156,8 +160,3 @@ def return_much(payload: dict[str, Any], report: Report, is_cancelled: IsCancell
 
 def return_nan(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
     return {"sharpe": float("nan")}
-
-
-def return_nul(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
-    """Good JSON that Postgres does not store."""
-    return {"text": "\x00"}

@@ -78,7 +78,7 @@ async def predict(
     why = "There is no champion for this question yet."
     if fitness is not None:
         answer = await house.models.predictor.ask(fitness, caller.user_id)
-        if answer.freshness.is_fresh or wanted.model_id is not None:
+        if answer.may_answer or wanted.model_id is not None:
             return await _written(house, caller, answer)
         why = answer.freshness.reason
     if wanted.series is None:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from backend.domain.backtests import DELETED_ARE_KEPT_FOR
 from backend.domain.events import EVENTS_ARE_KEPT_FOR
+from backend.domain.jobs import HOUSEKEEPING_IS_KEPT_FOR
+from backend.domain.models import DELETED_ARE_KEPT_FOR as MODELS_ARE_KEPT_FOR
 from backend.domain.ports import ANSWERS_ARE_KEPT_FOR
 from backend.domain.tokens import ENDED_ARE_KEPT_FOR
 
@@ -60,6 +62,16 @@ class HousekeepingTables:
             gone += int(some)
             if some < PURGED_AT_ONCE:
                 return gone
+
+    async def forget_deleted_models(self) -> int:
+        async with self._database.acting_as_service() as connection:
+            gone = await connection.fetchval("select private.purge_models($1, $2)", MODELS_ARE_KEPT_FOR, PURGED_AT_ONCE)
+        return int(gone)
+
+    async def forget_old_housekeeping(self) -> int:
+        async with self._database.acting_as_service() as connection:
+            gone = await connection.fetchval("select private.purge_housekeeping($1)", HOUSEKEEPING_IS_KEPT_FOR)
+        return int(gone)
 
 
 def _count(done: str) -> int:

@@ -33,6 +33,7 @@ MOST_WEIGHED: Final = 500
 _BRIEF = """
     model.id, model.name, model.origin, model.state, model.state_reason, model.provider, model.symbol, model.timeframe,
     model.adjustment, model.question, model.horizon, model.label, model.verdict, model.trained_until, model.proven_at,
+    model.challenged_at,
     model.champion_since, model.retired_at, model.deleted_at, model.created_at, model.version,
     task.state as task_state, task.failure, model.file_bytes as size_bytes, model.file_sha256,
     (select count(*) from public.predictions as said
@@ -219,6 +220,7 @@ _AS_THEY_ARE = (
     "horizon",
     "trained_until",
     "proven_at",
+    "challenged_at",
     "champion_since",
     "retired_at",
     "deleted_at",

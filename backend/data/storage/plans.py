@@ -20,7 +20,8 @@ async def read_plans(owner_dsn: str) -> Sequence[Plan]:
             with accounts as (
                 select (private.plan_of(id)).name as plan, count(*) from auth.users where deleted_at is null group by 1
             )
-            select plans.name, most_queued, most_running, most_backtests, coalesce(accounts.count, 0) as users
+            select plans.name, most_queued, most_running, most_backtests, most_models,
+                   coalesce(accounts.count, 0) as users
             from private.plans left join accounts on accounts.plan = plans.name
             order by most_running, most_queued, name
             """
@@ -31,6 +32,7 @@ async def read_plans(owner_dsn: str) -> Sequence[Plan]:
         Plan(
             quota=Quota(plan=row["name"], queued=row["most_queued"], running=row["most_running"]),
             backtests=row["most_backtests"],
+            models=row["most_models"],
             accounts=row["users"],
         )
         for row in rows

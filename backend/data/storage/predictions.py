@@ -86,6 +86,20 @@ class PredictionBookTable:
         )
         return None if row is None else _prediction(row)
 
+    async def is_any_due(self) -> bool:
+        return bool(
+            await self._database.fetchval(
+                """
+                select exists (
+                    select from public.predictions as said
+                    left join public.prediction_outcomes as outcome
+                        on outcome.user_id = said.user_id and outcome.prediction_id = said.id
+                    where said.due_at <= now() and outcome.prediction_id is null
+                )
+                """
+            )
+        )
+
     async def due(self, *, most: int) -> Sequence[DuePrediction]:
         rows = await self._database.fetch(
             """

@@ -1,7 +1,7 @@
 """Which rows are learned from, which say when to stop, and which are predicted: always later ones, never touching.
 
-Training grows from fold to fold and begins at the first row. Between two sets lie `spec.gap` rows: no label reaches into
-a later set, and the embargo is left out besides.
+Training begins at the first row and grows from fold to fold. Between two sets lie `spec.gap` rows: no label reaches
+into a later set, and the embargo is left out besides.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from backend.domain.ml.features import WARM_UP
 from backend.domain.ml.spec import ModelSpec
 from backend.domain.model_errors import TooFewBars
 
@@ -84,7 +85,7 @@ def final_split(first_row: int, rows: int, spec: ModelSpec) -> Fold:
 def walk_forward_bounds(
     first_row: int, rows: int, first_training: int, retrain_every: int, spec: ModelSpec
 ) -> tuple[Fold, ...]:
-    """For predictions inside a backtest: the first `first_training` rows only teach, then it learns anew every so often.
+    """For predictions inside a backtest: the first `first_training` rows only teach, then it learns again and again.
 
     Counted from the first row, so that cutting off later rows shortens the last test and changes nothing else. With too
     few rows for a first prediction there are none. Raises TooFewBars when the first training is too short for any.
@@ -100,7 +101,7 @@ def walk_forward_bounds(
     )
 
 
-def bars_needed(spec: ModelSpec, first_row: int) -> int:
+def bars_needed(spec: ModelSpec, first_row: int = WARM_UP) -> int:
     """The shortest history that `folds` takes."""
     before, tested = _fewest_before_test(spec), spec.folds * _fewest_test(spec)
     rows = max(before + tested, int(tested / (1 - FIRST_SHARE)) - 1)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from backend.domain.bars import COLUMNS, derive, frame_of, start_microseconds
 from backend.domain.market import ALWAYS, Instrument, Timeframe
+from backend.domain.ml.spec import ModelSpec
 from backend.domain.strategy_errors import MissingValues, NoSuchMarket
 
 Floats = npt.NDArray[np.float64]
@@ -22,10 +23,19 @@ Moments = npt.NDArray[np.int64]  # microseconds since 1970
 Number = TypeVar("Number", np.float64, np.int64)
 
 
+@dataclass(frozen=True, kw_only=True)
+class OutOfSample:
+    """Which predictions a strategy wants: a model of this spec, trained anew every so often on all bars before."""
+
+    spec: ModelSpec
+    first_training: int  # bars with features before the first prediction
+    retrain_every: int
+
+
 class Predictions(Protocol):
     """What models said, each time knowing only what came before."""
 
-    def probability_up(self, market: "Market") -> Floats:
+    def probability_up(self, market: "Market", wanted: OutOfSample) -> Floats:
         """For each bar, as of its close; NaN where no model had anything to say."""
 
 

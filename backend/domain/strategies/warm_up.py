@@ -6,7 +6,7 @@ from backend.domain.bars import frame_of
 from backend.domain.indicators.catalogue import INDICATORS
 from backend.domain.market import ALWAYS, Instrument, Timeframe
 from backend.domain.patterns.catalogue import PATTERNS, marks
-from backend.domain.strategies.market import Market
+from backend.domain.strategies.market import Floats, Market, OutOfSample
 from backend.domain.strategies.registry import StrategyRegistry
 
 
@@ -26,4 +26,11 @@ def _market() -> Market:
     columns = {"open": price, "high": price + 1, "low": price - 1, "close": price, "volume": np.ones(len(rows))}
     instrument = Instrument(provider="demo", symbol="WAVE", name="Wave", calendar=ALWAYS, currency="USD")
     bars = frame_of(rows.astype(np.int64) * Timeframe.D1.seconds * 1_000_000, columns)
-    return Market.of(bars, instrument, Timeframe.D1)
+    return Market.of(bars, instrument, Timeframe.D1, predictions=_Undecided())
+
+
+class _Undecided:
+    """What a strategy does with predictions needs no model."""
+
+    def probability_up(self, market: Market, wanted: OutOfSample) -> Floats:
+        return np.full(len(market), 0.5)

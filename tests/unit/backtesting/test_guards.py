@@ -14,7 +14,7 @@ from backend.domain.signals import FLAT, KEEP, LONG, Signals
 from backend.domain.simulation.markets import MARKETS
 from backend.domain.strategies.base import TradingStrategy
 from backend.domain.strategies.market import Floats, Market
-from backend.domain.strategies.registry import StrategyRegistry, load_file
+from backend.domain.strategies.registry import Listed, StrategyRegistry, load_file
 
 
 def walk(bars: int = 1_200, seed: int = 5, symbol: str = "BTC/USDT") -> Market:
@@ -161,7 +161,11 @@ def test_a_strategy_that_will_not_answer_is_not_cleared() -> None:
     assert [leak.how for leak in found.leaks] == ["changed"]
 
 
-@pytest.mark.parametrize("name", [listed.name for listed in StrategyRegistry() if not listed.strategy.needs_symbols])
+def needs_bars_only(listed: Listed) -> bool:
+    return not (listed.strategy.needs_symbols or listed.strategy.learns)
+
+
+@pytest.mark.parametrize("name", [listed.name for listed in StrategyRegistry() if needs_bars_only(listed)])
 @pytest.mark.parametrize("symbol", ["BTC/USDT", "AAPL"])
 def test_no_built_in_strategy_is_accused(name: str, symbol: str) -> None:
     market = of_demo(symbol)

@@ -32,6 +32,7 @@ def test_every_kind_has_rules() -> None:
     assert {kind for kind, rules in KINDS.items() if rules.workplace == Workplace.RUNNER} == {
         JobKind.FETCH,
         JobKind.MAINTAIN,
+        JobKind.SCORE,
     }
 
 
