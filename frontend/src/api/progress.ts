@@ -9,19 +9,11 @@ export interface LiveProgress extends Progress {
   log_tail?: string | null
   /** Of a backtest: how far it has come in its own time. */
   current_date?: string
-  /** Of a backtest: its equity until then, thinned, as pairs of seconds since 1970 and money. */
-  curve?: readonly (readonly [at: number, equity: number])[]
-  /** Of a training: which fold it is at, from 1; 0 is the model that is kept. */
+  /** Of a backtest: its equity until then, thinned, as pairs of seconds since 1970 and money. Of a training: the losses by round. */
+  curve?: readonly (readonly [at: number, value: number, ...more: number[]])[]
+  /** Of a training: which fold learns, from 1. */
   fold?: number
-  folds?: number
-  round?: number
-  rounds?: number
-  /** Of a training: the losses of all folds until then, thinned. */
-  curves?: readonly LossCurve[]
 }
-
-/** What was learned from, and the bars after it that decide when to stop. */
-export type LossCurve = readonly [fold: number, points: readonly (readonly [round: number, loss: number, stopLoss: number | null])[]]
 
 const latest = shallowReactive(new Map<string, LiveProgress>())
 
@@ -32,8 +24,8 @@ export function hearProgress(progress: LiveProgress) {
 }
 
 /** What stays as it was told until it is told anew. */
-function lasting({ log_tail, current_date, curve, curves }: LiveProgress) {
-  return { log_tail, current_date, curve, curves }
+function lasting({ log_tail, current_date, curve }: LiveProgress) {
+  return { log_tail, current_date, curve }
 }
 
 /** What a task said last since this page was opened. */

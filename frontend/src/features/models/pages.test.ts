@@ -1,5 +1,5 @@
 /** The pages of models against a server that speaks HTTP: what is asked, shown, and said when there is no signal or no answer. */
-import { screen, waitFor, within } from '@testing-library/vue'
+import { configure, screen, waitFor, within } from '@testing-library/vue'
 import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
@@ -14,6 +14,8 @@ import ModelsPage from './ModelsPage.vue'
 import NewModelPage from './NewModelPage.vue'
 
 useServer()
+const patience = 15_000 // a machine that is busy with something else is slow, not wrong
+configure({ asyncUtilTimeout: patience })
 
 const page = (items: object[]) => HttpResponse.json({ items, next_cursor: null })
 const answer = (found: object) => http.get(`/api/models/${modelId}`, () => HttpResponse.json(found, { headers: { ETag: '"7"' } }))
@@ -101,7 +103,7 @@ describe('the form', () => {
     await screen.findByText('43,800')
     expect(screen.getByText('BTC/USDT is simulated.')).toBeTruthy()
     await userEvent.click(screen.getByRole('button', { name: 'Train model' }))
-    await expect.poll(() => router.currentRoute.value.fullPath).toBe(`/predictions/models/${modelId}`)
+    await expect.poll(() => router.currentRoute.value.fullPath, { timeout: patience }).toBe(`/predictions/models/${modelId}`)
     expect(sent).toMatchObject({ series: { symbol: 'BTC/USDT' }, spec: { horizon: 12, label: 'direction', folds: 5 }, name: null })
   })
 
@@ -132,16 +134,17 @@ describe('a training', () => {
     server.use(answer(training()), running(), http.post('/api/system/tasks/:id/cancel', () => { asked += 1; return HttpResponse.json(taskInFull(), { status: 202 }) }))
     await show()
     await screen.findByText('It has just started')
-    hearProgress({
-      id: modelId, attempt: 1, stage: 'folds', percent: 41.2, message: 'Fold 2 of 2, round 20 of 200', eta_seconds: 3, fold: 2,
-      curves: [[1, [[1, 0.69, 0.69], [34, 0.68, 0.691]]], [2, [[1, 0.69, 0.69], [20, 0.685, 0.6905]]]],
-    })
+    const told = { id: modelId, attempt: 1, stage: 'folds', percent: 41.2, eta_seconds: 3 }
+    hearProgress({ ...told, message: 'fold 1 of 2', fold: 1, curve: [[1, 0.69, 0.69], [34, 0.68, 0.691]] })
+    await screen.findByRole('img', { name: /^Fold 1: .* at round 34/ })
+    hearProgress({ ...told, message: 'fold 2 of 2', fold: 2, curve: [[1, 0.69, 0.69], [20, 0.685, 0.6905]] })
     const bar = await screen.findByRole('progressbar', { name: /fold by fold/ })
-    expect(bar.getAttribute('aria-valuetext')).toBe('Fold 2 of 2, round 20 of 200, 41 %, 3 s left')
+    await waitFor(() => { expect(bar.getAttribute('aria-valuetext')).toBe('fold 2 of 2, 41 %, 3 s left') })
+    expect(screen.getByRole('img', { name: /^Fold 1: / })).toBeTruthy()
     expect(screen.getByRole('img', { name: 'Fold 2: loss 0.6850 at round 20, 0.6905 on the bars after' })).toBeTruthy()
     expect(screen.getByText('Kept model').closest('li')?.textContent).toMatch(/Not yet/)
     await userEvent.click(screen.getByRole('button', { name: 'Cancel' }))
-    await expect.poll(() => asked).toBe(1)
+    await expect.poll(() => asked, { timeout: patience }).toBe(1)
   })
 
   it('that failed says why and can be changed', async () => {
@@ -212,7 +215,7 @@ describe('a model', () => {
     expect(screen.getByRole('row', { name: /rsi 14\s*61\.20 \+0\.080/ })).toBeTruthy()
     expect(screen.getByRole('row', { name: /2026-11-19.*Right, inside/ })).toBeTruthy()
     await userEvent.click(screen.getByRole('button', { name: 'Predict now' }))
-    await expect.poll(() => router.currentRoute.value.fullPath).toBe('/predictions/models/next')
+    await expect.poll(() => router.currentRoute.value.fullPath, { timeout: patience }).toBe('/predictions/models/next')
   })
 
   it('says why it cannot predict', async () => {
@@ -265,7 +268,7 @@ describe('a model', () => {
     const field = screen.getByLabelText('Name of the model')
     await userEvent.clear(field)
     await userEvent.type(field, 'Better{Enter}')
-    await expect.poll(() => sent).toEqual(['"7"', { name: 'Better' }])
+    await expect.poll(() => sent, { timeout: patience }).toEqual(['"7"', { name: 'Better' }])
   })
 
   it('tells of the contest that it won', async () => {

@@ -1,5 +1,8 @@
 /** Loss curves as SVG paths, all folds on one scale so that they can be compared. */
-import type { LossCurve } from '@/api/progress'
+
+/** The loss in what is learned from, and in the bars after it that decide when to stop. */
+export type LossPoint = readonly [round: number, loss: number, stopLoss: number]
+export type LossCurve = readonly [fold: number, points: readonly LossPoint[]]
 
 export interface LossShape {
   fold: number
@@ -7,7 +10,7 @@ export interface LossShape {
   stop: string
   round: number
   loss: number
-  stopLoss: number | null
+  stopLoss: number
 }
 
 export interface LossScale {
@@ -18,7 +21,7 @@ export interface LossScale {
 
 export function scaleOf(curves: readonly LossCurve[]): LossScale | null {
   const points = curves.flatMap(([, all]) => all)
-  const losses = points.flatMap(([, loss, stop]) => (stop === null ? [loss] : [loss, stop]))
+  const losses = points.flatMap(([, loss, stop]) => [loss, stop])
   if (losses.length === 0) return null
   const [low, high] = [Math.min(...losses), Math.max(...losses)]
   return { rounds: Math.max(2, ...points.map(([round]) => round)), low, high: high > low ? high : low + 1e-6 }
@@ -33,7 +36,7 @@ export function shapeOf([fold, points]: LossCurve, { rounds, low, high }: LossSc
   return {
     fold,
     learned: path(points.map(([round, loss]) => [round, loss] as const)),
-    stop: path(points.flatMap(([round, , stop]) => (stop === null ? [] : [[round, stop] as const]))),
+    stop: path(points.map(([round, , stop]) => [round, stop] as const)),
     round: last[0], loss: last[1], stopLoss: last[2],
   }
 }
