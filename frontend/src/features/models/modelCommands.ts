@@ -1,33 +1,47 @@
 /** Training, predicting and what else is done with models, from a terminal, from Python or over HTTP. */
 import type { ModelSpec } from '@/api/modelCards'
-import { modelAddress, modelsPath, type PredictionAsked, predictionsPath, type SeriesAsked, type TrainingWanted } from '@/api/models'
+import { modelsPath, type PredictionAsked, predictionsPath, type SeriesAsked, type TrainingWanted } from '@/api/models'
 import type { Commands } from '@/shared/components/CopyAs.vue'
 import { curl, quoted } from '@/shared/shell'
-import { shortId } from '@/shared/taskNames'
 
-export function trainCommands(wanted: TrainingWanted): Commands {
+/** On the same number of cores the same model comes out. */
+export function trainCommands({ threads, ...wanted }: TrainingWanted & { threads?: number }): Commands {
   const { series, start, end, spec } = wanted
-  const options = Object.entries(optionsOf(spec)).map(([name, value]) => `--${name.replaceAll('_', '-')} ${value}`)
+  const options = { ...optionsOf(spec), ...(threads === undefined ? {} : { threads }) }
   return {
-    cli: ['tidemark model train', seriesOptions(series), ...range(start, end), ...options].join(' '),
-    python: [
-      'from backend.research import load_bars, train',
-      '',
-      `bars = ${loadBars(series, start, end)}`,
-      `model = train(${['bars', ...Object.entries(optionsOf(spec)).map(([name, value]) => `${name}=${JSON.stringify(value)}`)].join(', ')})`,
-      'print(model)',
-      '',
-    ].join('\n'),
-    curl: curl('POST', `${modelsPath}/train`, wanted),
+    cli: ['tidemark model train', seriesOptions(series), ...range(start, end), ...flags(options)].join(' '),
+    python: python('train', loadBars(series, start, end), options, 'model'),
+    curl: curl('POST', `${modelsPath}/train`, threads === undefined ? wanted : { ...wanted, threads }),
   }
 }
 
+/** A model that is named lives on the server; a question can be asked anywhere. */
 export function predictCommands(asked: PredictionAsked): Commands {
-  return { curl: curl('POST', predictionsPath, asked) }
+  const http = { curl: curl('POST', predictionsPath, asked) }
+  if ('model_id' in asked) return http
+  const { series, spec } = asked
+  const options = optionsOf(spec)
+  return {
+    cli: ['tidemark model predict', seriesOptions(series), ...flags(options)].join(' '),
+    python: python('predict', loadBars(series, null, null), options, 'prediction'),
+    ...http,
+  }
 }
 
-export function promoteCommands(id: string): Commands {
-  return { cli: `tidemark model promote ${shortId(id)}`, curl: curl('POST', `${modelAddress(id)}/promote`) }
+function python(verb: string, bars: string, options: Record<string, string | number>, result: string) {
+  const settings = Object.entries(options).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+  return [
+    `from backend.research import load_bars, ${verb}`,
+    '',
+    `bars = ${bars}`,
+    `${result} = ${verb}(${['bars', ...settings].join(', ')})`,
+    `print(${result})`,
+    '',
+  ].join('\n')
+}
+
+function flags(options: Record<string, string | number>) {
+  return Object.entries(options).map(([name, value]) => `--${name.replaceAll('_', '-')} ${value}`)
 }
 
 /** What is set for this question; an unset embargo is the horizon. */
@@ -59,8 +73,4 @@ function loadBars({ provider, symbol, timeframe, adjustment }: SeriesAsked, star
 /** Midnight is said as its day. */
 function moment(text: string) {
   return new Date(text).toISOString().replace(/T00:00:00\.000Z$/, '').replace(/\.000Z$/, 'Z')
-}
-
-export function driftCommand(id: string) {
-  return `tidemark model drift ${shortId(id)}`
 }

@@ -76,6 +76,10 @@ describe('commands', () => {
   })
 
   it('predict by the model that is named', () => {
+    const { cli, python } = predictCommands({ series: model().series, spec })
+    expect(cli).toMatch(/^tidemark model predict --provider demo --symbol BTC\/USDT --timeframe 1h --horizon 12 /)
+    expect(python).toContain('prediction = predict(bars, horizon=12, ')
+    expect(predictCommands({ model_id: 'x' }).cli).toBeUndefined()
     expect(predictCommands({ model_id: 'x' }).curl).toContain(String.raw`-d '{"model_id":"x"}'`)
   })
 })
@@ -88,7 +92,7 @@ describe('what the numbers mean', () => {
     expect(aucSentence(card.pooled.auc)).toMatch(/holds 0\.5, which is a coin/)
     expect(icSentence(card.pooled.ic)).toMatch(/holds 0/)
     expect(lossSentence(card.pooled, card.baselines)).toMatch(/no better than that/)
-    expect(costSentence(card)).toBe('No tenth made money after 15.0 bps an order: the best one made −0.090% a trade.')
+    expect(costSentence(card)).toBe('No tenth made money after 15 bps an order: the best one made −0.090% a trade.')
     expect(aucSentence({ value: 0.44, low: 0.42, high: 0.46 })).toMatch(/wrong more often/)
     expect(icSentence({ value: -0.1, low: -0.2, high: -0.05 })).toMatch(/point apart/)
     expect(aucSentence({ value: null, low: null, high: null })).toBe('Too few bars to tell.')

@@ -38,7 +38,7 @@ describe('the list', () => {
   it('shows state, verdict and figures with their intervals', async () => {
     await renderPage(ModelsPage, { at: '/predictions' })
     const row = await screen.findByRole('row', { name: /BTC, half a day ahead/ })
-    expect(row.textContent).toMatch(/Champion\s*Not trusted\s*No signal.*0\.512\s*0\.494 to 0\.531\s*0\.011\s*−0\.021 to 0\.043\s*Up after 12 bars\s*BTC\/USDT/)
+    expect(row.textContent).toMatch(/Champion\s*Not trusted\s*No signal.*0\.512\s*0\.494 to 0\.531\s*0\.011\s*−0\.021 to 0\.043\s*2026-11-20.* ago\s*Up after 12 bars\s*BTC\/USDT/)
   })
 
   it('is narrowed by what stands in the address', async () => {
@@ -180,8 +180,8 @@ describe('a model', () => {
   it('keeps its tab in the address', async () => {
     server.use(answer(model()), http.get(`/api/models/${modelId}/drift`, () => HttpResponse.json(drift())))
     const { router } = await show('?tab=deciles')
-    await screen.findByText(/No tenth made money after 15\.0 bps an order/)
-    expect(screen.getByRole('row', { name: /^10 55\.0% \+0\.210% −0\.090%/ })).toBeTruthy()
+    await screen.findByText(/No tenth made money after 15 bps an order/)
+    expect(screen.getByRole('row', { name: /^10 55\.0% \+0\.210% −0\.240% to \+0\.060%\s*−0\.090% 320$/ })).toBeTruthy()
     await userEvent.click(screen.getByRole('tab', { name: 'Drift' }))
     await screen.findByText('It knows the market up to 41 bars ago.')
     expect(router.currentRoute.value.fullPath).toBe(`/predictions/models/${modelId}?tab=drift`)
@@ -189,7 +189,7 @@ describe('a model', () => {
     const [, first] = await within(await screen.findByRole('table', { name: /Features by how much/ })).findAllByRole('row')
     expect(first?.textContent).toMatch(/rsi 14.*Relative strength over 14 bars.*0\.0345/)
     await userEvent.click(screen.getByRole('tab', { name: 'Calibration' }))
-    await screen.findByText(/is 1\.1% away from how often it came/)
+    await screen.findByText(/is 1\.1 percentage points away from how often it came/)
     await userEvent.click(screen.getByRole('tab', { name: 'Card' }))
     expect((await screen.findByRole('region', { name: 'At the terminal' })).textContent).toMatch(/^tidemark model train/)
   })

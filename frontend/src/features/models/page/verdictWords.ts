@@ -1,6 +1,6 @@
 /** What the numbers of a card mean, in a sentence each: weak and missing signal is said, not dressed up. */
 import type { Interval, Metrics, ModelCard } from '@/api/modelCards'
-import { change, fixed, integer, percent } from '@/shared/format'
+import { bps, change, fixed, integer, percent } from '@/shared/format'
 import { isTellable } from '../modelWords'
 
 export type Tone = 'gain' | 'loss' | 'muted'
@@ -40,7 +40,7 @@ export function costSentence({ deciles, spec }: Pick<ModelCard, 'deciles' | 'spe
     return (one.after_costs ?? -Infinity) > (most?.after_costs ?? -Infinity) ? one : most
   }, null)
   if (best === null || best.after_costs === null) return 'Too few bars to tell.'
-  const cost = `${fixed(spec.cost_bps, 1)} bps an order`
+  const cost = `${bps(spec.cost_bps)} an order`
   return best.after_costs > 0
     ? `The best tenth, number ${integer(best.decile)}, made ${change(best.after_costs, 3)} a trade after ${cost}.`
     : `No tenth made money after ${cost}: the best one made ${change(best.after_costs, 3)} a trade.`
