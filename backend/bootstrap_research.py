@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from backend.backtesting.ledger import Ledger
+    from backend.data.storage.model_shelf import ModelShelf
     from backend.data.storage.runs import RunShelf
     from backend.data.storage.studies import StudyShelf
     from backend.domain.market import Series, Timeframe
@@ -83,6 +84,12 @@ def open_runs() -> "RunShelf":
     from backend.data.storage.runs import RunShelf
 
     return RunShelf(_cache_dir())
+
+
+def open_model_shelf() -> "ModelShelf":
+    from backend.data.storage.model_shelf import ModelShelf
+
+    return ModelShelf(_cache_dir())
 
 
 def open_studies() -> "StudyShelf":

@@ -1,4 +1,4 @@
-"""Compile all kernels, so that nobody's first backtest waits: `python -m backend.backtesting.warm_up`.
+"""Compile all kernels, so that nobody's first run waits: `python -m backend.backtesting.warm_up`.
 
 The scripts that set Tidemark up run it. It is quick when everything is compiled already.
 """
@@ -12,6 +12,7 @@ from backend.backtesting.trying import Trier
 from backend.domain.bars import frame_of
 from backend.domain.config import TradingConfig
 from backend.domain.market import ALWAYS, Instrument, Timeframe
+from backend.domain.ml import warm_up as learning
 from backend.domain.signals import FLAT, KEEP, LONG, Signals
 from backend.domain.strategies import warm_up as strategies
 from backend.domain.strategies.built_in.sma_cross import SmaCross
@@ -25,6 +26,7 @@ def main() -> None:
         result = backtest([_feed(str(symbol)) for symbol in range(symbols)], config)
         result.position()
     strategies.main()
+    learning.main()
     _try_pairs(config)
     _doubt()
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from backend.cli import backtest, data, keys, shares, strategies, tasks, tokens, users
+from backend.cli import backtest, data, keys, model, shares, strategies, tasks, tokens, users
 from backend.cli.database import database
 from backend.cli.doctor import doctor
 from backend.cli.failures import CommandFailed
@@ -52,6 +52,7 @@ app.command()(login)
 app.command()(logout)
 app.add_typer(data.app, name="data")
 app.add_typer(backtest.app, name="backtest")
+app.add_typer(model.app, name="model")
 app.add_typer(strategies.app, name="strategies")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(tokens.app, name="tokens")

@@ -9,7 +9,7 @@ from backend.domain.model_errors import ModelDamaged, NothingToLearn
 from backend.infrastructure.forecasters import LightGbm
 from tests.fake_forecaster import FakeForecaster
 
-SPEC = ModelSpec(rounds=40, patience=40, least_in_leaf=20)
+SPEC = ModelSpec(rounds=60, patience=60, learning_rate=0.1, least_in_leaf=20)
 
 
 @pytest.fixture(params=[FakeForecaster, LightGbm])

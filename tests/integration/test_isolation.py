@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from tests.cluster import FreshDatabase
-from tests.integration.rows_of_tables import ROWS
+from tests.integration.rows_of_tables import AHEAD_OF_TIME, ROWS
 
 REFUSED = (asyncpg.InsufficientPrivilegeError,)
 WRONG_TYPE = (asyncpg.DatatypeMismatchError, asyncpg.InvalidTextRepresentationError)
@@ -83,6 +83,8 @@ async def people(database: FreshDatabase) -> People:
     people = People(owner=await database.add_user(), other=await database.add_user())
     admin = await asyncpg.connect(database.dsn("supabase_admin"))
     for table in ROWS:
+        rules = "replica" if table in AHEAD_OF_TIME else "origin"
+        await admin.execute(f"set session_replication_role = {rules}")
         for user_id in (people.owner, people.other):
             await insert(admin, table, ROWS[table](user_id), "on conflict do nothing")
     await admin.close()
@@ -299,5 +301,6 @@ def _rest_of_key(table: str) -> str:
         "idempotency_keys": ", key",
         "strategy_versions": ", strategy_id, version",
         "backtest_parts": ", backtest_id, name, part",
+        "prediction_outcomes": ", prediction_id",
     }
     return keys.get(table, ", id")

@@ -75,12 +75,9 @@ async def predict(
     """With a fresh champion at once; without one by a training, which writes the prediction when it is done."""
     wanted.require_one_question()
     fitness = await _asked(house, caller, wanted)
-    why = "There is no champion for this question yet."
-    if fitness is not None:
-        answer = await house.models.predictor.ask(fitness, caller.user_id)
-        if answer.may_answer or wanted.model_id is not None:
-            return await _written(house, caller, answer)
-        why = answer.freshness.reason
+    answer, why = await _answer(house, caller, fitness, is_named=wanted.model_id is not None)
+    if answer is not None:
+        return await _written(house, caller, answer)
     if wanted.series is None:
         raise ModelNotFound(str(wanted.model_id))
     spec = _spec(wanted, fitness)
@@ -199,6 +196,21 @@ async def _asked(house: House, caller: Identity, wanted: PredictionWanted) -> Fi
         if wanted.series is None:
             return None
         return await services.models.champion(Question.of(wanted.series, _spec(wanted, None)))
+
+
+async def _answer(
+    house: House, caller: Identity, fitness: Fitness | None, *, is_named: bool
+) -> tuple[Answer | None, str]:
+    """What it says, or why another is to be trained. A model that was named answers however old it is."""
+    if fitness is None:
+        return None, "There is no champion for this question yet."
+    try:
+        answer = await house.models.predictor.ask(fitness, caller.user_id)
+    except (ModelDamaged, ModelOfOtherVersion) as problem:
+        if is_named:
+            raise
+        return None, problem.detail
+    return (answer, "") if is_named or answer.may_answer else (None, answer.freshness.reason)
 
 
 def _spec(wanted: PredictionWanted, fitness: Fitness | None) -> ModelSpec:

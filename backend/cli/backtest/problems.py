@@ -38,11 +38,14 @@ def _exit_code(problem: Exception) -> Any:
     from backend.domain.backtest_errors import BadSignals
     from backend.domain.errors import InvalidInput, NotFound
     from backend.domain.market_errors import NotServed, SeriesDamaged, UnknownMarketData, VendorError
+    from backend.domain.model_errors import NothingToLearn, TooFewBars
     from backend.domain.strategy_errors import NoSuchMarket, NotEnoughHistory, UnknownStrategy
 
     table: list[tuple[type[Exception], ExitCode]] = [
         (BadSignals, ExitCode.FAILURE),
         (NotEnoughHistory, ExitCode.DATA_MISSING),
+        (TooFewBars, ExitCode.DATA_MISSING),
+        (NothingToLearn, ExitCode.FAILURE),
         (NoSuchMarket, ExitCode.DATA_MISSING),
         (UnknownStrategy, ExitCode.USAGE),
         (InvalidInput, ExitCode.USAGE),

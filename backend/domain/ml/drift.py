@@ -20,7 +20,7 @@ DRIFTED: Final = 0.25
 STRONG_SHARE, SOME_SHARE = 0.10, 0.05
 
 _PARTS: Final = 10
-_WINDOWS: Final = 20
+_WINDOWS: Final = 30
 _MOST_ROWS: Final = 10_000
 _WORST: Final = 5
 # A part that is empty would be infinitely far from one that is not.
@@ -29,8 +29,7 @@ _SMALLEST_SHARE: Final = 1e-3
 
 def psi(expected: Floats, actual: Floats) -> float:
     """Of the shares of the parts, then and now. Below 0.1 hardly anything changed, above 0.25 a lot."""
-    then, now = np.maximum(expected, _SMALLEST_SHARE), np.maximum(actual, _SMALLEST_SHARE)
-    return float(((now - then) * np.log(now / then)).sum())
+    return float(_psis(expected, actual))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +39,7 @@ class Reference:
     names: tuple[str, ...]
     edges: Floats  # (features, 9)
     shares: Floats  # (features, 10)
-    usual: Floats  # what 19 of 20 windows of the lessons stayed below
+    usual: Floats  # how far the farthest of 30 windows of the lessons was from all
 
     @classmethod
     def fit(cls, rows: Matrix, names: Sequence[str]) -> "Reference":
@@ -51,7 +50,7 @@ class Reference:
         size = min(DRIFT_ROWS, len(rows))
         firsts = np.unique(np.linspace(0, len(rows) - size, _WINDOWS).astype(np.int64))
         seen = np.array([_psis(shares, _shares(rows[first : first + size], edges)) for first in firsts])
-        return cls(names=tuple(names), edges=edges, shares=shares, usual=np.quantile(seen, 0.95, axis=0))
+        return cls(names=tuple(names), edges=edges, shares=shares, usual=seen.max(axis=0))
 
     def drift(self, rows: Matrix) -> dict[str, Any]:
         """Of the newest rows: `psi` by feature, the `worst` names, a `level` (none, some, strong), a `text`."""
@@ -89,7 +88,9 @@ def _shares(rows: Matrix, edges: Floats) -> Floats:
 
 
 def _psis(then: Floats, now: Floats) -> Floats:
-    return np.array([psi(one, other) for one, other in zip(then, now, strict=True)])
+    then, now = np.maximum(then, _SMALLEST_SHARE), np.maximum(now, _SMALLEST_SHARE)
+    found: Floats = ((now - then) * np.log(now / then)).sum(axis=-1)
+    return found
 
 
 def _level(share: float) -> str:

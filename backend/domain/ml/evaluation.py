@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.ml.bootstrap import Blocks, Ints, plain, ranked
+from backend.domain.ml.bootstrap import FEW_DRAWS, Blocks, Ints, plain, ranked
 from backend.domain.ml.calibration import calibration, deciles, tenths
 from backend.domain.ml.contest import paired_gain
 from backend.domain.ml.forecaster import Floats, Labels
@@ -61,6 +61,7 @@ def evaluate(predicted: OutOfFold, spec: ModelSpec) -> dict[str, Any]:
     known = predicted.answered
     ups = known.labels == 1
     blocks = Blocks.of(len(known), spec.horizon, seed=spec.seed)
+    few = Blocks.of(len(known), spec.horizon, seed=spec.seed, draws=FEW_DRAWS)
     parts = tenths(ranked(known.probability))
     by_fold = [_fold(known, number, spec) for number in np.unique(predicted.folds).tolist()]
     return {
@@ -68,7 +69,7 @@ def evaluate(predicted: OutOfFold, spec: ModelSpec) -> dict[str, Any]:
         "pooled": metrics(known.probability, ups, known.forward, blocks),
         "folds": by_fold,
         "spread": {name: _spread([fold["metrics"][name] for fold in by_fold]) for name in _SPREAD},
-        "baselines": [_baseline(name, known, blocks) for name in known.baselines],
+        "baselines": [_baseline(name, known, few) for name in known.baselines],
         "calibration": calibration(known.probability, ups, parts, blocks),
         "deciles": deciles(known.probability, known.forward, parts, blocks, cost_bps=spec.cost_bps),
     }
@@ -76,7 +77,7 @@ def evaluate(predicted: OutOfFold, spec: ModelSpec) -> dict[str, Any]:
 
 def _fold(known: OutOfFold, number: int, spec: ModelSpec) -> dict[str, Any]:
     fold = known.where(known.folds == number)
-    blocks = Blocks.of(len(fold), spec.horizon, seed=spec.seed)
+    blocks = Blocks.of(len(fold), spec.horizon, seed=spec.seed, draws=FEW_DRAWS)
     return {"number": number, "metrics": metrics(fold.probability, fold.labels == 1, fold.forward, blocks)}
 
 

@@ -13,7 +13,6 @@ from backend.domain.ml.forecaster import Floats
 Ups = npt.NDArray[np.bool_]
 
 _SMALLEST: Final = float(np.finfo(np.float64).eps)
-_STILL: Final = 1e-24
 
 
 def metrics(probability: Floats, ups: Ups, forward: Floats, blocks: Blocks) -> dict[str, Any]:
@@ -22,8 +21,8 @@ def metrics(probability: Floats, ups: Ups, forward: Floats, blocks: Blocks) -> d
         return _nothing()
     by_score, by_return = ranked(probability), ranked(forward)
     sides = (
-        (probability - probability.mean(), forward - forward.mean()),
-        (_centred(by_score), _centred(by_return)),
+        (_centred(probability), _centred(forward)),
+        (_centred(ranks(by_score)), _centred(ranks(by_return))),
     )
     scores = (log_losses(probability, ups), (probability - ups) ** 2, ((probability >= 0.5) == ups).astype(np.float64))
     columns = [*scores, *(column for x, y in sides for column in (x, y, x * x, y * y, x * y))]
@@ -54,14 +53,15 @@ def base_accuracy(ups: Ups) -> float:
     return max(share, 1 - share)
 
 
-def _centred(of: Ranked) -> Floats:
-    return ranks(of) - (len(of.order) + 1) / 2
+def _centred(values: Floats) -> Floats:
+    """What is the same everywhere is nothing, not the rounding of its mean."""
+    return values - (values.mean() if values.min() < values.max() else values)
 
 
 def _correlation(x: Floats, y: Floats) -> float:
     """Of centred columns. What does not move goes along with nothing."""
-    spread = float((x @ x) * (y @ y))
-    return float(x @ y) / math.sqrt(spread) if spread > _STILL else math.nan
+    spread = float((x * x).sum() * (y * y).sum())
+    return float((x * y).sum()) / math.sqrt(spread) if spread > 0 else math.nan
 
 
 def _drawn_correlations(means: Floats) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any, Final
 FEWEST_OUTCOMES: Final = 60
 FEWEST_FOLDS_SHARE: Final = 0.75
 _OUTSIDE_SHARE: Final = 0.35
-_FAR_OFF: Final = 0.02
+FAR_OFF: Final = 0.02
 
 Card = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ class Verdict:
         }
 
 
-_HEADLINES: Final = {
+HEADLINES: Final = {
     "leak": "Do not use it: a feature seems to know the future.",
     "control": "Do not use it: it scored on shuffled labels, where nothing can be learned.",
     "too_few_rows": "There is too little history to say whether it can predict.",
@@ -62,7 +62,7 @@ def verdict_of(card: Card) -> Verdict:
     )
     against = tuple(reason for ask in asked if (reason := ask(card)))
     if against:
-        return Verdict(is_trusted=False, headline=_HEADLINES[against[0].code], reasons=against)
+        return Verdict(is_trusted=False, headline=HEADLINES[against[0].code], reasons=against)
     return Verdict(is_trusted=True, headline=_found(card), reasons=(_signal(card), _paid(card)))
 
 
@@ -70,8 +70,12 @@ def _leak(card: Card) -> Reason | None:
     found = card["controls"]["leaks"]
     if not found:
         return None
-    more = f" So do {len(found) - 1} more features." if len(found) > 1 else ""
+    more = f" The same is true of {_others(len(found) - 1)}." if len(found) > 1 else ""
     return Reason(code="leak", text=found[0]["text"] + more)
+
+
+def _others(count: int) -> str:
+    return "one more feature" if count == 1 else f"{count} more features"
 
 
 def _control(card: Card) -> Reason | None:
@@ -149,7 +153,7 @@ def _calibration(card: Card) -> Reason | None:
     off = [part for part in parts if not part["observed_low"] <= part["predicted"] <= part["observed_high"]]
     outside = sum(part["count"] for part in off)
     error = sum(part["count"] * abs(part["predicted"] - part["observed"]) for part in parts) / max(rows, 1)
-    if outside <= _OUTSIDE_SHARE * rows or error <= _FAR_OFF:
+    if outside <= _OUTSIDE_SHARE * rows or error <= FAR_OFF:
         return None
     worst = max(off, key=lambda part: abs(part["predicted"] - part["observed"]))
     words = (

@@ -5,10 +5,10 @@ from typing import Final
 import numpy as np
 
 from backend.domain.compiled import compiled
-from backend.domain.ml.groups.declared import LEAD, Columns, group_of
+from backend.domain.ml.groups.declared import LEAD, Columns, Series, Times, group_of
 from backend.domain.ml.groups.seen import Seen
 from backend.domain.ml.groups.shapes import fill_balance, now
-from backend.domain.ml.groups.windows import W20, find_lows
+from backend.domain.ml.groups.windows import W20, find_highs
 
 CALENDAR: Final = group_of(
     "calendar",
@@ -32,14 +32,22 @@ _COSINE_OF_WEEK: Final = np.cos(_OF_WEEK).astype(np.float32)
 def fill_calendar(seen: Seen, columns: Columns) -> None:
     for row in range(columns.shape[1]):
         minutes = seen.ts[row + LEAD] // _MINUTE
-        of_day, of_week = minutes % 1_440, (minutes // 1_440 + 3) % 7  # 1970 began on a Thursday
-        columns[0, row] = _SINE_OF_DAY[of_day]
-        columns[1, row] = _COSINE_OF_DAY[of_day]
-        columns[2, row] = _SINE_OF_WEEK[of_week]
-        columns[3, row] = _COSINE_OF_WEEK[of_week]
-    pauses, shortest = seen.free[0], seen.free[1:3]
-    pauses[0] = 0.0
-    for row in range(1, len(pauses)):
-        pauses[row] = seen.ts[row] - seen.ts[row - 1]
-    find_lows(pauses, shortest)
-    fill_balance(now(pauses), now(shortest[W20]), 1.0, columns[4])
+        day = minutes // 1_440
+        minute, weekday = minutes - 1_440 * day, (day + 3) % 7  # 1970 began on a Thursday
+        columns[0, row] = _SINE_OF_DAY[minute]
+        columns[1, row] = _COSINE_OF_DAY[minute]
+        columns[2, row] = _SINE_OF_WEEK[weekday]
+        columns[3, row] = _COSINE_OF_WEEK[weekday]
+    nearness, nearest = seen.free[0], seen.free[1:3]
+    _find_nearness(seen.ts, nearness)
+    find_highs(nearness, nearest)
+    fill_balance(now(nearest[W20]), now(nearness), 1.0, columns[4])
+
+
+@compiled
+def _find_nearness(ts: Times, nearness: Series) -> None:
+    """One over the microseconds since the bar before: of pauses the shortest is wanted, of these the highest."""
+    later, earlier, near = ts[1:], ts[:-1], nearness[1:]
+    for row in range(len(near)):
+        near[row] = 1.0 / (later[row] - earlier[row])
+    nearness[0] = 0.0

@@ -1,20 +1,18 @@
 """Which way prices have gone, and whether they go on."""
 
+import math
 from typing import Final
 
-import numpy as np
-
 from backend.domain.compiled import compiled
-from backend.domain.ml.groups.declared import LEAD, Columns, group_of
+from backend.domain.ml.groups.declared import LEAD, Columns, Series, group_of
 from backend.domain.ml.groups.seen import Seen
-from backend.domain.ml.groups.shapes import FAR, FLAT, ago, fill_move, held, now, share
-from backend.domain.ml.groups.windows import W60, W240, sum_up
+from backend.domain.ml.groups.shapes import FAR, ago, fill_move, fill_share, held, now, share
+from backend.domain.ml.groups.windows import W5, W20, W60, W240, sum_up
 
 MOMENTUM: Final = group_of(
     "momentum",
     rsi_5="Gains less losses of 5 bars, as a share of both",
     rsi_20="Gains less losses of 20 bars, as a share of both",
-    rsi_60="Gains less losses of 60 bars, as a share of both",
     stochastic_20="Where the close lies in the channel of 20 bars: -1 is its low, 1 its high",
     stochastic_60="Where the close lies in the channel of 60 bars: -1 is its low, 1 its high",
     stochastic_240="Where the close lies in the channel of 240 bars: -1 is its low, 1 its high",
@@ -23,55 +21,48 @@ MOMENTUM: Final = group_of(
     streak="Bars in a row that rose, or fell if negative; 8 at most, as a share of 8",
 )
 
+LONGEST_STREAK: Final = 8
+
 
 @compiled
 def fill_momentum(seen: Seen, columns: Columns) -> None:
-    one, gains, sizes = seen.free[0], seen.free[1:4], seen.free[4:7]
+    size, gains, sizes = seen.free[0], seen.free[1:3], seen.free[3:5]
+    for row in range(len(size)):
+        size[row] = abs(seen.change[row])
     sum_up(seen.change, gains)
-    for row in range(len(one)):
-        one[row] = abs(seen.change[row])
-    sum_up(one, sizes)
-    for window in range(3):
-        _fill_rsi(now(gains[window]), now(sizes[window]), columns[window])
-        _fill_place(now(seen.close), now(seen.highs[window + 1]), now(seen.lows[window + 1]), columns[3 + window])
-    _fill_acceleration(seen, columns[6])
-    fill_move(ago(seen.close, 20), ago(seen.close, 240), now(seen.volatility[W240]), 220, columns[7])
-    _fill_streak(seen.change, columns[8])
+    sum_up(size, sizes)
+    fill_share(now(gains[W5]), now(sizes[W5]), columns[0])
+    fill_share(now(gains[W20]), now(sizes[W20]), columns[1])
+    for window in range(1, 4):
+        _fill_place(seen, window, columns[1 + window])
+    _fill_acceleration(seen, columns[5])
+    fill_move(ago(seen.close, 20), ago(seen.close, 240), now(seen.steadiness[W240]), 220, columns[6])
+    _fill_streak(seen.change, columns[7])
 
 
 @compiled
-def _fill_rsi(gains, sizes, column) -> None:
+def _fill_place(seen: Seen, window: int, column: Columns) -> None:
+    close, highs, depths = now(seen.close), now(seen.highs[window]), now(seen.depths[window])
     for row in range(len(column)):
-        column[row] = share(gains[row], sizes[row])
-
-
-@compiled
-def _fill_place(close, highs, lows, column) -> None:
-    for row in range(len(column)):
-        above, beneath = highs[row] - close[row], close[row] - lows[row]
+        above, beneath = highs[row] - close[row], close[row] + depths[row]
         column[row] = share(beneath - above, above + beneath)
 
 
 @compiled
-def _fill_acceleration(seen: Seen, column) -> None:
-    close, middle, first = now(seen.close), ago(seen.close, 20), ago(seen.close, 40)
-    volatility = now(seen.volatility[W60])
-    unit = np.sqrt(40.0)
+def _fill_acceleration(seen: Seen, column: Columns) -> None:
+    last, middle, first = now(seen.close), ago(seen.close, 20), ago(seen.close, 40)
+    steadiness, unit = now(seen.steadiness[W60]), 1 / math.sqrt(40)
     for row in range(len(column)):
-        one = volatility[row] if volatility[row] > FLAT else FLAT
-        column[row] = held(((close[row] - middle[row]) - (middle[row] - first[row])) / (one * unit), FAR)
+        change = (last[row] - middle[row]) - (middle[row] - first[row])
+        column[row] = held(change * (steadiness[row] * unit), FAR)
 
 
 @compiled
-def _fill_streak(change, column) -> None:
-    """Capped, it does not depend on where it is begun."""
-    streak = 0.0
-    for row in range(LEAD - 16, len(change)):
-        if change[row] > 0:
-            streak = min(max(streak, 0.0) + 1.0, 8.0)
-        elif change[row] < 0:
-            streak = max(min(streak, 0.0) - 1.0, -8.0)
-        else:
-            streak = 0.0
+def _fill_streak(change: Series, column: Columns) -> None:
+    """Since it is capped, it does not matter where the count begins."""
+    rises = falls = 0
+    for row in range(LEAD - LONGEST_STREAK, len(change)):
+        rises = min(rises + 1, LONGEST_STREAK) if change[row] > 0 else 0
+        falls = min(falls + 1, LONGEST_STREAK) if change[row] < 0 else 0
         if row >= LEAD:
-            column[row - LEAD] = streak / 8.0
+            column[row - LEAD] = (rises - falls) / LONGEST_STREAK

@@ -3,9 +3,9 @@
 from typing import Final
 
 from backend.domain.compiled import compiled
-from backend.domain.ml.groups.declared import LEAD, Columns, group_of
+from backend.domain.ml.groups.declared import Columns, Series, group_of
 from backend.domain.ml.groups.seen import Seen
-from backend.domain.ml.groups.shapes import now, share
+from backend.domain.ml.groups.shapes import ago, fill_mean, now, share
 from backend.domain.ml.groups.windows import W20, sum_up
 
 PATTERN: Final = group_of(
@@ -21,34 +21,48 @@ PATTERN: Final = group_of(
 
 @compiled
 def fill_pattern(seen: Seen, columns: Columns) -> None:
+    _fill_candle(seen, columns[0], columns[1], columns[2])
+    _fill_engulfing(seen, columns[3])
+    _fill_inside(seen, columns[4])
     balance, sums = seen.free[0], seen.free[1:3]
-    _fill_candles(seen, columns, balance)
+    _balance_shadows(seen, balance)
     sum_up(balance, sums)
-    _fill_pairs(seen, columns[3], columns[4])
-    for row in range(columns.shape[1]):
-        columns[5, row] = now(sums[W20])[row] / 20
+    fill_mean(now(sums[W20]), 20, columns[5])
 
 
 @compiled
-def _fill_candles(seen: Seen, columns, balance) -> None:
+def _fill_candle(seen: Seen, body: Columns, upper: Columns, lower: Columns) -> None:
+    opened, high, low, closed = now(seen.open), now(seen.high), now(seen.low), now(seen.close)
+    for row in range(len(body)):
+        height, rise = high[row] - low[row], closed[row] - opened[row]
+        body[row] = share(rise, height)
+        upper[row] = share(high[row] - (closed[row] if rise > 0 else opened[row]), height)
+        lower[row] = share((opened[row] if rise > 0 else closed[row]) - low[row], height)
+
+
+@compiled
+def _fill_engulfing(seen: Seen, column: Columns) -> None:
+    opened, closed, first, last = now(seen.open), now(seen.close), ago(seen.open, 1), ago(seen.close, 1)
+    for row in range(len(column)):
+        before, rise = last[row] - first[row], closed[row] - opened[row]
+        above, beneath = closed[row] - first[row], opened[row] - last[row]
+        rises = (before < 0) & (rise > 0) & (above >= 0) & (beneath <= 0)
+        falls = (before > 0) & (rise < 0) & (above <= 0) & (beneath >= 0)
+        column[row] = 1.0 if rises else (-1.0 if falls else 0.0)
+
+
+@compiled
+def _fill_inside(seen: Seen, column: Columns) -> None:
+    high, low, last_high, last_low = now(seen.high), now(seen.low), ago(seen.high, 1), ago(seen.low, 1)
+    for row in range(len(column)):
+        above, beneath = high[row] - last_high[row], last_low[row] - low[row]
+        is_outside, is_inside = (above > 0) & (beneath > 0), (above < 0) & (beneath < 0)
+        column[row] = 1.0 if is_outside else (-1.0 if is_inside else 0.0)
+
+
+@compiled
+def _balance_shadows(seen: Seen, balance: Series) -> None:
+    """The lower shadow less the upper one is what lies between the middles of bar and body, twice."""
     for row in range(len(balance)):
-        height = seen.high[row] - seen.low[row]
-        top, bottom = max(seen.open[row], seen.close[row]), min(seen.open[row], seen.close[row])
-        upper, lower = share(seen.high[row] - top, height), share(bottom - seen.low[row], height)
-        balance[row] = lower - upper
-        if row >= LEAD:
-            columns[0, row - LEAD] = share(seen.close[row] - seen.open[row], height)
-            columns[1, row - LEAD] = upper
-            columns[2, row - LEAD] = lower
-
-
-@compiled
-def _fill_pairs(seen: Seen, engulfing, inside) -> None:
-    for row in range(LEAD, len(seen.close)):
-        first, last = seen.open[row - 1], seen.close[row - 1]
-        opened, closed = seen.open[row], seen.close[row]
-        rises = last < first and closed > opened and closed >= first and opened <= last
-        falls = last > first and closed < opened and closed <= first and opened >= last
-        engulfing[row - LEAD] = 1.0 if rises else (-1.0 if falls else 0.0)
-        above, beneath = seen.high[row] - seen.high[row - 1], seen.low[row - 1] - seen.low[row]
-        inside[row - LEAD] = 1.0 if above > 0 and beneath > 0 else (-1.0 if above < 0 and beneath < 0 else 0.0)
+        twice = (seen.open[row] + seen.close[row]) - (seen.high[row] + seen.low[row])
+        balance[row] = share(twice, seen.high[row] - seen.low[row])

@@ -30,7 +30,7 @@ def fill_returns(seen: Seen, columns: Columns) -> None:
     for column, bars in enumerate((1, 5, 20, 60, 240)):
         fill_change(close, ago(seen.close, bars), LARGEST, columns[column])
     fill_change(now(seen.open), ago(seen.close, 1), LARGEST, columns[5])
-    hour, longest = now(seen.volatility[W60]), now(seen.volatility[W240])
-    fill_move(close, ago(seen.close, 1), hour, 1, columns[6])
-    fill_move(close, ago(seen.close, 5), hour, 5, columns[7])
-    fill_move(close, ago(seen.close, 20), longest, 20, columns[8])
+    of_60, of_240 = now(seen.steadiness[W60]), now(seen.steadiness[W240])
+    fill_move(close, ago(seen.close, 1), of_60, 1, columns[6])
+    fill_move(close, ago(seen.close, 5), of_60, 5, columns[7])
+    fill_move(close, ago(seen.close, 20), of_240, 20, columns[8])

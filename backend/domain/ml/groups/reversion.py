@@ -1,13 +1,14 @@
 """How far prices have left their mean, and whether they tend to come back."""
 
-import math
 from typing import Final
 
+import numpy as np
+
 from backend.domain.compiled import compiled
-from backend.domain.ml.groups.declared import Columns, group_of
+from backend.domain.ml.groups.declared import Columns, Series, group_of
 from backend.domain.ml.groups.seen import LARGEST_CHANGE, Seen
-from backend.domain.ml.groups.shapes import FAR, FLAT, fill_balance, held, now, share
-from backend.domain.ml.groups.windows import W60, WINDOWS, sum_spreads, sum_up
+from backend.domain.ml.groups.shapes import FAR, FLAT, fill_balance, fill_share, held, now
+from backend.domain.ml.groups.windows import W60, WINDOWS, sum_up
 
 REVERSION: Final = group_of(
     "reversion",
@@ -21,27 +22,41 @@ REVERSION: Final = group_of(
 
 @compiled
 def fill_reversion(seen: Seen, columns: Columns) -> None:
-    spreads = seen.free[0:4]
-    sum_spreads(seen.close, seen.closes, spreads)
     for window in range(1, 4):
-        _fill_z(now(seen.close), now(seen.closes[window]), now(spreads[window]), WINDOWS[window], columns[window - 1])
-    one, sums = seen.free[4], seen.free[5:8]
-    one[0] = 0.0
-    for row in range(1, len(one)):
-        one[row] = seen.change[row] * seen.change[row - 1]
+        _fill_z(
+            now(seen.close), now(seen.closes[window]), now(seen.spreads[window]), WINDOWS[window], columns[window - 1]
+        )
+    one, sums = seen.free[0], seen.free[1:4]
+    _follow(seen.change, one)
     sum_up(one, sums)
-    for row in range(columns.shape[1]):
-        columns[3, row] = share(now(sums[W60])[row], now(seen.squares[W60])[row])
-    one[:5] = 0.0
-    for row in range(5, len(one)):
-        change = held(seen.close[row] - seen.close[row - 5], LARGEST_CHANGE)
-        one[row] = change * change
+    fill_share(now(sums[W60]), now(seen.squares[W60]), columns[3])
+    _square_longer(seen.close, one)
     sum_up(one, sums)
     fill_balance(now(sums[W60]), now(seen.squares[W60]), 5.0, columns[4])
 
 
 @compiled
-def _fill_z(close, sums, spreads, bars: int, column) -> None:
+def _fill_z(close: Series, sums: Series, spreads: Series, bars: int, column: Columns) -> None:
+    a_bar, least = 1 / bars, FLAT * FLAT
     for row in range(len(column)):
-        deviation = math.sqrt(spreads[row] / bars)
-        column[row] = held((close[row] - sums[row] / bars) / (deviation if deviation > FLAT else FLAT), FAR)
+        variance = spreads[row] * a_bar
+        deviation = np.sqrt(np.float32(variance if variance > least else least))
+        column[row] = held(np.float32(close[row] - sums[row] * a_bar) / deviation, FAR)
+
+
+@compiled
+def _follow(change: Series, products: Series) -> None:
+    later, earlier, product = change[1:], change[:-1], products[1:]
+    for row in range(len(product)):
+        product[row] = later[row] * earlier[row]
+    products[0] = 0.0
+
+
+@compiled
+def _square_longer(close: Series, squares: Series) -> None:
+    """Of the changes over 5 bars."""
+    later, earlier, square = close[5:], close[:-5], squares[5:]
+    for row in range(len(square)):
+        change = held(later[row] - earlier[row], LARGEST_CHANGE)
+        square[row] = change * change
+    squares[:5] = 0.0

@@ -3,14 +3,15 @@
 import math
 from typing import Final, NamedTuple
 
-from backend.domain.compiled import compiled
-from backend.domain.ml.groups.declared import Series, Times
-from backend.domain.ml.groups.logarithms import fill_logarithms
-from backend.domain.ml.groups.shapes import held
-from backend.domain.ml.groups.windows import WINDOWS, find_highs, find_lows, sum_up
+import numpy as np
 
-ROWS: Final = 46
-FREE_ROWS: Final = 20
+from backend.domain.compiled import compiled
+from backend.domain.ml.groups.declared import LEAD, Series, Times
+from backend.domain.ml.groups.logarithms import fill_logarithms
+from backend.domain.ml.groups.shapes import FLAT, held
+from backend.domain.ml.groups.windows import WINDOWS, find_highs, sum_spreads, sum_up
+
+ROWS: Final = 42
 
 LARGEST_CHANGE: Final = 1.0  # of the logarithm in one bar: beyond it a price was mended, split or mistaken
 LARGEST_VOLUME: Final = 1e30
@@ -26,12 +27,13 @@ class Seen(NamedTuple):
     close: Series
     change: Series
     volume: Series
-    closes: Series
-    squares: Series  # of changes
-    volatility: Series
-    highs: Series
-    lows: Series
-    free: Series  # for each group to work with
+    closes: Series  # sums of closes
+    spreads: Series  # sums of their squared distances from their mean
+    squares: Series  # sums of squared changes
+    steadiness: Series  # one over the volatility; no more than that of a price that does not move
+    highs: Series  # highest highs
+    depths: Series  # lowest lows, as the highest of their negatives
+    free: Series  # rows for each group to work with
 
 
 @compiled
@@ -49,40 +51,43 @@ def see(  # noqa: PLR0917
         volume=room[5],
         closes=room[6:10],
         squares=room[10:14],
-        volatility=room[14:18],
+        steadiness=room[14:18],
         highs=room[18:22],
-        lows=room[22:26],
-        free=room[26:46],
+        depths=room[22:26],
+        spreads=room[26:30],
+        free=room[30:42],
     )
-    _take_logarithms(opens, highs, lows, closes, seen)
-    for row in range(len(volumes)):
-        seen.volume[row] = min(volumes[row], LARGEST_VOLUME)
-    _take_changes(seen)
+    fill_logarithms(opens, seen.free[0], seen.open)
+    fill_logarithms(highs, seen.free[0], seen.high)
+    fill_logarithms(lows, seen.free[0], seen.low)
+    fill_logarithms(closes, seen.free[0], seen.close)
+    _take_changes(seen, volumes)
     sum_up(seen.close, seen.closes)
+    sum_spreads(seen.close, seen.closes, seen.spreads)
     find_highs(seen.high, seen.highs)
-    find_lows(seen.low, seen.lows)
+    for row in range(len(lows)):
+        seen.free[0][row] = -seen.low[row]
+    find_highs(seen.free[0], seen.depths)
     return seen
 
 
 @compiled
-def _take_logarithms(opens: Series, highs: Series, lows: Series, closes: Series, seen: Seen) -> None:
-    mantissas = seen.free[0]
-    fill_logarithms(opens, mantissas, seen.open)
-    fill_logarithms(highs, mantissas, seen.high)
-    fill_logarithms(lows, mantissas, seen.low)
-    fill_logarithms(closes, mantissas, seen.close)
+def _take_changes(seen: Seen, volumes: Series) -> None:
+    later, earlier, change, squares = seen.close[1:], seen.close[:-1], seen.change[1:], seen.free[0]
+    for row in range(len(change)):
+        change[row] = held(later[row] - earlier[row], LARGEST_CHANGE)
+    seen.change[0] = 0.0
+    for row in range(len(squares)):
+        squares[row] = seen.change[row] * seen.change[row]
+        seen.volume[row] = min(volumes[row], LARGEST_VOLUME)
+    sum_up(squares, seen.squares)
+    for window in range(4):
+        _steady(seen.squares[window][LEAD:], WINDOWS[window], seen.steadiness[window][LEAD:])
 
 
 @compiled
-def _take_changes(seen: Seen) -> None:
-    now, before = seen.close[1:], seen.close[:-1]
-    change, square = seen.change[1:], seen.free[0][1:]
-    for row in range(len(now)):
-        change[row] = held(now[row] - before[row], LARGEST_CHANGE)
-        square[row] = change[row] * change[row]
-    seen.change[0] = seen.free[0][0] = 0.0
-    sum_up(seen.free[0], seen.squares)
-    for window in range(len(WINDOWS)):
-        square, volatility = seen.squares[window], seen.volatility[window]
-        for row in range(len(square)):
-            volatility[row] = math.sqrt(square[row] / WINDOWS[window])
+def _steady(squares: Series, bars: int, steadiness: Series) -> None:
+    least, root = np.float32(bars * FLAT * FLAT), np.float32(math.sqrt(bars))
+    for row in range(len(squares)):
+        square = np.float32(squares[row])
+        steadiness[row] = root / np.sqrt(square if square > least else least)

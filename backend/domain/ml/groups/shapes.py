@@ -1,7 +1,12 @@
-"""The few forms that features have: whatever the price and its unit, they lie in the same bounds."""
+"""The few forms that features have: whatever the price and its unit, they lie in the same bounds.
+
+What is divided has been subtracted already, so single precision is enough for it, and divides four times as fast.
+"""
 
 import math
 from typing import Final
+
+import numpy as np
 
 from backend.domain.compiled import compiled, inlined
 from backend.domain.ml.groups.declared import LEAD, Columns, Series
@@ -9,6 +14,8 @@ from backend.domain.ml.groups.declared import LEAD, Columns, Series
 FLAT: Final = 1e-8  # a volatility below this is none
 NOTHING: Final = 1e-30  # a sum below this is none
 FAR: Final = 10.0  # in volatilities
+
+_ONE: Final = np.float32(1)
 
 
 @inlined
@@ -18,8 +25,8 @@ def held(value: float, most: float) -> float:
 
 @inlined
 def share(part: float, whole: float) -> float:
-    """A part of a whole that may be nothing: then 0."""
-    return held(part / (whole if whole > NOTHING else NOTHING), 1.0)
+    """A part of a whole, from -1 to 1; 0 of a whole that is nothing."""
+    return held(np.float32(part) / np.float32(whole if whole > NOTHING else NOTHING), _ONE)  # type: ignore[arg-type]
 
 
 @inlined
@@ -41,12 +48,18 @@ def fill_change(later: Series, earlier: Series, most: float, column: Columns) ->
 
 
 @compiled
-def fill_move(later: Series, earlier: Series, volatility: Series, bars: int, column: Columns) -> None:
+def fill_move(later: Series, earlier: Series, steadiness: Series, bars: int, column: Columns) -> None:
     """A change in volatilities over so many bars."""
-    unit = math.sqrt(bars)
+    unit = 1 / math.sqrt(bars)
     for row in range(len(column)):
-        one = volatility[row] if volatility[row] > FLAT else FLAT
-        column[row] = held((later[row] - earlier[row]) / (one * unit), FAR)
+        column[row] = held((later[row] - earlier[row]) * (steadiness[row] * unit), FAR)
+
+
+@compiled
+def fill_share(part: Series, whole: Series, column: Columns) -> None:
+    """How much of a whole, from -1 to 1."""
+    for row in range(len(column)):
+        column[row] = share(part[row], whole[row])
 
 
 @compiled
@@ -58,7 +71,7 @@ def fill_balance(one: Series, other: Series, weight: float, column: Columns) -> 
 
 
 @compiled
-def fill_share(part: Series, whole: Series, weight: float, column: Columns) -> None:
-    """How much of a whole, times `weight`, from -1 to 1."""
+def fill_mean(sums: Series, bars: int, column: Columns) -> None:
+    one = 1 / bars
     for row in range(len(column)):
-        column[row] = share(part[row], weight * whole[row])
+        column[row] = sums[row] * one

@@ -3,8 +3,10 @@
 import math
 from typing import Final
 
+import numpy as np
+
 from backend.domain.compiled import compiled
-from backend.domain.ml.groups.declared import Columns, group_of
+from backend.domain.ml.groups.declared import Columns, Series, group_of
 from backend.domain.ml.groups.seen import LARGEST_CHANGE, Seen
 from backend.domain.ml.groups.shapes import FLAT, fill_balance, held, now
 from backend.domain.ml.groups.windows import W5, W20, W60, W240, WINDOWS, sum_up
@@ -26,58 +28,59 @@ VOLATILITY: Final = group_of(
 
 _PARKINSON: Final = 1 / (4 * math.log(2))
 _GARMAN_KLASS: Final = 2 * math.log(2) - 1
+_LEAST: Final = 60 * FLAT * FLAT
 
 
 @compiled
 def fill_volatility(seen: Seen, columns: Columns) -> None:
-    for window in range(len(WINDOWS)):
-        columns[window, :] = now(seen.volatility[window])
-    ranges, bodies = seen.free[0:2], seen.free[2:5]
-    _sum_inside(seen, ranges, bodies)
-    _fill_roots(now(ranges[W20]), 20 / _PARKINSON, columns[4])
-    _fill_roots(now(bodies[W60]), 60.0, columns[5])
     squares = seen.squares
+    for window in range(4):
+        _fill_roots(now(squares[window]), 1 / WINDOWS[window], columns[window])
+    one, sums = seen.free[0], seen.free[1:4]
+    _square_heights(seen, one)
+    sum_up(one, sums[:2])
+    _fill_roots(now(sums[W20]), _PARKINSON / 20, columns[4])
+    fill_balance(now(sums[W20]), now(squares[W20]), 1 / _PARKINSON, columns[8])
+    _mix_heights_and_bodies(seen, one)
+    sum_up(one, sums)
+    _fill_roots(now(sums[W60]), 1 / 60, columns[5])
     fill_balance(now(squares[W5]), now(squares[W60]), 5 / 60, columns[6])
     fill_balance(now(squares[W20]), now(squares[W240]), 20 / 240, columns[7])
-    fill_balance(now(ranges[W20]), now(squares[W20]), 1 / _PARKINSON, columns[8])
-    cubes, fourths = seen.free[5:8], seen.free[8:11]
-    _sum_powers(seen, cubes, fourths)
-    _fill_moments(now(squares[W60]), now(cubes[W60]), now(fourths[W60]), columns[9], columns[10])
+    _fill_moments(seen, columns[9], columns[10])
 
 
 @compiled
-def _sum_inside(seen: Seen, ranges, bodies) -> None:
-    one, other = seen.free[11], seen.free[12]
-    for row in range(len(one)):
+def _fill_roots(sums: Series, weight: float, column: Columns) -> None:
+    for row in range(len(column)):
+        column[row] = np.sqrt(np.float32(sums[row] * weight))
+
+
+@compiled
+def _square_heights(seen: Seen, squares: Series) -> None:
+    for row in range(len(squares)):
+        height = held(seen.high[row] - seen.low[row], LARGEST_CHANGE)
+        squares[row] = height * height
+
+
+@compiled
+def _mix_heights_and_bodies(seen: Seen, mixed: Series) -> None:
+    for row in range(len(mixed)):
         height = held(seen.high[row] - seen.low[row], LARGEST_CHANGE)
         body = held(seen.close[row] - seen.open[row], LARGEST_CHANGE)
-        one[row] = height * height
-        other[row] = 0.5 * height * height - _GARMAN_KLASS * body * body
-    sum_up(one, ranges)
-    sum_up(other, bodies)
+        mixed[row] = 0.5 * height * height - _GARMAN_KLASS * body * body
 
 
 @compiled
-def _sum_powers(seen: Seen, cubes, fourths) -> None:
-    one, other = seen.free[11], seen.free[12]
-    for row in range(len(one)):
+def _fill_moments(seen: Seen, skewness: Columns, tails: Columns) -> None:
+    cube, fourth, cubes, fourths = seen.free[0], seen.free[1], seen.free[2:5], seen.free[5:8]
+    for row in range(len(cube)):
         square = seen.change[row] * seen.change[row]
-        one[row] = square * seen.change[row]
-        other[row] = square * square
-    sum_up(one, cubes)
-    sum_up(other, fourths)
-
-
-@compiled
-def _fill_roots(squares, count: float, column) -> None:
-    for row in range(len(column)):
-        column[row] = math.sqrt(squares[row] / count)
-
-
-@compiled
-def _fill_moments(squares, cubes, fourths, skewness, tails) -> None:
-    least = 60 * FLAT * FLAT
+        cube[row] = square * seen.change[row]
+        fourth[row] = square * square
+    sum_up(cube, cubes)
+    sum_up(fourth, fourths)
+    square, third, last = now(seen.squares[W60]), now(cubes[W60]), now(fourths[W60])
     for row in range(len(skewness)):
-        square = squares[row] if squares[row] > least else least
-        skewness[row] = held(math.sqrt(60.0) * cubes[row] / (square * math.sqrt(square)), 8.0)
-        tails[row] = held(60.0 * fourths[row] / (square * square), 60.0)
+        inverse = 1.0 / (square[row] if square[row] > _LEAST else _LEAST)
+        skewness[row] = held(third[row] * inverse * math.sqrt(60.0 * inverse), 8.0)
+        tails[row] = held(60.0 * last[row] * inverse * inverse, 60.0)

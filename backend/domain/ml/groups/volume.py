@@ -3,11 +3,13 @@
 import math
 from typing import Final
 
+import numpy as np
+
 from backend.domain.compiled import compiled
-from backend.domain.ml.groups.declared import Columns, group_of
+from backend.domain.ml.groups.declared import Columns, Series, group_of
 from backend.domain.ml.groups.seen import Seen
-from backend.domain.ml.groups.shapes import FAR, FLAT, NOTHING, fill_balance, fill_share, held, now, share
-from backend.domain.ml.groups.windows import W5, W20, W60, W240, sum_up
+from backend.domain.ml.groups.shapes import FAR, NOTHING, fill_balance, fill_share, held, now, share
+from backend.domain.ml.groups.windows import W5, W20, W60, W240, WINDOWS, sum_up
 
 VOLUME: Final = group_of(
     "volume",
@@ -24,70 +26,61 @@ VOLUME: Final = group_of(
 
 @compiled
 def fill_volume(seen: Seen, columns: Columns) -> None:
-    one, sums, weighted = seen.free[0], seen.free[1:5], seen.free[5:8]
+    one, sums, weighed = seen.free[0], seen.free[1:5], seen.free[5:8]
     sum_up(seen.volume, sums)
     fill_balance(now(seen.volume), now(sums[W20]), 1 / 20, columns[0])
     fill_balance(now(sums[W5]), now(sums[W60]), 5 / 60, columns[1])
     fill_balance(now(sums[W20]), now(sums[W240]), 20 / 240, columns[2])
-    _sign(seen, one)
-    sum_up(one, weighted[:2])
-    fill_share(now(weighted[W20]), now(sums[W20]), 1.0, columns[3])
+    _weigh_by_side(seen, one)
+    sum_up(one, weighed[:2])
+    fill_share(now(weighed[W20]), now(sums[W20]), columns[3])
     _weigh_by_place(seen, one)
-    sum_up(one, weighted[:2])
-    fill_share(now(weighted[W20]), now(sums[W20]), 1.0, columns[4])
-    sizes = seen.free[8:11]
-    _weigh_by_size(seen, one, sizes, weighted)
-    _fill_on_moves(now(weighted[W60]), now(sums[W60]), now(sizes[W60]), columns[5])
+    sum_up(one, weighed[:2])
+    fill_share(now(weighed[W20]), now(sums[W20]), columns[4])
+    _fill_on_moves(seen, sums[W60], columns[5])
     for row in range(len(one)):
         one[row] = seen.volume[row] * seen.close[row]
-    sum_up(one, weighted)
-    for column, (window, bars) in enumerate(((W20, 20), (W60, 60))):
-        _fill_vwap(
-            now(seen.close),
-            now(weighted[window]),
-            now(sums[window]),
-            now(seen.volatility[window]),
-            bars,
-            columns[6 + column],
-        )
+    sum_up(one, weighed)
+    _fill_vwap(seen, W20, weighed[W20], sums[W20], columns[6])
+    _fill_vwap(seen, W60, weighed[W60], sums[W60], columns[7])
 
 
 @compiled
-def _sign(seen: Seen, signed) -> None:
-    for row in range(len(signed)):
-        change = seen.change[row]
-        signed[row] = seen.volume[row] * ((1.0 if change > 0 else 0.0) - (1.0 if change < 0 else 0.0))
+def _weigh_by_side(seen: Seen, weighed: Series) -> None:
+    for row in range(len(weighed)):
+        change, volume = seen.change[row], seen.volume[row]
+        weighed[row] = volume if change > 0 else (-volume if change < 0 else 0.0)
 
 
 @compiled
-def _weigh_by_place(seen: Seen, weighed) -> None:
+def _weigh_by_place(seen: Seen, weighed: Series) -> None:
     for row in range(len(weighed)):
         above, beneath = seen.high[row] - seen.close[row], seen.close[row] - seen.low[row]
         weighed[row] = seen.volume[row] * share(beneath - above, above + beneath)
 
 
 @compiled
-def _weigh_by_size(seen: Seen, one, sizes, weighed) -> None:
+def _fill_on_moves(seen: Seen, volumes: Series, column: Columns) -> None:
+    one, other, sizes, weighed = seen.free[5], seen.free[0], seen.free[6:9], seen.free[9:12]
     for row in range(len(one)):
         one[row] = abs(seen.change[row])
+        other[row] = seen.volume[row] * one[row]
     sum_up(one, sizes)
-    for row in range(len(one)):
-        one[row] = seen.volume[row] * abs(seen.change[row])
-    sum_up(one, weighed)
-
-
-@compiled
-def _fill_on_moves(weighed, volumes, sizes, column) -> None:
+    sum_up(other, weighed)
+    size, volume, both = now(sizes[W60]), now(volumes), now(weighed[W60])
     for row in range(len(column)):
-        together, apart = 60.0 * weighed[row], volumes[row] * sizes[row]
+        together, apart = 60.0 * both[row], volume[row] * size[row]
         column[row] = share(together - apart, together + apart)
 
 
 @compiled
-def _fill_vwap(close, weighed, volumes, volatility, bars: int, column) -> None:
-    unit = math.sqrt(bars)
+def _fill_vwap(seen: Seen, window: int, weighed: Series, volumes: Series, column: Columns) -> None:
+    close, steadiness = now(seen.close), now(seen.steadiness[window])
+    weights, volume = now(weighed), now(volumes)
+    unit = 1 / math.sqrt(WINDOWS[window])
     for row in range(len(column)):
-        volume = volumes[row]
-        mean = weighed[row] / (volume if volume > NOTHING else 1.0)
-        one = volatility[row] if volatility[row] > FLAT else FLAT
-        column[row] = held((close[row] - mean) / (one * unit), FAR) if volume > NOTHING else 0.0
+        is_traded = volume[row] > NOTHING
+        total = volume[row] if is_traded else 1.0
+        # The quotient of a difference, since that of two sums would need double precision.
+        above = np.float32(close[row] * total - weights[row]) / np.float32(total)
+        column[row] = held(above * (steadiness[row] * unit), FAR) if is_traded else 0.0

@@ -1,8 +1,8 @@
-"""Sums, highs and lows over the last 5, 20, 60 and 240 rows, each made of those before it.
+"""Sums and highs over the last 5, 20, 60 and 240 rows, each made of those before it.
 
-Four sums over 5 rows make one over 20, three of these one over 60, four of these one over 240. No sum runs on from row to
-row: none drifts, nothing is taken off again, and a value has the same bits wherever the rows before it begin. The first
-rows of each, which would need rows that are not there, are left as they are.
+Four sums over 5 rows make one over 20, three of these one over 60, four of these one over 240. No sum runs on from row
+to row: none drifts, nothing is taken off again, and a value has the same bits wherever the rows before it begin. The
+first rows of each, which would need rows that are not there, are left as they are.
 """
 
 from typing import Final
@@ -28,24 +28,11 @@ def sum_up(values: Series, sums: Series) -> None:
 
 @compiled
 def find_highs(values: Series, highs: Series) -> None:
+    """As many windows as `highs` has rows. The lows of something are the highs of its negative."""
     _highest(values, 1, 5, highs[0])
-    if len(highs) > 1:
-        _highest(highs[0], 5, 4, highs[1])
-    if len(highs) > 2:
-        _highest(highs[1], 20, 3, highs[2])
-    if len(highs) > 3:
-        _highest(highs[2], 60, 4, highs[3])
-
-
-@compiled
-def find_lows(values: Series, lows: Series) -> None:
-    _lowest(values, 1, 5, lows[0])
-    if len(lows) > 1:
-        _lowest(lows[0], 5, 4, lows[1])
-    if len(lows) > 2:
-        _lowest(lows[1], 20, 3, lows[2])
-    if len(lows) > 3:
-        _lowest(lows[2], 60, 4, lows[3])
+    for window, (bars, parts) in enumerate(((5, 4), (20, 3), (60, 4))):
+        if window + 1 < len(highs):
+            _highest(highs[window], bars, parts, highs[window + 1])
 
 
 @compiled
@@ -110,27 +97,20 @@ def _three(parts: Series, step: int, sums: Series) -> None:
 @compiled
 def _highest(parts: Series, step: int, count: int, highs: Series) -> None:
     first, rows = step * (count - 1), len(parts)
-    high = highs[first:]
-    high[:] = parts[first:]
-    for part in range(1, count):
-        other = parts[first - part * step : rows - part * step]
+    high, now = highs[first:], parts[first:]
+    before = parts[first - step : rows - step]
+    for row in range(len(high)):
+        high[row] = before[row] if before[row] > now[row] else now[row]
+    for part in range(2, count):
+        before = parts[first - part * step : rows - part * step]
         for row in range(len(high)):
-            high[row] = other[row] if other[row] > high[row] else high[row]
+            high[row] = before[row] if before[row] > high[row] else high[row]
 
 
 @compiled
-def _lowest(parts: Series, step: int, count: int, lows: Series) -> None:
-    first, rows = step * (count - 1), len(parts)
-    low = lows[first:]
-    low[:] = parts[first:]
-    for part in range(1, count):
-        other = parts[first - part * step : rows - part * step]
-        for row in range(len(low)):
-            low[row] = other[row] if other[row] < low[row] else low[row]
-
-
-@compiled
-def _join_spreads(spreads: Series, sums: Series, wholes: Series, bars: int, parts: int, joined: Series) -> None:
+def _join_spreads(  # noqa: PLR0917
+    spreads: Series, sums: Series, wholes: Series, bars: int, parts: int, joined: Series
+) -> None:
     first, rows = bars * (parts - 1), len(spreads)
     spread, whole = joined[first:], wholes[first:]
     spread[:] = 0.0
@@ -147,8 +127,8 @@ def _join_spreads(spreads: Series, sums: Series, wholes: Series, bars: int, part
 def _join_ages(ages: Series, sums: Series, bars: int, parts: int, joined: Series) -> None:
     first, rows = bars * (parts - 1), len(ages)
     total = joined[first:]
-    total[:] = ages[first:]
-    for part in range(1, parts):
+    total[:] = 0.0
+    for part in range(parts):
         begin, end = first - part * bars, rows - part * bars
         own, plain = ages[begin:end], sums[begin:end]
         older = float(part * bars)

@@ -82,9 +82,7 @@ def test_one_bar_less_than_needed_is_refused_with_the_number(spec: ModelSpec) ->
 
 
 def test_a_horizon_longer_than_the_data_says_how_many_bars_it_needs() -> None:
-    with pytest.raises(
-        TooFewBars, match=r"There are 1,000 bars; a horizon of 2,000 bars with 5 folds needs"
-    ):
+    with pytest.raises(TooFewBars, match=r"There are 1,000 bars; a horizon of 2,000 bars with 5 folds needs"):
         folds(FIRST, 1_000, ModelSpec(horizon=2_000))
 
 
