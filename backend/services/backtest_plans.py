@@ -84,6 +84,7 @@ class BacktestPlanner:
         `trials` says of a number of bars how often they are traded. The range is written down as it is now, so that
         the run means the same bars whenever it is made again.
         """
+        _require_one_of_each(config)
         await asyncio.to_thread(self._require_strategy, config)
         parts = [await self._part(config, place, owner) for place in range(len(config.series))]
         await self._require_detail(config, owner)
@@ -210,6 +211,22 @@ def _at(pointer: str) -> Iterator[None]:
     except (MarketDataError, NotFound, StrategyError, ValueError) as problem:
         detail = problem.detail if isinstance(problem, TidemarkError) else f"{problem}."
         raise InvalidInput([InputError(pointer=pointer, detail=detail)]) from problem
+
+
+def _require_one_of_each(config: RunConfig) -> None:
+    """As the engine wants them, said before anything is queued."""
+    first = config.series[0]
+    problems, seen = [], set()
+    for place, one in enumerate(config.series):
+        if one.symbol in seen:
+            detail = f"{one.symbol} is there twice. Name each symbol once."
+            problems.append(InputError(pointer=f"/series/{place}/symbol", detail=detail))
+        if one.timeframe is not first.timeframe:
+            detail = f"All symbols need bars of the same length. The first has {first.timeframe}, this {one.timeframe}."
+            problems.append(InputError(pointer=f"/series/{place}/timeframe", detail=detail))
+        seen.add(one.symbol)
+    if problems:
+        raise InvalidInput(problems)
 
 
 def _require_one_currency(parts: Sequence[_Part]) -> None:
