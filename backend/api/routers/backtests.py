@@ -353,7 +353,7 @@ async def replay_backtest(
 ) -> Response:
     """Its manifest, beside that of the first, says whether every trade and every bar's equity are the same."""
     async with house.acting_as(caller, readonly=True) as services:
-        before = await services.backtests.backtest(backtest_id)
+        before = await services.backtests.run(backtest_id)
     plan = await house.backtests.planner.plan(config_of(before), caller.user_id)
     async with house.acting_as(caller) as services:
 
@@ -392,6 +392,7 @@ async def guard_backtest(
 ) -> Response:
     """Asks the strategy hundreds of times, with later bars cut off, changed or shuffled."""
     async with house.acting_as(caller, readonly=True) as services:
+        await services.backtests.run(backtest_id)
         before = await services.backtests.finished(backtest_id)
     plan = await house.backtests.planner.plan(config_of(before), caller.user_id, kind=JobKind.GUARD)
     async with house.acting_as(caller) as services:
