@@ -329,7 +329,13 @@ async def delete_backtest(backtest_id: BacktestId, services: Changing) -> Respon
     summary="Bring a deleted backtest back",
     responses={
         **shows(BacktestFound, FOUND, "As it was.", "ETag"),
-        **problems("/api/backtests/{backtest_id}/restore", *SIGNED_IN, BacktestNotFound(BACKTEST_ID), BAD_ID),
+        **problems(
+            "/api/backtests/{backtest_id}/restore",
+            *SIGNED_IN,
+            BacktestNotFound(BACKTEST_ID),
+            BAD_ID,
+            QuotaReached("stored backtests", limit=20_000, count=20_000, remedy="Delete some."),
+        ),
     },
 )
 async def restore_backtest(request: Request, backtest_id: BacktestId, services: Changing) -> Response:
