@@ -329,7 +329,13 @@ async def delete_backtest(backtest_id: BacktestId, services: Changing) -> Respon
     summary="Bring a deleted backtest back",
     responses={
         **shows(BacktestFound, FOUND, "As it was.", "ETag"),
-        **problems("/api/backtests/{backtest_id}/restore", *SIGNED_IN, BacktestNotFound(BACKTEST_ID), BAD_ID),
+        **problems(
+            "/api/backtests/{backtest_id}/restore",
+            *SIGNED_IN,
+            BacktestNotFound(BACKTEST_ID),
+            BAD_ID,
+            QuotaReached("stored backtests", limit=20_000, count=20_000, remedy="Delete some."),
+        ),
     },
 )
 async def restore_backtest(request: Request, backtest_id: BacktestId, services: Changing) -> Response:
@@ -353,7 +359,7 @@ async def replay_backtest(
 ) -> Response:
     """Its manifest, beside that of the first, says whether every trade and every bar's equity are the same."""
     async with house.acting_as(caller, readonly=True) as services:
-        before = await services.backtests.backtest(backtest_id)
+        before = await services.backtests.run(backtest_id)
     plan = await house.backtests.planner.plan(config_of(before), caller.user_id)
     async with house.acting_as(caller) as services:
 
@@ -392,6 +398,7 @@ async def guard_backtest(
 ) -> Response:
     """Asks the strategy hundreds of times, with later bars cut off, changed or shuffled."""
     async with house.acting_as(caller, readonly=True) as services:
+        await services.backtests.run(backtest_id)
         before = await services.backtests.finished(backtest_id)
     plan = await house.backtests.planner.plan(config_of(before), caller.user_id, kind=JobKind.GUARD)
     async with house.acting_as(caller) as services:
