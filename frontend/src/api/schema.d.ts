@@ -7458,7 +7458,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many requests */
+            /** @description You have reached a limit of your plan */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8177,7 +8177,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description JSON as one document; CSV and Parquet as a zip of tables with the document beside them; HTML as a page that needs nothing else. */
+            /** @description JSON as one document; CSV and Parquet as a zip of tables, of a study its trials, with the document beside them; HTML as a page that needs nothing else. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8517,7 +8517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many requests */
+            /** @description You have reached a limit of your plan */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13888,7 +13888,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many requests */
+            /** @description You have reached a limit of your plan */
             429: {
                 headers: {
                     [name: string]: unknown;
