@@ -2,16 +2,15 @@
 
 import json
 import signal
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
 from backend.domain import market_errors, strategy_errors
-from backend.domain.errors import InputError, InvalidInput, QuotaReached, ServiceUnavailable, TidemarkError
+from backend.domain.errors import InputError, InvalidInput, ServiceUnavailable, TidemarkError
 from backend.domain.strategy_errors import PreviewFailed
 from backend.infrastructure.one_shots import OneShots, TookTooLong
+from backend.infrastructure.places import Places
 
 LONGEST_PREVIEW_SECONDS: Final = 30.0
 AT_ONCE: Final = 2
@@ -29,27 +28,14 @@ class ProcessStrategyPreviews:
         """`environment` says where bars and strategies are; no secret belongs there."""
         self._shots = OneShots(_WORK, environment, longest_seconds=longest_seconds, at_once=AT_ONCE)
         self._longest_seconds = longest_seconds
-        self._present: Counter[UUID] = Counter()
+        self._places = Places("previews at once", of_one=MOST_OF_ONE)
 
     async def preview(self, asked: Mapping[str, Any], *, owner: UUID) -> Mapping[str, Any]:
-        with self._place_of(owner):
+        async with self._places.of(owner):
             return await self._made(asked)
 
     async def close(self) -> None:
         await self._shots.close()
-
-    @contextmanager
-    def _place_of(self, owner: UUID) -> Iterator[None]:
-        """So that nobody takes all places: whoever asks for more has to wait for their own."""
-        if self._present[owner] >= MOST_OF_ONE:
-            raise QuotaReached("previews at once", limit=MOST_OF_ONE, count=self._present[owner])
-        self._present[owner] += 1
-        try:
-            yield
-        finally:
-            self._present[owner] -= 1
-            if not self._present[owner]:
-                del self._present[owner]
 
     async def _made(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._shots.waiting >= MOST_WAITING:

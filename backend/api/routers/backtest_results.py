@@ -172,7 +172,7 @@ async def export_backtest(
         names = ("trades", "equity") if found.kind is JobKind.BACKTEST else ("trials",)
         parts = [(await services.backtests.table(backtest_id, name, everything))[0] for name in names]
     made = _exported if found.kind is JobKind.BACKTEST else _exported_study
-    content = await asyncio.to_thread(made, house, found, *parts, kind=kind)
+    content = await asyncio.to_thread(made, house, found, parts, kind)
     ending = "zip" if kind in ("csv", "parquet") else kind
     headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="backtest-{backtest_id}.{ending}"'}
     if kind == "html":
@@ -205,7 +205,8 @@ async def table_of(
     return Response(await asyncio.to_thread(made), media_type="application/json", headers=PRIVATE)
 
 
-def _exported(house: House, found: Backtest, trades: Sequence[Part], equity: Sequence[Part], *, kind: str) -> bytes:
+def _exported(house: House, found: Backtest, parts: Sequence[Sequence[Part]], kind: str) -> bytes:
+    trades, equity = parts
     record = record_of(found, trades, equity, house.backtests.tables)
     if kind == "html":
         from backend.backtesting.report.page import report_html  # noqa: PLC0415 - loaded by who wants a report
@@ -216,11 +217,11 @@ def _exported(house: House, found: Backtest, trades: Sequence[Part], equity: Seq
     return house.backtests.packed(kind, record.document(), {"trades": record.trades, "equity": record.equity})
 
 
-def _exported_study(house: House, found: Backtest, trials: Sequence[Part], *, kind: str) -> bytes:
+def _exported_study(house: House, found: Backtest, parts: Sequence[Sequence[Part]], kind: str) -> bytes:
     from backend.backtesting.record import rows_of as plain_rows  # noqa: PLC0415 - loaded by who exports
     from backend.backtesting.report.study_page import study_report  # noqa: PLC0415
 
-    document, table = study_document(found), house.backtests.tables.unpacked(trials)
+    document, table = study_document(found), house.backtests.tables.unpacked(parts[0])
     if kind == "html":
         return study_report(document["study"]).encode()
     if kind == "json":
