@@ -154,10 +154,11 @@ def test_a_damaged_file_and_one_of_another_version_are_refused_and_nothing_is_lo
     assert told(tmp_path, "model", "predict", "--model", model_id, "--bars", str(bars))["model_id"] == model_id
 
 
-def test_a_backtest_trades_what_models_say(tmp_path: Path, bars: Path) -> None:
-    small = ("horizon=4", "first_training_bars=900", "retrain_every=400", "rounds=10", "threshold=0.501")
+def test_a_backtest_trades_what_models_say(tmp_path: Path) -> None:
+    small = ("horizon=4", "first_training_bars=900", "retrain_every=200", "rounds=30", "threshold=0.5")
     given = [part for each in small for part in ("-p", each)]
-    run = ("backtest", "run", "-s", "ml_predictive", *given, "--bars", str(bars), "--timeframe", "1h")
+    lively = written(tmp_path / "lively.parquet", walk(1_800, seed=3))
+    run = ("backtest", "run", "-s", "ml_predictive", *given, "--bars", str(lively), "--timeframe", "1h")
     done = told(tmp_path, *run, "--sides", "both")
     checks = {check["code"]: check for check in done["trust"]["checks"]}
 
