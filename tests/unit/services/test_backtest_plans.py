@@ -58,7 +58,7 @@ class Desk:
     """A planner, and what lies around it."""
 
     def __init__(self) -> None:
-        clock = FakeClock(NOW)
+        clock = self.clock = FakeClock(NOW)
         self.store = FakeBarStore(clock)
         self.forecasts = Forecasts()
         facts = [
