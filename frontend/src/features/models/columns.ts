@@ -4,12 +4,12 @@ import type { TableColumn } from '@/shared/table'
 import { lookOf, questionWords, trustLook } from './modelWords'
 
 export const columns: TableColumn<ModelRow>[] = [
-  { id: 'name', header: 'Model', value: ({ name }) => name, width: 232, fixed: true },
+  { id: 'name', header: 'Model', value: ({ name }) => name, width: 224, fixed: true },
   { id: 'state', header: 'State', value: (row) => lookOf(row).word, kind: 'choice', width: 124, unfiltered: true },
-  { id: 'trusted', header: 'Verdict', value: trustWord, kind: 'choice', width: 264, unfiltered: true },
-  { id: 'auc', header: 'AUC', value: ({ auc }) => auc?.value, kind: 'number', width: 148 },
-  { id: 'ic', header: 'IC', value: ({ ic }) => ic?.value, kind: 'number', width: 160 },
-  { id: 'trained_until', header: 'Trained until', value: (row) => row.trained_until, kind: 'time', width: 112 },
+  { id: 'trusted', header: 'Verdict', value: trustWord, kind: 'choice', width: 232, unfiltered: true },
+  { id: 'auc', header: 'AUC', value: ({ auc }) => auc?.value, kind: 'number', width: 164 },
+  { id: 'ic', header: 'IC', value: ({ ic }) => ic?.value, kind: 'number', width: 180 },
+  { id: 'trained_until', header: 'Trained until', value: (row) => row.trained_until, kind: 'time', width: 124 },
   { id: 'age', header: 'Age', value: (row) => row.trained_until, kind: 'time', width: 96, unfiltered: true },
   { id: 'question', header: 'Question', value: questionWords, kind: 'choice', width: 168 },
   { id: 'symbol', header: 'Symbol', value: ({ series }) => series.symbol, kind: 'choice', width: 104, unfiltered: true },

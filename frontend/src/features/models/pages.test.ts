@@ -211,11 +211,11 @@ describe('a model', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Predict now' }))
     await screen.findByText('53.1%', { selector: 'dd' })
     expect(asked[0]).toEqual({ series: model().series, spec: model().spec })
-    expect(screen.getByText('Between −2.10% to +2.40%, 90% of the time')).toBeTruthy()
+    expect(screen.getByText('Between −2.10% and +2.40%, 90% of the time')).toBeTruthy()
     expect(screen.getByRole('row', { name: /rsi 14\s*61\.20 \+0\.080/ })).toBeTruthy()
     expect(screen.getByRole('row', { name: /2026-11-19.*Right, inside/ })).toBeTruthy()
     await userEvent.click(screen.getByRole('button', { name: 'Predict now' }))
-    await expect.poll(() => router.currentRoute.value.fullPath, { timeout: patience }).toBe('/predictions/models/next')
+    await expect.poll(() => router.currentRoute.value.fullPath, { timeout: patience }).toBe('/predictions/models/next?tab=predictions')
   })
 
   it('says why it cannot predict', async () => {

@@ -74,7 +74,8 @@ export function usePredicting(model: () => TrainedModel) {
       const { prediction, training } = await predict(asked())
       if (training !== null) {
         notify.info(`A model is trained first. ${training.why}`)
-        await router.push({ name: 'predictions', params: { part: 'models', id: training.id } })
+        // Its end is where the prediction is.
+        await router.push({ name: 'predictions', params: { part: 'models', id: training.id }, query: { tab: 'predictions' } })
       }
       return prediction
     } catch (error) {

@@ -46,11 +46,10 @@ export function costSentence({ deciles, spec }: Pick<ModelCard, 'deciles' | 'spe
     : `No tenth made money after ${cost}: the best one made ${change(best.after_costs, 3)} a trade.`
 }
 
-/** How much of a hit rate may be luck, at 90%. */
+/** How much of a hit rate may be luck, at 90%. Nothing where there is nothing, or where luck matters little. */
 export function luckSentence(scored: number) {
-  if (scored === 0) return 'Nothing is scored yet: a prediction is scored when its horizon has passed.'
   const swing = 1.645 * Math.sqrt(0.25 / scored)
-  if (scored >= 400) return ''
+  if (scored === 0 || scored >= 400) return ''
   return `Of ${integer(scored)} scored ${scored === 1 ? 'prediction' : 'predictions'}, luck alone moves the hit rate by `
     + `${percent(swing, 0)} either way. ${scored < 100 ? 'Do not read much into it yet.' : 'Read it with that in mind.'}`
 }
