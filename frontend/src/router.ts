@@ -25,6 +25,7 @@ const auth: RouteRecordRaw[] = [
 const app: RouteRecordRaw[] = [
   { path: '', name: 'dashboard', component: () => import('./features/dashboard/DashboardPage.vue'), meta: { title: 'Dashboard', access: 'signed_in' } },
   { path: 'backtests/:id?', name: 'backtests', component: () => import('./features/backtests/BacktestPages.vue'), meta: { title: 'Backtests', access: 'signed_in' } },
+  { path: 'predictions/:part(new|models)?/:id?', name: 'predictions', component: () => import('./features/models/ModelPages.vue'), meta: { title: 'Predictions', access: 'signed_in' } },
   { path: 'strategies/:name?/:part(edit)?', name: 'strategies', component: () => import('./features/strategies/StrategyPages.vue'), meta: { title: 'Strategies', access: 'signed_in' } },
   { path: 'data/:id?', name: 'data', component: () => import('./features/market/MarketPages.vue'), meta: { title: 'Data', access: 'signed_in' } },
   { path: 'status', name: 'status', component: () => import('./features/jobs/StatusPage.vue'), meta: { title: 'Status centre', access: 'signed_in' } },

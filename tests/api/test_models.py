@@ -299,18 +299,18 @@ async def test_a_training_that_is_deleted_is_cancelled(client: httpx.AsyncClient
 async def test_nobody_else_has_a_part_in_it(client: httpx.AsyncClient, ada: Person, seer: tuple[Person, str]) -> None:
     who, model_id = seer
     said = (await client.post("/api/predictions", json={"model_id": model_id}, headers=who.headers)).json()
-    asked = [
-        ("GET", f"{PATH}/{model_id}", {}),
-        ("GET", f"{PATH}/{model_id}/track-record", {}),
-        ("GET", f"{PATH}/{model_id}/drift", {}),
-        ("PATCH", f"{PATH}/{model_id}", {"json": {"name": "Mine"}}),
-        ("DELETE", f"{PATH}/{model_id}", {}),
-        ("POST", f"{PATH}/{model_id}/promote", {}),
-        ("POST", f"{PATH}/{model_id}/rollback", {}),
-        ("POST", "/api/predictions", {"json": {"model_id": model_id}}),
-        ("GET", f"/api/predictions?model_id={model_id}", {}),
-        ("GET", f"/api/predictions/{said['id']}", {}),
+    asked: list[tuple[str, str, Any]] = [
+        ("GET", f"{PATH}/{model_id}", None),
+        ("GET", f"{PATH}/{model_id}/track-record", None),
+        ("GET", f"{PATH}/{model_id}/drift", None),
+        ("PATCH", f"{PATH}/{model_id}", {"name": "Mine"}),
+        ("DELETE", f"{PATH}/{model_id}", None),
+        ("POST", f"{PATH}/{model_id}/promote", None),
+        ("POST", f"{PATH}/{model_id}/rollback", None),
+        ("POST", "/api/predictions", {"model_id": model_id}),
+        ("GET", f"/api/predictions?model_id={model_id}", None),
+        ("GET", f"/api/predictions/{said['id']}", None),
     ]
-    for method, path, more in asked:
-        answer = await client.request(method, path, headers={**ada.headers, "If-Match": "*"}, **more)
+    for method, path, body in asked:
+        answer = await client.request(method, path, json=body, headers={**ada.headers, "If-Match": "*"})
         assert answer.status_code == 404, (method, path, answer.text)

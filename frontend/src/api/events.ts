@@ -22,7 +22,7 @@ export function followEvents(userId: string): () => void {
   remembered.value = []
   showStream({ phase: 'connecting', since: new Date(), nextAttemptAt: null })
   const rest = keepAnswersCurrent()
-  const leave = shareStream(userId, { heard: hear, anew: () => { void askAllAgain(); void queryClient.invalidateQueries({ queryKey: ['backtests'] }) }, changed: showStream })
+  const leave = shareStream(userId, { heard: hear, anew: () => { void askAllAgain(); for (const key of ['backtests', 'models']) void queryClient.invalidateQueries({ queryKey: [key] }) }, changed: showStream })
   return () => {
     leave()
     rest()

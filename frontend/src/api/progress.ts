@@ -9,8 +9,10 @@ export interface LiveProgress extends Progress {
   log_tail?: string | null
   /** Of a backtest: how far it has come in its own time. */
   current_date?: string
-  /** Of a backtest: its equity until then, thinned, as pairs of seconds since 1970 and money. */
-  curve?: readonly (readonly [at: number, equity: number])[]
+  /** Of a backtest: its equity until then, thinned, as pairs of seconds since 1970 and money. Of a training: the losses by round. */
+  curve?: readonly (readonly [at: number, value: number, ...more: number[]])[]
+  /** Of a training: which fold learns, from 1. */
+  fold?: number
 }
 
 const latest = shallowReactive(new Map<string, LiveProgress>())

@@ -1,5 +1,5 @@
 /** What the palette can do: go to a page, or act. */
-import { Contrast, Keyboard, LogOut, Monitor, Moon, Play, Rows3, Save, Sun } from '@lucide/vue'
+import { Contrast, GraduationCap, Keyboard, LogOut, Monitor, Moon, Play, Rows3, Save, Sun } from '@lucide/vue'
 import { computed, type Component } from 'vue'
 import { useRouter } from 'vue-router'
 import { useSession } from '@/features/auth/session'
@@ -40,6 +40,12 @@ export function useCommands(openSheet: () => void) {
       commands: [
         { id: 'new-backtest', label: 'New backtest', icon: Play, keywords: 'run strategy test', keys: ['n'], run: () => { void router.push('/backtests/new') } },
         { id: 'sample', label: 'Run sample backtest', icon: Play, keywords: 'demo example try first', run: () => { void import('@/shared/sampleRun').then(({ runSample }) => runSample(router)) } },
+      ],
+    },
+    {
+      label: 'Predictions',
+      commands: [
+        { id: 'train', label: 'Train a model', icon: GraduationCap, keywords: 'machine learning prediction forecast new', run: () => { void router.push('/predictions/new') } },
       ],
     },
     {

@@ -1,5 +1,5 @@
 /** The pages that exist, in the order of the sidebar; the palette and the shortcuts read the same list. */
-import { Activity, ChartSpline, Database, LayoutDashboard, Settings, Workflow } from '@lucide/vue'
+import { Activity, ChartSpline, Database, LayoutDashboard, Settings, TrendingUpDown, Workflow } from '@lucide/vue'
 import type { Component } from 'vue'
 
 export interface Destination {
@@ -14,6 +14,7 @@ export interface Destination {
 export const destinations: Destination[] = [
   { name: 'dashboard', label: 'Dashboard', icon: LayoutDashboard, key: 'd', keywords: 'home overview services health installation' },
   { name: 'backtests', label: 'Backtests', icon: ChartSpline, key: 'b', keywords: 'runs results strategies list compare' },
+  { name: 'predictions', label: 'Predictions', icon: TrendingUpDown, key: 'p', keywords: 'models machine learning train forecast' },
   { name: 'strategies', label: 'Strategies', icon: Workflow, key: 'y', keywords: 'rules signals builder indicators versions gallery' },
   { name: 'data', label: 'Data', icon: Database, key: 'm', keywords: 'market bars prices series download upload import export gaps' },
   { name: 'status', label: 'Status centre', icon: Activity, key: 't', keywords: 'tasks jobs queue running failed cancel retry machine services' },

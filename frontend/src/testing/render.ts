@@ -16,6 +16,7 @@ export async function renderPage(page: Component, options: { at?: string, props?
       ...names.map((name) => ({ path: name === 'dashboard' ? '/' : `/${name}`, name, component: Empty })),
       { path: '/strategies/:name?/:part?', name: 'strategies', component: Empty },
       { path: '/backtests/:id?', name: 'backtests', component: Empty },
+      { path: '/predictions/:part(new|models)?/:id?', name: 'predictions', component: Empty },
       { path: '/data/:id?', name: 'data', component: Empty },
       { path: '/shared/:token', name: 'shared', component: Empty },
       { path: '/settings/:tab?', name: 'settings', component: Empty, meta: { access: 'signed_in' as const } },

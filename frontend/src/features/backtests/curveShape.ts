@@ -1,6 +1,6 @@
 /** A curve as an SVG path: across the whole time of the run, so that it grows towards its end. */
 
-export type Curve = readonly (readonly [at: number, value: number])[]
+export type Curve = readonly (readonly [at: number, value: number, ...more: number[]])[]
 
 export interface CurveShape {
   line: string

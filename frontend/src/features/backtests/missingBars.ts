@@ -9,14 +9,16 @@ export interface Missing {
   to: RouteLocationRaw
 }
 
-export function missingBars(problem: unknown, { series, start, end, trading }: RunWanted): Missing[] {
+type BarsWanted = Pick<RunWanted, 'series' | 'start' | 'end'> & { trading?: RunWanted['trading'] }
+
+export function missingBars(problem: unknown, { series, start, end, trading }: BarsWanted): Missing[] {
   if (!(problem instanceof ApiError) || problem.code !== 'bars_missing') return []
   return problem.errors.flatMap(({ pointer, detail }) => {
     // Without a place in the list it is the range that is not known: then any symbol may be the one.
     const wanted = series[Number(/^\/series\/(\d+)/.exec(pointer)?.[1] ?? 0)]
     if (wanted === undefined) return []
     const { provider, symbol, adjustment } = wanted
-    const shorter = trading.execution.detail
+    const shorter = trading?.execution.detail
     const timeframe = shorter && detail.includes(` ${shorter}:`) ? shorter : wanted.timeframe
     const query = { provider, symbol, timeframe, adjustment, ...day('from', start), ...day('to', end, 1) }
     return [{ symbol, detail, to: { name: 'data', params: { id: 'download' }, query } }]

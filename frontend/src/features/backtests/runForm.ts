@@ -8,16 +8,20 @@ import { allTradingFields, sizeNeeds, type SizingMethod } from './tradingFields'
 /** By their names in tradingFields.ts, as text. */
 export type Numbers = Record<string, string | null | undefined>
 
-export interface RunForm extends Days {
-  /** As /api/strategies names it: one's own by their id. */
-  strategy: string
-  parameters: Record<string, unknown>
+/** On which bars. */
+export interface MarketForm extends Days {
   provider: string
   symbols: string[]
   timeframe: Timeframe
   adjustment: Adjustment
   /** The moments of an earlier run, for as long as nobody chooses other days. */
   exactly: (Days & { start: string | null, end: string | null }) | null
+}
+
+export interface RunForm extends MarketForm {
+  /** As /api/strategies names it: one's own by their id. */
+  strategy: string
+  parameters: Record<string, unknown>
   numbers: Numbers
   sizing: SizingMethod
   sides: TradingConfig['execution']['sides']
@@ -81,7 +85,7 @@ function present<Name extends string, Value>(name: Name, value: Value | null) {
   return value === null ? {} : { [name]: value }
 }
 
-function momentsOf(form: RunForm): { start: string | null, end: string | null } {
+export function momentsOf(form: MarketForm): { start: string | null, end: string | null } {
   const { exactly } = form
   if (exactly?.from === form.from && exactly.to === form.to) return { start: exactly.start, end: exactly.end }
   if (form.from === '') return { start: null, end: form.to === '' ? null : spanOf({ from: form.to, to: form.to }).end ?? null }
@@ -122,7 +126,7 @@ function isOff(name: string, trading: unknown) {
   return isRecord(trading) && name.startsWith('costs/')
 }
 
-function daysFrom({ start, end }: Record<string, unknown>): Pick<RunForm, 'from' | 'to' | 'exactly'> {
+export function daysFrom({ start, end }: Record<string, unknown>): Pick<RunForm, 'from' | 'to' | 'exactly'> {
   const moments = { start: typeof start === 'string' ? start : null, end: typeof end === 'string' ? end : null }
   const from = moments.start?.slice(0, 10) ?? ''
   const to = moments.end === null ? '' : new Date(Date.parse(moments.end) - 1).toISOString().slice(0, 10)
@@ -152,10 +156,13 @@ export interface FormProblems {
 
 /** What is plain to see before the server is asked. */
 export function formProblems(form: RunForm, now: Date): FormProblems {
+  return { ...(form.strategy === '' ? { strategy: 'Choose a strategy.' } : {}), ...marketProblems(form, now) }
+}
+
+export function marketProblems(form: MarketForm, now: Date): FormProblems {
   const today = now.toISOString().slice(0, 10)
   const { from, to } = form
   return {
-    ...(form.strategy === '' ? { strategy: 'Choose a strategy.' } : {}),
     ...(form.symbols.length === 0 ? { symbols: 'Choose at least one symbol.' } : {}),
     ...(from !== '' && !isDay(from) ? { from: 'This is no day.' } : {}),
     ...(isDay(from) && from > today ? { from: `It lies in the future: today is ${today}.` } : {}),
