@@ -50,7 +50,7 @@ async def test_the_curve_of_a_stage_that_was_over_before_it_was_told_comes_with_
     told = await tell(
         [
             Progress(stage="bars"),
-            Progress(stage="trading", curve=[(1, 2.0)], current_date="2024-01-01T00:00:00Z"),
+            Progress(stage="trading", curve=((1, 2.0),), current_date="2024-01-01T00:00:00Z"),
             Progress(stage="figures"),
         ]
     )
