@@ -171,6 +171,18 @@ async def test_a_fresh_champion_answers_at_once_and_says_the_same_again(
     assert record["items"] == [said]
 
 
+async def test_a_prediction_is_made_once_under_a_key(client: httpx.AsyncClient, seer: tuple[Person, str]) -> None:
+    who, model_id = seer
+    headers = {**who.headers, "Idempotency-Key": "predict-1"}
+    first, again = [
+        await client.post("/api/predictions", json={"model_id": model_id}, headers=headers) for _ in range(2)
+    ]
+    assert first.json() == again.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    other = await client.post("/api/predictions", json={"series": SERIES, "horizon": 3}, headers=headers)
+    assert_problem(other, 422, "idempotency_key_reused")
+
+
 async def test_a_model_that_is_named_answers(client: httpx.AsyncClient, seer: tuple[Person, str]) -> None:
     who, model_id = seer
     said = await client.post("/api/predictions", json={"model_id": model_id}, headers=who.headers)
