@@ -12,13 +12,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
 from backend.domain.accounts import Identity
-from backend.domain.errors import TokenRejected
+from backend.domain.errors import ConfigurationError, TokenRejected
 from backend.domain.ports import (
     AccountAdmin,
     AccountWatch,
@@ -37,6 +38,7 @@ from backend.domain.ports import (
 )
 from backend.services.accounts import Accounts
 from backend.services.events import Events
+from backend.services.exchange_keys import ExchangeKeys
 from backend.services.foresight import Foresight
 from backend.services.jobs import Jobs
 from backend.services.tokens import Tokens
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
 
     from backend.bootstrap_market import BacktestDesk, Market
     from backend.domain.jobs import Plan
+    from backend.domain.key_ports import KeyProber
     from backend.infrastructure.database import Database
+    from backend.infrastructure.key_manager import MasterKey
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.personal_tokens import PersonalTokens
     from backend.infrastructure.service_database import ServiceDatabase
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.signing_keys import SigningKeys
     from backend.services.adoption import Adoption
     from backend.services.backtests import Backtests
+    from backend.services.exchange_keys import KeyDesk
     from backend.services.market_data import MarketData
     from backend.services.shares import Openings, SharedResults, Shares
     from backend.services.strategies import Strategies
@@ -101,6 +106,7 @@ class Services:
     accounts: Accounts
     backtests: "Backtests"
     events: Events
+    exchange_keys: ExchangeKeys
     idempotency: IdempotencyRepository
     jobs: Jobs
     market_data: "MarketData"
@@ -140,6 +146,7 @@ class House:
     # Of sessions and of personal access tokens.
     verifier: "PersonalTokens"
     openings: "Openings"
+    key_desk: "KeyDesk"
     limiter: RateLimiter | None
     auth: "ASGIApp | None"
     mailbox_url: str | None
@@ -150,6 +157,7 @@ class House:
         """One transaction as this user, committed when the block ends well. Row level security sees to the rest."""
         from backend.data.storage.accounts import AccountTables
         from backend.data.storage.backtests import BacktestTable
+        from backend.data.storage.exchange_keys import KeyTable
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.series import SeriesTable
@@ -179,6 +187,7 @@ class House:
                 accounts=accounts,
                 backtests=backtests,
                 events=Events(job_table),
+                exchange_keys=ExchangeKeys(identity, KeyTable(connection)),
                 idempotency=IdempotencyTable(connection),
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),
@@ -187,6 +196,12 @@ class House:
                 tickets=TicketTable(connection),
                 tokens=Tokens(accounts, TokenTable(connection), revoked.append),
             )
+
+    @asynccontextmanager
+    async def keys_of(self, identity: Identity) -> AsyncIterator[ExchangeKeys]:
+        """One transaction for the exchange keys of this user."""
+        async with self.acting_as(identity) as services:
+            yield services.exchange_keys
 
     @asynccontextmanager
     async def visited(self) -> "AsyncIterator[SharedResults]":
@@ -249,6 +264,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.services.adoption import Adoption
     from backend.services.shares import Openings
 
+    masters = master_keys(settings)
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
         monitor.watch_machine(resources.gauges)
@@ -259,6 +275,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
         database = await _database(ground, monitor, stack)
         worker_database = await _worker_database(ground, stack)
+        key_desk = await open_key_desk(worker_database, masters, say)
         stack.enter_context(_running(monitor.watch_event_loop()))
         records = JobRecordTable(worker_database)
         foresight = Foresight(records, monitor)
@@ -298,11 +315,54 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             account_watch=AccountStates(worker_database),
             verifier=verifier,
             openings=openings,
+            key_desk=key_desk,
             limiter=MemoryRateLimiter() if settings.rate_limits == "on" else None,
             auth=auth,
             mailbox_url=mailbox_url,
             owner_dsn=ground.owner_dsn,
         )
+
+
+async def open_key_desk(
+    database: "ServiceDatabase",
+    keys: "Callable[[], tuple[MasterKey, ...]]",
+    say: Say,
+    prober: "KeyProber | None" = None,
+) -> "KeyDesk":
+    """Exchange keys, sealed under the newest master key where none are sealed yet."""
+    from backend.data.fetchers.key_probes import KeyProbes
+    from backend.data.storage.exchange_keys import KeyVaultTables
+    from backend.infrastructure.key_manager import KeyManager
+    from backend.services.exchange_keys import KeyDesk
+
+    vault, held = KeyVaultTables(database), keys()
+    present = await vault.set_master(held[-1].fingerprint, only_if_free=True)
+    if present not in {key.fingerprint for key in held}:
+        say(
+            f"Exchange keys are sealed under the master key {present}, which is not here. Put it back, or they stay"
+            ' locked (docs/operations.md, "The master key").'
+        )
+    return KeyDesk(prober or KeyProbes(now=time.time), KeyManager(keys), vault)
+
+
+def master_keys(settings: Settings) -> "Callable[[], tuple[MasterKey, ...]]":
+    """Where the master keys of exchange keys are read, newest last; the first is made beside the embedded database."""
+    from backend.infrastructure.key_manager import MasterKey, MasterKeyFile
+
+    given = (settings.encryption_key_previous, settings.encryption_key)
+    if settings.encryption_key is not None:
+        return lambda: tuple(MasterKey.of_text(key.get_secret_value()) for key in given if key is not None)
+    if not settings.embedded:
+        raise ConfigurationError(
+            "A Supabase project needs ENCRYPTION_KEY, which exchange keys are sealed under: `openssl rand -base64 32`"
+            " makes one. Set it for every server of the project, and keep a copy where the database is not."
+        )
+    file = MasterKeyFile(_master_key_file(settings))
+    return lambda: file.keys() or (file.add(),)
+
+
+def _master_key_file(settings: Settings) -> Path:
+    return settings.data_dir / "secrets" / "encryption.json"
 
 
 @dataclass(frozen=True, kw_only=True)

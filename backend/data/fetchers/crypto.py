@@ -71,7 +71,7 @@ class CryptoFetcher:
     @property
     def timeframes(self) -> Sequence[Timeframe]:
         known = EXCHANGES.get(self._exchange_name)
-        return known.timeframes if known else _timeframes(self._exchange or _client(self._exchange_name, None))
+        return known.timeframes if known else _timeframes(self._exchange or client_of(self._exchange_name, None))
 
     def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
         return max(len(missing), -(-bars // self._page()))
@@ -165,7 +165,7 @@ class CryptoFetcher:
 
     def _load(self) -> Mapping[str, Instrument]:
         if self._exchange is None:
-            self._exchange = _client(self._exchange_name, self._base_url)
+            self._exchange = client_of(self._exchange_name, self._base_url)
         markets = self._asked(lambda: self._exchange.load_markets(True))
         title = EXCHANGES[self._exchange_name].title if self._exchange_name in EXCHANGES else self._exchange.name
         mode = self._exchange.precisionMode
@@ -192,7 +192,7 @@ class CryptoFetcher:
             raise VendorUnavailable(f"{self.provider} answered: {str(error)[:200]}") from error
 
 
-def _client(name: str, base_url: str | None) -> Any:
+def client_of(name: str, base_url: str | None) -> Any:
     """The library's exchange; the import takes seconds."""
     import ccxt
 
