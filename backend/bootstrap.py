@@ -12,14 +12,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid4
 
 from pydantic import SecretStr
 
 from backend.domain.accounts import Identity
-from backend.domain.errors import ConfigurationError, TokenRejected
+from backend.domain.errors import MigrationRefused, TokenRejected
 from backend.domain.ports import (
     AccountAdmin,
     AccountWatch,
@@ -49,9 +48,7 @@ if TYPE_CHECKING:
 
     from backend.bootstrap_market import BacktestDesk, Market
     from backend.domain.jobs import Plan
-    from backend.domain.key_ports import KeyProber
     from backend.infrastructure.database import Database
-    from backend.infrastructure.key_manager import MasterKey
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.personal_tokens import PersonalTokens
     from backend.infrastructure.service_database import ServiceDatabase
@@ -245,6 +242,7 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
+    from backend.bootstrap_keys import master_keys, open_key_desk
     from backend.bootstrap_market import open_backtest_desk, open_market
     from backend.data.storage.accounts import AccountStates
     from backend.data.storage.events import EventTable
@@ -321,48 +319,6 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             mailbox_url=mailbox_url,
             owner_dsn=ground.owner_dsn,
         )
-
-
-async def open_key_desk(
-    database: "ServiceDatabase",
-    keys: "Callable[[], tuple[MasterKey, ...]]",
-    say: Say,
-    prober: "KeyProber | None" = None,
-) -> "KeyDesk":
-    """Exchange keys, sealed under the newest master key where none are sealed yet."""
-    from backend.data.fetchers.key_probes import KeyProbes
-    from backend.data.storage.exchange_keys import KeyVaultTables
-    from backend.infrastructure.key_manager import KeyManager
-    from backend.services.exchange_keys import KeyDesk
-
-    vault, held = KeyVaultTables(database), keys()
-    present = await vault.set_master(held[-1].fingerprint, only_if_free=True)
-    if present not in {key.fingerprint for key in held}:
-        say(
-            f"Exchange keys are sealed under the master key {present}, which is not here. Put it back, or they stay"
-            ' locked (docs/operations.md, "The master key").'
-        )
-    return KeyDesk(prober or KeyProbes(now=time.time), KeyManager(keys), vault)
-
-
-def master_keys(settings: Settings) -> "Callable[[], tuple[MasterKey, ...]]":
-    """Where the master keys of exchange keys are read, newest last; the first is made beside the embedded database."""
-    from backend.infrastructure.key_manager import MasterKey, MasterKeyFile
-
-    given = (settings.encryption_key_previous, settings.encryption_key)
-    if settings.encryption_key is not None:
-        return lambda: tuple(MasterKey.of_text(key.get_secret_value()) for key in given if key is not None)
-    if not settings.embedded:
-        raise ConfigurationError(
-            "A Supabase project needs ENCRYPTION_KEY, which exchange keys are sealed under: `openssl rand -base64 32`"
-            " makes one. Set it for every server of the project, and keep a copy where the database is not."
-        )
-    file = MasterKeyFile(_master_key_file(settings))
-    return lambda: file.keys() or (file.add(),)
-
-
-def _master_key_file(settings: Settings) -> Path:
-    return settings.data_dir / "secrets" / "encryption.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -547,6 +503,30 @@ def rotate_signing_key(settings: Settings) -> str:
     keys = _auth_keys(settings).rotated(now=int(time.time()))
     keys.save(path)
     return keys.signing_key.kid
+
+
+async def rotate_master_key(settings: Settings, *, is_running: bool, say: Say) -> str:
+    """Seal all exchange keys under a new master key, with or without a running server; what was done, in words."""
+    from backend.bootstrap_keys import rotate
+    from backend.infrastructure.supabase.hosted import login_dsn, login_password
+    from backend.infrastructure.supabase.migrator import pending
+    from backend.infrastructure.supabase.postgres.address import load_or_create
+
+    with contextlib.ExitStack() as stack:
+        if not settings.embedded:
+            owner = _secret(settings.database_url)
+            worker = login_dsn(owner, "app_worker", login_password(owner, "app_worker"))
+        else:
+            if is_running:
+                address = load_or_create(settings.data_dir / "secrets" / "postgres.json", preferred_port=0)
+            else:
+                postgres = _embedded_postgres(settings, say)
+                address = postgres.start()
+                stack.callback(postgres.stop)
+            owner, worker = address.dsn("postgres"), address.dsn("app_worker")
+        if await pending(owner, MIGRATIONS):
+            raise MigrationRefused("The database is older than this version. Run `tidemark migrate` first.")
+        return await rotate(settings, worker)
 
 
 def open_auth_admin(settings: Settings, url: str | None) -> AccountAdmin:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.bootstrap import open_key_desk
+from backend.bootstrap_keys import open_key_desk
 from backend.domain.exchange_keys import MOST_KEYS, WITHDRAWAL_WORDS, Permission
 from backend.domain.market_errors import VendorRefused, VendorUnavailable
 from backend.infrastructure.key_manager import MasterKey

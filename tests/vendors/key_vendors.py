@@ -30,6 +30,7 @@ class KeyVendor:
     def __init__(self, **permissions: bool) -> None:
         self.may = {"trade": True, "withdraw": False, "bound": True, **permissions}
         self.secrets = {KEY: SECRET}
+        self.passphrase = PASSPHRASE
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.server = VendorServer(self.answer, disturbed="/")
 
@@ -77,7 +78,7 @@ class KeyVendor:
     def _okx(self, request: Request, headers: Mapping[str, str]) -> Reply:
         signed = f"{headers.get('ok-access-timestamp')}GET{request.path}"
         expected = base64.b64encode(self._hmac(headers.get("ok-access-key"), signed)).decode()
-        if headers.get("ok-access-sign") != expected or headers.get("ok-access-passphrase") != PASSPHRASE:
+        if headers.get("ok-access-sign") != expected or headers.get("ok-access-passphrase") != self.passphrase:
             return Reply(status=401, body={"code": "50113", "msg": "Invalid Sign"})
         granted = ["read_only", *(name for name in ("trade", "withdraw") if self.may[name])]
         told = {"perm": ",".join(granted), "ip": "192.0.2.7" if self.may["bound"] else ""}

@@ -5,6 +5,7 @@ Prices are as traded (raw), markets are the spot markets, and all of them trade 
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -28,6 +29,8 @@ T = TypeVar("T")
 _LAG = timedelta(minutes=5)
 _USUAL_PAGE = 500
 _MARKETS_LAST_SECONDS = 12 * 3600
+# At the level "debug" the library logs whole requests, and keys are in their headers.
+_NOWHERE = logging.Logger("nowhere", logging.CRITICAL + 1)
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -202,6 +205,7 @@ def client_of(name: str, base_url: str | None) -> Any:
         raise UnknownProvider(f"crypto:{name}", [f"crypto:{one}" for one in closest(name, ccxt.exchanges) or EXCHANGES])
     exchange = getattr(ccxt, name)({"enableRateLimit": True, "maxRetriesOnFailure": 0})
     exchange.session = PatientSession()
+    exchange.logger = _NOWHERE
     _make_strict(exchange)
     exchange.has["fetchCurrencies"] = False  # heavy, often private, and nobody asks for them here
     types = exchange.options.get("fetchMarkets")
