@@ -57,7 +57,8 @@ class KeyVault(Protocol):
 
     async def take(
         self, user_id: UUID, key_id: UUID, *, is_use: bool, address: str | None, reason: str
-    ) -> StoredSecret | None: ...
+    ) -> StoredSecret | None:
+        """None when the user has no such key, or is suspended."""
 
     async def note_test(self, binding: Binding, probe: Probe, *, keeps_permissions: bool, address: str | None) -> bool:
         """False when the secret was replaced since, or is gone."""

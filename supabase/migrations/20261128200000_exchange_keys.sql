@@ -281,6 +281,7 @@ language sql volatile security definer set search_path = pg_catalog, pg_temp as 
 $$;
 
 -- What the service sealed, for the service alone; there is no other way to it, and it leaves its line in the log.
+-- Of a suspended user it opens none.
 create function private.decrypt_api_credential(owner uuid, wanted uuid, is_use boolean, address inet, reason text)
 returns table (provider text, secret_version integer, sealed bytea)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -288,7 +289,7 @@ declare
     asked public.api_keys;
 begin
     update public.api_keys as key set last_used_at = case when is_use then now() else key.last_used_at end
-    where key.id = wanted and key.user_id = owner
+    where key.id = wanted and key.user_id = owner and private.user_is_active(owner)
     returning key.* into asked;
     if asked.id is null then
         return;

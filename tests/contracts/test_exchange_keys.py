@@ -15,7 +15,15 @@ import pytest
 from backend.data.storage.exchange_keys import KeyTable, KeyVaultTables
 from backend.domain.accounts import Identity
 from backend.domain.errors import VersionConflict
-from backend.domain.exchange_keys import Credentials, ExchangeKey, KeyProvider, KeyUnreadable, Probe, SealedKey
+from backend.domain.exchange_keys import (
+    Credentials,
+    ExchangeKey,
+    KeyNotFound,
+    KeyProvider,
+    KeyUnreadable,
+    Probe,
+    SealedKey,
+)
 from backend.infrastructure.database import Database
 from backend.infrastructure.key_manager import KeyManager, MasterKey
 from backend.infrastructure.service_database import ServiceDatabase
@@ -121,6 +129,17 @@ async def test_a_secret_that_is_used_leaves_its_line_and_its_time(desk: Desk, ad
     assert (used.action, used.actor, used.reason) == ("decrypt", "service", "An order of the bot 'Tide'.")
     assert (used.session_id, created.session_id) == (None, ada.session_id)
     assert (created.action, created.address, created.hint) == ("create", "192.0.2.7", "vmPU...A65z")
+
+
+async def test_of_a_suspended_user_no_secret_is_opened(desk: Desk, ada: Identity) -> None:
+    made = await desk.add(ada)
+    await desk.execute(
+        "update auth.users set banned_until = now() + interval '1 day' where id = $1",
+        ada.user_id,
+        login="supabase_auth_admin",
+    )
+    with pytest.raises(KeyNotFound):
+        await desk.keys.use(ada.user_id, made.id, reason="An order.")
 
 
 async def test_what_is_stored_needs_both_locks(desk: Desk, ada: Identity) -> None:

@@ -81,6 +81,17 @@ async def test_a_provider_that_fails_is_said_to_and_never_quoted(
     assert SECRET not in str(failure.value)
 
 
+@pytest.mark.parametrize("provider", [KeyProvider.BINANCE, KeyProvider.OKX, KeyProvider.ALPACA_LIVE])
+async def test_a_redirect_does_not_carry_the_key_elsewhere(provider: KeyProvider) -> None:
+    vendor, elsewhere = KeyVendor(), KeyVendor()
+    with vendor.running() as urls, elsewhere.running() as others:
+        away = {"Location": f"{others[provider]}/v2/account"}
+        vendor.server.disturb(Reply(status=307, body={}, headers=away), for_path="/account")
+        with pytest.raises(VendorUnavailable):
+            await KeyProbes(urls, patience=HASTE, now=time.time).probe(provider, credentials(provider))
+    assert elsewhere.server.requests == []
+
+
 async def test_silence_ends_with_the_time_limit() -> None:
     vendor = KeyVendor()
     with vendor.running() as urls:

@@ -84,6 +84,10 @@ def _session(heard: Heard, now: Callable[[], float]) -> Any:
     from backend.data.fetchers.sessions import PatientSession
 
     class Listening(PatientSession):
+        def __init__(self) -> None:
+            super().__init__()
+            self.max_redirects = 0  # one would carry the key elsewhere
+
         def send(self, request: Any, **kwargs: Any) -> Any:
             began, clock = now(), time.monotonic()
             response = super().send(request, **kwargs)
