@@ -33,8 +33,8 @@ CURVE_POINTS: Final = 80
 _SUMMARY: Final = {"total_return": "total_return", "sharpe_ratio": "sharpe", "max_drawdown": "max_drawdown"}
 
 
-class Stopped(Exception):
-    """Its user does not want it any more."""
+class Stopped(BaseException):
+    """Its user does not want it any more. No Exception: strategies, inside of which it may be raised, catch those."""
 
 
 class Told(Protocol):
@@ -99,7 +99,11 @@ def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled
     heed(is_cancelled)
     told("signals", 15.0, f"{sum(len(one.bars) for one in histories):,} bars")
 
+    is_traded = False
+
     def watch(until: int, equity: npt.NDArray[np.float64], starts: npt.NDArray[np.int64]) -> None:
+        nonlocal is_traded
+        is_traded = True
         heed(is_cancelled)
         date = datetime.fromtimestamp(int(starts[until - 1]) / 1e6, tz=UTC)
         told(
@@ -112,7 +116,8 @@ def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled
 
     def learn(done: int, of: int) -> None:
         heed(is_cancelled)
-        told("signals", 15.0 + 15.0 * done / of, f"model {done + 1:,} of {of:,}")
+        if not is_traded:  # guards ask for models too, long after
+            told("signals", 15.0 + 15.0 * done / of, f"model {done + 1:,} of {of:,}")
 
     listed = bench.strategies.get(config.strategy)
     predictions = bench.predictions().watched(learn) if listed.strategy.learns else None
