@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from backend.domain.ml.walk_forward import WalkForward
     from backend.domain.ports import Clock, StrategyPreviews
     from backend.domain.strategies.registry import StrategyRegistry
+    from backend.infrastructure.places import Places
     from backend.services.backtest_plans import BacktestPlanner
     from backend.services.backtest_runs import Bench
     from backend.services.bar_library import BarLibrary
@@ -158,6 +159,8 @@ class BacktestDesk:
     strategies: "StrategyRegistry"
     bars: "RunBars"
     tables: "TablePacking"
+    # Each takes a core for seconds, beside what answers everybody.
+    comparisons: "Places"
 
     def packed(self, kind: str, document: Mapping[str, Any], tables: "Mapping[str, pd.DataFrame]") -> bytes:
         """A zip of the document and the tables, as CSV or Parquet."""
@@ -169,6 +172,7 @@ class BacktestDesk:
 def open_backtest_desk(settings: Settings, market: Market, forecasts: "Forecasts", clock: "Clock") -> BacktestDesk:
     from backend.data.research_bars import CacheBars
     from backend.data.run_tables import ParquetTables
+    from backend.infrastructure.places import Places
     from backend.services.backtest_plans import BacktestPlanner
 
     strategies = open_strategies(settings)
@@ -184,6 +188,7 @@ def open_backtest_desk(settings: Settings, market: Market, forecasts: "Forecasts
         strategies=strategies,
         bars=CacheBars(market.cache_dir),
         tables=ParquetTables(),
+        comparisons=Places("comparisons at once", of_one=2, at_once=1),
     )
 
 
@@ -199,7 +204,7 @@ def open_bench(cache_dir: str, strategies_dir: str | None) -> "Bench":
         bars=CacheBars(Path(cache_dir)),
         strategies=StrategyRegistry(folder=Path(strategies_dir) if strategies_dir else None),
         tables=ParquetTables(),
-        predictions=open_predictions(),
+        predictions=open_predictions,
     )
 
 
@@ -238,7 +243,7 @@ class PreviewDesk:
 
     registry: "StrategyRegistry"
     store: "BarStore"
-    predictions: "WalkForward"
+    predictions: "Callable[[], WalkForward]"
 
     def what_there_is(self, series: "Series") -> "tuple[Instrument, datetime]":
         """What is traded, and where its bars end. Raises NoBars, UnknownSymbol."""
@@ -274,7 +279,7 @@ def open_preview_desk(environment: Mapping[str, str]) -> PreviewDesk:
     return PreviewDesk(
         registry=StrategyRegistry(folder=Path(folder) if folder else None),
         store=ParquetBarStore(Path(environment[CACHE_DIR_NAME]), SystemClock()),
-        predictions=open_predictions(),
+        predictions=open_predictions,
     )
 
 

@@ -67,11 +67,13 @@ def find_strategy(name: str) -> "Listed":
     return built_in.get(name) if name in built_in.names else open_registry().get(name)
 
 
-def open_predictions() -> "WalkForward":
-    """For strategies that ask models."""
-    from backend.bootstrap_market import open_predictions as opened
+def predictions_for(listed: "Listed") -> "WalkForward | None":
+    """None for strategies that ask no models: they need not wait for what models need."""
+    if not listed.strategy.learns:
+        return None
+    from backend.bootstrap_market import open_predictions
 
-    return opened()
+    return open_predictions()
 
 
 def open_forecaster() -> "Forecaster":

@@ -51,9 +51,7 @@ class FakeBacktests:
         self.shelf = shelf or Shelf()
 
     async def add(self, backtest: NewBacktest) -> None:
-        count = sum(one.deleted_at is None for one in self._mine())
-        if count >= self.shelf.most:
-            raise QuotaReached("stored backtests", limit=self.shelf.most, count=count)
+        self._require_room()
         self.shelf.clock.advance(microseconds=1)
         first = backtest.config["series"][0]
         self.shelf.kept[backtest.id] = (
@@ -129,6 +127,8 @@ class FakeBacktests:
         found = await self.backtest(backtest_id)
         if found is None or version not in (None, found.version):
             return False
+        if change.is_deleted is False and found.deleted_at is not None:
+            self._require_room()
         now = self.shelf.clock.now()
         given = {
             name: value
@@ -142,6 +142,11 @@ class FakeBacktests:
         changed = replace(found, **given, version=found.version + 1, has_notes=notes != "")
         self.shelf.kept[backtest_id] = (self._user_id, changed)
         return True
+
+    def _require_room(self) -> None:
+        count = sum(one.deleted_at is None for one in self._mine())
+        if count >= self.shelf.most:
+            raise QuotaReached("stored backtests", limit=self.shelf.most, count=count)
 
     async def parts(self, backtest_id: UUID, name: str, rows: Rows) -> Sequence[Part]:
         end = None if rows.count is None else rows.first + rows.count

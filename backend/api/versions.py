@@ -35,13 +35,13 @@ IfMatch = Annotated[
 
 
 def tagged(
-    request: Request, body: BaseModel, *, version: int | None = None, headers: Mapping[str, str] = PRIVATE
+    request: Request, body: BaseModel | bytes, *, version: int | None = None, headers: Mapping[str, str] = PRIVATE
 ) -> Response:
-    """The answer with its ETag, or 304 when the caller holds it already.
+    """The answer with its ETag, or 304 when the caller holds it already. Bytes are JSON as it is.
 
     What can be edited has a version and a strong tag; other tags are weak, since such an answer may be compressed.
     """
-    content = body.model_dump_json().encode()
+    content = body if isinstance(body, bytes) else body.model_dump_json().encode()
     digest = hashlib.sha256(content).hexdigest()[:16]
     etag = f'W/"{digest}"' if version is None else f'"{version}.{digest}"'
     every = {**headers, "ETag": etag}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,27 @@ from backend.domain.config import RunConfig
 from backend.domain.trading.layout import STILL_OPEN
 from backend.domain.trading.statistics import Statistics
 from backend.domain.trading.trade_statistics import returns_of_trades
+
+TRADE_COLUMNS: Final = (
+    "symbol",
+    "side",
+    "entry_time",
+    "exit_time",
+    "quantity",
+    "entry_price",
+    "exit_price",
+    "pnl",
+    "return",
+    "fees",
+    "slippage",
+    "financing",
+    "mae",
+    "mfe",
+    "bars_held",
+    "is_open",
+    "entry_reason",
+    "exit_reason",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +202,13 @@ def trades_frame(run: Run) -> pd.DataFrame:
     return pd.DataFrame(
         {name: values.copy() if isinstance(values, np.ndarray) else values for name, values in columns.items()}
     )
+
+
+def no_trades() -> pd.DataFrame:
+    """The table of a run that never traded: nothing is stored of it, and its columns are there all the same."""
+    kinds = {"entry_time": "datetime64[us, UTC]", "exit_time": "datetime64[us, UTC]", "is_open": "bool"}
+    kinds |= {"bars_held": "int64", **dict.fromkeys(("symbol", "side", "entry_reason", "exit_reason"), "object")}
+    return pd.DataFrame({name: pd.Series([], dtype=kinds.get(name, "float64")) for name in TRADE_COLUMNS})
 
 
 def _words(run: Run, end: str) -> Any:

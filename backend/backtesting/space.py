@@ -24,6 +24,8 @@ _AUTO_VALUES: Final = 10
 _WIDE: Final = 50
 # Of a step: what rounding may leave before the end of a range.
 _ROUNDING: Final = 1e-9
+# No parameter is larger, and numbers up to here neither overflow nor lose their whole part.
+_FARTHEST: Final = 1e15
 _RANGE: Final = frozenset({"from", "to", "step"})
 
 Value = int | float | bool | str
@@ -193,16 +195,18 @@ def _range(name: str, asked: Mapping[str, Any], *, whole: bool) -> tuple[Value, 
     if given["step"] is None:
         raise _Unusable(f"The range of {name} lacks 'step'; only whole numbers go by 1 without one.")
     for part, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -_FARTHEST <= value <= _FARTHEST:
             raise _Unusable(f"'{part}' of {name} is {value!r:.40}; a number is needed.", f"/{part}")
     low, high, step = given["from"], given["to"], given["step"]
     if step <= 0:
         raise _Unusable(f"The step of {name} is {step:g}; it has to be above 0.", "/step")
     if high < low:
         raise _Unusable(f"The range of {name} goes from {low:g} down to {high:g}. Turn it around.", "/to")
-    count = math.floor((high - low) / step + _ROUNDING) + 1
-    if count > MOST_VALUES:
-        raise _Unusable(f"The range of {name} has {count:,} values; at most {MOST_VALUES:,} are possible.", "/step")
+    steps = (high - low) / step + _ROUNDING
+    if steps >= MOST_VALUES:
+        many = f"{math.floor(steps) + 1:,}" if steps < _FARTHEST else "countless"
+        raise _Unusable(f"The range of {name} has {many} values; at most {MOST_VALUES:,} are possible.", "/step")
+    count = math.floor(steps) + 1
     if all(isinstance(value, int) for value in (low, step)):
         return tuple(low + place * step for place in range(count))
     # 0.1 + 2 * 0.1 is not 0.3; people mean 0.3.

@@ -20,7 +20,7 @@ from backend.backtesting.space import ParameterSpace
 from backend.backtesting.study_documents import found_document, walked_document
 from backend.backtesting.sweep import never, sweep, untold
 from backend.backtesting.trying import Cancelled, Told
-from backend.backtesting.walk_forward import WalkForward, plan, walk_forward
+from backend.backtesting.walk_forward import WalkForward, count_windows, plan, walk_forward
 from backend.domain.config import RunConfig
 from backend.domain.market_ports import Loaded
 from backend.domain.optimisation_errors import CannotWalkForward
@@ -166,10 +166,11 @@ def windows_of(asked: StudyPlan, *, bars: int) -> tuple[int, int]:
             raise CannotWalkForward(
                 f"{bars:,} bars are too few for {asked.folds:,} folds. Choose fewer folds or a longer range."
             )
-    folds = len(plan(bars, train=train, test=test, purge=asked.purge, anchored=asked.anchored))
+    folds = count_windows(bars, train=train, test=test, purge=asked.purge)
     if folds > MOST_FOLDS:
         raise CannotWalkForward(
             f"Windows of {train:,} and {test:,} bars make {folds:,} folds of {bars:,} bars; at most {MOST_FOLDS} are"
             " possible. Choose a longer test."
         )
+    plan(bars, train=train, test=test, purge=asked.purge, anchored=asked.anchored)  # raises where not one fits
     return train, test

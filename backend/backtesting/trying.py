@@ -38,8 +38,11 @@ from backend.domain.trading.statistics import Missing
 Floats = npt.NDArray[np.float64]
 Wanted = tuple[Combination, StrategyParameters]
 
-# Trials that are tried in one call: enough to share averages, few enough to hear a cancellation soon.
+# Trials that are tried in one call: enough to share averages, few enough to hear a cancellation within half a second,
+# which is about this many bars traded.
 _SHARING: Final = 512
+_FEWEST_SHARING: Final = 16
+_BARS_A_CALL: Final = 12_500_000
 _ALONE: Final = 8
 _NONE: Final = np.empty(0)
 _NO_CODES: Final = np.empty(0, np.int16)
@@ -73,10 +76,15 @@ class Trier:
     def days(self) -> int:
         return len(self.day_ends)
 
+    @property
+    def trials_a_call(self) -> int:
+        if not (self._is_compiled and issubclass(self.course.strategy, SharesWork)):
+            return _ALONE
+        return max(_FEWEST_SHARING, min(_SHARING, _BARS_A_CALL // max(len(self.course.markets[0]), 1)))
+
     def in_order(self, wanted: Iterable[Wanted], *, workers: int | None = None) -> Generator[Batch, None, None]:
         """Batches of trials in the order in which they are wanted, whatever thread ran them."""
-        shares = self._is_compiled and issubclass(self.course.strategy, SharesWork)
-        size, left = _SHARING if shares else _ALONE, iter(wanted)
+        size, left = self.trials_a_call, iter(wanted)
         threads = workers or cores()
         with ThreadPoolExecutor(threads, thread_name_prefix="trials") as pool:
             running: deque[Future[Batch]] = deque()

@@ -144,6 +144,12 @@ class WalkForward:
         }
 
 
+def count_windows(bars: int, *, train: int, test: int, purge: int = 0) -> int:
+    """How many `plan` would make, without making them: a stranger may ask for millions."""
+    left = bars - train - purge - (test + 1) // 2
+    return 0 if left < 0 else left // test + 1
+
+
 def plan(bars: int, *, train: int, test: int, purge: int = 0, anchored: bool = False) -> tuple[Window, ...]:
     """Windows that follow each other without a gap between what is traded. Raises CannotWalkForward.
 

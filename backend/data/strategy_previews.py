@@ -4,15 +4,19 @@ import json
 import signal
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from uuid import UUID
 
 from backend.domain import market_errors, strategy_errors
 from backend.domain.errors import InputError, InvalidInput, ServiceUnavailable, TidemarkError
 from backend.domain.strategy_errors import PreviewFailed
 from backend.infrastructure.one_shots import OneShots, TookTooLong
+from backend.infrastructure.places import Places
 
 LONGEST_PREVIEW_SECONDS: Final = 30.0
 AT_ONCE: Final = 2
 MOST_WAITING: Final = 16
+# Of one user, those that are made and those that wait together.
+MOST_OF_ONE: Final = 4
 _WORK: Final = "backend.worker.previewing"
 _MODULES: Final = (market_errors, strategy_errors)
 
@@ -24,8 +28,16 @@ class ProcessStrategyPreviews:
         """`environment` says where bars and strategies are; no secret belongs there."""
         self._shots = OneShots(_WORK, environment, longest_seconds=longest_seconds, at_once=AT_ONCE)
         self._longest_seconds = longest_seconds
+        self._places = Places("previews at once", of_one=MOST_OF_ONE)
 
-    async def preview(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def preview(self, asked: Mapping[str, Any], *, owner: UUID) -> Mapping[str, Any]:
+        async with self._places.of(owner):
+            return await self._made(asked)
+
+    async def close(self) -> None:
+        await self._shots.close()
+
+    async def _made(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._shots.waiting >= MOST_WAITING:
             raise ServiceUnavailable(f"{MOST_WAITING} previews wait already. Try again shortly.", retry_after=5)
         try:
@@ -40,9 +52,6 @@ class ProcessStrategyPreviews:
         if "problem" in answer:
             raise _error(answer)
         return answer
-
-    async def close(self) -> None:
-        await self._shots.close()
 
 
 def _error(answer: Mapping[str, Any]) -> TidemarkError:

@@ -45,7 +45,10 @@ class BacktestRepository(Protocol):
         """All that are in use, with the number of backtests that have each."""
 
     async def change(self, backtest_id: UUID, change: BacktestChange, *, version: int | None) -> bool:
-        """Apply it if the backtest still has that version (any, when None); False when nothing matched."""
+        """Apply it if the backtest still has that version (any, when None); False when nothing matched.
+
+        Raises QuotaReached where one is brought back and as many as may are kept.
+        """
 
     async def parts(self, backtest_id: UUID, name: str, rows: Rows) -> Sequence[Part]:
         """Those pieces of a table that hold some of the wanted rows, in order."""

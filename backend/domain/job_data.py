@@ -8,9 +8,13 @@ from typing import Any
 from backend.domain.errors import InputError, InvalidInput, PayloadTooLarge
 
 LARGEST_PAYLOAD_BYTES = 256 * 1024
-LARGEST_RESULT_BYTES = 16 * 1024 * 1024
+# As sent, before the database unpacks it: about 250,000 trades.
+LARGEST_RESULT_BYTES = 32 * 1024 * 1024
 LOG_TAIL_BYTES = 8 * 1024
 LOG_TAIL_LINES = 40
+
+# Deeper than any form is; what writes JSON gives up at 255.
+DEEPEST_PAYLOAD = 100
 
 # Escape sequences of terminals, then whatever else is no letter; line ends and tabs are kept.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
@@ -28,8 +32,19 @@ def require_storable(payload: Mapping[str, Any]) -> None:
         raise InvalidInput([InputError(pointer="", detail=f"This is no JSON: {_reason(error)}.")]) from error
     if size > LARGEST_PAYLOAD_BYTES:
         raise PayloadTooLarge(size, LARGEST_PAYLOAD_BYTES)
+    if text.count("[") + text.count("{") > DEEPEST_PAYLOAD and _is_deeper(payload, DEEPEST_PAYLOAD):
+        detail = f"It is nested more than {DEEPEST_PAYLOAD} levels deep."
+        raise InvalidInput([InputError(pointer="", detail=detail)])
     if _NUL.search(text):
         raise InvalidInput([InputError(pointer="", detail="A text in it holds the character U+0000.")])
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if isinstance(value, Mapping):
+        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value.values())
+    if isinstance(value, list | tuple):
+        return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in value)
+    return False
 
 
 def size_of(result: Mapping[str, Any]) -> int:

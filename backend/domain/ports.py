@@ -264,9 +264,10 @@ class StrategyRepository(Protocol):
 class StrategyPreviews(Protocol):
     """What strategies would have said on some bars, computed where it holds nobody up."""
 
-    async def preview(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def preview(self, asked: Mapping[str, Any], *, owner: UUID) -> Mapping[str, Any]:
         """The document of `services/strategy_preview.py`. Raises what is wrong with the strategy, its parameters or the
-        bars; PreviewFailed where it takes too long or too much; ServiceUnavailable where too many wait."""
+        bars; PreviewFailed where it takes too long or too much; QuotaReached where the owner has too many at once;
+        ServiceUnavailable where too many wait."""
 
     async def close(self) -> None: ...
 

@@ -36,7 +36,7 @@ Preparing = Callable[[Any], Coroutine[Any, Any, None]]
 
 
 class Connections:
-    """A pool of connections of one login. `begin` prepares each once, `clean` whenever it is lent."""
+    """A pool of connections of one login. `begin` prepares each once; whoever gets one sees to it that it is clean."""
 
     def __init__(
         self,
@@ -45,7 +45,6 @@ class Connections:
         min_size: int,
         max_size: int,
         begin: Preparing | None = None,
-        clean: Preparing | None = None,
         statement_cache: bool = True,
         command_seconds: float = COMMAND_SECONDS,
         on_wait: Callable[[float], None] = lambda seconds: None,
@@ -54,7 +53,6 @@ class Connections:
         self._min_size = min_size
         self._max_size = max_size
         self._begin = begin
-        self._clean = clean
         self._statement_cache = statement_cache
         self._command_seconds = command_seconds
         self._on_wait = on_wait
@@ -71,7 +69,6 @@ class Connections:
                 max_inactive_connection_lifetime=300.0,
                 statement_cache_size=100 if self._statement_cache else 0,
                 init=self._begin,
-                setup=self._clean,
                 # Whoever gives one back need not wait until it is clean; who gets it next does.
                 reset=_nothing,
             )

@@ -25,7 +25,8 @@ select set_config('role', $1, true),
        $4::uuid is null or private.user_is_active($4) as is_active
 """
 
-# RESET ALL does not reset the role. Nothing here sets one outside a transaction; this makes sure of it.
+# RESET ALL does not reset the role. Nothing here sets one outside a transaction; this makes sure of it, in the round
+# trip that begins the next one.
 _CLEAN = "reset role; close all; unlisten *; reset all;"
 
 
@@ -54,12 +55,12 @@ class Database(Connections):
             dsn,
             min_size=min_size,
             max_size=max_size,
-            # Behind a transaction pooler the session is not ours to clean, and nothing of ours outlives a transaction.
-            clean=_clean if statement_cache else None,
             statement_cache=statement_cache,
             command_seconds=command_seconds,
             on_wait=on_wait,
         )
+        # Behind a transaction pooler the session is not ours to clean, and nothing of ours outlives a transaction.
+        self._clean = _CLEAN if statement_cache else ""
 
     def acting_as(
         self, identity: Identity | None, *, readonly: bool = False, after_commit: Callable[[], None] = nothing
@@ -77,7 +78,7 @@ class Database(Connections):
     ) -> AsyncIterator[asyncpg.Connection]:
         async with self._connection() as connection:
             with refusals_told():
-                async with connection.transaction(readonly=readonly):
+                async with _begun(connection, f"{self._clean} begin {'read only' if readonly else ''}"):
                     try:
                         if not await connection.fetchval(BECOME, *_who(identity), column=4):
                             raise AccountSuspended()
@@ -109,5 +110,13 @@ def _who(identity: Identity | None) -> tuple[str, str, str, object]:
     return "authenticated", json.dumps(claims), USER_TIMEOUT, identity.user_id
 
 
-async def _clean(connection: asyncpg.Connection) -> None:
-    await connection.execute(_CLEAN)
+@asynccontextmanager
+async def _begun(connection: asyncpg.Connection, begin: str) -> AsyncIterator[None]:
+    """One transaction, which asyncpg's own would begin in a round trip of its own."""
+    await connection.execute(begin)
+    try:
+        yield
+    except BaseException:
+        await connection.execute("rollback")
+        raise
+    await connection.execute("commit")

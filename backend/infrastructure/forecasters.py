@@ -15,11 +15,11 @@ from backend.domain.model_errors import ModelDamaged, NothingToLearn
 # take ten times as long. OpenMP reads this once, when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-import lightgbm  # noqa: E402
+import lightgbm
 
 _MARK: Final = b"lightgbm "
 # The loss of what is learned from takes a pass over all its rows, so that it is not asked for after each round.
-_TOLD_EVERY: Final = 5
+_TOLD_EVERY: Final = 10
 
 
 def parameters(spec: ModelSpec, threads: int) -> dict[str, Any]:

@@ -39,6 +39,7 @@ JOB_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 7200
 LAG_PROBE_SECONDS = 0.5
 # Facts of the request at hand live under this name and are written as fields of their own.
 FACTS = "facts"
+_COMPACT = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 
 
 def configure_logging(*, level: str = "info", as_text: bool = False, stream: TextIO | None = None) -> None:
@@ -84,7 +85,7 @@ def _json_line(record: "Record") -> str:
     }
     if record["exception"] is not None:
         line["exception"] = redact(_trace(record))
-    return json.dumps(line, ensure_ascii=True, separators=(",", ":"))
+    return _COMPACT.encode(line)
 
 
 def _text_line(record: "Record") -> str:

@@ -18,7 +18,7 @@ def replay(run_id: str) -> "Replay":
     """
     from backend.backtesting.manifest import changes, manifest_of
     from backend.backtesting.run import run
-    from backend.bootstrap_research import find_strategy, open_predictions
+    from backend.bootstrap_research import find_strategy, predictions_for
 
     before = open_backtest(run_id)
     config, source = before.record.config, before.record.source
@@ -29,7 +29,7 @@ def replay(run_id: str) -> "Replay":
         [one.loaded for one in held],
         listed,
         details={one.symbol: one.detail for one in held if one.detail is not None},
-        predictions=open_predictions(),
+        predictions=predictions_for(listed),
     )
     then, now = before.record.manifest, manifest_of(done)
     return Replay(before, Backtest.of(done, source), changes(then, now), then["outcome"] == now["outcome"])

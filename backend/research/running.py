@@ -64,7 +64,7 @@ def _run(
 ) -> Backtest:
     from backend.backtesting.options import trading_config
     from backend.backtesting.run import run
-    from backend.bootstrap_research import open_predictions
+    from backend.bootstrap_research import predictions_for
 
     details = {one.symbol: one.detail for one in held if one.detail is not None}
     lengths = [detail.series.timeframe for detail in details.values()]
@@ -72,7 +72,9 @@ def _run(
         listed.name, parameters, held, trading_config({"detail": next(iter(lengths), None), **rules}), seed
     )
     loaded = [one.loaded for one in held]
-    return Backtest.of(run(config, loaded, listed, details=details, predictions=open_predictions()), source_of(held))
+    return Backtest.of(
+        run(config, loaded, listed, details=details, predictions=predictions_for(listed)), source_of(held)
+    )
 
 
 def config_of(

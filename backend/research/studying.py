@@ -184,7 +184,7 @@ def run_study(kind: str, bars: Sequence[Bars], asked: Asked, *, told: "Told | No
         from backend.backtesting.options import trading_config
         from backend.backtesting.studies import run_study as study
         from backend.backtesting.sweep import untold
-        from backend.bootstrap_research import open_ledger, open_predictions
+        from backend.bootstrap_research import open_ledger, predictions_for
 
         listed, given = strategy_of(asked.strategy)
         details = {one.symbol: one.detail for one in bars if one.detail is not None}
@@ -201,7 +201,7 @@ def run_study(kind: str, bars: Sequence[Bars], asked: Asked, *, told: "Told | No
             details=details,
             ledger=open_ledger(),
             told=told or untold,
-            predictions=open_predictions(),
+            predictions=predictions_for(listed),
         )
 
     def again(winner: Mapping[str, Any]) -> "Backtest":

@@ -65,6 +65,7 @@ class BacktestPlanner:
         `trials` says of a number of bars how often they are traded. The range is written down as it is now, so that
         the run means the same bars whenever it is made again.
         """
+        _require_one_of_each(config)
         await asyncio.to_thread(self._require_strategy, config)
         parts = [
             await self._at_hand.find(one, owner, config.start, config.end, pointer=f"/series/{place}")
@@ -126,6 +127,22 @@ class BacktestPlanner:
             shorter = series_of(wanted.model_copy(update={"timeframe": detail}), owner)
             manifest = await asyncio.to_thread(self._store.manifest, shorter)
             await asyncio.to_thread(self._at_hand.span, shorter, manifest, config.start, config.end, f"/series/{place}")
+
+
+def _require_one_of_each(config: RunConfig) -> None:
+    """As the engine wants them, said before anything is queued."""
+    first = config.series[0]
+    problems, seen = [], set()
+    for place, one in enumerate(config.series):
+        if one.symbol in seen:
+            detail = f"{one.symbol} is there twice. Name each symbol once."
+            problems.append(InputError(pointer=f"/series/{place}/symbol", detail=detail))
+        if one.timeframe is not first.timeframe:
+            detail = f"All symbols need bars of the same length. The first has {first.timeframe}, this {one.timeframe}."
+            problems.append(InputError(pointer=f"/series/{place}/timeframe", detail=detail))
+        seen.add(one.symbol)
+    if problems:
+        raise InvalidInput(problems)
 
 
 def _require_one_currency(parts: Sequence[AtHand]) -> None:

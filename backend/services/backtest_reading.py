@@ -160,15 +160,32 @@ def drawn(loaded: Loaded, lines: Sequence[Lines], shown: slice) -> dict[str, Any
     }
 
 
+def study_document(found: Backtest) -> dict[str, Any]:
+    """A study as it is exported, but for its trials."""
+    return {
+        "id": str(found.id),
+        "saved_at": (found.finished_at or found.created_at).isoformat(),
+        "name": found.name,
+        "kind": found.kind.value,
+        "config": dict(found.config),
+        **(found.figures or {}),
+    }
+
+
+def without_trades(empty: "pd.DataFrame") -> "pd.DataFrame":
+    """With the columns that `with_rules` of the runs adds."""
+    return empty.assign(entry_rule=empty["entry_reason"], exit_rule=empty["exit_reason"])
+
+
 def record_of(found: Backtest, trades: Sequence[Part], equity: Sequence[Part], tables: TablePacking) -> "Record":
     """As the report and the exports take it."""
-    from backend.backtesting.record import Record  # noqa: PLC0415 - loaded by who exports
+    from backend.backtesting.record import Record, no_trades  # noqa: PLC0415 - loaded by who exports
 
     record = Record.of(
         {**_form_of(found), "source": {}},
         found.manifest or {},
         {**(found.figures or {}), "trust": found.trust},
-        lambda: tables.unpacked(trades),
+        lambda: tables.unpacked(trades) if trades else without_trades(no_trades()),
         lambda: tables.unpacked(equity),
     )
     return record.stored_as(str(found.id), found.finished_at or found.created_at)

@@ -17,7 +17,6 @@ from backend.backtesting.verdicts import Trust, trust_document
 from backend.domain.backtest_ports import RunBars, TablePacking
 from backend.domain.config import RunConfig
 from backend.domain.market_ports import Loaded
-from backend.domain.ml.walk_forward import WalkForward
 from backend.domain.strategies.registry import StrategyRegistry
 from backend.domain.trading.trade_statistics import WHY
 from backend.services.bars_at_hand import series_of
@@ -25,6 +24,8 @@ from backend.services.earlier_trials import Remembered
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from backend.domain.ml.walk_forward import WalkForward
 
 # Longer curves are kept thinned, the whole is made again by a replay.
 MOST_EQUITY_ROWS: Final = 250_000
@@ -49,7 +50,7 @@ class Bench:
     bars: RunBars
     strategies: StrategyRegistry
     tables: TablePacking
-    predictions: WalkForward
+    predictions: "Callable[[], WalkForward]"  # opened for strategies that ask models
 
 
 def run_backtest(
@@ -113,14 +114,9 @@ def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled
         heed(is_cancelled)
         told("signals", 15.0 + 15.0 * done / of, f"model {done + 1:,} of {of:,}")
 
-    return run(
-        config,
-        histories,
-        bench.strategies.get(config.strategy),
-        details=details,
-        watch=watch,
-        predictions=bench.predictions.watched(learn),
-    )
+    listed = bench.strategies.get(config.strategy)
+    predictions = bench.predictions().watched(learn) if listed.strategy.learns else None
+    return run(config, histories, listed, details=details, watch=watch, predictions=predictions)
 
 
 def examined(done: Run, *, family: Family | None = None, thorough: bool = False) -> Trust:

@@ -76,7 +76,8 @@ class Backtests:
         return job, called
 
     async def guard(self, backtest_id: UUID, plan: Plan) -> Job:
-        """Look thoroughly at a result that is there."""
+        """Look thoroughly at the result of a run."""
+        await self.run(backtest_id)
         await self.finished(backtest_id)
         config = plan.config.model_dump(mode="json")
         family = await self._repository.tried(config)
@@ -94,6 +95,14 @@ class Backtests:
         found = await self.backtest(backtest_id)
         if found.figures is None:
             raise BacktestNotFinished(backtest_id, found.state)
+        return found
+
+    async def run(self, backtest_id: UUID) -> Backtest:
+        """One run, since a study has no account to repeat or to examine."""
+        found = await self.backtest(backtest_id)
+        if found.kind is not JobKind.BACKTEST:
+            wrong = f"“{found.name}” is a {found.kind.replace('_', ' ')}, not one run. Open one of its trials."
+            raise _wrong("/path/backtest_id", wrong)
         return found
 
     async def backtests(

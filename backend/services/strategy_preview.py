@@ -54,6 +54,8 @@ def preview(
     """`until` is where the bars end that there are. Raises NoBars, and all that a strategy can raise."""
     history = min(_MOST_HISTORY, max(_USUAL_HISTORY, strategy.warmup()))
     end = min(wanted.end or until, until)
+    if end <= _EARLIEST:
+        raise NoBars(f"{wanted.series} has no bars before {_EARLIEST:%Y-%m-%d}. Choose a later range.")
     span = _reach(wanted.series.timeframe, instrument.calendar, end, history + wanted.bars)
     if wanted.start is not None and wanted.start >= end:
         raise NoBars(

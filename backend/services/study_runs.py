@@ -33,21 +33,22 @@ def study(
     told("bars", 0.0)
     histories, details = bars_of(config, owner, bench)
     heed(is_cancelled)
-    before = Remembered.of(payload)
+    before, listed = Remembered.of(payload), bench.strategies.get(config.strategy)
+    predictions = bench.predictions().watched(lambda *_: heed(is_cancelled)) if listed.strategy.learns else None
     try:
         document = run_study(
             kind.value,
             config,
             payload["space"],
             histories,
-            bench.strategies.get(config.strategy),
+            listed,
             plan=StudyPlan.model_validate(payload["plan"]),
             details=details,
             ledger=before,
             workers=1,
             told=lambda done, of, best: told("trials", _percent(done, of), _words(done, of, best)),
             is_cancelled=is_cancelled,
-            predictions=bench.predictions.watched(lambda done, of: heed(is_cancelled)),
+            predictions=predictions,
         )
     except NothingToTry:
         # Of a search that was stopped before its first trial it is not true.

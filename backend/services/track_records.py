@@ -1,20 +1,19 @@
 """How a model's predictions came out: figures over those that were made in time, and what they are worth in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from backend.domain.models import Prediction
-
-Floats = npt.NDArray[np.float64]
 
 # Fewer cannot tell skill from luck, whatever they show.
 FEWEST_TO_JUDGE: Final = 100
 _FEWEST_FOR_IC: Final = 30
-_NOTHING: Final = {"value": None, "low": None, "high": None}
+_NOTHING: Final[Mapping[str, float | None]] = MappingProxyType({"value": None, "low": None, "high": None})
+_SEED: Final = 7
 
 
 def waits_for(prediction: Prediction, now: datetime) -> str | None:
@@ -44,7 +43,7 @@ def track_record(made: Sequence[Prediction], now: datetime) -> dict[str, Any]:
         "waiting": sum(one.due_at <= now for one in unscored),
         "late": len(made) - len(counted),
         **figures,
-        "ic": _ic(scored),
+        "ic": dict(_ic(scored)),
     }
     return {**record, "text": _words(record)}
 
@@ -77,25 +76,21 @@ def _figures(scored: Sequence[Prediction]) -> dict[str, float | None]:
     }
 
 
-def _ic(scored: Sequence[Prediction]) -> dict[str, float | None]:
-    """Correlation of the probability with the return, with a 90 % interval by blocks that overlapping horizons fill."""
+def _ic(scored: Sequence[Prediction]) -> Mapping[str, float | None]:
+    """Of the probability with the return, judged as in training: by blocks that overlapping horizons fill."""
+    from backend.domain.ml.bootstrap import Blocks  # noqa: PLC0415 - it compiles; loaded by who judges
+    from backend.domain.ml.metrics import metrics  # noqa: PLC0415
+
     if len(scored) < _FEWEST_FOR_IC:
-        return dict(_NOTHING)
+        return _NOTHING
     probability = np.array([one.probability_up for one in scored])
-    realised = np.array([one.outcome.realised_return for one in scored if one.outcome is not None])
-    value = _correlation(probability[None], realised[None])[0]
-    if not np.isfinite(value):
-        return dict(_NOTHING)
-    drawn = _drawn(len(scored), _overlapping(scored))
-    values = _correlation(probability[drawn], realised[drawn])
-    values = values[np.isfinite(values)]
-    if len(values) < _DRAWS // 2:
-        return {**_NOTHING, "value": float(value)}
-    low, high = np.quantile(values, [0.05, 0.95])
-    return {"value": float(value), "low": float(low), "high": float(high)}
-
-
-_DRAWS: Final = 400
+    outcomes = [one.outcome for one in scored if one.outcome is not None]
+    ups = np.array([one.went_up for one in outcomes])
+    realised = np.array([one.realised_return for one in outcomes])
+    found: Mapping[str, float | None] = metrics(
+        probability, ups, realised, Blocks.of(len(scored), _overlapping(scored) - 1, seed=_SEED)
+    )["ic"]
+    return found
 
 
 def _overlapping(scored: Sequence[Prediction]) -> int:
@@ -103,23 +98,6 @@ def _overlapping(scored: Sequence[Prediction]) -> int:
     due = np.array([one.due_at.timestamp() for one in scored])
     entry = np.array([one.entry_at.timestamp() for one in scored])
     return int((np.searchsorted(entry, due, side="left") - np.arange(len(scored))).max())
-
-
-def _drawn(count: int, overlapping: int) -> npt.NDArray[np.int64]:
-    """Rows of histories made of blocks, each a few times as long as what overlaps."""
-    length = min(max(4 * overlapping, round(count ** (1 / 3))), max(count // 8, 1))
-    chance = np.random.default_rng(7)
-    starts = chance.integers(0, count, size=(_DRAWS, -(-count // length)))
-    rows = (starts[:, :, None] + np.arange(length)) % count
-    return rows.reshape(_DRAWS, -1)[:, :count]
-
-
-def _correlation(one: Floats, other: Floats) -> Floats:
-    """Row by row; NaN where one of them never changes."""
-    one, other = one - one.mean(axis=1, keepdims=True), other - other.mean(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: Floats = (one * other).sum(axis=1) / np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-    return found
 
 
 def _words(record: dict[str, Any]) -> str:

@@ -13,11 +13,13 @@ PREPARES = "backend.worker.backtesting:prepare"
 
 
 def prepare() -> Iterator[None]:
-    """Load all that a run needs, in steps of some tenths of a second, ending with a small one."""
+    """Load all that a run needs, in steps of some tenths of a second, ending with a small one; then for trainings."""
     for module in _LOADED:
         importlib.import_module(module)
         yield
     _done(importlib.import_module("backend.services.backtest_runs").run_backtest, _SMALL, _say_nothing, lambda: False)
+    yield
+    yield from importlib.import_module("backend.worker.learning").prepare()
 
 
 def run(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Callable[[], bool]) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from uuid import UUID
 
 
 def prepare() -> Iterator[None]:
-    """Load all that a training needs, in steps of some tenths of a second, ending with a small one."""
+    """Load all that a training needs, in steps of some tenths of a second."""
     for module in _LOADED:
         importlib.import_module(module)
         yield
+    # The library by the one who knows how its threads are to wait.
+    importlib.import_module("backend.bootstrap_market").open_forecaster()
 
 
 def train(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Callable[[], bool]) -> dict[str, Any]:
@@ -25,4 +27,4 @@ def train(payload: dict[str, Any], report: Callable[..., None], is_cancelled: Ca
         return {}
 
 
-_LOADED = ("lightgbm", "backend.services.model_training", "backend.bootstrap_models")
+_LOADED = ("scipy.sparse", "backend.services.model_training", "backend.bootstrap_models")

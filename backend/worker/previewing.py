@@ -78,7 +78,8 @@ def look(asked: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, 
     )
     strategy = desk.registry.strategy(wanted.strategy, wanted.parameters)
     instrument, until = desk.what_there_is(wanted.series)
-    return preview(wanted, strategy, desk.read, instrument=instrument, until=until, predictions=desk.predictions)
+    predictions = desk.predictions() if strategy.learns else None
+    return preview(wanted, strategy, desk.read, instrument=instrument, until=until, predictions=predictions)
 
 
 def _refusal(problem: TidemarkError) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from backend.domain.events import PROGRESS_CHANNEL
@@ -38,7 +39,7 @@ class Telling:
         """Called by the job as often as it likes. Housekeeping has nobody to be told to."""
         if self._job.user_id is None:
             return
-        self._untold = progress
+        self._untold = _with_curve(progress, self._untold)
         if self._teller is None or self._teller.done():
             self._teller = asyncio.create_task(self._tell())
 
@@ -85,6 +86,13 @@ class Telling:
     def _eta(self, percent: float | None) -> float | None:
         job, elapsed = self._job, self._clock() - self._began
         return self._forecasts.eta(job.kind, job.work_units, elapsed=elapsed, percent=percent)
+
+
+def _with_curve(progress: Progress, untold: Progress | None) -> Progress:
+    """A short run goes from stage to stage between two tellings; what was seen of its equity is told all the same."""
+    if untold is None or not untold.curve or progress.curve:
+        return progress
+    return replace(progress, curve=untold.curve, current_date=untold.current_date)
 
 
 def _size_in_json(part: str) -> int:

@@ -45,7 +45,7 @@ def run() -> Sequence[Figure]:
 async def _measured(running: Running) -> list[Figure]:
     user = uuid4()
     keys = AuthKeys.load_or_create(Path(running.data_dir) / "secrets" / "auth.json")
-    token = _token(keys, running.url, user)
+    token = token_of(keys, running.url, user)
     _say(f"Storing {STORED:,} backtests")
     await _fill(running.status["DB_URL"], user)
     port = int(running.url.rpartition(":")[2])
@@ -69,7 +69,7 @@ async def _measured(running: Running) -> list[Figure]:
     ]
 
 
-def _token(keys: AuthKeys, url: str, user: UUID) -> str:
+def token_of(keys: AuthKeys, url: str, user: UUID) -> str:
     now = int(time.time())
     return keys.sign(
         {

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from scripts.benches.figures import Figure
+from scripts.benches.learning.asking import asking_figures
 from scripts.benches.learning.seeing import feature_figures
 from scripts.benches.learning.training import training_figures
 
 
 def run() -> Sequence[Figure]:
-    return [*feature_figures(), *training_figures()]
+    return [*feature_figures(), *training_figures(), *asking_figures()]

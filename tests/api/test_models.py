@@ -171,6 +171,18 @@ async def test_a_fresh_champion_answers_at_once_and_says_the_same_again(
     assert record["items"] == [said]
 
 
+async def test_a_prediction_is_made_once_under_a_key(client: httpx.AsyncClient, seer: tuple[Person, str]) -> None:
+    who, model_id = seer
+    headers = {**who.headers, "Idempotency-Key": "predict-1"}
+    first, again = [
+        await client.post("/api/predictions", json={"model_id": model_id}, headers=headers) for _ in range(2)
+    ]
+    assert first.json() == again.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    other = await client.post("/api/predictions", json={"series": SERIES, "horizon": 3}, headers=headers)
+    assert_problem(other, 422, "idempotency_key_reused")
+
+
 async def test_a_model_that_is_named_answers(client: httpx.AsyncClient, seer: tuple[Person, str]) -> None:
     who, model_id = seer
     said = await client.post("/api/predictions", json={"model_id": model_id}, headers=who.headers)
@@ -299,18 +311,18 @@ async def test_a_training_that_is_deleted_is_cancelled(client: httpx.AsyncClient
 async def test_nobody_else_has_a_part_in_it(client: httpx.AsyncClient, ada: Person, seer: tuple[Person, str]) -> None:
     who, model_id = seer
     said = (await client.post("/api/predictions", json={"model_id": model_id}, headers=who.headers)).json()
-    asked = [
-        ("GET", f"{PATH}/{model_id}", {}),
-        ("GET", f"{PATH}/{model_id}/track-record", {}),
-        ("GET", f"{PATH}/{model_id}/drift", {}),
-        ("PATCH", f"{PATH}/{model_id}", {"json": {"name": "Mine"}}),
-        ("DELETE", f"{PATH}/{model_id}", {}),
-        ("POST", f"{PATH}/{model_id}/promote", {}),
-        ("POST", f"{PATH}/{model_id}/rollback", {}),
-        ("POST", "/api/predictions", {"json": {"model_id": model_id}}),
-        ("GET", f"/api/predictions?model_id={model_id}", {}),
-        ("GET", f"/api/predictions/{said['id']}", {}),
+    asked: list[tuple[str, str, Any]] = [
+        ("GET", f"{PATH}/{model_id}", None),
+        ("GET", f"{PATH}/{model_id}/track-record", None),
+        ("GET", f"{PATH}/{model_id}/drift", None),
+        ("PATCH", f"{PATH}/{model_id}", {"name": "Mine"}),
+        ("DELETE", f"{PATH}/{model_id}", None),
+        ("POST", f"{PATH}/{model_id}/promote", None),
+        ("POST", f"{PATH}/{model_id}/rollback", None),
+        ("POST", "/api/predictions", {"model_id": model_id}),
+        ("GET", f"/api/predictions?model_id={model_id}", None),
+        ("GET", f"/api/predictions/{said['id']}", None),
     ]
-    for method, path, more in asked:
-        answer = await client.request(method, path, headers={**ada.headers, "If-Match": "*"}, **more)
+    for method, path, body in asked:
+        answer = await client.request(method, path, json=body, headers={**ada.headers, "If-Match": "*"})
         assert answer.status_code == 404, (method, path, answer.text)

@@ -154,6 +154,7 @@ async def test_a_link_is_in_no_log(client: httpx.AsyncClient, site: Site, ada: P
         made = await share(client, ada, await has_run(site, ada))
         await client.get(f"{PATH}/{made['token']}/trades")
         await client.get(f"/shared/{made['token']}", headers={"Accept": "text/html"})
+        await client.get(f"/shared/{made['token']}x")
     finally:
         logger.remove(sink)
     assert any("A result was shared" in line and made["id"] in line for line in lines)

@@ -247,7 +247,10 @@ async def url(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]
 async def test_streams_and_sockets_end_when_it_is_revoked(client: httpx.AsyncClient, ada: Person, url: str) -> None:
     made = await make(client, ada)
     async with httpx.AsyncClient(base_url=url) as direct:
-        ticket = (await direct.post("/api/system/stream-ticket", headers=bearer(made["token"]))).json()["ticket"]
+        ticket, unused = [
+            (await direct.post("/api/system/stream-ticket", headers=bearer(made["token"]))).json()["ticket"]
+            for _ in range(2)
+        ]
     async with (
         listening(url, bearer(made["token"])) as stream,
         listening(url, ticket=ticket) as by_ticket,
@@ -261,6 +264,8 @@ async def test_streams_and_sockets_end_when_it_is_revoked(client: httpx.AsyncCli
         assert all(told.type is None for told in await by_ticket.until_the_end())
         assert await talker.parting() == (4401, "The access token was revoked. Connect again with another one.")
         await by_session.silence()
+    async with listening(url, ticket=unused) as late:
+        assert late.answer.status_code == 401
 
 
 async def test_streams_and_sockets_need_the_scope_to_read(client: httpx.AsyncClient, ada: Person, url: str) -> None:

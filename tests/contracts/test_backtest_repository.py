@@ -240,6 +240,10 @@ class BacktestRepositoryContract:
         first = (await both.mine.backtests(limit=1, after=None, order=BY_AGE, only=BacktestFilter())).items[0]
         await both.mine.change(first.id, BacktestChange(is_deleted=True), version=None)
         await both.add("In its place")
+        with pytest.raises(QuotaReached):
+            await both.mine.change(first.id, BacktestChange(is_deleted=False), version=None)
+        await both.limit(2)
+        assert await both.mine.change(first.id, BacktestChange(is_deleted=False), version=None)
 
     async def test_a_preset_takes_the_place_of_the_one_of_its_name(self, both: Both) -> None:
         first = await both.mine.keep_preset("b", {"fast": 1})
@@ -356,6 +360,52 @@ class TestBacktestTable(BacktestRepositoryContract):
             found = await both.mine.backtest(child)
             assert found is not None
             assert found.parent_id is None
+
+    async def test_what_an_attempt_left_behind_goes_when_it_is_tried_again(self) -> None:
+        async with self.open() as both, open_tables(self.fresh) as tables:
+            added = await both.add(kind=JobKind.SWEEP)
+            await both.finish(added, Summary(trades=3), Tried(trials=5), 2)
+            ends = "update public.tasks set state = $2, finished_at = $3 where id = $1"
+            await tables.execute(ends, added, "cancelled", datetime.now(UTC))
+            found = await both.mine.backtest(added)
+            assert found is not None
+            assert found.figures is not None
+            await tables.execute(ends, added, "queued", None)
+            again = await both.mine.backtest(added)
+            assert again is not None
+            assert (again.figures, again.summary, await both.mine.count_rows(added, "trades")) == (None, Summary(), 0)
+            assert (await both.mine.tried({**CONFIG, "parameters": {}})).trials == 5
+
+    async def test_its_owner_says_that_it_is_deleted_and_not_when(self) -> None:
+        async with self.open() as both:
+            added = await both.add()
+            owner = await self._owner(added)
+            connection = await asyncpg.connect(self.fresh.dsn("app_api"))
+            try:
+                for wanted in ("infinity", "1999-01-01"):
+                    async with connection.transaction():
+                        await connection.execute(
+                            "select set_config('role', 'authenticated', true),"
+                            " set_config('request.jwt.claims', $1, true)",
+                            json.dumps({"sub": str(owner), "role": "authenticated"}),
+                        )
+                        is_recent = await connection.fetchval(
+                            "update public.backtests set deleted_at = $2::text::timestamptz where id = $1"
+                            " returning deleted_at between now() - interval '1 minute' and now()",
+                            added,
+                            wanted,
+                        )
+                    assert is_recent, wanted
+            finally:
+                await connection.close()
+
+    async def _owner(self, backtest_id: UUID) -> UUID:
+        connection = await asyncpg.connect(self.fresh.dsn("postgres"))
+        try:
+            owner: UUID = await connection.fetchval("select user_id from public.backtests where id = $1", backtest_id)
+        finally:
+            await connection.close()
+        return owner
 
     async def test_what_was_deleted_long_ago_goes_for_good_with_its_tables(self) -> None:
         async with self.open() as both, open_tables(self.fresh) as tables:

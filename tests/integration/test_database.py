@@ -144,7 +144,12 @@ async def test_a_role_that_leaked_into_the_session_is_gone_with_the_next_user(
     async with single.acting_as(identity(user_id)) as connection:
         await connection.execute("set session role authenticated")
         await connection.execute("select set_config('request.jwt.claims', $1, false)", json.dumps({"sub": "x"}))
+        await connection.execute("set session statement_timeout = '1h'")
+    async with single.acting_as(None) as connection:
+        assert await connection.fetchval("select current_user") == "anon"
+        assert json.loads(await connection.fetchval("select current_setting('request.jwt.claims')")) == {"role": "anon"}
     async with single._connection() as connection:
+        assert await connection.fetchval("show statement_timeout") != "1h"
         assert await connection.fetchval("select current_user") == "app_api"
         assert await connection.fetchval("select current_setting('request.jwt.claims', true)") in ("", None)
     await single.close()

@@ -13,7 +13,7 @@ from backend import research
 from backend.domain.errors import InvalidInput
 from backend.domain.market_errors import NoBars
 from backend.domain.strategy_errors import MissingValues
-from backend.research import backtest, bars, load_bars, named, open_backtest, replay, running, saved, studying
+from backend.research import backtest, bars, load_bars, models, named, open_backtest, replay, running, saved, studying
 from tests.serving import ROOT, environment
 
 PAGE = ROOT / "docs" / "how-to" / "research-from-a-notebook.md"
@@ -27,7 +27,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_page_runs_as_it_stands(tmp_path: Path) -> None:
     snippets = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(snippets) == 5
+    assert len(snippets) == 6
     for snippet in snippets:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", snippet],
@@ -43,7 +43,9 @@ def test_the_page_runs_as_it_stands(tmp_path: Path) -> None:
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:
-    tried = [doctest.testmod(each, extraglobs=vars(research)) for each in (research, bars, named, running, studying)]
+    tried = [
+        doctest.testmod(each, extraglobs=vars(research)) for each in (research, bars, models, named, running, studying)
+    ]
     assert sum(each.attempted for each in tried) >= 10
     assert not any(each.failed for each in tried)
 

@@ -21,7 +21,14 @@ from backend.api.routers.backtests import BAD_ID, BacktestId
 from backend.api.scopes import Reach, needs
 from backend.api.versions import PRIVATE
 from backend.domain.backtests import Rows
-from backend.domain.errors import BacktestNotFinished, BacktestNotFound, InputError, InvalidInput, NotFound
+from backend.domain.errors import (
+    BacktestNotFinished,
+    BacktestNotFound,
+    InputError,
+    InvalidInput,
+    NotFound,
+    QuotaReached,
+)
 from backend.domain.market_errors import NoBars, SeriesDamaged
 from backend.services.backtest_reading import rows_of
 
@@ -45,6 +52,7 @@ _DAMAGED = SeriesDamaged("The file of 2025-03 is not what was written. It was se
             BacktestNotFound(BACKTEST_ID),
             BacktestNotFinished(BACKTEST_ID, "running"),
             invalid("/ids/1", "This backtest is named twice."),
+            QuotaReached("comparisons at once", limit=2, count=2),
         ),
     },
 )
@@ -70,8 +78,9 @@ async def compare_backtests(wanted: Comparison, house: TheHouse, caller: Caller)
             )
             for one in found
         ]
-    tables = house.backtests.tables
-    content = await asyncio.to_thread(lambda: bytes_of(comparison_of(stored, tables, seed=wanted.seed)))
+    desk = house.backtests
+    async with desk.comparisons.of(caller.user_id):
+        content = await asyncio.to_thread(lambda: bytes_of(comparison_of(stored, desk.tables, seed=wanted.seed)))
     return Response(content, media_type="application/json", headers=PRIVATE)
 
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from backend.api.dependencies import Caller, TheHouse
 from backend.api.documentation import SIGNED_IN, invalid, problems, shows
+from backend.api.moments import Moment
 from backend.api.routers.backtest_shapes import BACKTEST_ID, CHART, TRADES, ChartRead, TableRead
 from backend.api.routers.backtests import BAD_ID, BacktestId
 from backend.api.routers.market_data import NO_NUL
@@ -21,8 +21,9 @@ from backend.bootstrap import House
 from backend.domain.accounts import Identity
 from backend.domain.backtests import Backtest, Part, Rows
 from backend.domain.errors import BacktestNotFinished, BacktestNotFound
+from backend.domain.jobs import JobKind
 from backend.domain.market_errors import NoBars, SeriesDamaged
-from backend.services.backtest_reading import MOST_CHART_BARS, chart_of, record_of, rows_of, thinned
+from backend.services.backtest_reading import MOST_CHART_BARS, chart_of, record_of, rows_of, study_document, thinned
 
 router = APIRouter(prefix="/api/backtests", tags=["Backtests"])
 
@@ -32,8 +33,8 @@ _MEDIA = {"json": "application/json", "csv": "application/zip", "parquet": "appl
 # The report needs nothing of us; opened from here it must not be able to reach us either.
 _SANDBOXED = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
-Start = Annotated[AwareDatetime | None, Query(description="From this moment.")]
-End = Annotated[AwareDatetime | None, Query(description="Up to, not including, this moment.")]
+Start = Annotated[Moment | None, Query(description="From this moment.")]
+End = Annotated[Moment | None, Query(description="Up to, not including, this moment.")]
 
 
 @router.get(
@@ -143,8 +144,8 @@ async def read_backtest_chart(
     response_class=Response,
     responses={
         200: {
-            "description": "JSON as one document; CSV and Parquet as a zip of tables with the document beside them; "
-            "HTML as a page that needs nothing else.",
+            "description": "JSON as one document; CSV and Parquet as a zip of tables, of a study its trials, with the "
+            "document beside them; HTML as a page that needs nothing else.",
             "content": {
                 "application/json": {"schema": {"type": "object"}, "example": {"id": str(BACKTEST_ID)}},
                 "application/zip": {"schema": {"type": "string", "format": "binary"}, "example": "PK"},
@@ -168,9 +169,10 @@ async def export_backtest(
     everything = Rows()
     async with house.acting_as(caller, readonly=True) as services:
         found = await services.backtests.finished(backtest_id)
-        trades, _ = await services.backtests.table(backtest_id, "trades", everything)
-        equity, _ = await services.backtests.table(backtest_id, "equity", everything)
-    content = await asyncio.to_thread(_exported, house, found, trades, equity, kind)
+        names = ("trades", "equity") if found.kind is JobKind.BACKTEST else ("trials",)
+        parts = [(await services.backtests.table(backtest_id, name, everything))[0] for name in names]
+    made = _exported if found.kind is JobKind.BACKTEST else _exported_study
+    content = await asyncio.to_thread(made, house, found, parts, kind)
     ending = "zip" if kind in ("csv", "parquet") else kind
     headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="backtest-{backtest_id}.{ending}"'}
     if kind == "html":
@@ -203,7 +205,8 @@ async def table_of(
     return Response(await asyncio.to_thread(made), media_type="application/json", headers=PRIVATE)
 
 
-def _exported(house: House, found: Backtest, trades: Sequence[Part], equity: Sequence[Part], kind: str) -> bytes:
+def _exported(house: House, found: Backtest, parts: Sequence[Sequence[Part]], kind: str) -> bytes:
+    trades, equity = parts
     record = record_of(found, trades, equity, house.backtests.tables)
     if kind == "html":
         from backend.backtesting.report.page import report_html  # noqa: PLC0415 - loaded by who wants a report
@@ -212,6 +215,18 @@ def _exported(house: House, found: Backtest, trades: Sequence[Part], equity: Seq
     if kind == "json":
         return bytes_of({**record.document(tables=True), "trust": found.trust, "name": found.name})
     return house.backtests.packed(kind, record.document(), {"trades": record.trades, "equity": record.equity})
+
+
+def _exported_study(house: House, found: Backtest, parts: Sequence[Sequence[Part]], kind: str) -> bytes:
+    from backend.backtesting.record import rows_of as plain_rows  # noqa: PLC0415 - loaded by who exports
+    from backend.backtesting.report.study_page import study_report  # noqa: PLC0415
+
+    document, table = study_document(found), house.backtests.tables.unpacked(parts[0])
+    if kind == "html":
+        return study_report(document["study"]).encode()
+    if kind == "json":
+        return bytes_of({**document, "trials": plain_rows(table) if len(table) else []})
+    return house.backtests.packed(kind, document, {"trials": table})
 
 
 def _json(body: Any) -> Response:

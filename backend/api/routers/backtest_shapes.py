@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from backend.api.moments import Moment
 from backend.domain.backtests import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG, MOST_TAGS
 from backend.domain.config import RunConfig, SeriesConfig, TradingConfig
 from backend.domain.errors import InputError, InvalidInput
@@ -24,8 +25,8 @@ class RunWanted(BaseModel):
     strategy: str = Field(min_length=1, max_length=100, description="As /api/strategies names it.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="As its JSON Schema says; left out = default.")
     series: list[SeriesConfig] = Field(min_length=1, max_length=500, description="All on one account.")
-    start: AwareDatetime | None = Field(default=None, description="The first bar; left out = as far back as stored.")
-    end: AwareDatetime | None = Field(default=None, description="Up to, not including; left out = to the last bar.")
+    start: Moment | None = Field(default=None, description="The first bar; left out = as far back as stored.")
+    end: Moment | None = Field(default=None, description="Up to, not including; left out = to the last bar.")
     trading: TradingConfig = TradingConfig()
     seed: int = Field(default=0, ge=0, lt=2**32, description="For what is drawn by lot, such as the bootstrap.")
 

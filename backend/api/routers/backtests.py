@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from backend.api.dependencies import ActiveCaller, Caller, Changing, Reading, TheHouse
@@ -25,6 +26,7 @@ from backend.api.routers.backtest_shapes import (
     BacktestRow,
     BacktestStarted,
     BacktestWanted,
+    FailureFound,
     PresetFound,
     PresetsFound,
     PresetWanted,
@@ -172,7 +174,7 @@ async def list_backtests(
     )
     page = await services.backtests.backtests(limit=limit, after=from_cursor(order, cursor), order=order, only=only)
     following = to_cursor(order, page.next) if page.next else None
-    answer = tagged(request, Page[BacktestRow](items=[row_of(one) for one in page.items], next_cursor=following))
+    answer = tagged(request, to_json({"items": [_row(one) for one in page.items], "next_cursor": following}))
     asked = [(name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor")]
     filters = {name: [value for other, value in asked if other == name] for name, _ in asked}
     answer.headers.update(link_to_next(request.url.path, limit, following, **filters))
@@ -327,7 +329,13 @@ async def delete_backtest(backtest_id: BacktestId, services: Changing) -> Respon
     summary="Bring a deleted backtest back",
     responses={
         **shows(BacktestFound, FOUND, "As it was.", "ETag"),
-        **problems("/api/backtests/{backtest_id}/restore", *SIGNED_IN, BacktestNotFound(BACKTEST_ID), BAD_ID),
+        **problems(
+            "/api/backtests/{backtest_id}/restore",
+            *SIGNED_IN,
+            BacktestNotFound(BACKTEST_ID),
+            BAD_ID,
+            QuotaReached("stored backtests", limit=20_000, count=20_000, remedy="Delete some."),
+        ),
     },
 )
 async def restore_backtest(request: Request, backtest_id: BacktestId, services: Changing) -> Response:
@@ -351,7 +359,7 @@ async def replay_backtest(
 ) -> Response:
     """Its manifest, beside that of the first, says whether every trade and every bar's equity are the same."""
     async with house.acting_as(caller, readonly=True) as services:
-        before = await services.backtests.backtest(backtest_id)
+        before = await services.backtests.run(backtest_id)
     plan = await house.backtests.planner.plan(config_of(before), caller.user_id)
     async with house.acting_as(caller) as services:
 
@@ -390,6 +398,7 @@ async def guard_backtest(
 ) -> Response:
     """Asks the strategy hundreds of times, with later bars cut off, changed or shuffled."""
     async with house.acting_as(caller, readonly=True) as services:
+        await services.backtests.run(backtest_id)
         before = await services.backtests.finished(backtest_id)
     plan = await house.backtests.planner.plan(config_of(before), caller.user_id, kind=JobKind.GUARD)
     async with house.acting_as(caller) as services:
@@ -419,8 +428,16 @@ def started(job: Job, name: str, place: str | None = None) -> Response:
     return Response(body.model_dump_json(), status_code=202, media_type="application/json", headers=headers)
 
 
-def row_of(found: BacktestInBrief) -> BacktestRow:
-    return BacktestRow.model_validate(_facts(found), from_attributes=True)
+_ROW = tuple(BacktestRow.model_fields)
+_FAILURE = tuple(FailureFound.model_fields)
+
+
+def _row(found: BacktestInBrief) -> dict[str, Any]:
+    """A BacktestRow, without a model of each: copying and checking took a quarter of the time of a list."""
+    row = {name: getattr(found, name) for name in _ROW}
+    if found.failure is not None:
+        row["failure"] = {name: getattr(found.failure, name) for name in _FAILURE}
+    return row
 
 
 def require_text(text: str, pointer: str) -> str:

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from backend.api.dependencies import ActiveCaller, Caller, TheHouse
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
 from backend.api.idempotency import IdempotencyKey, once
+from backend.api.moments import Moment
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
 from backend.api.routers.market_shapes import (
     BARS,
@@ -253,8 +254,8 @@ async def read_bars(
     house: TheHouse,
     caller: Caller,
     series_id: SeriesQuery,
-    start: Annotated[AwareDatetime | None, Query(description="From this moment; the first bar, when left out.")] = None,
-    end: Annotated[AwareDatetime | None, Query(description="Up to, not including, this moment.")] = None,
+    start: Annotated[Moment | None, Query(description="From this moment; the first bar, when left out.")] = None,
+    end: Annotated[Moment | None, Query(description="Up to, not including, this moment.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_BARS, description="How many bars at most.")] = 5_000,
 ) -> Response:
     """Whole series come page by page: ask again from `next_start`."""

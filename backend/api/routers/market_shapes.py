@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from backend.api.moments import Moment
 from backend.domain.jobs import JobKind, JobState
 from backend.domain.market import Adjustment, Timeframe
 
@@ -140,8 +141,8 @@ class Wanted(BaseModel):
     symbol: str = Field(max_length=41)
     timeframe: Timeframe
     adjustment: Adjustment = Adjustment.RAW
-    start: AwareDatetime
-    end: AwareDatetime | None = Field(default=None, description="Now, when left out.")
+    start: Moment
+    end: Moment | None = Field(default=None, description="Now, when left out.")
 
 
 class EstimateMade(BaseModel):

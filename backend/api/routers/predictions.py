@@ -1,5 +1,6 @@
 """Predictions: made before the outcome, kept for ever, and measured when their time has come."""
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -76,8 +77,11 @@ async def predict(
     wanted.require_one_question()
     fitness = await _asked(house, caller, wanted)
     answer, why = await _answer(house, caller, fitness, is_named=wanted.model_id is not None)
-    if answer is not None:
+    if answer is not None and key is None:
         return await _written(house, caller, answer)
+    if answer is not None:
+        async with house.acting_as(caller) as services:
+            return await once(request, key, caller, services.idempotency, partial(_written, house, caller, answer))
     if wanted.series is None:
         raise ModelNotFound(str(wanted.model_id))
     spec = _spec(wanted, fitness)

@@ -211,6 +211,7 @@ async def validate_rules(given: RulesGiven, _caller: ActiveCaller) -> Response:
             StrategyFailed("mine", "ValueError: it is Monday", where="mine.py, line 3", bars=500),
             StrategyBroken("mine", "a plugin", "SyntaxError: invalid syntax"),
             PreviewFailed("It was not made within 30 s. Ask for fewer bars, or use fewer indicators."),
+            QuotaReached("previews at once", limit=4, count=4),
             invalid("/bars", "Input should be less than or equal to 2000."),
         ),
     },
@@ -238,7 +239,8 @@ async def preview_strategy(wanted: PreviewAsked, house: TheHouse, caller: Active
                 "start": wanted.start.isoformat() if wanted.start else None,
                 "end": wanted.end.isoformat() if wanted.end else None,
                 "bars": wanted.bars,
-            }
+            },
+            owner=caller.user_id,
         )
     except (StrategyBroken, StrategyFailed) as problem:
         problem.detail = _without_paths(problem.detail)

@@ -5,8 +5,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from backend.api.moments import Moment
 from backend.domain.market import Adjustment, Timeframe
 from backend.domain.saved_strategies import MOST_ABOUT, MOST_NAME, MOST_NOTE, MOST_PREVIEWED_BARS
 
@@ -178,8 +179,8 @@ class PreviewAsked(BaseModel):
     strategy: str = Field(default="rules", max_length=60, description="A name, or the id of one's own.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Of one's own there are none.")
     series: SeriesNamed
-    start: AwareDatetime | None = Field(default=None, description="Not before this.")
-    end: AwareDatetime | None = Field(default=None, description="Up to, not including; the last bar, when left out.")
+    start: Moment | None = Field(default=None, description="Not before this.")
+    end: Moment | None = Field(default=None, description="Up to, not including; the last bar, when left out.")
     bars: int = Field(default=500, ge=1, le=MOST_PREVIEWED_BARS, description="How many of the last bars of the range.")
 
 

@@ -15,6 +15,8 @@ from backend.domain import format as say
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+# Below it a logarithm has no number.
+_FINEST: Final = 1e-300
 _WIDE: Final = 1000
 _HIGH: Final = 400
 _STRETCHES: Final = 600  # a curve is drawn with at most two points of each
@@ -176,7 +178,7 @@ def _round_range(low: float, high: float) -> tuple[float, float, int]:
     """A range of round ends around these, and into how many round steps it falls."""
     if high <= low:
         high, low = (low * 1.01, low * 0.99) if low > 0 else (low + 1.0, low)
-    step = _round_step((high - low) / 4)
+    step = _round_step(max((high - low) / 4, _FINEST))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return first * step, last * step, max(1, last - first)
 

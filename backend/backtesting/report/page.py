@@ -1,7 +1,5 @@
-"""A run as one page that needs nothing else: no network, no script, no font. It opens from a file and prints."""
+"""A run as one page that needs nothing else."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -21,6 +19,7 @@ from backend.backtesting.report.tables import (
     trades_table,
     trust_card,
 )
+from backend.backtesting.report.whole import whole_page
 from backend.backtesting.reproduce import command_of, python_of
 from backend.backtesting.summary import costs_in_words, parameters_in_words
 from backend.backtesting.wording import KEY_FIGURES, groups_of, line_of
@@ -36,21 +35,10 @@ _GROUPS: Final = {
     "hour": "By hour of the exit, UTC",
     "month": "By month of the exit",
 }
-# Nothing may be loaded or run; the one style is named by its hash.
-_POLICY: Final = "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
 
 
 def report_html(record: Record) -> str:
-    style = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY.format(hash=style)}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer">'
-        '<meta name="robots" content="noindex">'
-        f"<title>{text(record.title)}</title><style>{STYLE}</style></head>"
-        f'<body class="tm"><main>{_body(record)}</main></body></html>\n'
-    )
+    return whole_page(record.title, _body(record))
 
 
 def notebook_html(record: Record) -> str:

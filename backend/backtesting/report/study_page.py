@@ -1,4 +1,4 @@
-"""A study in the output of a notebook's cell: its judgement, the best trials or the folds, and a heat map."""
+"""A study as a page or in the output of a notebook's cell: judgement, best trials or folds, and a heat map."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,17 +6,27 @@ from typing import Any, Final
 
 from backend.backtesting.report.escaping import text
 from backend.backtesting.report.style import STYLE
+from backend.backtesting.report.whole import whole_page
 from backend.backtesting.study_words import judged_lines, of_objective, rows_of_study, table_of, title_of, warnings_of
 
 _SHOWN: Final = 10
 
 
+def study_report(study: Mapping[str, Any]) -> str:
+    """The same as a page that needs nothing else."""
+    return whole_page(title_of(study), _body(study))
+
+
 def study_html(study: Mapping[str, Any]) -> str:
+    return f'<div class="tm"><style>{STYLE}</style><main>{_body(study)}</main></div>'
+
+
+def _body(study: Mapping[str, Any]) -> str:
     titles, cells = table_of(study, rows_of_study(study)[:_SHOWN])
     maps = "".join(_heat(study, grid) for grid in study.get("heat_maps", [])[:1])
     inside = f"<header><h1>{text(title_of(study))}</h1></header>{_judged(study)}{_warnings(study)}"
     ranking = _card("Ranking", _table(titles, cells))
-    return f'<div class="tm"><style>{STYLE}</style><main>{inside}{ranking}{maps}</main></div>'
+    return f"{inside}{ranking}{maps}"
 
 
 def _judged(study: Mapping[str, Any]) -> str:

@@ -130,27 +130,30 @@ class BacktestTable:
         return {row["tag"]: row["count"] for row in rows}
 
     async def change(self, backtest_id: UUID, change: BacktestChange, *, version: int | None) -> bool:
-        done = await self._connection.fetchval(
-            """
-            update public.backtests set
-                name = coalesce($3, name),
-                notes = coalesce($4, notes),
-                tags = coalesce($5, tags),
-                is_starred = coalesce($6, is_starred),
-                archived_at = case when $7 then coalesce(archived_at, now()) when not $7 then null else archived_at end,
-                deleted_at = case when $8 then coalesce(deleted_at, now()) when not $8 then null else deleted_at end
-            where id = $1 and ($2::integer is null or version = $2)
-            returning true
-            """,
-            backtest_id,
-            version,
-            change.name,
-            change.notes,
-            None if change.tags is None else list(change.tags),
-            change.is_starred,
-            change.is_archived,
-            change.is_deleted,
-        )
+        with refusals_told():
+            done = await self._connection.fetchval(
+                """
+                update public.backtests set
+                    name = coalesce($3, name),
+                    notes = coalesce($4, notes),
+                    tags = coalesce($5, tags),
+                    is_starred = coalesce($6, is_starred),
+                    archived_at = case when $7 then coalesce(archived_at, now())
+                                       when not $7 then null else archived_at end,
+                    deleted_at = case when $8 then coalesce(deleted_at, now())
+                                      when not $8 then null else deleted_at end
+                where id = $1 and ($2::integer is null or version = $2)
+                returning true
+                """,
+                backtest_id,
+                version,
+                change.name,
+                change.notes,
+                None if change.tags is None else list(change.tags),
+                change.is_starred,
+                change.is_archived,
+                change.is_deleted,
+            )
         return bool(done)
 
     async def parts(self, backtest_id: UUID, name: str, rows: Rows) -> Sequence[Part]:

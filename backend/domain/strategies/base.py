@@ -77,7 +77,7 @@ class TradingStrategy(ABC):
     title: ClassVar[str] = ""
     markets: ClassVar[str] = ""  # where it is at home, in words
     needs_symbols: ClassVar[bool] = False  # it compares symbols, and is asked for each of them
-    learns: ClassVar[bool] = False  # from all bars before, so that another beginning teaches it something else
+    learns: ClassVar[bool] = False  # it asks models, which the market has for it; another beginning is another lesson
 
     class Parameters(StrategyParameters):
         """None, unless a strategy says otherwise."""

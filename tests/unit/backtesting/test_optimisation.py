@@ -256,6 +256,13 @@ def test_a_search_tries_all_of_a_small_space_and_skips_what_is_not_taken() -> No
     assert found.judgement["winner"] == every.judgement["winner"]
 
 
+def test_a_sweep_over_long_history_asks_often_whether_it_is_still_wanted() -> None:
+    course = averages(400_000)
+    found = swept(course, {"fast": list(range(5, 25)), "slow": list(range(30, 50))}, is_cancelled=lambda: True)
+    assert found.is_cancelled
+    assert 0 < len(found.trials) < 50
+
+
 def test_a_search_can_be_cancelled() -> None:
     found = search(averages(300), ParameterSpace.of(SmaCross, PAIRS), SHARPE, trials=10, is_cancelled=lambda: True)
     assert found.is_cancelled

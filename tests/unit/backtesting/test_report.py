@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.backtesting.record import Record, Source, record_of
+from backend.backtesting.record import TRADE_COLUMNS, Record, Source, columns_of, no_trades, record_of
 from backend.backtesting.report.charts import Curve, drawdown_chart, equity_chart, histogram, thin
 from backend.backtesting.report.page import chart_page, notebook_html, report_html
 from backend.backtesting.report.tables import months_table
@@ -110,6 +110,14 @@ def test_names_are_never_markup(make: Any) -> None:
     assert page.open == []
 
 
+def test_a_run_that_never_traded_has_a_report_and_a_table_of_the_same_columns() -> None:
+    record = record_of(made(history(rising_bars(60))))
+    stored = replace(record, make_trades=no_trades)
+    assert "<h2>Trades</h2>" in report_html(stored)
+    assert no_trades().dtypes.to_dict() == record.trades.dtypes.to_dict()
+    assert columns_of(no_trades()) == {name: [] for name in TRADE_COLUMNS}
+
+
 def test_a_long_run_stays_small_and_says_that_it_was_thinned() -> None:
     text = report_html(record_of(made(random_history(60_000))))
     assert len(text.encode()) < 400_000
@@ -132,7 +140,7 @@ def test_charts_can_draw_what_is_odd() -> None:
     starts = np.arange(5, dtype=np.int64) * 86_400_000_000
     flat, gone = np.full(5, 100.0), np.array([100.0, 50.0, 0.0, 0.0, -5.0])
     grown = np.array([1.0, 5.0, 30.0, 90.0, 200.0])
-    for values in (flat, gone, grown):
+    for values in (flat, gone, grown, np.full(5, 5e-324)):
         text = equity_chart(starts, [Curve(kind="own", label="x", values=values)]) + drawdown_chart(starts, values)
         assert "nan" not in text
         assert "inf" not in text

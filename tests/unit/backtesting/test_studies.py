@@ -184,6 +184,13 @@ def test_folds_cover_the_bars_and_few_bars_are_refused() -> None:
         StudyPlan(train=7)
 
 
+def test_more_folds_than_any_memory_holds_are_counted_and_not_made() -> None:
+    with pytest.raises(CannotWalkForward, match="make 499,999,999,999 folds"):
+        windows_of(StudyPlan(train=2, test=2), bars=10**12)
+    with pytest.raises(CannotWalkForward, match="One window needs 90 bars to choose on"):
+        windows_of(StudyPlan(train=90, test=20), bars=99)
+
+
 def test_the_size_of_a_space_is_known_before_it_is_tried() -> None:
     assert space_of(LISTED, config(), PAIRS).combinations == 12
     with pytest.raises(InvalidSpace) as caught:

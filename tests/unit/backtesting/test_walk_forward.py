@@ -14,7 +14,7 @@ from backend.backtesting.course import Course
 from backend.backtesting.ledger import Ledger
 from backend.backtesting.objectives import Objective
 from backend.backtesting.space import ParameterSpace
-from backend.backtesting.walk_forward import WalkForward, Window, plan, walk_forward
+from backend.backtesting.walk_forward import WalkForward, Window, count_windows, plan, walk_forward
 from backend.domain.config import TradingConfig
 from backend.domain.optimisation_errors import CannotWalkForward
 from backend.domain.strategies.base import TradingStrategy
@@ -49,7 +49,9 @@ def test_windows_follow_each_other_and_never_overlap_what_is_traded(
         windows = plan(bars, train=train, test=test, purge=purge, anchored=anchored)
     except CannotWalkForward:
         assert bars < train + purge + test
+        assert count_windows(bars, train=train, test=test, purge=purge) == 0
         return
+    assert count_windows(bars, train=train, test=test, purge=purge) == len(windows)
     assert all(window.train[1] + purge == window.test[0] for window in windows)
     assert all(window.train[0] == 0 or not anchored for window in windows)
     assert all(one.test[1] == other.test[0] for one, other in pairwise(windows))

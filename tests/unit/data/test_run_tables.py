@@ -15,9 +15,9 @@ from backend.domain.backtests import Part
 
 TABLES = ParquetTables()
 TIMES = some.integers(0, 4_000_000_000_000_000)
-TRADE = some.tuples(
-    some.floats(width=64), TIMES, some.text(max_size=9), some.booleans(), some.integers(-(2**62), 2**62)
-)
+# pandas keeps that a number is missing, not which of the many bit patterns says so.
+FLOATS = some.floats(width=64).map(lambda number: number if number == number else float("nan"))
+TRADE = some.tuples(FLOATS, TIMES, some.text(max_size=9), some.booleans(), some.integers(-(2**62), 2**62))
 
 
 def trades(rows: list[tuple[float, int, str, bool, int]]) -> pd.DataFrame:

@@ -48,6 +48,8 @@ def test_payload_up_to_the_limit_is_taken() -> None:
         ({"a\x00b": 1}, "U+0000"),
         ({"note": "\\\x00"}, "U+0000"),
         (nested(100_000), "nested too deeply"),
+        (nested(102), "more than 100 levels deep"),
+        ({"of": [nested(101)]}, "more than 100 levels deep"),
     ],
 )
 def test_payload_that_could_not_be_given_back_is_refused(payload: dict[str, Any], words: str) -> None:

@@ -28,6 +28,7 @@ from tests.market_bars import instrument_of, walk
 NOW = datetime(2026, 2, 1, 12, 34, 56, tzinfo=UTC)
 OWNER = UUID(int=7)
 STRATEGIES = StrategyRegistry()
+HOURLY = {"provider": "import", "symbol": "BTC/USDT", "timeframe": "1h"}
 
 
 class SomeFetcher:
@@ -57,7 +58,7 @@ class Desk:
     """A planner, and what lies around it."""
 
     def __init__(self) -> None:
-        clock = FakeClock(NOW)
+        clock = self.clock = FakeClock(NOW)
         self.store = FakeBarStore(clock)
         self.forecasts = Forecasts()
         facts = [
@@ -86,7 +87,7 @@ class Desk:
 def config(**changes: Any) -> RunConfig:
     form = {
         "strategy": "sma_cross",
-        "series": [{"provider": "import", "symbol": "BTC/USDT", "timeframe": "1h"}],
+        "series": [HOURLY],
         "start": "2026-01-05T00:00:00Z",
         "end": "2026-01-15T00:00:00Z",
     }
@@ -144,6 +145,12 @@ async def test_what_was_learned_takes_the_place_of_the_first_guess(desk: Desk) -
         ({"parameters": {"fastest": 1}}, "/parameters/fastest", "fast"),
         ({"series": [{"provider": "import", "symbol": "ETH/USDT", "timeframe": "1h"}]}, "/series/0", "Import a file"),
         ({"series": [{"provider": "nobody", "symbol": "A", "timeframe": "1h"}]}, "/series/0", "nobody"),
+        ({"series": [HOURLY, HOURLY]}, "/series/1/symbol", "BTC/USDT is there twice. Name each symbol once."),
+        (
+            {"series": [HOURLY, {"provider": "demo", "symbol": "ETH/USDT", "timeframe": "1d"}]},
+            "/series/1/timeframe",
+            "The first has 1h, this 1d.",
+        ),
         ({"start": "2026-03-01T00:00:00Z", "end": None}, "/start", "It is 2026-02-01 12:34 UTC now."),
         ({"start": "2026-01-31T00:00:00Z", "end": "2026-01-31T06:00:00Z"}, "/series/0", "are not stored"),
         ({"trading": {"execution": {"detail": "4h"}}}, "/trading/execution/detail", "do not fit into bars of 1h"),

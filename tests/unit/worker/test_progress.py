@@ -46,6 +46,18 @@ async def test_many_reports_become_few_and_the_last_one_is_told() -> None:
     assert heard[-1]["task"]["percent"] == 99.0
 
 
+async def test_the_curve_of_a_stage_that_was_over_before_it_was_told_comes_with_the_next() -> None:
+    told = await tell(
+        [
+            Progress(stage="bars"),
+            Progress(stage="trading", curve=((1, 2.0),), current_date="2024-01-01T00:00:00Z"),
+            Progress(stage="figures"),
+        ]
+    )
+    last = told[-1]["task"]
+    assert (last["stage"], last["curve"], last["current_date"]) == ("figures", [[1, 2.0]], "2024-01-01T00:00:00Z")
+
+
 async def test_long_words_fit_on_the_bus() -> None:
     (heard,) = await tell([Progress(stage="🌊" * 1000, percent=1e9, message="🌊" * 10_000)])
     assert heard["task"]["percent"] == 100.0

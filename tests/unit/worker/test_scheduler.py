@@ -45,3 +45,24 @@ async def test_what_still_waits_is_not_added_again() -> None:
     await installation.look(later=3600)
     (job,) = installation.tasks.in_state(JobState.QUEUED)
     assert (job.user_id, job.kind, job.priority) == (None, JobKind.MAINTAIN, -5)
+
+
+async def test_a_kind_that_has_nothing_to_do_is_looked_at_again_in_its_turn() -> None:
+    tasks, now, is_any_due = FakeTasks(), 1000.0, False
+
+    async def look() -> bool:
+        return is_any_due
+
+    scheduler = Scheduler(
+        FakeJobQueue(tasks),
+        FakeElection(),
+        {JobKind.SCORE: 60.0},
+        only_when={JobKind.SCORE: look},
+        clock=lambda: now,
+    )
+    assert await scheduler.look() == []
+    is_any_due = True
+    assert await scheduler.look() == []
+    now += 60
+    assert await scheduler.look() == [JobKind.SCORE]
+    assert await scheduler.look() == []

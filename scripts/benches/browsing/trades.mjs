@@ -1,20 +1,11 @@
-// How long 100,000 trades take to sort and filter in Chromium, from the press to the painted rows.
-// Against a running Tidemark: TIDEMARK_URL=http://127.0.0.1:8000 node scripts/trades-bench.mjs
-import { chromium } from 'playwright-core'
+// How long 100,000 trades take to sort and filter, from the press to the painted rows.
+import { finishedRun, launch, percentile, say, startDemo, visit } from './browser.mjs'
 
 const count = 100_000
 const rounds = 7
-const baseURL = process.env.TIDEMARK_URL ?? 'http://127.0.0.1:8000'
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-})
-const page = await browser.newPage({ baseURL, viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' })
-const asked = page.waitForRequest((request) => request.url().includes('/api/me') && request.headers().authorization !== undefined)
-await page.goto('/')
-await page.getByRole('button', { name: 'Try the demo' }).click()
-const headers = { 'Authorization': (await asked).headers().authorization, 'Content-Type': 'application/json' }
-const id = await finishedRun()
+const browser = await launch()
+const page = await visit(browser)
+const id = await finishedRun(await startDemo(page))
 
 await page.route('**/trades?**', async (route) => {
   const asks = new URL(route.request().url()).searchParams
@@ -30,8 +21,8 @@ const measured = {
   'sort by a text': await median(() => press('Why it ended')),
   'search': await median(async (round) => took(() => search.fill(round % 2 === 0 ? 'eth' : 'btc'))),
 }
-for (const [what, milliseconds] of Object.entries(measured)) process.stdout.write(`${what}: ${Math.round(milliseconds)} ms\n`)
-process.stdout.write(`rows in the page: ${rows}\n`)
+for (const [what, milliseconds] of Object.entries(measured)) say(`100,000 trades, ${what}`, milliseconds, 'ms', { most: 200 })
+say('their rows in the page', rows, '', { most: 59 })
 await browser.close()
 
 async function press(name) {
@@ -59,22 +50,7 @@ async function took(act) {
 async function median(measure) {
   const all = []
   for (let round = 0; round < rounds; round += 1) all.push(await measure(round))
-  return all.sort((one, two) => one - two)[Math.floor(rounds / 2)]
-}
-
-async function finishedRun() {
-  const body = JSON.stringify({
-    strategy: 'sma_cross', series: [{ provider: 'demo', symbol: 'BTC/USDT', timeframe: '1d' }],
-    start: '2022-01-01T00:00:00Z', end: '2024-01-01T00:00:00Z',
-  })
-  const started = await (await fetch(`${baseURL}/api/backtests/run`, { method: 'POST', headers, body })).json()
-  if (started.id === undefined) throw new Error(`The run did not start: ${started.detail}`)
-  for (;;) {
-    const { state } = await (await fetch(`${baseURL}/api/backtests/${started.id}`, { headers })).json()
-    if (state === 'completed') return started.id
-    if (state === 'failed' || state === undefined) throw new Error(`The run ended as ${state}`)
-    await new Promise((resolve) => { setTimeout(resolve, 250) })
-  }
+  return percentile(all, 0.5)
 }
 
 function trades(first, limit) {
