@@ -73,14 +73,18 @@ it('a model is trained, judged, asked, and traded in a backtest', async () => {
   await page.getByText('Takes about').waitFor()
   expect(complaints).toEqual([])
 
-  const tabs = ['overview', 'calibration', 'deciles', 'importance', 'predictions', 'record', 'drift', 'card']
-  const small = await browser.newContext({ baseURL: process.env.TIDEMARK_URL, viewport: phone, reducedMotion: 'reduce', colorScheme: 'light', storageState: await it_.context.storageState() })
-  const phonePage = (await openPage(small)).page
-  for (const [each, size, shown] of [[page, desktop, ['overview', 'predictions']], [phonePage, phone, tabs]] as const) {
-    for (const tab of shown) {
-      await each.goto(`${model}?tab=${tab}`)
-      await each.getByRole('tabpanel').getByRole('heading').first().waitFor()
-      await expectToLookWell(each, `model ${tab}, ${size.width}`)
+  const small = await browser.newContext({
+    baseURL: process.env.TIDEMARK_URL, viewport: phone, reducedMotion: 'reduce', colorScheme: 'light',
+    storageState: await it_.context.storageState(),
+  })
+  const { page: onPhone } = await openPage(small)
+  const all = ['Overview', 'Calibration', 'Deciles', 'Importance', 'Predictions', 'Track record', 'Drift', 'Card']
+  for (const [each, size, tabs] of [[page, desktop, ['Overview', 'Predictions']], [onPhone, phone, all]] as const) {
+    await each.goto(model)
+    for (const tab of tabs) {
+      await each.getByRole('tab', { name: tab }).click()
+      await each.getByRole('tabpanel', { name: tab }).getByRole('heading').first().waitFor()
+      await expectToLookWell(each, `model, ${tab}, ${size.width}`)
     }
   }
   await small.close()
