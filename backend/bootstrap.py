@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from pydantic import SecretStr
 
 from backend.domain.accounts import Identity
-from backend.domain.errors import TokenRejected
+from backend.domain.errors import MigrationRefused, TokenRejected
 from backend.domain.ports import (
     AccountAdmin,
     AccountWatch,
@@ -37,6 +37,7 @@ from backend.domain.ports import (
 )
 from backend.services.accounts import Accounts
 from backend.services.events import Events
+from backend.services.exchange_keys import ExchangeKeys
 from backend.services.foresight import Foresight
 from backend.services.jobs import Jobs
 from backend.services.tokens import Tokens
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from backend.infrastructure.supabase.signing_keys import SigningKeys
     from backend.services.adoption import Adoption
     from backend.services.backtests import Backtests
+    from backend.services.exchange_keys import KeyDesk
     from backend.services.market_data import MarketData
     from backend.services.models import Models
     from backend.services.shares import Openings, SharedResults, Shares
@@ -103,6 +105,7 @@ class Services:
     accounts: Accounts
     backtests: "Backtests"
     events: Events
+    exchange_keys: ExchangeKeys
     idempotency: IdempotencyRepository
     jobs: Jobs
     market_data: "MarketData"
@@ -144,6 +147,7 @@ class House:
     # Of sessions and of personal access tokens.
     verifier: "PersonalTokens"
     openings: "Openings"
+    key_desk: "KeyDesk"
     limiter: RateLimiter | None
     auth: "ASGIApp | None"
     mailbox_url: str | None
@@ -154,6 +158,7 @@ class House:
         """One transaction as this user, committed when the block ends well. Row level security sees to the rest."""
         from backend.data.storage.accounts import AccountTables
         from backend.data.storage.backtests import BacktestTable
+        from backend.data.storage.exchange_keys import KeyTable
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.models import ModelTable
@@ -186,6 +191,7 @@ class House:
                 accounts=accounts,
                 backtests=backtests,
                 events=Events(job_table),
+                exchange_keys=ExchangeKeys(identity, KeyTable(connection)),
                 idempotency=IdempotencyTable(connection),
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),
@@ -195,6 +201,12 @@ class House:
                 tickets=TicketTable(connection),
                 tokens=Tokens(accounts, TokenTable(connection), revoked.append),
             )
+
+    @asynccontextmanager
+    async def keys_of(self, identity: Identity) -> AsyncIterator[ExchangeKeys]:
+        """One transaction for the exchange keys of this user."""
+        async with self.acting_as(identity) as services:
+            yield services.exchange_keys
 
     @asynccontextmanager
     async def visited(self) -> "AsyncIterator[SharedResults]":
@@ -238,6 +250,7 @@ def start_logging(settings: Settings) -> None:
 @asynccontextmanager
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
+    from backend.bootstrap_keys import master_keys, open_key_desk
     from backend.bootstrap_market import open_backtest_desk, open_market
     from backend.bootstrap_models import open_model_desk
     from backend.data.storage.accounts import AccountStates
@@ -258,6 +271,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.services.adoption import Adoption
     from backend.services.shares import Openings
 
+    masters = master_keys(settings)
     async with AsyncExitStack() as stack:
         clock, monitor, resources = SystemClock(), Monitor(), ResourceManager()
         monitor.watch_machine(resources.gauges)
@@ -268,6 +282,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         auth, mailbox_url = await _embedded_auth(settings, ground, stack) if ground.keys else (None, None)
         database = await _database(ground, monitor, stack)
         worker_database = await _worker_database(ground, stack)
+        key_desk = await open_key_desk(worker_database, masters, say)
         stack.enter_context(_running(monitor.watch_event_loop()))
         records = JobRecordTable(worker_database)
         foresight = Foresight(records, monitor)
@@ -308,6 +323,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             account_watch=AccountStates(worker_database),
             verifier=verifier,
             openings=openings,
+            key_desk=key_desk,
             limiter=MemoryRateLimiter() if settings.rate_limits == "on" else None,
             auth=auth,
             mailbox_url=mailbox_url,
@@ -497,6 +513,30 @@ def rotate_signing_key(settings: Settings) -> str:
     keys = _auth_keys(settings).rotated(now=int(time.time()))
     keys.save(path)
     return keys.signing_key.kid
+
+
+async def rotate_master_key(settings: Settings, *, is_running: bool, say: Say) -> str:
+    """Seal all exchange keys under a new master key, with or without a running server; what was done, in words."""
+    from backend.bootstrap_keys import rotate
+    from backend.infrastructure.supabase.hosted import login_dsn, login_password
+    from backend.infrastructure.supabase.migrator import pending
+    from backend.infrastructure.supabase.postgres.address import load_or_create
+
+    with contextlib.ExitStack() as stack:
+        if not settings.embedded:
+            owner = _secret(settings.database_url)
+            worker = login_dsn(owner, "app_worker", login_password(owner, "app_worker"))
+        else:
+            if is_running:
+                address = load_or_create(settings.data_dir / "secrets" / "postgres.json", preferred_port=0)
+            else:
+                postgres = _embedded_postgres(settings, say)
+                address = postgres.start()
+                stack.callback(postgres.stop)
+            owner, worker = address.dsn("postgres"), address.dsn("app_worker")
+        if await pending(owner, MIGRATIONS):
+            raise MigrationRefused("The database is older than this version. Run `tidemark migrate` first.")
+        return await rotate(settings, worker)
 
 
 def open_auth_admin(settings: Settings, url: str | None) -> AccountAdmin:

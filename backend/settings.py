@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     )
     supabase_jwt_secret: SecretStr | None = Field(default=None, validation_alias="SUPABASE_JWT_SECRET")
 
+    # 32 bytes in base64. The embedded database has a file in their place.
+    encryption_key: SecretStr | None = Field(default=None, validation_alias="ENCRYPTION_KEY")
+    encryption_key_previous: SecretStr | None = Field(default=None, validation_alias="ENCRYPTION_KEY_PREVIOUS")
+
     @field_validator("cors_origins", "redirect_urls", "trusted_proxies", "crypto_exchanges", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
@@ -175,6 +179,13 @@ class Settings(BaseSettings):
     def _not_the_secret_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and value.get_secret_value().startswith("sb_secret_"):
             raise ValueError("holds a secret key; browsers get this one, so it must be the publishable key")
+        return value
+
+    @field_validator("encryption_key", "encryption_key_previous")
+    @classmethod
+    def _thirty_two_bytes(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9+/_-]{43}=?", value.get_secret_value().strip()):
+            raise ValueError("must be 32 random bytes in base64; `openssl rand -base64 32` makes some")
         return value
 
     @model_validator(mode="after")
@@ -268,6 +279,5 @@ def unknown_names(given: Collection[str]) -> dict[str, str | None]:
 def _environment_name(field: str) -> str:
     if field.isupper():
         return field
-    return PROJECT_NAMES.get(
-        field, (field.upper() if field == "supabase_jwt_secret" else f"TIDEMARK_{field.upper()}",)
-    )[0]
+    plain = field in ("supabase_jwt_secret", "encryption_key", "encryption_key_previous")
+    return PROJECT_NAMES.get(field, (field.upper() if plain else f"TIDEMARK_{field.upper()}",))[0]

@@ -234,6 +234,22 @@ def _project(settings: "Settings") -> list[Finding]:
     from backend.bootstrap import examine_project
 
     return [
-        Finding(name=check.name, state="problem" if check.remedy else "ok", detail=check.detail, remedy=check.remedy)
-        for check in asyncio.run(examine_project(settings))
+        *(
+            Finding(
+                name=check.name, state="problem" if check.remedy else "ok", detail=check.detail, remedy=check.remedy
+            )
+            for check in asyncio.run(examine_project(settings))
+        ),
+        _master_key(settings),
     ]
+
+
+def _master_key(settings: "Settings") -> Finding:
+    if settings.encryption_key is not None:
+        return Finding(name="master key", state="ok", detail="ENCRYPTION_KEY is set.")
+    return Finding(
+        name="master key",
+        state="problem",
+        detail="Exchange keys have nothing to be sealed under, so the start is refused.",
+        remedy="Set ENCRYPTION_KEY to what `openssl rand -base64 32` prints, the same for all servers.",
+    )

@@ -1,15 +1,15 @@
-"""`tidemark keys ...`: the keys of the embedded project."""
+"""`tidemark keys ...`: the keys of this installation."""
 
 import typer
 
 from backend.cli.options import DataDir
 
-app = typer.Typer(help="Change the keys of the embedded project.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Change the keys of this installation.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
 def keys() -> None:
-    """Change the keys of the embedded project."""
+    """Change the keys of this installation."""
 
 
 @app.command("rotate-signing")
@@ -27,3 +27,25 @@ def rotate_signing(data_dir: DataDir = None) -> None:
     # A running server holds the old key in memory, so it must not run meanwhile.
     with hold(settings.data_dir):
         print(f"The next start signs with the key {rotate_signing_key(settings)}.")
+
+
+@app.command("rotate")
+def rotate(data_dir: DataDir = None) -> None:
+    """Seal exchange keys under a new master key, while the server runs or not. Run it again if it was interrupted."""
+    import asyncio
+    import contextlib
+    import sys
+
+    from backend.bootstrap import read_settings, rotate_master_key
+    from backend.cli import instance
+
+    settings = read_settings(data_dir=data_dir)
+    is_running = settings.embedded and instance.is_held(settings.data_dir)
+    # Without a server this command is the one that starts Postgres on the data directory, so it holds it meanwhile.
+    holding = instance.hold(settings.data_dir) if settings.embedded and not is_running else contextlib.nullcontext()
+    with holding:
+        print(
+            asyncio.run(
+                rotate_master_key(settings, is_running=is_running, say=lambda text: print(f"  {text}", file=sys.stderr))
+            )
+        )

@@ -19,7 +19,7 @@ import lightgbm
 
 _MARK: Final = b"lightgbm "
 # The loss of what is learned from takes a pass over all its rows, so that it is not asked for after each round.
-_TOLD_EVERY: Final = 5
+_TOLD_EVERY: Final = 10
 
 
 def parameters(spec: ModelSpec, threads: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 
 from backend.api.app import create_app
 from backend.bootstrap import MIGRATIONS, House, Project
+from backend.bootstrap_keys import open_key_desk
 from backend.bootstrap_market import open_backtest_desk, open_market
 from backend.bootstrap_models import open_model_desk
 from backend.data.storage.accounts import AccountStates
@@ -30,6 +31,7 @@ from backend.infrastructure.database import Database
 from backend.infrastructure.election import AdvisoryLockElection
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.job_hints import LocalJobHints
+from backend.infrastructure.key_manager import MasterKey
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.personal_tokens import PersonalTokens
 from backend.infrastructure.service_database import ServiceDatabase
@@ -41,6 +43,7 @@ from backend.services.foresight import Foresight
 from backend.services.shares import Openings
 from backend.settings import Settings
 from tests.cluster import FreshDatabase, cluster, database
+from tests.fake_exchange_keys import FakeProber
 from tests.fake_jobs import FakeMachine
 
 __all__ = ["cluster", "database"]
@@ -137,6 +140,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     settings = Settings(_env_file=None, data_dir=MIGRATIONS.parent, cache_dir=cache_dir, crypto_exchanges=())
     market = await stack.enter_async_context(open_market(settings, clock))
     records, monitor = JobRecordTable(worker), Monitor()
+    master_keys = (MasterKey.generate(),)
     foresight = Foresight(records, monitor)
     house = House(
         settings=settings,
@@ -167,6 +171,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
             clock,
         ),
         openings=Openings(ShareCounts(worker)),
+        key_desk=await open_key_desk(worker, lambda: master_keys, print, FakeProber()),
         limiter=None,
         auth=None,
         mailbox_url=None,

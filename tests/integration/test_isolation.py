@@ -279,6 +279,7 @@ async def test_the_tables_of_auth_our_private_ones_and_the_record_of_migrations_
         "auth.refresh_tokens",
         "auth.one_time_tokens",
         "mailbox.messages",
+        "private.api_key_locks",
         "private.plans",
         "private.stream_tickets",
         "private.task_event_counters",

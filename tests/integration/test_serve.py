@@ -1,6 +1,7 @@
 """`tidemark serve` as a person meets it: real processes that are started twice, interrupted, killed and asked again."""
 
 import asyncio
+import base64
 import json
 import signal
 import socket
@@ -86,6 +87,20 @@ def test_half_a_project_is_refused_with_the_names_of_what_is_missing(data_dir: P
     assert not (data_dir).exists()
 
 
+def test_a_project_without_a_master_key_for_exchange_keys_is_refused_with_how_to_make_one(data_dir: Path) -> None:
+    ended = serve_until_it_ends(
+        "--data-dir",
+        str(data_dir),
+        DATABASE_URL="postgresql://postgres:secret@127.0.0.1:1/postgres",
+        SUPABASE_URL="http://127.0.0.1:1",
+        SUPABASE_ANON_KEY="anon",
+        SUPABASE_SERVICE_ROLE_KEY="service",
+    )
+    assert ended.returncode == 3
+    assert "ENCRYPTION_KEY" in ended.stderr
+    assert "openssl rand -base64 32" in ended.stderr
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_stop_ends_everything_that_was_started(data_dir: Path, number: int, code: int) -> None:
     running = start(data_dir)
@@ -134,6 +149,7 @@ def test_the_same_code_serves_a_project_elsewhere(running: Running, data_dir: Pa
         "SUPABASE_URL": running.url,
         "SUPABASE_ANON_KEY": running.status["ANON_KEY"],
         "SUPABASE_SERVICE_ROLE_KEY": running.status["SERVICE_ROLE_KEY"],
+        "ENCRYPTION_KEY": base64.b64encode(bytes(32)).decode(),
     }
     with serving(data_dir, **project) as tenant:
         assert tenant.url == running.url  # the project's address, under the name that Supabase gives it

@@ -1,6 +1,7 @@
 """Two real servers on one database: each job is claimed once, and either tells every client the same."""
 
 import asyncio
+import base64
 import random
 import signal
 from collections import Counter
@@ -96,6 +97,7 @@ def town() -> Iterator[Town]:
             "SUPABASE_URL": project.url,
             "SUPABASE_ANON_KEY": project.status["ANON_KEY"],
             "SUPABASE_SERVICE_ROLE_KEY": project.status["SERVICE_ROLE_KEY"],
+            "ENCRYPTION_KEY": base64.b64encode(bytes(32)).decode(),
             "TIDEMARK_RATE_LIMITS": "off",
         }
         folders = [stack.enter_context(data_folder()) for _ in range(2)]

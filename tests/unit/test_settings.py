@@ -23,7 +23,13 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
     """Read the settings from this environment and nothing else."""
 
     def read_from(**environment: str) -> Settings:
-        for name in [*PROJECT, "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"]:
+        for name in [
+            *PROJECT,
+            "SUPABASE_ANON_KEY",
+            "SUPABASE_SERVICE_ROLE_KEY",
+            "SUPABASE_JWT_SECRET",
+            "ENCRYPTION_KEY",
+        ]:
             monkeypatch.delenv(name, raising=False)
         for name in Settings.model_fields:
             monkeypatch.delenv(f"TIDEMARK_{name.upper()}", raising=False)
@@ -58,6 +64,15 @@ def test_a_whole_project_is_taken_under_new_and_old_names(read: Read) -> None:
     settings = read(DATABASE_URL=PROJECT["DATABASE_URL"], SUPABASE_URL=PROJECT["SUPABASE_URL"], **older)
     assert settings.supabase_secret_key is not None
     assert settings.supabase_secret_key.get_secret_value() == "eyJ.c.d"
+
+
+@pytest.mark.parametrize("name", ["ENCRYPTION_KEY", "ENCRYPTION_KEY_PREVIOUS"])
+def test_a_master_key_is_32_bytes_and_its_error_does_not_repeat_it(read: Read, name: str) -> None:
+    settings = read(**{name: "A" * 43 + "="})
+    assert getattr(settings, name.lower()).get_secret_value() == "A" * 43 + "="
+    with pytest.raises(ConfigurationError, match=f"{name} must be 32 random bytes in base64") as problem:
+        read(**{name: "too-short-to-be-one"})
+    assert "too-short" not in problem.value.detail
 
 
 def test_a_secret_key_in_the_place_of_the_public_one_is_refused(read: Read) -> None:

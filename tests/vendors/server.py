@@ -88,7 +88,7 @@ class VendorServer:
                 if vendor._stopped.wait(reply.silent_seconds) and reply.silent_seconds:
                     raise OSError
                 content = reply.content
-                self.send_response(reply.status)
+                self.send_response_only(reply.status)  # without a date of its own
                 for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))

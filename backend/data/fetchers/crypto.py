@@ -5,6 +5,7 @@ Prices are as traded (raw), markets are the spot markets, and all of them trade 
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -28,6 +29,8 @@ T = TypeVar("T")
 _LAG = timedelta(minutes=5)
 _USUAL_PAGE = 500
 _MARKETS_LAST_SECONDS = 12 * 3600
+# At the level "debug" the library logs whole requests, and keys are in their headers.
+_NOWHERE = logging.Logger("nowhere", logging.CRITICAL + 1)
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -71,7 +74,7 @@ class CryptoFetcher:
     @property
     def timeframes(self) -> Sequence[Timeframe]:
         known = EXCHANGES.get(self._exchange_name)
-        return known.timeframes if known else _timeframes(self._exchange or _client(self._exchange_name, None))
+        return known.timeframes if known else _timeframes(self._exchange or client_of(self._exchange_name, None))
 
     def requests(self, series: Series, missing: Sequence[Span], bars: int) -> int:
         return max(len(missing), -(-bars // self._page()))
@@ -165,7 +168,7 @@ class CryptoFetcher:
 
     def _load(self) -> Mapping[str, Instrument]:
         if self._exchange is None:
-            self._exchange = _client(self._exchange_name, self._base_url)
+            self._exchange = client_of(self._exchange_name, self._base_url)
         markets = self._asked(lambda: self._exchange.load_markets(True))
         title = EXCHANGES[self._exchange_name].title if self._exchange_name in EXCHANGES else self._exchange.name
         mode = self._exchange.precisionMode
@@ -192,7 +195,7 @@ class CryptoFetcher:
             raise VendorUnavailable(f"{self.provider} answered: {str(error)[:200]}") from error
 
 
-def _client(name: str, base_url: str | None) -> Any:
+def client_of(name: str, base_url: str | None) -> Any:
     """The library's exchange; the import takes seconds."""
     import ccxt
 
@@ -202,6 +205,7 @@ def _client(name: str, base_url: str | None) -> Any:
         raise UnknownProvider(f"crypto:{name}", [f"crypto:{one}" for one in closest(name, ccxt.exchanges) or EXCHANGES])
     exchange = getattr(ccxt, name)({"enableRateLimit": True, "maxRetriesOnFailure": 0})
     exchange.session = PatientSession()
+    exchange.logger = _NOWHERE
     _make_strict(exchange)
     exchange.has["fetchCurrencies"] = False  # heavy, often private, and nobody asks for them here
     types = exchange.options.get("fetchMarkets")

@@ -13,7 +13,7 @@ from backend.domain.ml.metrics import log_losses
 from backend.domain.ml.splits import Bounds, Fold
 
 # Rows that a linear model learns from at most, evenly spread: more of them hardly change it.
-_MOST_ROWS: Final = 20_000
+_MOST_ROWS: Final = 8_000
 # What is further from the mean is taken for this many deviations.
 _FARTHEST: Final = 4.0
 # Weights of the ridge, in shares of the rows.

@@ -40,6 +40,8 @@ class Reference:
     edges: Floats  # (features, 9)
     shares: Floats  # (features, 10)
     usual: Floats  # how far the farthest of 30 windows of the lessons was from all
+    # Slow features move together: the largest share of them by which one window was farther than all the others.
+    usual_share: float
 
     @classmethod
     def fit(cls, rows: Matrix, names: Sequence[str]) -> "Reference":
@@ -50,7 +52,7 @@ class Reference:
         size = min(DRIFT_ROWS, len(rows))
         firsts = np.unique(np.linspace(0, len(rows) - size, _WINDOWS).astype(np.int64))
         seen = np.array([_psis(shares, _shares(rows[first : first + size], edges)) for first in firsts])
-        return cls(names=tuple(names), edges=edges, shares=shares, usual=seen.max(axis=0))
+        return cls(names=tuple(names), edges=edges, shares=shares, usual=seen.max(axis=0), usual_share=_lonely(seen))
 
     def drift(self, rows: Matrix) -> dict[str, Any]:
         """Of the newest rows: `psi` by feature, the `worst` names, a `level` (none, some, strong), a `text`."""
@@ -61,7 +63,7 @@ class Reference:
         found = _psis(self.shares, _shares(newest, self.edges))
         has_drifted = found > np.maximum(DRIFTED, self.usual)
         worst = [self.names[place] for place in np.argsort(-found, kind="stable") if has_drifted[place]][:_WORST]
-        level = _level(float(has_drifted.mean()))
+        level = _level(float(has_drifted.mean()), self.usual_share)
         return {
             "psi": {name: plain(float(value)) for name, value in zip(self.names, found, strict=True)},
             "worst": worst,
@@ -71,12 +73,13 @@ class Reference:
 
     def document(self) -> dict[str, Any]:
         columns = {"edges": self.edges, "shares": self.shares, "usual": self.usual}
-        return {"names": list(self.names), **{name: values.tolist() for name, values in columns.items()}}
+        plainly = {name: values.tolist() for name, values in columns.items()}
+        return {"names": list(self.names), **plainly, "usual_share": self.usual_share}
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Reference":
         columns = {name: np.asarray(document[name], np.float64) for name in ("edges", "shares", "usual")}
-        return cls(names=tuple(document["names"]), **columns)
+        return cls(names=tuple(document["names"]), usual_share=float(document["usual_share"]), **columns)
 
 
 def _shares(rows: Matrix, edges: Floats) -> Floats:
@@ -93,8 +96,17 @@ def _psis(then: Floats, now: Floats) -> Floats:
     return found
 
 
-def _level(share: float) -> str:
-    return "strong" if share > STRONG_SHARE else "some" if share > SOME_SHARE else "none"
+def _lonely(seen: Floats) -> float:
+    """One row a window, one column a feature: as if each window were the newest, and the others the lessons."""
+    if len(seen) < 2:
+        return 0.0
+    first, second = np.sort(seen, axis=0)[[-1, -2]]
+    is_alone = (seen == first) & (seen > np.maximum(second, DRIFTED))
+    return float(is_alone.mean(axis=1).max())
+
+
+def _level(share: float, usual: float) -> str:
+    return "strong" if share > max(STRONG_SHARE, usual) else "some" if share > max(SOME_SHARE, usual) else "none"
 
 
 def _text(level: str, drifted: int, features: int, rows: int, worst: Sequence[str]) -> str:

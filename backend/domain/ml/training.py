@@ -4,9 +4,9 @@ can be believed; then it learns from all, and is held against the champion.
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from backend.domain.bars import start_microseconds
 from backend.domain.market_ports import Loaded
 from backend.domain.ml.baselines import plain_forecasts
+from backend.domain.ml.beside import Beside, beside
 from backend.domain.ml.challenge import Champion, contest
 from backend.domain.ml.conformal import Conformal, proven_coverage
 from backend.domain.ml.controls import leaks, shuffled_control, shuffled_labels
@@ -21,7 +22,7 @@ from backend.domain.ml.drift import Reference
 from backend.domain.ml.evaluation import OutOfFold
 from backend.domain.ml.expected_return import ReturnMap
 from backend.domain.ml.features import WARM_UP
-from backend.domain.ml.forecaster import Fitted, Forecaster
+from backend.domain.ml.forecaster import Fitted, Floats, Forecaster
 from backend.domain.ml.learned import NAMES, LearnedModel
 from backend.domain.ml.model_card import importance_of, made_of, model_card
 from backend.domain.ml.spec import ModelSpec
@@ -88,9 +89,11 @@ def train(
         told=told,
         threads=threads,
     )
-    fitted, predicted = _fold_by_fold(under_way)
-    controls = _controls(under_way)
-    model = _kept(under_way, predicted)
+    with beside(threads) as start:
+        leaking = start(lambda: _leaks(under_way))
+        fitted, predicted = _fold_by_fold(under_way, start)
+        controls = {"shuffled": _shuffled(under_way), "leaks": leaking()}
+        model = _kept(under_way, predicted, start)
     told("contest", 93.0)
     starts = start_microseconds(loaded.bars)
     fought = None if champion is None else contest(champion, predicted, under_way.table.rows, starts, spec)
@@ -119,24 +122,25 @@ def train(
     return Trained(card=card, model=model, content=content)
 
 
-def _fold_by_fold(training: _Training) -> tuple[list[Fitted], OutOfFold]:
+def _fold_by_fold(training: _Training, start: Beside) -> tuple[list[Fitted], OutOfFold]:
     """Each fold's model knows only what came before it, and is asked about what comes after."""
-    fitted, parts = [], []
+    table, fitted, parts = training.table, [], []
     count = len(training.folds)
+    plain = [
+        start(partial(plain_forecasts, table.rows, table.last_return, table.labels, fold)) for fold in training.folds
+    ]
     for fold in training.folds:
         hear = training.course.lesson("folds", f"fold {fold.number} of {count}", fold=fold.number, folds=count)
         try:
-            one = training.forecaster.fit(
-                training.table.lesson(fold), training.spec, threads=training.threads, told=hear
-            )
+            one = training.forecaster.fit(table.lesson(fold), training.spec, threads=training.threads, told=hear)
         except NothingToLearn as problem:
             raise NothingToLearn(f"In fold {fold.number} of {count}: {problem.detail}") from None
         fitted.append(one)
-        parts.append(_predicted(training.table, fold, one))
+        parts.append(_predicted(table, fold, one, plain[fold.number - 1]()))
     return fitted, _joined(parts)
 
 
-def _predicted(table: Table, fold: Fold, fitted: Fitted) -> OutOfFold:
+def _predicted(table: Table, fold: Fold, fitted: Fitted, plain: Mapping[str, Floats]) -> OutOfFold:
     asked = fold.test.rows
     return OutOfFold(
         rows=fold.test.numbers,
@@ -144,7 +148,7 @@ def _predicted(table: Table, fold: Fold, fitted: Fitted) -> OutOfFold:
         probability=fitted.probability_up(table.rows[asked]),
         labels=table.labels[asked],
         forward=table.forward[asked],
-        baselines=plain_forecasts(table.rows, table.last_return, table.labels, fold),
+        baselines=plain,
     )
 
 
@@ -159,31 +163,36 @@ def _joined(parts: Sequence[OutOfFold]) -> OutOfFold:
     )
 
 
-def _controls(training: _Training) -> dict[str, Any]:
-    """A model that is taught nonsense must know nothing, and no feature may know an answer by itself."""
+def _shuffled(training: _Training) -> dict[str, Any] | None:
+    """A model that is taught nonsense must know nothing. None where nonsense cannot be made."""
     table, spec, fold = training.table, training.spec, training.folds[-1]
     hear = training.course.lesson("controls", "shuffled labels")
     nonsense = shuffled_labels(table.labels, spec.seed)
     try:
         taught = training.forecaster.fit(table.lesson(fold, nonsense), spec, threads=training.threads, told=hear)
     except NothingToLearn:
-        shuffled = None
-    else:
-        said = taught.probability_up(table.rows[fold.test.rows])
-        shuffled = shuffled_control(said, table.labels[fold.test.rows], spec)
+        return None
+    said = taught.probability_up(table.rows[fold.test.rows])
+    return shuffled_control(said, table.labels[fold.test.rows], spec)
+
+
+def _leaks(training: _Training) -> list[dict[str, Any]]:
+    """No feature may know an answer by itself."""
+    table = training.table
     answers = {"the label": table.labels[WARM_UP:], "the next bar": table.next_up[WARM_UP:]}
-    return {"shuffled": shuffled, "leaks": leaks(table.rows[WARM_UP:], NAMES, answers, spec)}
+    return leaks(table.rows[WARM_UP:], NAMES, answers, training.spec)
 
 
-def _kept(training: _Training, predicted: OutOfFold) -> LearnedModel:
+def _kept(training: _Training, predicted: OutOfFold, start: Beside) -> LearnedModel:
     """It learns from all that has an answer; what its words are worth is known from the folds alone."""
     table, spec, kept = training.table, training.spec, training.kept
+    referring = start(lambda: Reference.fit(table.rows[kept.train.first : kept.stop.last], NAMES))
     hear = training.course.lesson("final", f"{len(kept.train) + len(kept.stop):,} bars")
     fitted = training.forecaster.fit(table.lesson(kept), spec, threads=training.threads, told=hear)
     returns, known = ReturnMap.fit(predicted, spec), predicted.answered
     return LearnedModel(
         spec=spec,
-        reference=Reference.fit(table.rows[kept.train.first : kept.stop.last], NAMES),
+        reference=referring(),
         returns=returns,
         conformal=Conformal.fit(returns.expected(known.probability), known.forward, table.volatility[known.rows]),
         forecaster=training.forecaster.version,

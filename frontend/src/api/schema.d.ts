@@ -227,6 +227,131 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/keys/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own exchange keys
+         * @description By provider, label and hint, with what each may do and how it did when it was tested. Looking is audited.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        get: operations["list_exchange_keys"];
+        put?: never;
+        /**
+         * Store an exchange key
+         * @description Its provider is asked first what it may do. It is sealed before it is stored, and no answer holds it again.
+         *
+         *     A key that the provider does not take is not stored, nor one that can withdraw, unless `accept_withdrawals` says so
+         *     in words. The session that asks must be alive.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        post: operations["add_exchange_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit log of one's own exchange keys
+         * @description Nobody can change it, the service included. It is kept for as long as the account.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        get: operations["list_exchange_key_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an exchange key
+         * @description Here it is gone at once. At its provider it goes on to work until it is deleted there too.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        delete: operations["delete_exchange_key"];
+        options?: never;
+        head?: never;
+        /**
+         * Give an exchange key another label
+         * @description Nothing else of a key can be changed but its secret, by a rotation.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        patch: operations["label_exchange_key"];
+        trace?: never;
+    };
+    "/api/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a new secret in the place of the old one
+         * @description Without a gap: the old one serves until the new one does. The new one is judged as one that is added.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        post: operations["rotate_exchange_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the provider about a key again
+         * @description Whether it is still taken, what it may do by now, how far clocks are apart, and how many requests are left.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        post: operations["test_exchange_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/backtests/run": {
         parameters: {
             query?: never;
@@ -2434,6 +2559,52 @@ export interface components {
             };
         };
         /**
+         * ExchangeKey
+         * @description A key as its owner sees it: everything but the key.
+         */
+        ExchangeKey: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            provider: components["schemas"]["KeyProvider"];
+            /**
+             * Title
+             * @description The provider's name.
+             */
+            title: string;
+            /** Label */
+            label: string;
+            /**
+             * Hint
+             * @description How the key begins and ends. Of its secret nothing is shown.
+             */
+            hint: string;
+            /** Permissions */
+            permissions: components["schemas"]["Permission"][];
+            health: components["schemas"]["KeyHealth"];
+            /**
+             * Key Version
+             * @description Grows by one with each rotation.
+             */
+            key_version: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Rotated At */
+            rotated_at: string | null;
+            /**
+             * Tested At
+             * Format: date-time
+             */
+            tested_at: string;
+            /** Last Used At */
+            last_used_at: string | null;
+        };
+        /**
          * ExecutionRules
          * @description How orders become fills.
          */
@@ -2882,6 +3053,131 @@ export interface components {
          */
         JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
         /**
+         * KeyAction
+         * @description What can be done with a key; each leaves a line in the audit log.
+         * @enum {string}
+         */
+        KeyAction: "create" | "read" | "decrypt" | "test" | "rotate" | "label" | "delete" | "rewrap";
+        /**
+         * KeyChange
+         * @description What can be changed of a key without its secret.
+         */
+        KeyChange: {
+            /** Label */
+            label: string;
+        };
+        /**
+         * KeyEvent
+         * @description Who did what to which key, when, from where and why.
+         */
+        KeyEvent: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** @description `read` is once for ten minutes of looking. */
+            action: components["schemas"]["KeyAction"];
+            /**
+             * Actor
+             * @description `user`, or `service` for what the house did.
+             */
+            actor: string;
+            /**
+             * Key Id
+             * @description Null when all of them were looked at. It may be deleted since.
+             */
+            key_id: string | null;
+            /** Session Id */
+            session_id: string | null;
+            /** Address */
+            address: string | null;
+            /** Provider */
+            provider: string | null;
+            /** Hint */
+            hint: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * KeyHealth
+         * @description How the key did when it was tested last.
+         */
+        KeyHealth: {
+            state: components["schemas"]["KeyState"];
+            /** Detail */
+            detail: string;
+            /**
+             * Clock Skew Seconds
+             * @description The provider's clock less ours, to about a second. Orders are refused when they are far apart.
+             */
+            clock_skew_seconds: number | null;
+            /**
+             * Requests Limit
+             * @description How many requests the provider takes in its present window.
+             */
+            requests_limit: number | null;
+            /** Requests Left */
+            requests_left: number | null;
+            /**
+             * Is Bound To Addresses
+             * @description Whether the provider takes it from certain addresses only.
+             */
+            is_bound_to_addresses: boolean | null;
+        };
+        /**
+         * KeyProvider
+         * @description Those that tell what a key may do: no other key can be judged before it is stored.
+         * @enum {string}
+         */
+        KeyProvider: "alpaca:live" | "alpaca:paper" | "crypto:binance" | "crypto:bybit" | "crypto:coinbase" | "crypto:okx";
+        /**
+         * KeyState
+         * @description How the latest test ended.
+         * @enum {string}
+         */
+        KeyState: "works" | "refused" | "unreachable";
+        /**
+         * KeyWanted
+         * @description A key to be stored.
+         */
+        KeyWanted: {
+            /**
+             * Key
+             * Format: password
+             * @description The key, or its id.
+             */
+            key: string;
+            /**
+             * Secret
+             * Format: password
+             */
+            secret: string;
+            /**
+             * Passphrase
+             * @description For OKX, and nobody else.
+             */
+            passphrase?: string | null;
+            /**
+             * Accept Withdrawals
+             * @description For a key that can withdraw, word for word: 'I know that this key can withdraw'. Others need none.
+             */
+            accept_withdrawals?: string | null;
+            /** @description Those that tell what a key may do. */
+            provider: components["schemas"]["KeyProvider"];
+            /**
+             * Label
+             * @description To know it again.
+             * @example Research
+             */
+            label: string;
+        };
+        /**
          * Kind
          * @description Where a strategy comes from.
          * @enum {string}
@@ -3266,6 +3562,26 @@ export interface components {
              */
             next_cursor: string | null;
         };
+        /** Page[ExchangeKey] */
+        Page_ExchangeKey_: {
+            /** Items */
+            items: components["schemas"]["ExchangeKey"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
+        /** Page[KeyEvent] */
+        Page_KeyEvent_: {
+            /** Items */
+            items: components["schemas"]["KeyEvent"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /** Page[ModelRow] */
         Page_ModelRow_: {
             /** Items */
@@ -3351,6 +3667,12 @@ export interface components {
          * @enum {string}
          */
         Palette: "default" | "colour_blind";
+        /**
+         * Permission
+         * @description What a key lets its holder do.
+         * @enum {string}
+         */
+        Permission: "read" | "trade" | "withdraw";
         /**
          * PersonalToken
          * @description A token as its owner sees it: everything but the token.
@@ -4264,6 +4586,33 @@ export interface components {
          * @enum {string}
          */
         Scope: "read" | "run" | "data" | "share";
+        /**
+         * Secrets
+         * @description What the provider gave out. It is sealed, and nothing shows it again.
+         */
+        Secrets: {
+            /**
+             * Key
+             * Format: password
+             * @description The key, or its id.
+             */
+            key: string;
+            /**
+             * Secret
+             * Format: password
+             */
+            secret: string;
+            /**
+             * Passphrase
+             * @description For OKX, and nobody else.
+             */
+            passphrase?: string | null;
+            /**
+             * Accept Withdrawals
+             * @description For a key that can withdraw, word for word: 'I know that this key can withdraw'. Others need none.
+             */
+            accept_withdrawals?: string | null;
+        };
         /**
          * SeriesConfig
          * @description Which bars.
@@ -6796,6 +7145,938 @@ export interface operations {
                 };
             };
             /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_exchange_keys: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5a0f6e0d-7a36-4f0c-9c1e-2a4b8d0c6e11",
+                     *           "provider": "crypto:binance",
+                     *           "title": "Binance",
+                     *           "label": "Research",
+                     *           "hint": "vmPU...A65z",
+                     *           "permissions": [
+                     *             "read",
+                     *             "trade"
+                     *           ],
+                     *           "health": {
+                     *             "state": "works",
+                     *             "detail": "Binance takes this key.",
+                     *             "clock_skew_seconds": 0.3,
+                     *             "requests_limit": 12000,
+                     *             "requests_left": 11850,
+                     *             "is_bound_to_addresses": true
+                     *           },
+                     *           "key_version": 1,
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "tested_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_ExchangeKey_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_exchange_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "provider": "crypto:binance",
+                 *       "label": "Research",
+                 *       "key": "vmPU-made-up-A65z",
+                 *       "secret": "NhqP-made-up-j0Nd"
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyWanted"];
+            };
+        };
+        responses: {
+            /** @description The key, without the key. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5a0f6e0d-7a36-4f0c-9c1e-2a4b8d0c6e11",
+                     *       "provider": "crypto:binance",
+                     *       "title": "Binance",
+                     *       "label": "Research",
+                     *       "hint": "vmPU...A65z",
+                     *       "permissions": [
+                     *         "read",
+                     *         "trade"
+                     *       ],
+                     *       "health": {
+                     *         "state": "works",
+                     *         "detail": "Binance takes this key.",
+                     *         "clock_skew_seconds": 0.3,
+                     *         "requests_limit": 12000,
+                     *         "requests_left": 11850,
+                     *         "is_bound_to_addresses": true
+                     *       },
+                     *       "key_version": 1,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "tested_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExchangeKey"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The provider refused this key */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The data provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_exchange_key_events: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0e0d9a52-3f4b-4f7a-8a6e-6a1f1a7c2b90",
+                     *           "at": "2026-11-20T09:30:00Z",
+                     *           "action": "create",
+                     *           "actor": "user",
+                     *           "key_id": "5a0f6e0d-7a36-4f0c-9c1e-2a4b8d0c6e11",
+                     *           "session_id": "6f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9",
+                     *           "address": "192.0.2.7",
+                     *           "provider": "crypto:binance",
+                     *           "hint": "vmPU...A65z",
+                     *           "reason": "By its owner, in a session."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_KeyEvent_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_exchange_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone, and cannot be brought back. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such exchange key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    label_exchange_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "label": "Research, read only"
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyChange"];
+            };
+        };
+        responses: {
+            /** @description The key with its new label. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5a0f6e0d-7a36-4f0c-9c1e-2a4b8d0c6e11",
+                     *       "provider": "crypto:binance",
+                     *       "title": "Binance",
+                     *       "label": "Research",
+                     *       "hint": "vmPU...A65z",
+                     *       "permissions": [
+                     *         "read",
+                     *         "trade"
+                     *       ],
+                     *       "health": {
+                     *         "state": "works",
+                     *         "detail": "Binance takes this key.",
+                     *         "clock_skew_seconds": 0.3,
+                     *         "requests_limit": 12000,
+                     *         "requests_left": 11850,
+                     *         "is_bound_to_addresses": true
+                     *       },
+                     *       "key_version": 1,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "tested_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExchangeKey"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such exchange key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_exchange_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "key": "vmPU-made-up-A65z",
+                 *       "secret": "NhqP-made-up-j0Nd"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Secrets"];
+            };
+        };
+        responses: {
+            /** @description The key, with the hint of the new one. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5a0f6e0d-7a36-4f0c-9c1e-2a4b8d0c6e11",
+                     *       "provider": "crypto:binance",
+                     *       "title": "Binance",
+                     *       "label": "Research",
+                     *       "hint": "vmPU...A65z",
+                     *       "permissions": [
+                     *         "read",
+                     *         "trade"
+                     *       ],
+                     *       "health": {
+                     *         "state": "works",
+                     *         "detail": "Binance takes this key.",
+                     *         "clock_skew_seconds": 0.3,
+                     *         "requests_limit": 12000,
+                     *         "requests_left": 11850,
+                     *         "is_bound_to_addresses": true
+                     *       },
+                     *       "key_version": 1,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "tested_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExchangeKey"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such exchange key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Changed since you read it */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The data provider does not answer */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_exchange_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, with what was found. One that does not work is no error. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5a0f6e0d-7a36-4f0c-9c1e-2a4b8d0c6e11",
+                     *       "provider": "crypto:binance",
+                     *       "title": "Binance",
+                     *       "label": "Research",
+                     *       "hint": "vmPU...A65z",
+                     *       "permissions": [
+                     *         "read",
+                     *         "trade"
+                     *       ],
+                     *       "health": {
+                     *         "state": "works",
+                     *         "detail": "Binance takes this key.",
+                     *         "clock_skew_seconds": 0.3,
+                     *         "requests_limit": 12000,
+                     *         "requests_left": 11850,
+                     *         "is_bound_to_addresses": true
+                     *       },
+                     *       "key_version": 1,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "tested_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExchangeKey"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such exchange key */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The stored secret cannot be opened */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
             429: {
                 headers: {
                     [name: string]: unknown;

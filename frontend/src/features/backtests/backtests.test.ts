@@ -4,12 +4,14 @@ import type { RunWanted } from '@/api/backtests'
 import { backtestsAddress } from '@/api/backtests'
 import { ApiError } from '@/api/client'
 import { fieldsOf, type JsonSchema } from '@/shared/jsonSchema'
+import { missingBars } from '@/shared/missingBars'
 import { anyBacktest, runConfig, strategy } from '@/testing/backtests'
+import { model, spec } from '@/testing/models'
 import { costSentence, roundTripBps } from './costWords'
 import { shapeOf } from './curveShape'
 import { draftOf, dropDraft, keepDraft } from './draft'
 import { filterOf, tagsIn, tagsText, withFilter } from './listFilter'
-import { missingBars } from './missingBars'
+import { runFormOf } from './modelRun'
 import { runCommands, studyCommands } from './runCommands'
 import { formFrom, formProblems, newForm, wantedOf } from './runForm'
 import { newStudy, studyOf, usualRange } from './studyForm'
@@ -126,6 +128,25 @@ describe('what is tried out', () => {
     expect(study && studyCommands('walk_forward', wanted, study).cli).toMatch(
       /^tidemark backtest walk-forward --strategy sma_cross -p fast=5:50:5 -p slow=auto .* --objective sharpe --least-trades 10 --trials 50 --folds 5 --purge 10 --anchored$/,
     )
+  })
+})
+
+describe('the backtest of a model', () => {
+  it('has its question, range, folds and costs', () => {
+    const form = runFormOf(model(), now)
+    if (form === null) throw new Error('a trained model has a run')
+    const wanted: RunWanted = wantedOf(form, form)
+    expect(wanted).toMatchObject({
+      strategy: 'ml_predictive', start: '2024-11-20T00:00:00.000Z', end: '2026-11-20T09:00:00.000Z',
+      // 220 rows without features or label, 4,000 to learn from, 500 that stop it, and twice a gap of 24.
+      parameters: { horizon: 12, label: 'direction', first_training_bars: 4_768, retrain_every: 1_600 },
+      trading: { costs: { maker_bps: 10, taker_bps: 10, slippage_bps: 5 }, execution: { sides: 'both' } },
+    })
+  })
+
+  it('splits cheap orders too, and is none before the training is done', () => {
+    expect(runFormOf(model({ spec: { ...spec, cost_bps: 4.1 } }), now)?.numbers).toMatchObject({ 'costs/taker_bps': '4.1', 'costs/slippage_bps': '0' })
+    expect(runFormOf(model({ card: null }), now)).toBeNull()
   })
 })
 

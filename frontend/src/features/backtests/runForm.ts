@@ -1,22 +1,13 @@
 /** The form of a run: what it holds, what is sent from it, and how it is filled from a run that was made before. */
 import type { RunWanted, TradingConfig } from '@/api/backtests'
-import type { Adjustment, Timeframe } from '@/api/market'
-import { type Days, isDay, presetDays, spanOf } from '@/shared/dayRange'
+import type { Timeframe } from '@/api/market'
+import { presetDays } from '@/shared/dayRange'
 import { isRecord } from '@/shared/jsonSchema'
+import { daysFrom, type MarketForm, type MarketProblems, marketProblems, momentsOf } from '@/shared/marketForm'
 import { allTradingFields, sizeNeeds, type SizingMethod } from './tradingFields'
 
 /** By their names in tradingFields.ts, as text. */
 export type Numbers = Record<string, string | null | undefined>
-
-/** On which bars. */
-export interface MarketForm extends Days {
-  provider: string
-  symbols: string[]
-  timeframe: Timeframe
-  adjustment: Adjustment
-  /** The moments of an earlier run, for as long as nobody chooses other days. */
-  exactly: (Days & { start: string | null, end: string | null }) | null
-}
 
 export interface RunForm extends MarketForm {
   /** As /api/strategies names it: one's own by their id. */
@@ -85,14 +76,6 @@ function present<Name extends string, Value>(name: Name, value: Value | null) {
   return value === null ? {} : { [name]: value }
 }
 
-export function momentsOf(form: MarketForm): { start: string | null, end: string | null } {
-  const { exactly } = form
-  if (exactly?.from === form.from && exactly.to === form.to) return { start: exactly.start, end: exactly.end }
-  if (form.from === '') return { start: null, end: form.to === '' ? null : spanOf({ from: form.to, to: form.to }).end ?? null }
-  const { start, end } = spanOf(form)
-  return { start, end: end ?? null }
-}
-
 /** From a stored run or a preset; what it does not say is as usual. Series of several kinds keep the first one's. */
 export function formFrom(config: Record<string, unknown>, now: Date): RunForm {
   const usual = newForm(now)
@@ -126,13 +109,6 @@ function isOff(name: string, trading: unknown) {
   return isRecord(trading) && name.startsWith('costs/')
 }
 
-export function daysFrom({ start, end }: Record<string, unknown>): Pick<RunForm, 'from' | 'to' | 'exactly'> {
-  const moments = { start: typeof start === 'string' ? start : null, end: typeof end === 'string' ? end : null }
-  const from = moments.start?.slice(0, 10) ?? ''
-  const to = moments.end === null ? '' : new Date(Date.parse(moments.end) - 1).toISOString().slice(0, 10)
-  return { from, to, exactly: { from, to, ...moments } }
-}
-
 function below(name: string, values: unknown) {
   return isRecord(values) ? Object.fromEntries(Object.entries(values).map(([key, value]) => [`${name}/${key}`, value])) : {}
 }
@@ -147,26 +123,11 @@ function plain(value: number) {
   return text.includes('e') ? value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 20 }) : text
 }
 
-export interface FormProblems {
+export interface FormProblems extends MarketProblems {
   strategy?: string
-  symbols?: string
-  from?: string
-  to?: string
 }
 
 /** What is plain to see before the server is asked. */
 export function formProblems(form: RunForm, now: Date): FormProblems {
   return { ...(form.strategy === '' ? { strategy: 'Choose a strategy.' } : {}), ...marketProblems(form, now) }
-}
-
-export function marketProblems(form: MarketForm, now: Date): FormProblems {
-  const today = now.toISOString().slice(0, 10)
-  const { from, to } = form
-  return {
-    ...(form.symbols.length === 0 ? { symbols: 'Choose at least one symbol.' } : {}),
-    ...(from !== '' && !isDay(from) ? { from: 'This is no day.' } : {}),
-    ...(isDay(from) && from > today ? { from: `It lies in the future: today is ${today}.` } : {}),
-    ...(to !== '' && !isDay(to) ? { to: 'This is no day. Leave it empty for until now.' } : {}),
-    ...(isDay(to) && isDay(from) && to < from ? { to: `It lies before the first day, ${from}.` } : {}),
-  }
 }

@@ -1,12 +1,9 @@
 /** Models without a page: what is sent, how a form is filled, what the numbers are said to mean. */
 import { describe, expect, it } from 'vitest'
-import type { RunWanted } from '@/api/backtests'
-import { wantedOf as runWanted } from '@/features/backtests/runForm'
 import { model, modelCard, modelForm, modelRow, spec, trustedCard } from '@/testing/models'
 import { scaleOf as lossScale, shapeOf } from './charts/lossShape'
 import { scaleOf } from './charts/scales'
 import { predictCommands, trainCommands } from './modelCommands'
-import { runFormOf } from './modelRun'
 import { intervalWords, lookOf, questionWords } from './modelWords'
 import { trainedAs } from './page/reproduce'
 import { aucSentence, costSentence, icSentence, lossSentence, luckSentence, toneOf } from './page/verdictWords'
@@ -43,25 +40,6 @@ describe('the form of a training', () => {
     expect(draftOf('ada', 'from=x', now)).toBeNull()
     dropDraft('ada')
     expect(draftOf('ada', '', now)).toBeNull()
-  })
-})
-
-describe('the backtest of a model', () => {
-  it('has its question, range, folds and costs', () => {
-    const form = runFormOf(model(), now)
-    if (form === null) throw new Error('a trained model has a run')
-    const wanted: RunWanted = runWanted(form, form)
-    expect(wanted).toMatchObject({
-      strategy: 'ml_predictive', start: '2024-11-20T00:00:00.000Z', end: '2026-11-20T09:00:00.000Z',
-      // 220 rows without features or label, 4,000 to learn from, 500 that stop it, and twice a gap of 24.
-      parameters: { horizon: 12, label: 'direction', first_training_bars: 4_768, retrain_every: 1_600 },
-      trading: { costs: { maker_bps: 10, taker_bps: 10, slippage_bps: 5 }, execution: { sides: 'both' } },
-    })
-  })
-
-  it('splits cheap orders too, and is none before the training is done', () => {
-    expect(runFormOf(model({ spec: { ...spec, cost_bps: 4.1 } }), now)?.numbers).toMatchObject({ 'costs/taker_bps': '4.1', 'costs/slippage_bps': '0' })
-    expect(runFormOf(model({ card: null }), now)).toBeNull()
   })
 })
 

@@ -1,9 +1,9 @@
 /** The form of a training: what it holds, what is sent from it, and how it is filled from a model that was made before. */
 import type { ModelSpec } from '@/api/modelCards'
 import type { Model, TrainingWanted } from '@/api/models'
-import { daysFrom, type MarketForm, momentsOf } from '@/features/backtests/runForm'
 import { presetDays } from '@/shared/dayRange'
 import { fieldsOf, isRecord, type JsonSchema } from '@/shared/jsonSchema'
+import { daysFrom, type MarketForm, momentsOf } from '@/shared/marketForm'
 
 export interface TrainForm extends MarketForm {
   /** By the names of the spec; what is not there is as usual. */

@@ -1,8 +1,8 @@
 /** What the page of an unfinished run does, from a terminal. */
 import { taskAddress } from '@/api/tasks'
-import type { Commands } from '@/shared/components/CopyAs.vue'
-import { curl } from '@/shared/shell'
-import { shortId } from '@/shared/taskNames'
+import type { Commands } from './components/CopyAs.vue'
+import { curl } from './shell'
+import { shortId } from './taskNames'
 
 export function taskCommands(id: string, isActive: boolean): Commands {
   const what = isActive ? 'cancel' : 'retry'

@@ -1,8 +1,8 @@
 /** A backtest that trades a model: the same question on the same bars, trained anew as often, with the same costs. */
 import type { ModelCard } from '@/api/modelCards'
 import type { Model } from '@/api/models'
-import { formFrom, newForm, type RunForm, usualNumbers } from '@/features/backtests/runForm'
-import { trainedAs } from './page/reproduce'
+import { trainedRange } from '@/shared/trainedRange'
+import { formFrom, newForm, type RunForm, usualNumbers } from './runForm'
 
 const strategy = 'ml_predictive'
 const usualFee = 10
@@ -10,11 +10,10 @@ const usualFee = 10
 /** Null while the model is not trained: then there are no folds to trade. */
 export function runFormOf({ series, spec, card }: Pick<Model, 'series' | 'spec' | 'card'>, now: Date): RunForm | null {
   if (card === null) return null
-  const { start, end } = trainedAs({ series, spec, card })
   const fee = Math.min(usualFee, spec.cost_bps)
   return {
     ...newForm(now),
-    ...market(formFrom({ series: [series], start, end }, now)),
+    ...market(formFrom({ series: [series], ...trainedRange(card) }, now)),
     strategy,
     parameters: { ...shaping(spec), ...foldsOf(card) },
     numbers: { ...usualNumbers(), 'costs/maker_bps': plain(fee), 'costs/taker_bps': plain(fee), 'costs/slippage_bps': plain(spec.cost_bps - fee) },
