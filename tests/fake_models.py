@@ -181,8 +181,9 @@ class FakeModels:
             (one for _, one in self.registry.said.values() if one.model_id == model_id and one.outcome is not None),
             key=lambda one: one.as_of,
         )
+        card = None if model.card is None else {name: model.card[name] for name in ("data", "verdict")}
         return Fitness(
-            model=model,
+            model=replace(model, card=card),
             expected=tuple(one.probability_up for one in scored if not one.is_late),
             realised=tuple(
                 one.outcome.realised_return for one in scored if one.outcome is not None and not one.is_late

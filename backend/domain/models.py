@@ -120,7 +120,10 @@ class ModelFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class Fitness:
-    """What decides whether a model may answer at once: itself, and what its latest predictions came to."""
+    """What decides whether a model may answer at once: itself, and what its latest predictions came to.
+
+    Of its card there are `data` and `verdict`, and no more.
+    """
 
     model: Model
     expected: tuple[float, ...] = field(default=(), repr=False)  # probability of up, the oldest first

@@ -329,6 +329,7 @@ class ModelRepositoryContract:
         assert (scored.outcome.realised_return, scored.outcome.went_up, scored.outcome.is_inside) == (0.01, True, True)
         fitness = await both.mine.champion_fitness(ASKED)
         assert fitness is not None
+        assert set(fitness.model.card or ()) == {"data", "verdict"}
         assert (fitness.model.id, fitness.expected, fitness.realised) == (model_id, (0.6,), (0.01,))
 
 

@@ -391,7 +391,7 @@ async def test_results_that_are_too_large_fail_their_jobs_with_the_numbers(house
             failure = (await house.becomes(job, JobState.FAILED)).failure
             assert failure is not None
             assert failure.code == "result_too_large"
-            assert "at most 16,777,216 are kept" in failure.detail
+            assert f"at most {LARGEST_RESULT_BYTES:,} are kept" in failure.detail
 
 
 async def test_forecasts_survive_a_restart_and_follow_what_others_run(house: House) -> None:

@@ -44,7 +44,8 @@ _OF_QUESTION = """model.provider = $1 and model.symbol = $2 and model.timeframe 
     and model.question = $5"""
 _ONE = f"select {_BRIEF}, model.spec, model.card {_FROM}"
 _FIT = f"""
-    select {_BRIEF}, model.spec, model.card, scored.expected, scored.realised {_FROM}
+    select {_BRIEF}, model.spec, scored.expected, scored.realised,
+           jsonb_build_object('data', model.card -> 'data', 'verdict', model.card -> 'verdict') as card {_FROM}
     left join lateral (
         select array_agg(probability_up order by as_of) as expected,
                array_agg(realised_return order by as_of) as realised
