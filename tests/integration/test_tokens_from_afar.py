@@ -127,6 +127,7 @@ def test_commands_that_the_web_app_copies_run_with_a_token(person: Person) -> No
     assert started["task_id"] in [task["id"] for task in answers["list tasks"]["items"]]
     assert answers["read a series"]["id"] == started["series_id"]
     assert answers["list series"]["items"]
+    assert answers["train a model"]["id"] in [model["id"] for model in answers["list models"]["items"]]
     assert answers["cancel a task"]["state"] == "completed"
     assert answers["retry a task"]["code"] == "job_not_retryable"
     assert [action for action, said in answers.items() if "code" in said] == ["retry a task"]

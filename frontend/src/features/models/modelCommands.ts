@@ -4,6 +4,10 @@ import { modelsPath, type PredictionAsked, predictionsPath, type SeriesAsked, ty
 import type { Commands } from '@/shared/components/CopyAs.vue'
 import { curl, quoted } from '@/shared/shell'
 
+export function listCommands(): Commands {
+  return { curl: curl('GET', modelsPath) }
+}
+
 /** On the same number of cores the same model comes out. */
 export function trainCommands({ threads, ...wanted }: TrainingWanted & { threads?: number }): Commands {
   const { series, start, end, spec } = wanted
