@@ -91,8 +91,10 @@ async def test_only_so_many_ask_at_once_and_a_hanging_one_keeps_its_place() -> N
 async def test_requests_keep_their_distance() -> None:
     starts: list[float] = []
     paced = reader(at_once=9, pace_seconds=0.05)
+    began = time.monotonic()
     await asyncio.gather(*(paced.read(lambda: starts.append(time.monotonic()), "bars") for _ in range(4)))
-    assert min(later - sooner for sooner, later in zip(sorted(starts), sorted(starts)[1:], strict=False)) > 0.03
+    # A busy machine starts late, and never early.
+    assert all(start - began > 0.045 * place for place, start in enumerate(sorted(starts)))
 
 
 async def test_who_waits_for_a_place_can_be_cancelled() -> None:
