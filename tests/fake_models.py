@@ -95,6 +95,8 @@ class Registry:
         elif contest is None or contest["champion_id"] != str(holder.id):
             why = "Another model became champion meanwhile, so it was not compared with this one."
             self.change(model_id, state=ModelState.CANDIDATE, state_reason=why)
+        elif contest["is_won"] and contest.get("bars") == 0:
+            self.crown(model_id, contest["why"], f"It could not be asked; {model.name} answers now.")
         elif contest["is_won"]:
             beaten = f"It was beaten by {model.name}: {contest['why']}"
             self.crown(model_id, f"It won: {contest['why']}", beaten)

@@ -262,6 +262,11 @@ begin
                 state = 'candidate',
                 state_reason = 'Another model became champion meanwhile, so it was not compared with this one.'
             where id = trained.id;
+        elsif (came #>> '{card,contest,is_won}')::boolean and (came #>> '{card,contest,bars}')::bigint = 0 then
+            -- The one before could not be asked, so nothing was won.
+            perform private.crown_model(
+                trained, left(came #>> '{card,contest,why}', 600), 'It could not be asked; ' || trained.name || ' answers now.'
+            );
         elsif (came #>> '{card,contest,is_won}')::boolean then
             perform private.crown_model(
                 trained, 'It won: ' || coalesce(came #>> '{card,contest,why}', ''),

@@ -129,6 +129,13 @@ class ModelRepositoryContract:
         assert await both.reason(first) == "It was beaten by Second: On 500 later bars its loss was lower."
         assert await both.reason(second) == "It won: On 500 later bars its loss was lower."
 
+    async def test_nobody_is_said_to_have_won_against_one_that_could_not_be_asked(self, both: Both) -> None:
+        first = await both.trained("First")
+        unasked = {**contest_with(first, is_won=True), "bars": 0, "why": "The champion could not be asked."}
+        second = await both.trained("Second", contest=unasked)
+        assert await both.reason(first) == "It could not be asked; Second answers now."
+        assert await both.reason(second) == "The champion could not be asked."
+
     async def test_who_survives_a_contest_is_proven_by_it(self, both: Both) -> None:
         first = await both.trained("First")
         later = LAST + timedelta(days=30)

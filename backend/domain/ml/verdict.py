@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from backend.domain.format import change
+
 FEWEST_OUTCOMES: Final = 60
 FEWEST_FOLDS_SHARE: Final = 0.75
 _OUTSIDE_SHARE: Final = 0.35
@@ -168,7 +170,7 @@ def _costs(card: Card) -> Reason | None:
     if ends is None or ends > 0:
         return None
     words = (
-        f"Buying the likeliest tenth and selling the least likely one short leaves {ends:.2%} a trade after costs of"
+        f"Buying the likeliest tenth and selling the least likely one short leaves {change(ends)} a trade after costs of"
         f" {card['spec']['cost_bps']:g} bps at entry and at exit."
     )
     return Reason(code="costs", text=words)
@@ -196,7 +198,7 @@ def _signal(card: Card) -> Reason:
 
 
 def _paid(card: Card) -> Reason:
-    words = f"Trading its likeliest and least likely tenths leaves {_ends(card) or 0.0:.2%} a trade after costs."
+    words = f"Trading its likeliest and least likely tenths leaves {change(_ends(card) or 0.0)} a trade after costs."
     return Reason(code="pays", text=words)
 
 
