@@ -170,8 +170,8 @@ def _costs(card: Card) -> Reason | None:
     if ends is None or ends > 0:
         return None
     words = (
-        f"Buying the likeliest tenth and selling the least likely one short leaves {change(ends)} a trade after costs of"
-        f" {card['spec']['cost_bps']:g} bps at entry and at exit."
+        f"Buying the likeliest tenth and selling the least likely one short leaves {change(ends)} a trade after costs"
+        f" of {card['spec']['cost_bps']:g} bps at entry and at exit."
     )
     return Reason(code="costs", text=words)
 
