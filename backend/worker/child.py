@@ -162,7 +162,6 @@ class Child:
             assignment.wall_limit_seconds, self.end_job_soon, How.TIMED_OUT
         )
         self._job = RunningAssignment(self._jobs, assignment, on_progress, on_end, too_late)
-        self._job.found_bytes = max(self.held_bytes() - BARE_BYTES, 0)
         self._log.clear()
         if not self.is_alive:
             self._end_job(How.DIED, self._failure(How.DIED))
@@ -198,7 +197,7 @@ class Child:
         with contextlib.suppress(psutil.Error):
             # One that was just killed holds nothing any more; what it held before is what matters.
             job.resident_bytes = self._watched.memory_info().rss or job.resident_bytes
-            if job.own_bytes > job.assignment.memory_bytes:
+            if job.is_taken and job.own_bytes > job.assignment.memory_bytes:
                 self.kill(How.OUT_OF_MEMORY)
 
     async def _escalate(self) -> None:
@@ -218,6 +217,8 @@ class Child:
                 self._ready.set()
             case "pong":
                 self._unanswered = 0
+            case "took" if self._job is not None:
+                self._job.take(held_bytes=message["held"] or self.held_bytes())
             case "progress" if self._job is not None:
                 self._job.tell(
                     Progress(
@@ -316,8 +317,9 @@ class RunningAssignment:
         self.ending_soon: asyncio.Task[None] | None = None
         self.reason: How | None = None
         self.resident_bytes = 0
-        # What was loaded before it came.
+        # A child loads what is needed later while nothing comes; what it had loaded when it took the job.
         self.found_bytes = 0
+        self.is_taken = False
         self.latest = Progress(stage="running")
         self._on_progress = on_progress
         self._on_end = on_end
@@ -327,6 +329,10 @@ class RunningAssignment:
     def own_bytes(self) -> int:
         """As if it had been given a fresh process: what the jobs before it left is not held against it."""
         return max(self.resident_bytes - self.found_bytes, 0)
+
+    def take(self, *, held_bytes: int) -> None:
+        self.found_bytes = max(held_bytes - BARE_BYTES, 0)
+        self.is_taken = True
 
     def tell(self, progress: Progress) -> None:
         self.latest = progress

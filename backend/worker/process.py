@@ -180,6 +180,7 @@ class RunningJob:
 
     def do(self) -> None:
         began, held = time.monotonic(), _resident_bytes()
+        self._line.say({"say": "took", "held": held})
         try:
             _limit_threads(self._message["threads"], self._message["cpus"])
             result = _find(self._message["work"])(self._message["payload"], self.report, self.is_cancelled)

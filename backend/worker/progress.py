@@ -89,8 +89,11 @@ class Telling:
 
 
 def _with_curve(progress: Progress, untold: Progress | None) -> Progress:
-    """A short run goes from stage to stage between two tellings; what was seen of its equity is told all the same."""
-    if untold is None or not untold.curve or progress.curve:
+    """A short run goes from stage to stage between two tellings; what was seen of its equity is told all the same.
+
+    Not the loss of a training: it belongs to its round.
+    """
+    if untold is None or not untold.curve or progress.curve or untold.round is not None:
         return progress
     return replace(progress, curve=untold.curve, current_date=untold.current_date)
 
