@@ -131,21 +131,32 @@ begin
 end
 $$;
 
--- A person's own choice. False: there is no such model that could be.
-create function private.promote_my_model(wanted_id uuid) returns boolean
+-- One's own model with its question held, as it is then; null: there is none.
+create function private.hold_my_model(wanted_id uuid) returns public.models
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
     wanted public.models;
 begin
     select * into wanted from public.models where id = wanted_id and user_id = auth.uid();
-    if not found then
-        return false;
+    if found then
+        perform private.hold_question(
+            wanted.user_id, wanted.provider, wanted.symbol, wanted.timeframe, wanted.adjustment, wanted.question
+        );
+        select * into wanted from public.models where id = wanted_id and user_id = auth.uid() for update;
     end if;
-    perform private.hold_question(
-        wanted.user_id, wanted.provider, wanted.symbol, wanted.timeframe, wanted.adjustment, wanted.question
-    );
-    select * into wanted from public.models where id = wanted_id and user_id = auth.uid() for update;
-    if wanted.state not in ('candidate', 'retired') or wanted.deleted_at is not null or wanted.file_sha256 is null then
+    return wanted;
+end
+$$;
+
+-- A person's own choice. False: there is no such model that could be.
+create function private.promote_my_model(wanted_id uuid) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    wanted constant public.models := private.hold_my_model(wanted_id);
+begin
+    if wanted.id is null or wanted.state not in ('candidate', 'retired') or wanted.deleted_at is not null
+        or wanted.file_sha256 is null
+    then
         return false;
     end if;
     perform private.crown_model(
@@ -159,19 +170,11 @@ $$;
 create function private.roll_back_my_model(wanted_id uuid) returns uuid
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    wanted public.models;
+    wanted constant public.models := private.hold_my_model(wanted_id);
     earlier public.models;
     seen uuid[];
 begin
-    select * into wanted from public.models where id = wanted_id and user_id = auth.uid();
-    if not found then
-        return null;
-    end if;
-    perform private.hold_question(
-        wanted.user_id, wanted.provider, wanted.symbol, wanted.timeframe, wanted.adjustment, wanted.question
-    );
-    select * into wanted from public.models where id = wanted_id and user_id = auth.uid() for update;
-    if wanted.state <> 'champion' then
+    if wanted.id is null or wanted.state <> 'champion' then
         return null;
     end if;
     seen := array[wanted.id];
@@ -201,19 +204,12 @@ $$;
 create function private.delete_my_model(wanted_id uuid) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    wanted public.models;
+    wanted constant public.models := private.hold_my_model(wanted_id);
 begin
-    select * into wanted from public.models where id = wanted_id and user_id = auth.uid();
-    if not found then
-        return false;
-    end if;
-    perform private.hold_question(
-        wanted.user_id, wanted.provider, wanted.symbol, wanted.timeframe, wanted.adjustment, wanted.question
-    );
     update public.models set
         state = 'retired', retired_at = coalesce(retired_at, now()), deleted_at = now(),
         state_reason = 'Its owner deleted it.'
-    where id = wanted_id and deleted_at is null;
+    where id = wanted.id and deleted_at is null;
     return found;
 end
 $$;
@@ -336,6 +332,7 @@ revoke all on function private.hold_question(uuid, text, text, text, text, text)
 revoke all on function private.hold_my_question(text, text, text, text, text)
     from public, anon, authenticated, service_role;
 revoke all on function private.crown_model(public.models, text, text) from public, anon, authenticated, service_role;
+revoke all on function private.hold_my_model(uuid) from public, anon, authenticated, service_role;
 revoke all on function private.promote_my_model(uuid) from public, anon, authenticated, service_role;
 revoke all on function private.roll_back_my_model(uuid) from public, anon, authenticated, service_role;
 revoke all on function private.delete_my_model(uuid) from public, anon, authenticated, service_role;
