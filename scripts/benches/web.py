@@ -1,4 +1,4 @@
-"""The web app in Chromium: sizes, the first visit, charts, tables, the end of a server, axe, Lighthouse."""
+"""The web app in Chromium: sizes, the first visit, charts, tables, events on their way, axe, Lighthouse."""
 
 from __future__ import annotations
 
