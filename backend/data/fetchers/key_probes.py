@@ -5,6 +5,7 @@ the key.
 """
 
 import asyncio
+import importlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -74,10 +75,7 @@ class KeyProbes:
 
 def _load(provider: KeyProvider) -> None:
     """The libraries take seconds to import, which shall not count against the provider."""
-    if provider in _ALPACA:
-        import alpaca.trading.client  # noqa: F401
-    else:
-        import ccxt  # noqa: F401
+    importlib.import_module("alpaca.trading.client" if provider in _ALPACA else "ccxt")
 
 
 def _session(heard: Heard, now: Callable[[], float]) -> Any:

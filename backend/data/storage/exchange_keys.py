@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backend.domain.errors import SessionEnded, VersionConflict
@@ -201,11 +201,11 @@ def _key(row: "asyncpg.Record") -> ExchangeKey:
     )
 
 
-def _secret(row: dict[str, object]) -> StoredSecret:
+def _secret(row: dict[str, Any]) -> StoredSecret:
     binding = Binding(
         key_id=UUID(str(row["id"])),
         user_id=UUID(str(row["user_id"])),
         provider=KeyProvider(str(row["provider"])),
         secret_version=int(str(row["secret_version"])),
     )
-    return StoredSecret(binding=binding, sealed=bytes(row["sealed"]))  # type: ignore[call-overload]
+    return StoredSecret(binding=binding, sealed=bytes(row["sealed"]))

@@ -39,6 +39,12 @@ export function emptyView(): TableView {
   return { search: '', sort: null, filters: {}, columns: {} }
 }
 
+/** The same narrowed by one more filter; an empty one is none. */
+export function withFilter<Some extends Pick<TableView, 'filters'>>(view: Some, name: string, value: ColumnFilter): Some {
+  const others = Object.entries(view.filters).filter(([id]) => id !== name)
+  return { ...view, filters: Object.fromEntries(value === '' ? others : [...others, [name, value]]) }
+}
+
 export function isFiltered(view: TableView): boolean {
   return view.search.trim() !== '' || Object.keys(view.filters).length > 0
 }

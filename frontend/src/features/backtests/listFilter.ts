@@ -33,8 +33,3 @@ export function tagsIn(text: string) {
     try { return decodeURIComponent(tag) } catch { return tag }
   })
 }
-
-export function withFilter<Some extends View>(view: Some, name: string, value: string): Some {
-  const others = Object.entries(view.filters).filter(([id]) => id !== name)
-  return { ...view, filters: Object.fromEntries(value === '' ? others : [...others, [name, value]]) }
-}

@@ -1,6 +1,7 @@
 """Intervals hold the truth about as often as they say, although neighbouring outcomes share most of their bars."""
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from backend.domain.ml.bootstrap import Blocks, Interval, auc, plain, ranked, ranks, student
 from backend.domain.ml.contest import paired_gain
+from backend.domain.ml.forecaster import Floats
 from backend.domain.ml.metrics import metrics
 from tests.unit.domain.ml.truths import market
 
@@ -18,7 +20,9 @@ SCORES = arrays.arrays(np.float64, st.integers(2, 40), elements=st.sampled_from(
 
 @settings(max_examples=80, deadline=None)
 @given(SCORES, st.randoms(use_true_random=False))
-def test_auc_is_the_share_of_pairs_in_the_right_order_and_half_of_those_that_are_equal(scores, random) -> None:  # type: ignore[no-untyped-def]
+def test_auc_is_the_share_of_pairs_in_the_right_order_and_half_of_those_that_are_equal(
+    scores: Floats, random: Random
+) -> None:
     ups = np.array([random.random() < 0.5 for _ in scores])
     pairs = [(above > below) + (above == below) / 2 for above in scores[ups] for below in scores[~ups]]
     found = auc(ranked(scores), ups)

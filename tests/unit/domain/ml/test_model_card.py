@@ -1,6 +1,7 @@
 """A card holds all that the contract of cards names, as JSON, and comes to a verdict."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ NAMES = [feature.name for feature in FEATURES]
 
 
 @pytest.fixture(scope="module")
-def card() -> dict:  # type: ignore[type-arg]
+def card() -> dict[str, Any]:
     """Of a random walk, with the linear model's probabilities for those of a model."""
     loaded = random_history(2_000)
     rows, answers = features(loaded.bars), label(loaded.bars, SPEC)
@@ -56,7 +57,7 @@ def card() -> dict:  # type: ignore[type-arg]
     )
 
 
-def test_it_has_every_part(card: dict) -> None:  # type: ignore[type-arg]
+def test_it_has_every_part(card: dict[str, Any]) -> None:
     assert list(card) == [
         "card", "spec", "question", "series", "data", "base_rate", "features", "folds", "pooled", "spread", "baselines",
         "controls", "calibration", "deciles", "importance", "interval", "made", "file", "contest", "verdict",
@@ -69,7 +70,7 @@ def test_it_has_every_part(card: dict) -> None:  # type: ignore[type-arg]
     assert card["made"]["versions"]["forecaster"] == "linear 1"
 
 
-def test_it_says_which_bars_it_knows_and_which_each_fold_had(card: dict) -> None:  # type: ignore[type-arg]
+def test_it_says_which_bars_it_knows_and_which_each_fold_had(card: dict[str, Any]) -> None:
     loaded = random_history(2_000)
     starts = start_microseconds(loaded.bars)
     assert card["data"]["content_hash"] == loaded.content_hash
@@ -89,7 +90,7 @@ def test_it_says_which_bars_it_knows_and_which_each_fold_had(card: dict) -> None
         assert fold["rounds"] == made.number + 2
 
 
-def test_the_most_important_feature_is_first(card: dict) -> None:  # type: ignore[type-arg]
+def test_the_most_important_feature_is_first(card: dict[str, Any]) -> None:
     importance = card["importance"]
     shap = [one["shap"] for one in importance]
     assert shap == sorted(shap, reverse=True)
@@ -97,7 +98,7 @@ def test_the_most_important_feature_is_first(card: dict) -> None:  # type: ignor
     assert {one["feature"] for one in importance} == set(NAMES)
 
 
-def test_a_random_walk_has_no_signal_and_no_leak(card: dict) -> None:  # type: ignore[type-arg]
+def test_a_random_walk_has_no_signal_and_no_leak(card: dict[str, Any]) -> None:
     assert card["controls"]["leaks"] == []
     assert card["controls"]["shuffled"]["passed"]
     assert not card["verdict"]["is_trusted"]
