@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,6 +25,7 @@ from backend.domain.models import (
     Verdict,
 )
 from backend.domain.pages import Page, Place
+from backend.services.model_saying import is_late_at
 from tests.fakes import FakeClock
 
 
@@ -307,10 +308,10 @@ class FakePredictionBook:
             if whose == owner and (one.model_id, one.as_of) == (prediction.model_id, prediction.as_of):
                 return one
         now = self.registry.clock.now()
-        if prediction.due_at <= now:
+        if prediction.due_at <= now or prediction.as_of > now + timedelta(minutes=1):
             return None
         model = self.registry.model(prediction.model_id)
-        late = now - prediction.entry_at > (prediction.due_at - prediction.entry_at) / prediction.horizon
+        late = is_late_at(now, prediction.entry_at, prediction.due_at, prediction.horizon)
         made = Prediction(
             **vars(prediction),
             id=uuid4(),

@@ -18,6 +18,8 @@ _CURRENCY_STRETCH: Final = 1.6
 _DAILY_STRETCH: Final = 1.7
 _INTRADAY_STRETCH: Final = 6.5
 _LONGEST: Final = timedelta(days=365 * 80)
+# No market rests longer than this; when twice as much time holds no more bars, there are none.
+_LONGEST_REST: Final = timedelta(days=30)
 
 
 class LatestBars:
@@ -53,17 +55,51 @@ class LatestBars:
             start = max(end - reach, manifest.first)
             found = self._store.read(series, Span(start=start, end=end))
             if len(found.bars) >= count or start <= manifest.first:
-                return _tail(found, count)
+                newest = _tail(found, count)
+                self._require_whole(newest)
+                return newest
             reach = min(2 * reach, _LONGEST)
 
-    def since(self, series: Series, start: datetime) -> Loaded:
-        """All from there on. Raises NoBars."""
+    def since(self, series: Series, start: datetime, *, before: int = 0) -> Loaded:
+        """All from there on, and so many before it, or as many as there are. Raises NoBars."""
+        now = self._clock.now()
         if self._is_simulated(series.provider):
-            return self._bars.load(series, start, self._clock.now())
-        manifest = self._store.manifest(series)
-        if manifest is None or manifest.last is None or manifest.last < start:
-            raise NoBars(f"Nothing of {series} after {start:%Y-%m-%d %H:%M} is stored. Download it.")
-        return self._store.read(series, Span(start=start, end=manifest.last + series.timeframe.length))
+            calendar, end = ALWAYS, now
+        else:
+            manifest = self._store.manifest(series)
+            if manifest is None or manifest.last is None or manifest.last < start:
+                raise NoBars(f"Nothing of {series} after {start:%Y-%m-%d %H:%M} is stored. Download it.")
+            calendar, end = manifest.instrument.calendar, manifest.last + series.timeframe.length
+        reach, held = _reach(calendar, series.timeframe, before), -1
+        while True:
+            found = self._read(series, Span(start=start - reach, end=end))
+            earlier = int((found.bars["ts"] < start).sum())
+            if earlier >= before or (earlier == held and reach > _LONGEST_REST):
+                return found
+            held, reach = earlier, 2 * reach
+
+    def holes(self, loaded: Loaded) -> tuple[Span, ...]:
+        """What between these bars nobody downloaded; where a market rests or fails there is nothing to be had."""
+        if self._is_simulated(loaded.series.provider):
+            return ()
+        ts = loaded.bars["ts"]
+        return self._store.missing(
+            loaded.series, Span(start=ts.iloc[0].to_pydatetime(), end=ts.iloc[-1].to_pydatetime())
+        )
+
+    def _read(self, series: Series, span: Span) -> Loaded:
+        if self._is_simulated(series.provider):
+            return self._bars.load(series, span.start, span.end)
+        return self._store.read(series, span)
+
+    def _require_whole(self, newest: Loaded) -> None:
+        holes = self.holes(newest)
+        if holes:
+            first, last = holes[0].start, holes[-1].end
+            raise NoBars(
+                f"{newest.series}: of the newest {len(newest.bars):,} bars, those between {first:%Y-%m-%d %H:%M} and"
+                f" {last:%Y-%m-%d %H:%M} are not stored. Download them first."
+            )
 
     def next_opens(self, loaded: Loaded, horizon: int) -> tuple[datetime, datetime]:
         """When the bar after the last one opens, and the one so many bars later; foreseen where no calendar reaches."""

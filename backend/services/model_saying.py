@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from backend.domain.market_ports import Loaded
@@ -14,6 +14,9 @@ from backend.domain.models import NewPrediction
 if TYPE_CHECKING:
     from backend.domain.ml.learned import LearnedModel
     from backend.domain.ml.predicting import Freshness
+
+
+_LATE_SHARE: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ def said_by(speaker: Speaker, loaded: Loaded, opens: tuple[datetime, datetime], 
             " have passed. Download newer bars first."
         )
     said = speaker.learned.predict(loaded.bars)
-    is_late = now - entry_at > (due_at - entry_at) / spec.horizon
+    is_late = is_late_at(now, entry_at, due_at, spec.horizon)
     reasons = _reasons(speaker, is_late=is_late, closed=closed)
     return NewPrediction(
         model_id=speaker.id,
@@ -69,6 +72,11 @@ def said_by(speaker: Speaker, loaded: Loaded, opens: tuple[datetime, datetime], 
         model_age_bars=bars_since(loaded, datetime.fromisoformat(speaker.card["data"]["known_until"])),
         contributions=[{**one, "value": _known(one["value"])} for one in said.contributions],
     )
+
+
+def is_late_at(now: datetime, entry_at: datetime, due_at: datetime, horizon: int) -> bool:
+    """A bar or a tenth of its time after its entry, a part of the outcome is to be seen. The database says the same."""
+    return now - entry_at > (due_at - entry_at) / max(horizon, _LATE_SHARE)
 
 
 def document_of(prediction: NewPrediction) -> dict[str, Any]:

@@ -2,60 +2,76 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.domain.bars import start_microseconds
+from backend.domain.market import Span
 from backend.domain.market_errors import MarketDataError
 from backend.domain.market_ports import Loaded
-from backend.domain.ml.spec import ModelSpec
+from backend.domain.ml.spec import LabelKind, ModelSpec
 from backend.domain.models import DuePrediction, NewOutcome
 from backend.services.bars_at_hand import series_of
 from backend.services.latest_bars import LatestBars
 
-# The triple barrier measures its distance by the volatility of the bars before; sessions and holidays stretch them.
+# The triple barrier measures its distance by the volatility of the bars before.
 _BARS_BEFORE: Final = 64
-_STRETCH: Final = 8
 _SMALLEST: Final = 1e-15
+# Of prices that nobody meant, such as those of a broken file; what is due must come to an end all the same.
+_LARGEST_RETURN: Final = 1e9
 
 
 def measured(due: Sequence[DuePrediction], bars: LatestBars) -> list[NewOutcome]:
     """Of one series and owner. Those whose bars are not there are left for later."""
     first = due[0]
     series = series_of(first.series, first.user_id)
-    start = min(one.as_of for one in due) - series.timeframe.length * _BARS_BEFORE * _STRETCH
     try:
-        loaded = bars.since(series, start)
+        loaded = bars.since(series, min(one.as_of for one in due), before=_BARS_BEFORE)
+        holes = bars.holes(loaded)
     except MarketDataError:
         return []
     by_spec: dict[ModelSpec, list[DuePrediction]] = {}
     for one in due:
         by_spec.setdefault(one.spec, []).append(one)
-    return [outcome for spec, asked in by_spec.items() for outcome in _measured(asked, spec, loaded)]
+    return [outcome for spec, asked in by_spec.items() for outcome in _measured(asked, spec, loaded, holes)]
 
 
-def _measured(due: Sequence[DuePrediction], spec: ModelSpec, loaded: Loaded) -> list[NewOutcome]:
+def _measured(due: Sequence[DuePrediction], spec: ModelSpec, loaded: Loaded, holes: Sequence[Span]) -> list[NewOutcome]:
     from backend.domain.ml.labels import label  # noqa: PLC0415 - it compiles; loaded by who measures
 
     found = label(loaded.bars, spec)
     starts = start_microseconds(loaded.bars)
     outcomes = []
+    lookback = _BARS_BEFORE if spec.label is LabelKind.TRIPLE_BARRIER else 0
     for one in due:
         row = _row_of(one, starts)
         if row >= 0 and found.labels[row] >= 0:
+            if _is_torn(starts[max(row - lookback, 0)], starts[row + 1 + spec.horizon], holes):
+                continue
             outcomes.append(_outcome(one, went_up=bool(found.labels[row]), realised=float(found.forward[row])))
     return outcomes
 
 
 def _row_of(one: DuePrediction, starts: npt.NDArray[np.int64]) -> int:
     """The bar that it was made of: the last one before its entry."""
-    return int(np.searchsorted(starts, int(one.entry_at.timestamp() * 1_000_000), side="left")) - 1
+    return int(np.searchsorted(starts, _micros(one.entry_at), side="left")) - 1
+
+
+def _is_torn(first: np.int64, last: np.int64, holes: Sequence[Span]) -> bool:
+    """Whether bars between these two were never downloaded: the rows would not be those that were meant."""
+    return any(_micros(hole.start) < last and _micros(hole.end) > first for hole in holes)
+
+
+def _micros(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000)
 
 
 def _outcome(one: DuePrediction, *, went_up: bool, realised: float) -> NewOutcome:
     said = one.probability_up if went_up else 1 - one.probability_up
+    realised = min(max(realised, -1.0), _LARGEST_RETURN)
     is_inside = None if one.low is None or one.high is None else one.low <= realised <= one.high
     return NewOutcome(
         user_id=one.user_id,

@@ -10,7 +10,8 @@ from backend.domain.backtest_ports import RunBars
 from backend.domain.config import SeriesConfig
 from backend.domain.market import Series
 from backend.domain.market_errors import MarketDataError
-from backend.domain.ml.predicting import Freshness
+from backend.domain.market_ports import Loaded
+from backend.domain.ml.predicting import Freshness, fresh
 from backend.domain.ml.spec import ModelSpec
 from backend.domain.ml.training import Champion, Trained, train
 from backend.domain.model_errors import BarsTooOld, ModelDamaged, ModelOfOtherVersion
@@ -48,6 +49,7 @@ class _Holder:
     id: UUID
     card: Mapping[str, Any]
     learned: "LearnedModel | None"
+    proven_at: datetime | None
     trouble: str = ""
 
 
@@ -80,14 +82,19 @@ def train_model(
     if payload["predicts"]:
         hear("predicting", 99.0)
         new = Speaker(id=UUID(payload["task_id"]), card=card, learned=trained.model, freshness=_JUST_NOW)
-        came["prediction"] = _said(_winner(new, holder), series, school)
+        came["prediction"] = _said(new, holder, series, school)
     return came
 
 
 def _holder(champion: Mapping[str, Any] | None, owner: UUID, school: School) -> _Holder | None:
     if champion is None:
         return None
-    found = {"id": UUID(champion["id"]), "card": champion["card"]}
+    proven = champion["proven_at"]
+    found: dict[str, Any] = {
+        "id": UUID(champion["id"]),
+        "card": champion["card"],
+        "proven_at": proven and datetime.fromisoformat(proven),
+    }
     try:
         return _Holder(**found, learned=school.read(school.files.read(owner, champion["sha256"])))
     except (ModelDamaged, ModelOfOtherVersion) as problem:
@@ -123,19 +130,23 @@ def _summary(card: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _winner(new: Speaker, holder: _Holder | None) -> Speaker:
-    """Whoever answers the question from now on."""
+def _winner(new: Speaker, holder: _Holder | None, loaded: Loaded, now: datetime) -> Speaker:
+    """Whoever answers the question from now on. One that held its place without a contest is as fresh as it was."""
     contest = new.card["contest"]
     if holder is None or holder.learned is None or (contest and contest["is_won"]):
         return new
-    return Speaker(id=holder.id, card=holder.card, learned=holder.learned, freshness=_JUST_NOW)
+    held = bool(contest) and contest["gain"] is not None
+    freshness = _JUST_NOW if held else fresh(holder.card, holder.learned, loaded.bars, now, proven_at=holder.proven_at)
+    return Speaker(id=holder.id, card=holder.card, learned=holder.learned, freshness=freshness)
 
 
-def _said(speaker: Speaker, series: Series, school: School) -> dict[str, Any] | None:
+def _said(new: Speaker, holder: _Holder | None, series: Series, school: School) -> dict[str, Any] | None:
     """None when what would be predicted has happened by now."""
+    now = school.clock.now()
     try:
         loaded = school.latest.last(series, RECENT_BARS)
+        speaker = _winner(new, holder, loaded, now)
         opens = school.latest.next_opens(loaded, speaker.learned.spec.horizon)
-        return document_of(said_by(speaker, loaded, opens, school.clock.now()))
+        return document_of(said_by(speaker, loaded, opens, now))
     except (BarsTooOld, MarketDataError):
         return None

@@ -163,6 +163,7 @@ def _challenged(champion: Model) -> dict[str, Any]:
         "id": str(champion.id),
         "sha256": champion.file_sha256,
         "card": {name: card.get(name) for name in ("data", "verdict")},
+        "proven_at": champion.proven_at and champion.proven_at.isoformat(),
     }
 
 

@@ -1,10 +1,13 @@
 """Predictions whose time has come are measured here, in the runner: it may read the bars, and write as the service."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
+from loguru import logger
+
+from backend.domain.errors import ServiceUnavailable
 from backend.domain.jobs import Job, Progress
 from backend.domain.model_ports import PredictionBook
 from backend.domain.models import DuePrediction
@@ -31,10 +34,20 @@ class Score:
             if is_cancelled():
                 break
             some = list(group)
-            scored += await self._book.score(await asyncio.to_thread(measured, some, self._bars))
+            scored += await self._scored(some)
             done += len(some)
             report(Progress(stage="scoring", percent=100.0 * done / len(due)))
         return {"due": len(due), "scored": scored, "waiting": done - scored}
+
+    async def _scored(self, due: Sequence[DuePrediction]) -> int:
+        """What is wrong with one series is no reason for the others to wait."""
+        try:
+            return await self._book.score(await asyncio.to_thread(measured, due, self._bars))
+        except ServiceUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - logged, and tried again with the next look
+            logger.exception("Predictions of {} cannot be scored", due[0].series.symbol)
+            return 0
 
 
 def _whose(one: DuePrediction) -> tuple[object, ...]:

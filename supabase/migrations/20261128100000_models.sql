@@ -279,7 +279,11 @@ begin
             where id = holder;
         end if;
     end if;
-    if jsonb_typeof(came -> 'prediction') = 'object' then
+    -- Of whoever answers now that it is decided, which another training may have changed meanwhile.
+    if jsonb_typeof(came -> 'prediction') = 'object' and exists (
+        select from public.models
+        where id = (came #>> '{prediction,model_id}')::uuid and user_id = new.user_id and state = 'champion'
+    ) then
         said := (private.write_prediction(new.user_id, came -> 'prediction')).id;
     end if;
     new.result := jsonb_build_object('summary', came -> 'summary', 'prediction_id', said);

@@ -23,8 +23,10 @@ create table public.predictions (
     contributions jsonb not null check (
         jsonb_typeof(contributions) = 'array' and pg_column_size(contributions) <= 16384
     ),
-    -- More than a bar after its entry, part of the outcome was to be seen: such a one counts in no track record.
-    is_late boolean not null generated always as (made_at - entry_at > (due_at - entry_at) / horizon) stored,
+    -- More than a bar or a tenth of its time after its entry, part of the outcome was to be seen: such a one counts in
+    -- no track record.
+    is_late boolean not null
+        generated always as (made_at - entry_at > (due_at - entry_at) / greatest(horizon, 10)) stored,
     unique (user_id, id),
     -- The same model says the same of the same bar.
     unique (user_id, model_id, as_of),
@@ -39,7 +41,7 @@ create index predictions_due_idx on public.predictions (due_at);
 create table public.prediction_outcomes (
     user_id uuid not null,
     prediction_id uuid not null,
-    realised_return double precision not null check (realised_return > -1 and realised_return < 'Infinity'),
+    realised_return double precision not null check (realised_return >= -1 and realised_return < 'Infinity'),
     went_up boolean not null,
     log_loss double precision not null check (log_loss >= 0 and log_loss < 'Infinity'),
     is_inside boolean,
@@ -127,7 +129,9 @@ declare
 begin
     select * into written from public.predictions
     where user_id = owner and model_id = (said ->> 'model_id')::uuid and as_of = (said ->> 'as_of')::timestamptz;
-    if found or (said ->> 'due_at')::timestamptz <= clock_timestamp() then
+    if found or (said ->> 'due_at')::timestamptz <= clock_timestamp()
+        or (said ->> 'as_of')::timestamptz > clock_timestamp() + interval '1 minute'
+    then
         return written;
     end if;
     insert into public.predictions
@@ -149,6 +153,12 @@ begin
         where user_id = owner and model_id = (said ->> 'model_id')::uuid and as_of = (said ->> 'as_of')::timestamptz;
     end if;
     return written;
+exception when check_violation then
+    -- Its time came between the look above and the stamp.
+    if (said ->> 'due_at')::timestamptz <= clock_timestamp() then
+        return null;
+    end if;
+    raise;
 end
 $$;
 

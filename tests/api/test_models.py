@@ -19,7 +19,7 @@ from tests.market_bars import walk
 
 PATH = "/api/models"
 SERIES = {"provider": "demo", "symbol": "BTC/USDT", "timeframe": "1d"}
-SPEC = {"horizon": 3, "folds": 2, "rounds": 10, "patience": 5, "least_in_leaf": 20}
+SPEC = {"horizon": 10, "folds": 2, "rounds": 10, "patience": 5, "least_in_leaf": 20}
 WANTED: dict[str, Any] = {"series": SERIES, "spec": SPEC, "start": "2021-01-01T00:00:00Z"}
 
 
@@ -59,7 +59,7 @@ async def test_a_training_is_accepted_once_under_a_key(client: httpx.AsyncClient
     assert first.json() == again.json()
     assert first.headers["location"] == f"{PATH}/{first.json()['id']}"
     (row,) = (await client.get(PATH, headers=ada.headers)).json()["items"]
-    assert (row["state"], row["task_state"], row["question"]) == ("training", "queued", "direction:3")
+    assert (row["state"], row["task_state"], row["question"]) == ("training", "queued", "direction:10")
     assert row["name"] == "BTC/USDT 1d, direction in 3 bars"
     assert (row["auc"], row["is_trusted"], row["size_bytes"]) == (None, None, 0)
 
@@ -148,16 +148,16 @@ async def test_a_fresh_champion_answers_at_once_and_says_the_same_again(
     client: httpx.AsyncClient, seer: tuple[Person, str]
 ) -> None:
     who, model_id = seer
-    asked = {"series": SERIES, "horizon": 3}
+    asked = {"series": SERIES, "horizon": 10}
     first, again = [await client.post("/api/predictions", json=asked, headers=who.headers) for _ in range(2)]
     assert (first.status_code, again.status_code) == (200, 200), first.text
     said = first.json()
     assert said == again.json()
-    assert (said["model_id"], said["model_name"], said["horizon"]) == (model_id, "Seer", 3)
+    assert (said["model_id"], said["model_name"], said["horizon"]) == (model_id, "Seer", 10)
     assert 0 < said["probability_up"] < 1
     assert said["low"] < said["expected_return"] < said["high"]
     made, entry, due = (datetime.fromisoformat(said[name]) for name in ("made_at", "entry_at", "due_at"))
-    assert entry <= made < due == entry + timedelta(days=3)
+    assert entry <= made < due == entry + timedelta(days=10)
     assert said["reasons"]
     assert len(said["contributions"]) == 8
     assert said["waiting"] == f"It is measured at {due:%Y-%m-%d %H:%M} UTC."
@@ -179,7 +179,7 @@ async def test_a_prediction_is_made_once_under_a_key(client: httpx.AsyncClient, 
     ]
     assert first.json() == again.json()
     assert again.headers["idempotency-replayed"] == "true"
-    other = await client.post("/api/predictions", json={"series": SERIES, "horizon": 3}, headers=headers)
+    other = await client.post("/api/predictions", json={"series": SERIES, "horizon": 10}, headers=headers)
     assert_problem(other, 422, "idempotency_key_reused")
 
 
@@ -226,7 +226,7 @@ async def test_a_stale_champion_is_challenged_and_answers_when_it_survives(
     client: httpx.AsyncClient, site: Site, ada: Person
 ) -> None:
     old = await trained(client, site, ada, start="2017-01-01T00:00:00Z", end="2023-01-01T00:00:00Z")
-    asked = {"series": SERIES, "horizon": 3}
+    asked = {"series": SERIES, "horizon": 10}
     answer = await client.post("/api/predictions", json=asked, headers=ada.headers)
     assert answer.status_code == 202, answer.text
     assert "Its lessons ended" in answer.json()["why"]
@@ -252,7 +252,7 @@ async def test_old_bars_are_not_predicted_from(client: httpx.AsyncClient, site: 
     problem = assert_problem(
         await client.post("/api/predictions", json={"model_id": model_id}, headers=ada.headers), 409, "bars_too_old"
     )
-    assert "closed at 2026-03-08 12:00 UTC, and 3 bars after it have passed" in problem["detail"]
+    assert "closed at 2026-03-08 12:00 UTC, and 10 bars after it have passed" in problem["detail"]
     assert (await client.get("/api/predictions", headers=ada.headers)).json()["items"] == []
 
 
@@ -264,7 +264,7 @@ async def test_a_damaged_file_is_said_and_a_prediction_trains_anew(
     site.house.models.files.forget(ada.user_id, sha256)
     answer = await client.post("/api/predictions", json={"model_id": model_id}, headers=ada.headers)
     assert_problem(answer, 409, "model_damaged")
-    answer = await client.post("/api/predictions", json={"series": SERIES, "horizon": 3}, headers=ada.headers)
+    answer = await client.post("/api/predictions", json={"series": SERIES, "horizon": 10}, headers=ada.headers)
     assert answer.status_code == 202
     assert "gone" in answer.json()["why"]
     await finished(site, ada, answer.json()["id"])
@@ -280,7 +280,7 @@ async def test_who_answers_is_chosen_and_taken_back(client: httpx.AsyncClient, s
     assert states == {"First": "retired", "Second": "champion"}
     back = await client.post(f"{PATH}/{second}/rollback", headers=ada.headers)
     assert (back.json()["id"], back.json()["state"]) == (first, "champion")
-    only = await client.get(f"{PATH}?state=champion&question=direction:3&symbol=BTC/USDT", headers=ada.headers)
+    only = await client.get(f"{PATH}?state=champion&question=direction:10&symbol=BTC/USDT", headers=ada.headers)
     assert [one["id"] for one in only.json()["items"]] == [first]
     untrained = await started(client, ada)
     assert_problem(await client.post(f"{PATH}/{untrained}/promote", headers=ada.headers), 409, "model_not_usable")

@@ -288,6 +288,10 @@ class ModelRepositoryContract:
         ]
         assert [one.is_late for one in made if one is not None] == [False, True]
 
+    async def test_nothing_is_known_of_a_bar_that_has_not_closed(self, both: Both) -> None:
+        model_id = await both.trained()
+        assert await both.book.write(both.me, prediction_of(model_id, both.now() + timedelta(hours=2))) is None
+
     async def test_predictions_are_listed_the_latest_first(self, both: Both) -> None:
         models = [await both.trained("First")]
         models.append(await both.trained("Second", contest=contest_with(models[0], is_won=False)))
@@ -456,6 +460,16 @@ class TestModelTable(ModelRepositoryContract):
             assert (written.as_of, written.probability_up, written.is_late) == (said.as_of, 0.6, False)
             result = await tables.worker.fetchval("select result from public.tasks where id = $1", model_id)
             assert json.loads(result) == {"summary": {"auc": 0.51}, "prediction_id": str(written.id)}
+
+    async def test_a_model_that_does_not_answer_predicts_nothing(self) -> None:
+        async with self.tables() as tables:
+            both = await self.both_over(tables)
+            asked = await both.add("Asked", origin=Origin.PREDICTION)
+            await both.trained("Quicker")
+            said = prediction_of(asked, both.now())
+            await _finish(tables, asked, card_of(), prediction=vars(said))
+            assert await both.state(asked) is ModelState.CANDIDATE
+            assert (await both.said.predictions(limit=9, after=None, model_id=None)).items == ()
 
     async def test_a_prediction_that_came_too_late_keeps_no_training_from_its_end(self) -> None:
         async with self.tables() as tables:

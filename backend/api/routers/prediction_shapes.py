@@ -70,7 +70,9 @@ class PredictionRead(BaseModel):
     entry_at: datetime = Field(description="The open at which it would be entered.")
     due_at: datetime = Field(description="The open at which it is measured.")
     made_at: datetime = Field(description="By the clock of the database.")
-    is_late: bool = Field(description="It was made more than a bar after its entry, and counts in no track record.")
+    is_late: bool = Field(
+        description="It was made more than a bar or a tenth of its time after its entry: it counts in no track record."
+    )
     horizon: int
     probability_up: float
     expected_return: float | None

@@ -3778,7 +3778,7 @@ export interface components {
             made_at: string;
             /**
              * Is Late
-             * @description It was made more than a bar after its entry, and counts in no track record.
+             * @description It was made more than a bar or a tenth of its time after its entry: it counts in no track record.
              */
             is_late: boolean;
             /** Horizon */

@@ -24,7 +24,7 @@ from backend.services.bar_library import BarLibrary
 from backend.services.bars_at_hand import BarsAtHand
 from backend.services.latest_bars import LatestBars
 from backend.services.model_plans import TrainingPlanner
-from backend.services.model_saying import Speaker, document_of, said_by
+from backend.services.model_saying import Speaker, document_of, is_late_at, said_by
 from backend.services.model_scoring import measured
 from backend.services.track_records import track_record, waits_for
 from tests.fake_calendars import FakeCalendars
@@ -127,6 +127,17 @@ class TestLatestBars:
         assert found["ts"].iloc[-1] == BEGIN + 599 * HOUR
         assert len(latest_of(desk).last(STORED, 5_000).bars) == 600
 
+    def test_features_do_not_reach_across_bars_that_nobody_downloaded(self) -> None:
+        bars = latest_of(torn_desk(range(300, 310)))
+        with pytest.raises(NoBars, match="are not stored"):
+            bars.last(STORED, 400)
+        assert len(bars.last(STORED, 290).bars) == 290
+
+    def test_as_many_before_as_were_asked_for_come_along(self) -> None:
+        bars = latest_of(desk_with(600))
+        assert (bars.since(STORED, BEGIN + 100 * HOUR, before=64).bars["ts"] < BEGIN + 100 * HOUR).sum() >= 64
+        assert (bars.since(STORED, BEGIN + 10 * HOUR, before=64).bars["ts"] < BEGIN + 10 * HOUR).sum() == 10
+
     def test_nothing_stored_is_said(self) -> None:
         with pytest.raises(NoBars, match="Download it first"):
             latest_of(Desk()).last(STORED, 100)
@@ -189,6 +200,7 @@ class TestSaying:
         assert (stale.is_trusted, stale.reasons[-1]) == (False, {"code": "stale", "text": "It is old."})
         late = said_by(speaker(), loaded_of(), self.opens, self.entry + timedelta(minutes=61))
         assert (late.is_trusted, late.reasons[-1]["code"]) == (False, "late")
+        assert is_late_at(self.entry + timedelta(minutes=7), self.entry, self.entry + HOUR, 1)
         on_time = said_by(speaker(), loaded_of(), self.opens, self.entry + timedelta(minutes=59))
         assert on_time.is_trusted
 
@@ -214,6 +226,16 @@ def due(row: int, *, spec: ModelSpec = FEW, probability: float = 0.6) -> DuePred
     )
 
 
+def torn_desk(lacking: range) -> Desk:
+    """600 hours, some of which nobody downloaded."""
+    desk, bars = Desk(), walk(600)
+    for rows in (range(lacking.start), range(lacking.stop, 600)):
+        covered = Span(start=BEGIN + rows.start * HOUR, end=BEGIN + rows.stop * HOUR)
+        page = FetchedPage(bars=bars.iloc[rows.start : rows.stop].reset_index(drop=True), covered=covered)
+        desk.store.write(instrument_of(), STORED, page, source="test")
+    return desk
+
+
 class TestScoring:
     @pytest.mark.parametrize("kind", list(LabelKind))
     def test_an_outcome_is_the_label_of_training(self, kind: LabelKind) -> None:
@@ -234,6 +256,38 @@ class TestScoring:
         assert measured([due(597)], bars) == []
         assert len(measured([due(596)], bars)) == 1
         assert measured([due(5_000)], bars) == []
+
+    def test_no_outcome_reaches_across_bars_that_nobody_downloaded(self) -> None:
+        bars = latest_of(torn_desk(range(300, 310)))
+        # Bar 298 is entered at the open of 299 and left at that of 301; the next row is that of another hour.
+        assert measured([due(298)], bars) == []
+        assert [one.prediction_id.int for one in measured([due(200), due(298), due(400)], bars)] == [200, 400]
+
+    def test_barriers_are_as_far_away_as_in_training_after_a_night_too(self) -> None:
+        spec = FEW.model_copy(update={"label": LabelKind.TRIPLE_BARRIER})
+        series, minutes = replace(STORED, timeframe=Timeframe.M5), timedelta(minutes=5)
+        covered = Span(start=BEGIN, end=BEGIN + 240 * HOUR)
+        starts = FakeCalendars().expected_starts("XNYS", Timeframe.M5, covered)
+        bars = walk(len(starts)).assign(ts=starts)
+        desk = Desk()
+        page = FetchedPage(bars=bars, covered=covered)
+        desk.store.write(replace(instrument_of(), calendar="XNYS"), series, page, source="test")
+        known = label(bars, spec)
+        for row in range(4 * 78, 4 * 78 + 20):  # the first bars of a day
+            asked = replace(due(row, spec=spec), series=MINE.model_copy(update={"timeframe": Timeframe.M5}))
+            asked = replace(asked, as_of=starts[row] + minutes, entry_at=starts[row + 1])
+            (found,) = measured([asked], latest_of(desk))
+            assert found.went_up == bool(known.labels[row])
+
+    def test_a_price_that_nobody_meant_has_an_outcome_that_can_be_kept(self) -> None:
+        bars = walk(600)
+        bars.loc[102, ["open", "low"]] = 1e-300
+        desk = Desk()
+        page = FetchedPage(bars=bars, covered=Span(start=BEGIN, end=BEGIN + 600 * HOUR))
+        desk.store.write(instrument_of(), STORED, page, source="test")
+        spec = FEW.model_copy(update={"horizon": 1})
+        fallen, risen = measured([due(100, spec=spec), due(101, spec=spec)], latest_of(desk))
+        assert (fallen.realised_return, risen.realised_return) == (-1.0, 1e9)
 
     def test_a_certain_error_has_a_finite_loss(self) -> None:
         up = bool(label(walk(600), FEW).labels[100])
