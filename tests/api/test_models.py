@@ -60,7 +60,7 @@ async def test_a_training_is_accepted_once_under_a_key(client: httpx.AsyncClient
     assert first.headers["location"] == f"{PATH}/{first.json()['id']}"
     (row,) = (await client.get(PATH, headers=ada.headers)).json()["items"]
     assert (row["state"], row["task_state"], row["question"]) == ("training", "queued", "direction:10")
-    assert row["name"] == "BTC/USDT 1d, direction in 3 bars"
+    assert row["name"] == "BTC/USDT 1d, direction in 10 bars"
     assert (row["auc"], row["is_trusted"], row["size_bytes"]) == (None, None, 0)
 
 
