@@ -21,6 +21,8 @@ ADDRESS_READS = RateLimit(name="address_reads", requests=3000, window_seconds=60
 ADDRESS_WRITES = RateLimit(name="address_writes", requests=600, window_seconds=60)
 USER_READS = RateLimit(name="user_reads", requests=1200, window_seconds=60)
 USER_WRITES = RateLimit(name="user_writes", requests=240, window_seconds=60)
+# Each asks an exchange, from our address, whether somebody's key is good.
+KEY_TRIES = RateLimit(name="key_tries", requests=30, window_seconds=3600)
 
 
 class BodyLimit:

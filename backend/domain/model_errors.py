@@ -11,9 +11,11 @@ class TooFewBars(InvalidInput):
     code = "too_few_bars"
     title = "There is too little history"
 
-    def __init__(self, bars: int, needed: int, why: str) -> None:
+    def __init__(
+        self, bars: int, needed: int, why: str, *, remedy: str = "Take a longer range or a shorter horizon."
+    ) -> None:
         self.bars, self.needed = bars, needed
-        detail = f"There are {bars:,} bars; {why} needs at least {needed:,}. Take a longer range or a shorter horizon."
+        detail = f"There are {bars:,} bars; {why} needs at least {needed:,}. {remedy}"
         super().__init__([InputError(pointer="/series", detail=detail)], detail)
 
 

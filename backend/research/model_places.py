@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backend.domain.ml.challenge import Champion
     from backend.domain.ml.forecaster import Forecaster
+    from backend.domain.ml.telling import Told
     from backend.research.bars import Bars
     from backend.research.models import Model
 
@@ -30,8 +31,8 @@ def champion_of(series: Mapping[str, Any], question: str, forecaster: "Forecaste
     return Champion(id=kept.id, model=model, known_until=int(known_until.timestamp() * 1_000_000))
 
 
-def fresh_champion(series: Mapping[str, Any], question: str, held: "Bars") -> "Model | None":
-    """The one that may answer for the last of these bars."""
+def fresh_champion(series: Mapping[str, Any], question: str, held: "Bars", told: "Told") -> "Model | None":
+    """The one that may answer for the last of these bars; why another has to be trained is told."""
     from backend.bootstrap_research import open_model_shelf
     from backend.domain.model_errors import ModelDamaged, ModelOfOtherVersion
     from backend.research.models import Model
@@ -42,9 +43,27 @@ def fresh_champion(series: Mapping[str, Any], question: str, held: "Bars") -> "M
         return None
     try:
         model = Model(kept.card, shelf.content(kept.id), id=kept.id, state=kept.state)
-        return model if model.freshness(held, kept.proven_until).is_fresh else None
-    except (ModelDamaged, ModelOfOtherVersion):
+        freshness = model.freshness(held, kept.proven_until)
+    except (ModelDamaged, ModelOfOtherVersion) as problem:
+        told("champion", 0.0, f"{problem.detail} Training another.")
         return None
+    if freshness.is_fresh:
+        return model
+    told("champion", 0.0, f"{kept.id} is not fresh. {freshness.reason} Training another.")
+    return None
+
+
+def _trouble_of(model_id: str) -> str:
+    """Why a model cannot be asked any more; empty when it can."""
+    from backend.bootstrap_research import open_forecaster, open_model_shelf
+    from backend.domain.ml.learned import LearnedModel
+    from backend.domain.model_errors import ModelDamaged, ModelOfOtherVersion
+
+    try:
+        LearnedModel.read(open_model_shelf().content(model_id), open_forecaster())
+    except (ModelDamaged, ModelOfOtherVersion) as problem:
+        return problem.detail
+    return ""
 
 
 def shelve(card: Mapping[str, Any], content: bytes) -> tuple[str, str]:
@@ -55,6 +74,10 @@ def shelve(card: Mapping[str, Any], content: bytes) -> tuple[str, str]:
     before, contest = shelf.champion(card["series"], card["question"]), card["contest"]
     if before is None:
         return shelf.save(card, content, state="champion", reason="The first of its question."), "champion"
+    if trouble := _trouble_of(before.id):
+        model_id = shelf.save(card, content, state="champion", reason=f"The one before could not be asked: {trouble}")
+        shelf.place(before.id, "retired", f"Gave way to {model_id}: {trouble}")
+        return model_id, "champion"
     if contest is None or contest["champion_id"] != before.id:
         reason = f"It was not held against the champion, {before.id}."
         return shelf.save(card, content, state="candidate", reason=reason), "candidate"

@@ -199,10 +199,12 @@ def predict(
 
     What is trained is kept. Settings are those of `train`.
     """
+    from backend.domain.ml.telling import untold
     from backend.research.model_places import fresh_champion
 
     held = _one(bars)
-    model = fresh_champion(series_of(held), spec_of({**(spec or {}), **settings}).question, held)
+    question = spec_of({**(spec or {}), **settings}).question
+    model = fresh_champion(series_of(held), question, held, told or untold)
     if model is None:
         model = train(held, spec, threads=threads, told=told, **settings)
         model.save()

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 RECENT_BARS: Final = 660
 # Where a challenger was trained on all but so many bars, another would learn the same.
 _BARS_BETWEEN_CHALLENGERS: Final = 100
-_MODELS_IN_MEMORY: Final = 64
+# Of files; in memory a model takes about twice as much.
+_BYTES_IN_MEMORY: Final = 64 * 1024 * 1024
 
 
 class LoadedModels:
@@ -34,7 +35,7 @@ class LoadedModels:
     def __init__(self, files: ModelFiles, read: "Callable[[bytes], LearnedModel]") -> None:
         self._files = files
         self._read = read
-        self._models: OrderedDict[tuple[UUID, str], LearnedModel] = OrderedDict()
+        self._models: OrderedDict[tuple[UUID, str], tuple[LearnedModel, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, owner: UUID, sha256: str) -> "LearnedModel":
@@ -42,11 +43,12 @@ class LoadedModels:
         with self._lock:
             if (owner, sha256) in self._models:
                 self._models.move_to_end((owner, sha256))
-                return self._models[owner, sha256]
-        model = self._read(self._files.read(owner, sha256))
+                return self._models[owner, sha256][0]
+        content = self._files.read(owner, sha256)
+        model = self._read(content)
         with self._lock:
-            self._models[owner, sha256] = model
-            while len(self._models) > _MODELS_IN_MEMORY:
+            self._models[owner, sha256] = model, len(content)
+            while sum(size for _, size in self._models.values()) > _BYTES_IN_MEMORY and len(self._models) > 1:
                 self._models.popitem(last=False)
         return model
 

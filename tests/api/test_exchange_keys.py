@@ -12,6 +12,7 @@ from backend.bootstrap_keys import open_key_desk
 from backend.domain.exchange_keys import MOST_KEYS, WITHDRAWAL_WORDS, Permission
 from backend.domain.market_errors import VendorRefused, VendorUnavailable
 from backend.infrastructure.key_manager import MasterKey
+from backend.infrastructure.rate_limits import MemoryRateLimiter
 from tests.api.conftest import Person, Site, assert_problem
 from tests.fake_exchange_keys import FakeProber
 
@@ -223,6 +224,19 @@ async def test_changes_and_tests_are_limited_within_a_day_and_deleting_is_not(
     refused = await client.post(f"{PATH}{made['id']}/test", headers=ada.headers)
     assert "1,000 changes and tests of keys within a day" in assert_problem(refused, 429, "quota_reached")["detail"]
     assert (await client.delete(f"{PATH}{made['id']}", headers=ada.headers)).status_code == 204
+
+
+async def test_refused_keys_count_too_so_that_nobody_tries_them_by_the_hundred(
+    site: Site, ada: Person, prober: FakeProber, client: httpx.AsyncClient
+) -> None:
+    prober.failures[KEY] = VendorRefused("Binance refused (HTTP 401).")
+    masters = (MasterKey.generate(),)
+    await site.execute("update private.api_key_locks set master = null", role="postgres")
+    desk = await open_key_desk(site.house.worker_database, lambda: masters, print, prober)
+    async with site.client(key_desk=desk, limiter=MemoryRateLimiter()) as limited:
+        statuses = [(await limited.post(PATH, json=WANTED, headers=ada.headers)).status_code for _ in range(32)]
+    assert statuses == [422] * 30 + [429] * 2
+    assert len(prober.asked) == 30
 
 
 async def test_a_lost_master_key_is_an_error_that_says_what_to_do(

@@ -66,12 +66,16 @@ def test_a_model_is_trained_kept_asked_judged_and_promoted(tmp_path: Path) -> No
     assert drifted["freshness"]["age_bars"] == 31 * 24
     assert not drifted["freshness"]["is_fresh"]
 
+    other = command(tmp_path, "model", "drift", first, "--symbol", "ETH/USDT", "--timeframe", "1h", code=2)
+    assert "learned from BTC/USDT 1h; these are bars of ETH/USDT 1h" in " ".join(other.stderr.split())
+
     # A challenger on the same bars has nothing new to win by.
     second = told(tmp_path, "model", "train", *DAYS, *BRIEF, "--seed", "8")
     assert second["state"] == "candidate"
     assert second["card"]["contest"]["champion_id"] == first
     assert "The champion stays" in second["card"]["contest"]["why"]
     assert places(tmp_path) == {second["id"]: "candidate", first: "champion"}
+    assert "is the beginning of 2 models" in command(tmp_path, "model", "show", first[:2], code=2).stderr
     assert told(tmp_path, "model", "promote", second["id"]) == {
         "id": second["id"],
         "state": "champion",
@@ -147,8 +151,11 @@ def test_a_damaged_file_and_one_of_another_version_are_refused_and_nothing_is_lo
     assert "not what was written" in said
     assert "model_damaged" in said
     # Whoever asks without naming it gets a new one.
-    assert "folds" in command(tmp_path, "model", "predict", "--bars", str(bars), *BRIEF).stderr
-    assert len(places(tmp_path)) == 2
+    said = command(tmp_path, "model", "predict", "--bars", str(bars), *BRIEF).stderr
+    assert "not what was written" in said
+    assert "folds" in said
+    assert command(tmp_path, "model", "predict", "--bars", str(bars), *BRIEF).stderr == ""
+    assert sorted(places(tmp_path).values()) == ["champion", "retired"]
 
     file.write_bytes(content)
     assert told(tmp_path, "model", "predict", "--model", model_id, "--bars", str(bars))["model_id"] == model_id

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from backend.api.context import client_address, context_of
 from backend.api.dependencies import Caller, Changing, Reading, TheHouse
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
+from backend.api.limits import KEY_TRIES, take
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
 from backend.api.routers.exchange_key_shapes import (
     EVENT,
@@ -26,7 +27,9 @@ from backend.api.routers.exchange_key_shapes import (
 )
 from backend.api.scopes import Reach, needs
 from backend.api.versions import IfNoneMatch, tagged
+from backend.bootstrap import House
 from backend.domain import exchange_keys as domain
+from backend.domain.accounts import Identity
 from backend.domain.errors import InvalidCursor, QuotaReached, SessionEnded, TidemarkError, VersionConflict
 from backend.domain.market_errors import VendorBusy, VendorUnavailable
 from backend.services.exchange_keys import KeyWanted as Wanted
@@ -110,6 +113,7 @@ async def add_exchange_key(request: Request, wanted: KeyWanted, house: TheHouse,
     in words. The session that asks must be alive.
     """
     credentials = wanted.at(wanted.provider)
+    await _count_try(request, house, identity)
     key = await house.key_desk.add(
         partial(house.keys_of, identity),
         Wanted(
@@ -200,6 +204,7 @@ async def rotate_exchange_key(
     request: Request, key_id: KeyId, fresh: Secrets, house: TheHouse, identity: Caller
 ) -> Response:
     """Without a gap: the old one serves until the new one does. The new one is judged as one that is added."""
+    await _count_try(request, house, identity)
     key = await house.key_desk.rotate(
         partial(house.keys_of, identity),
         key_id,
@@ -228,8 +233,15 @@ async def rotate_exchange_key(
 )
 async def test_exchange_key(request: Request, key_id: KeyId, house: TheHouse, identity: Caller) -> Response:
     """Whether it is still taken, what it may do by now, how far clocks are apart, and how many requests are left."""
+    await _count_try(request, house, identity)
     key = await house.key_desk.test(partial(house.keys_of, identity), key_id, address=client_address(request.scope))
     return _shown(key)
+
+
+async def _count_try(request: Request, house: House, identity: Identity) -> None:
+    """Also one that its provider will not take, of which nothing is kept."""
+    if house.limiter is not None:
+        await take(house.limiter, KEY_TRIES, str(identity.user_id), context_of(request.scope), house.monitor)
 
 
 def _shown(key: domain.ExchangeKey, *, status: int = 200) -> Response:

@@ -53,9 +53,11 @@ class OneSeries:
 
     def of_card(self, card: Mapping[str, Any]) -> "Bars":
         """These bars, or where none are named the newest of the card's own series, from where it began."""
-        if self.symbol or self.file is not None:
-            return self.load()
         series = card["series"]
+        if self.symbol or self.file is not None:
+            bars = self.load()
+            _require_the_same(series, bars)
+            return bars
         if series["provider"] == "import":
             raise typer.BadParameter("The model learned from a file. Name the file with newer bars: --bars bars.csv.")
         own = OneSeries(**{**asdict(self), **series})
@@ -99,6 +101,17 @@ class Question:
     @property
     def settings(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def _require_the_same(series: Mapping[str, Any], bars: "Bars") -> None:
+    """What it learned of one market says nothing of another. Files may be called anything."""
+    held = bars.loaded.series
+    is_file = "import" in (series["provider"], held.provider)
+    if series["timeframe"] != held.timeframe or not (is_file or series["symbol"] == held.symbol):
+        raise typer.BadParameter(
+            f"This model learned from {series['symbol']} {series['timeframe']}; these are bars of {held.symbol}"
+            f" {held.timeframe}. Name the same series, or train a model of its own."
+        )
 
 
 def print_document(document: Mapping[str, Any]) -> None:

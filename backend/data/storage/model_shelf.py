@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from backend.domain.errors import InputError, InvalidInput
 from backend.domain.market_errors import StorageFailed
 from backend.domain.model_errors import ModelDamaged, ModelNotFound
 
@@ -123,7 +124,11 @@ class ModelShelf:
         # Only names that are there become paths, so that nothing a caller says can.
         there = self._ids()
         found = [one for one in there if one == model_id] or [one for one in there if one.startswith(model_id)]
-        if not model_id or len(found) != 1:
+        if model_id and len(found) > 1:
+            some = ", ".join(found[:5])
+            detail = f"{model_id[:60]!r} is the beginning of {len(found):,} models: {some}. Write more of it."
+            raise InvalidInput([InputError(pointer="/model", detail=detail)], detail)
+        if not model_id or not found:
             raise ModelNotFound(f"{model_id[:60]!r}: `tidemark model list` shows those that there are")
         return found[0]
 

@@ -26,8 +26,8 @@ def evaluate_later(card: Mapping[str, Any], model: LearnedModel, bars: pd.DataFr
     needed = max(FEWEST_ROWS, 2 * spec.horizon)
     later = max(len(bars) - first - spec.horizon - 1, 0)
     if later < needed:
-        why = f"judging a model that knows all up to {known_until:%Y-%m-%d %H:%M} UTC"
-        raise TooFewBars(len(bars), len(bars) + needed - later, why)
+        why = f"judging a model by bars after its lessons, which ended at {known_until:%Y-%m-%d %H:%M} UTC,"
+        raise TooFewBars(later, needed, why, remedy="Wait for them, or train with an earlier end.")
     table = Table.of(bars, spec)
     rows = np.arange(first, len(table))
     rows = rows[(table.labels[rows] != UNKNOWN) & np.isfinite(table.forward[rows])]

@@ -1,9 +1,12 @@
 """What is asked of a model: the question, how it is judged, and how it learns. Its stored form is a form for people."""
 
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# A file of about 11 MB, which takes 20 MB in the memory of the server that asks it.
+MOST_LEAVES: Final = 100_000
 
 
 class LabelKind(StrEnum):
@@ -71,6 +74,16 @@ class ModelSpec(BaseModel):
         le=1_000,
     )
     seed: int = _setting(7, title="Seed", description="For what is drawn by lot", ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _stays_small(self) -> Self:
+        most = self.rounds * self.leaves
+        if most > MOST_LEAVES:
+            raise ValueError(
+                f"{self.rounds:,} rounds of {self.leaves:,} leaves are {most:,} leaves; a model has at most"
+                f" {MOST_LEAVES:,}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _keeps_apart(self) -> Self:

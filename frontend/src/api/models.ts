@@ -111,7 +111,9 @@ export async function trainModel(wanted: TrainingWanted, idempotencyKey = newIde
 /** A fresh champion answers at once; else one is trained first, and its task is what comes back. */
 export async function predict(asked: PredictionAsked): Promise<Answer> {
   const { data, status } = await request<unknown>('POST', predictionsPath, { body: asked, idempotencyKey: newIdempotencyKey() })
-  return status === 202 ? { prediction: null, training: data as TrainingStarted } : { prediction: data as Prediction, training: null }
+  if (status === 202) return { prediction: null, training: data as TrainingStarted }
+  void askModelsAgain() // each says how often it predicted
+  return { prediction: data as Prediction, training: null }
 }
 
 export async function renameModel(id: string, name: string, etag: string) {

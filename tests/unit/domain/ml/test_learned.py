@@ -121,7 +121,7 @@ def test_it_is_judged_on_bars_after_its_lessons_only() -> None:
     assert found["metrics"]["rows"] == 8_500 - KNOWN - 4
     assert found["promised"] == made().card["pooled"]
     assert 0.8 < found["interval"]["coverage"] < 1
-    with pytest.raises(TooFewBars, match="judging a model that knows all up to"):
+    with pytest.raises(TooFewBars, match="after its lessons, which ended at"):
         evaluate_later(made().card, made().model, LOADED.bars.head(KNOWN + 20))
 
 
