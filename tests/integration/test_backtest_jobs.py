@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pandas as pd
@@ -226,7 +227,7 @@ def test_nothing_of_it_is_there_for_anybody_else(ada: httpx.Client, bob: httpx.C
     for verb, place in (("POST", "/replay"), ("POST", "/guard"), ("POST", "/restore"), ("DELETE", "")):
         assert bob.request(verb, f"/api/backtests/{done}{place}").status_code == 404, place
     assert bob.post("/api/backtests/run", json={**WANTED, "parent_id": done}).status_code == 404
-    assert bob.post("/api/backtests/compare", json={"ids": [done, done[:-1] + "0"]}).status_code == 404
+    assert bob.post("/api/backtests/compare", json={"ids": [done, str(uuid4())]}).status_code == 404
     assert bob.get("/api/backtests").json()["items"] == []
     assert read(ada, done)["deleted_at"] is None
 
