@@ -251,7 +251,10 @@ def _band(band: Sequence[Band]) -> Finding:
     returns = [one.total_return for one in band]
     low, high = min(returns), max(returns)
     facts = {"low": low, "high": high}
-    words = f"From the kindest fills to costs three times as high, the return lies between {say.change(high, 1)} and {say.change(low, 1)}."
+    words = (
+        "From the kindest fills to costs three times as high, the return lies between"
+        f" {say.change(high, 1)} and {say.change(low, 1)}."
+    )
     verdict = Verdict.GOOD if low > 0 else Verdict.DOUBTFUL if high > 0 else Verdict.BAD
     return verdict, words, facts
 
@@ -260,8 +263,8 @@ def _interval(run: Examined) -> Finding:
     daily = run.analysis.daily
     found = sharpe_interval(daily.returns, daily.periods_a_year, seed=run.seed)
     words = (
-        f"The yearly Sharpe ratio lies between {say.ratio(found.low)} and {say.ratio(found.high)} in {say.percent(found.level, 0)} of"
-        f" {found.draws:,} histories drawn from blocks of {found.block_days} days."
+        f"The yearly Sharpe ratio lies between {say.ratio(found.low)} and {say.ratio(found.high)}"
+        f" in {say.percent(found.level, 0)} of {found.draws:,} histories drawn from blocks of {found.block_days} days."
     )
     facts = {"low": found.low, "high": found.high, "block_days": found.block_days, "draws": found.draws}
     return (Verdict.GOOD if found.low > 0 else Verdict.DOUBTFUL if found.high > 0 else Verdict.BAD), words, facts
@@ -280,7 +283,8 @@ def _deflated(run: Examined) -> Finding:
         spread_of_trials=spread_of(sharpes, days=len(daily)),
     )
     tries = "the first trial of this family" if trials == 1 else f"the best of {trials:,} trials of this family"
-    words = f"If it is {tries}, its Sharpe ratio is above what luck shows with a probability of {say.percent(probability, 0)}."
+    sure = say.percent(probability, 0)
+    words = f"If it is {tries}, its Sharpe ratio is above what luck shows with a probability of {sure}."
     facts = {"trials": trials, "probability": probability}
     return (Verdict.GOOD if probability >= SURE else Verdict.DOUBTFUL), words, facts
 

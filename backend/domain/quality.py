@@ -146,8 +146,8 @@ def _outliers(bars: pd.DataFrame, timeframe: Timeframe) -> list[Suspect]:
             ts=bars["ts"].iloc[at + 1],
             end=bars["ts"].iloc[at + 1] + timeframe.length,
             kind="outlier",
-            detail=f"The close moves by {say.change(float(moves[at]))}, {abs(moves[at]) / size[at]:.0f} times the usual,"
-            " and the next bar takes it back.",
+            detail=f"The close moves by {say.change(float(moves[at]))},"
+            f" {abs(moves[at]) / size[at]:.0f} times the usual, and the next bar takes it back.",
         )
         for at in np.flatnonzero(jumps & taken_back)
     ]
