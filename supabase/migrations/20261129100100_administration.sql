@@ -543,6 +543,14 @@ begin
 end
 $$;
 
+create function private.admin_note_limits(address inet) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform private.require_admin();
+    perform private.note_audit('limits.read', 'admin', null, null, address, null, null);
+end
+$$;
+
 do $$
 declare
     each record;

@@ -4990,7 +4990,10 @@ export interface components {
              * @description Signed in without an email address; the account can be upgraded.
              */
             is_demo: boolean;
-            /** Is Admin */
+            /**
+             * Is Admin
+             * @description By the account as it is now, and in a session; a token is never one.
+             */
             is_admin: boolean;
             /**
              * Version
