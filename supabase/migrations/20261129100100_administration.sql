@@ -177,7 +177,7 @@ create trigger tidemark_account_administered after update on auth.users
         or old.raw_app_meta_data ->> 'plan' is distinct from new.raw_app_meta_data ->> 'plan'
     )
     execute function private.follow_administration();
-create trigger tidemark_account_deleted after delete on auth.users
+create trigger tidemark_account_removed after delete on auth.users
     for each row execute function private.follow_administration();
 
 create function private.plan_in_words(plan private.plans) returns jsonb
