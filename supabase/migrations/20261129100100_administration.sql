@@ -64,6 +64,12 @@ select event.id, event.at, event.user_id, nullif(account.email, '')::text as ema
 from public.api_key_audit_log as event
 left join auth.users as account on account.id = event.user_id;
 
+comment on view administration.users is 'Accounts with role, state, plan, when they were seen last, and how much they use.';
+comment on view administration.tasks is 'Everybody''s tasks, without what went in and came out.';
+comment on view administration.plans is 'Plans, and how many accounts have each.';
+comment on view administration.audit_log is 'The audit log, with the addresses of the accounts that are still there.';
+comment on view administration.exchange_key_log is 'What was done with exchange keys. No key, and no part of one.';
+
 -- A suspended account neither waits nor runs: its tasks end in the transaction that suspends it, whoever does that.
 create function private.end_tasks_of(gone uuid) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
