@@ -140,7 +140,7 @@ declare
     by_operator constant boolean := session_user not in ('app_api', 'app_worker');
 begin
     if tg_op = 'DELETE' then
-        if by_operator and not coalesce(old.is_anonymous, false) then
+        if by_operator and not coalesce(old.is_anonymous, false) and old.deleted_at is null then
             perform private.note_audit('user.delete', 'operator', old.id, null, null, null, null);
         end if;
         return null;
@@ -150,6 +150,10 @@ begin
     end if;
     if not by_operator then
         return null;
+    end if;
+    -- Supabase Auth can keep the row of an account that it deletes.
+    if tg_op = 'UPDATE' and old.deleted_at is null and new.deleted_at is not null and not new.is_anonymous then
+        perform private.note_audit('user.delete', 'operator', new.id, null, null, null, null);
     end if;
     if was_admin <> is_admin then
         perform private.note_audit(
@@ -557,6 +561,43 @@ begin
 end
 $$;
 
+-- For the operator in the dashboard, as nobody else: the same with a line of the log. True when there was something to do.
+create function administration.cancel_task(wanted uuid, why text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    cancelled public.tasks;
+begin
+    update public.tasks as one set
+        state = case one.state when 'queued' then 'cancelled' else one.state end,
+        finished_at = case one.state when 'queued' then now() end,
+        cancel_requested_at = now()
+    where one.id = wanted and one.state in ('queued', 'running') and one.cancel_requested_at is null
+    returning one.* into cancelled;
+    if cancelled.id is null then
+        return false;
+    end if;
+    perform private.note_audit('task.cancel', 'operator', cancelled.user_id, 'task ' || wanted, null,
+        jsonb_build_object('kind', cancelled.kind, 'state', cancelled.state), why);
+    return true;
+end
+$$;
+
+create function administration.end_sessions(wanted uuid, why text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    ended bigint;
+begin
+    delete from auth.sessions where user_id = wanted;
+    get diagnostics ended = row_count;
+    if ended = 0 then
+        return false;
+    end if;
+    perform private.note_audit('user.sessions_end', 'operator', wanted, null, null,
+        jsonb_build_object('sessions', ended), why);
+    return true;
+end
+$$;
+
 do $$
 declare
     each record;
@@ -577,5 +618,6 @@ begin
     loop
         execute format('revoke all on table %s from public, anon, authenticated, service_role', each.name);
     end loop;
+    revoke all on all functions in schema administration from public, anon, authenticated, service_role;
 end
 $$;

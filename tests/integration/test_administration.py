@@ -186,6 +186,31 @@ async def test_what_the_operator_changes_is_told_and_a_suspension_ends_jobs(tabl
     assert await claim(tables.queue) is None
 
 
+async def test_the_operator_cancels_tasks_and_ends_sessions_in_the_dashboard(tables: Tables) -> None:
+    bob = await tables.fresh.add_user()
+    job = await tables.of(bob).submit(BACKTEST)
+    await tables.execute("insert into auth.sessions (id, user_id) values ($1, $2)", uuid4(), bob)
+    for expected in (True, False):
+        [task] = await rows(tables, "select administration.cancel_task($1, $2) as done", job.id, WHY)
+        [sessions] = await rows(tables, "select administration.end_sessions($1, $2) as done", bob, WHY)
+        assert (task["done"], sessions["done"]) == (expected, expected)
+    assert [(actor, action) for actor, action, _ in await told(tables, bob)] == [
+        ("operator", "task.cancel"),
+        ("operator", "user.sessions_end"),
+    ]
+    assert not await rows(tables, "select from auth.sessions where user_id = $1", bob)
+    cancelled = await tables.of(bob).job(job.id)
+    assert cancelled is not None
+    assert cancelled.state is JobState.CANCELLED
+
+
+async def test_an_account_that_supabase_auth_keeps_as_deleted_is_told_once(tables: Tables) -> None:
+    bob = await tables.fresh.add_user()
+    await tables.execute("update auth.users set deleted_at = now() where id = $1", bob)
+    await tables.execute("delete from auth.users where id = $1", bob)
+    assert [(actor, action) for actor, action, _ in await told(tables, bob)] == [("operator", "user.delete")]
+
+
 async def test_a_demo_account_that_is_over_is_no_news(tables: Tables) -> None:
     guest = await tables.fresh.add_user(email=None, is_anonymous=True)
     await tables.execute("delete from auth.users where id = $1", guest)
