@@ -15,7 +15,8 @@ select account.id,
             when account.is_anonymous then 'demo'
             when account.email_confirmed_at is null then 'unconfirmed'
             else 'active' end as state,
-       (private.plan_of(account.id)).name as plan,
+       -- As private.plan_of has it.
+       coalesce(plan.name, 'standard') as plan,
        coalesce(account.created_at, profile.created_at, 'epoch') as created_at,
        greatest(
            account.last_sign_in_at,
@@ -34,6 +35,7 @@ select account.id,
        (select count(*) from public.series where user_id = account.id) as series
 from auth.users as account
 left join public.profiles as profile on profile.user_id = account.id
+left join private.plans as plan on plan.name = account.raw_app_meta_data ->> 'plan'
 where account.deleted_at is null;
 
 create view administration.tasks with (security_invoker = true) as
@@ -45,10 +47,9 @@ from public.tasks as task
 left join auth.users as account on account.id = task.user_id;
 
 create view administration.plans with (security_invoker = true) as
-select plans.*,
-       (select count(*) from auth.users as account
-        where account.deleted_at is null and (private.plan_of(account.id)).name = plans.name) as users
-from private.plans;
+select plans.*, coalesce(accounts.count, 0) as users
+from private.plans
+left join (select plan, count(*) from administration.users group by plan) as accounts on accounts.plan = plans.name;
 
 create view administration.audit_log with (security_invoker = true) as
 select line.id, line.at, line.actor, line.actor_id, nullif(actor.email, '')::text as actor_email, line.action,
