@@ -35,7 +35,8 @@ class CsvFile:
 
     def add(self, lines: Sequence[AuditLine]) -> bytes:
         text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
+        # All of them: a carriage return alone would end a row, and what follows it would begin a cell.
+        rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if not self._has_begun:
             rows.writerow(COLUMNS)
             self._has_begun = True

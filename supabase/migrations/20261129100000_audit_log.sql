@@ -65,7 +65,7 @@ begin
     if not coalesce(case actor
         when 'user' then auth.uid() = subject
         when 'admin' then private.caller_is_admin()
-        else session_user in ('app_worker', 'postgres', 'supabase_admin', 'supabase_auth_admin')
+        else session_user not in ('app_api', 'authenticator')
     end, false) then
         raise exception 'a line of the audit log tells what its own writer did' using errcode = 'insufficient_privilege';
     end if;

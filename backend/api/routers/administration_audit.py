@@ -88,7 +88,7 @@ async def list_audit_lines(
         200: {
             "description": "All lines that are wanted, newest first, as one file.",
             "content": {
-                "text/csv": {"schema": {"type": "string"}, "example": "id,at,actor\n"},
+                "text/csv": {"schema": {"type": "string"}, "example": '"id","at","actor"\n'},
                 "application/json": {
                     "schema": {"type": "array", "items": {"type": "object"}},
                     "example": [LINE.model_dump(mode="json")],

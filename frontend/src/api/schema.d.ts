@@ -22033,7 +22033,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example id,at,actor */
+                    /** @example "id","at","actor" */
                     "text/csv": string;
                     /**
                      * @example [
