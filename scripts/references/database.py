@@ -10,13 +10,14 @@ HEAD = """\
 # Database
 
 What the migrations make, read from a migrated database. Schema `public` holds what users own: row level security
-is on and forced for each table, and a row is its owner's alone. Schema `private` holds what only functions may touch.
+is on and forced for each table, and a row is its owner's alone. Schema `private` holds what only functions may touch,
+schema `administration` the views that an operator reads in the dashboard.
 The roles are those of Supabase; [security](../security.md) says why.
 """
 TABLES = """
     select c.oid, n.nspname as schema, c.relname as name, c.relkind = 'v' as is_view, obj_description(c.oid) as words
     from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-    where n.nspname in ('public', 'private') and c.relkind in ('r', 'p', 'v')
+    where n.nspname in ('public', 'private', 'administration') and c.relkind in ('r', 'p', 'v')
     order by n.nspname desc, c.relname
 """
 COLUMNS = """
