@@ -18,7 +18,7 @@ interface ProviderForm {
 export const providers: readonly ProviderForm[] = [
   {
     value: 'crypto:binance', label: 'Binance', name: 'Binance', key: 'API key', secret: 'Secret key',
-    advice: 'At Binance under API Management. Allow reading, and spot trading if bots shall trade; leave withdrawals off.',
+    advice: 'At Binance under API Management. Allow reading, and spot trading if you want that; leave withdrawals off.',
   },
   {
     value: 'crypto:bybit', label: 'Bybit', name: 'Bybit', key: 'API key', secret: 'API secret',
@@ -26,11 +26,11 @@ export const providers: readonly ProviderForm[] = [
   },
   {
     value: 'crypto:coinbase', label: 'Coinbase', name: 'Coinbase', key: 'API key name', secret: 'Private key', isLong: true,
-    advice: 'At Coinbase under API keys, with the signature algorithm ECDSA. Allow View, and Trade if bots shall trade; leave Transfer off.',
+    advice: 'At Coinbase under API keys, with the signature algorithm ECDSA. Allow View, and Trade if you want that; leave Transfer off.',
   },
   {
     value: 'crypto:okx', label: 'OKX', name: 'OKX', key: 'API key', secret: 'Secret key', passphrase: 'Passphrase',
-    advice: 'At OKX under API. Allow Read, and Trade if bots shall trade; leave Withdraw off. The passphrase is the one that you chose for the key.',
+    advice: 'At OKX under API. Allow Read, and Trade if you want that; leave Withdraw off. The passphrase is the one that you chose for the key.',
   },
   {
     value: 'alpaca:paper', label: 'Alpaca, paper account', name: 'Alpaca', key: 'API key id', secret: 'Secret key',
