@@ -40,11 +40,13 @@ async def check_due(
     """A few at a time, so that none is taken that cannot be looked at. Raises MasterKeyMissing."""
     ends_at, found = clock() + LONGEST_SECONDS, list[bool]()
     while not is_cancelled() and clock() < ends_at and (due := await vault.due(AT_ONCE)):
-        found += [
-            works
-            for works in await asyncio.gather(*(_works(vault, locks, prober, user, key) for user, key in due))
-            if works is not None
-        ]
+        asked = (_works(vault, locks, prober, user, key) for user, key in due)
+        # All of them end before one that failed is told: none goes on behind a job that is over.
+        for works in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(works, BaseException):
+                raise works
+            if works is not None:
+                found.append(works)
     return Checked(keys=len(found), failing=found.count(False))
 
 
