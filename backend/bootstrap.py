@@ -46,6 +46,7 @@ from backend.settings import REPOSITORY, Settings, given_names, read_settings, u
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from backend.bootstrap_keys import Rotated
     from backend.bootstrap_market import BacktestDesk, Market
     from backend.bootstrap_models import ModelDesk
     from backend.domain.jobs import Plan
@@ -515,8 +516,8 @@ def rotate_signing_key(settings: Settings) -> str:
     return keys.signing_key.kid
 
 
-async def rotate_master_key(settings: Settings, *, is_running: bool, say: Say) -> str:
-    """Seal all exchange keys under a new master key, with or without a running server; what was done, in words."""
+async def rotate_master_key(settings: Settings, *, is_running: bool, say: Say) -> "Rotated":
+    """Seal all exchange keys under a new master key, with or without a running server."""
     from backend.bootstrap_keys import rotate
     from backend.infrastructure.supabase.hosted import login_dsn, login_password
     from backend.infrastructure.supabase.migrator import pending

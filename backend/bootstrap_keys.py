@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,10 @@ from backend.domain.exchange_keys import MasterKeyMissing
 from backend.settings import Settings
 
 if TYPE_CHECKING:
-    from backend.domain.key_ports import KeyProber, KeyVault
+    from backend.domain.key_ports import KeyLocks, KeyProber, KeyVault
     from backend.infrastructure.key_manager import MasterKey, MasterKeyFile
     from backend.infrastructure.service_database import ServiceDatabase
-    from backend.services.exchange_keys import KeyDesk
+    from backend.services.exchange_keys import KeyDesk, Rewrapped
 
 Say = Callable[[str], None]
 MasterKeys = Callable[[], "tuple[MasterKey, ...]"]
@@ -54,13 +55,20 @@ def master_keys(settings: Settings) -> MasterKeys:
     return lambda: file.keys() or (file.add(),)
 
 
-async def rotate(settings: Settings, worker_dsn: str) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Rotated:
+    """What was done, in words, and a line for each key that could not be opened."""
+
+    words: str
+    damaged: tuple[str, ...]
+
+
+async def rotate(settings: Settings, worker_dsn: str) -> Rotated:
     """Seal all exchange keys under a new master key, row by row and online; go on with what was interrupted."""
     from backend.data.storage.exchange_keys import KeyVaultTables
     from backend.infrastructure.election import AdvisoryLockElection
     from backend.infrastructure.key_manager import KeyManager
     from backend.infrastructure.service_database import ServiceDatabase
-    from backend.services.exchange_keys import rewrap_all
 
     keys = master_keys(settings)
     database = ServiceDatabase(worker_dsn, min_size=1, max_size=1)
@@ -72,9 +80,7 @@ async def rotate(settings: Settings, worker_dsn: str) -> str:
             raise ConfigurationError("Another rotation of the master key is at work. Let it end first.")
         vault = KeyVaultTables(database)
         await _require_present(vault, keys())
-        target = await _target(settings, vault, keys())
-        done, damaged = await rewrap_all(vault, KeyManager(keys), target.fingerprint)
-        return _told(settings, target, done, damaged)
+        return await _rotated(settings, vault, KeyManager(keys), keys)
     finally:
         await alone.close()
         await database.close()
@@ -86,27 +92,45 @@ async def _require_present(vault: "KeyVault", held: "tuple[MasterKey, ...]") -> 
         raise ConfigurationError(MasterKeyMissing(present).detail)
 
 
-async def _target(settings: Settings, vault: "KeyVault", held: "tuple[MasterKey, ...]") -> "MasterKey":
-    """The newest master key where a rotation to it has begun, else a new one."""
-    newest = held[-1]
-    if await vault.master() != newest.fingerprint or await vault.to_rewrap(1):
-        return newest
+async def _rotated(settings: Settings, vault: "KeyVault", locks: "KeyLocks", keys: MasterKeys) -> Rotated:
+    """To the newest master key where a rotation to it has begun and is not over, else to a new one."""
+    from backend.services.exchange_keys import rewrap_all
+
+    newest = keys()[-1]
+    is_begun = await vault.master() != newest.fingerprint
+    done = await rewrap_all(vault, locks, newest.fingerprint)
+    # What stays under an older one because it cannot be opened is no rotation that was cut off.
+    if is_begun or done.done:
+        return _told(settings, newest, done)
+    fresh = _fresh(settings)
+    return _told(settings, fresh, await rewrap_all(vault, locks, fresh.fingerprint))
+
+
+def _fresh(settings: Settings) -> "MasterKey":
     if settings.encryption_key is None:
         return _file(settings).add()
     raise ConfigurationError(
-        "All exchange keys are sealed under this ENCRYPTION_KEY. Make a new one with `openssl rand -base64 32`, set it"
-        " as ENCRYPTION_KEY and the present one as ENCRYPTION_KEY_PREVIOUS, restart the servers, and run this again."
+        "All exchange keys that can be opened are sealed under this ENCRYPTION_KEY. Make a new one with"
+        " `openssl rand -base64 32`, set it as ENCRYPTION_KEY and the present one as"
+        " ENCRYPTION_KEY_PREVIOUS, restart the servers, and run this again."
     )
 
 
-def _told(settings: Settings, target: "MasterKey", done: int, damaged: int) -> str:
-    told = f"{done} exchange key{'' if done == 1 else 's'} sealed anew under the master key {target.fingerprint}."
-    if damaged:
-        return f"{told} {damaged} cannot be opened, and stay as they are; the older master keys are kept for them."
+def _told(settings: Settings, target: "MasterKey", done: "Rewrapped") -> Rotated:
+    many = f"{done.done} exchange key{'' if done.done == 1 else 's'}"
+    told = f"{many} sealed anew under the master key {target.fingerprint}."
+    if done.damaged:
+        kept = f"{told} {len(done.damaged)} cannot be opened and stay as they are; older master keys are kept for them."
+        lines = (
+            f"{one.key_id} ({one.provider}) of user {one.user_id}: {why}. Its owner rotates or deletes it."
+            for one, why in done.damaged.items()
+        )
+        return Rotated(words=kept, damaged=tuple(sorted(lines)))
     if settings.encryption_key is not None:
-        return f"{told} ENCRYPTION_KEY_PREVIOUS is not needed any more."
+        return Rotated(words=f"{told} ENCRYPTION_KEY_PREVIOUS is not needed any more.", damaged=())
     _file(settings).keep((target,))
-    return f"{told} Older master keys are gone: back {_path(settings)} up now, beside your next backup of the database."
+    back_up = f"back {_path(settings)} up now, beside your next backup of the database."
+    return Rotated(words=f"{told} Older master keys are gone: {back_up}", damaged=())
 
 
 def _file(settings: Settings) -> "MasterKeyFile":

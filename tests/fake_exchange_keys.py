@@ -1,7 +1,7 @@
 """A provider of keys in memory: it takes every key but those it is told to refuse."""
 
 from backend.domain.exchange_keys import Credentials, KeyHealth, KeyProvider, KeyState, Permission, Probe
-from backend.domain.market_errors import VendorError
+from backend.domain.market_errors import VendorError, VendorRefused
 
 
 class FakeProber:
@@ -14,7 +14,10 @@ class FakeProber:
 
     async def probe(self, provider: KeyProvider, credentials: Credentials) -> Probe:
         self.asked.append(credentials)
-        if credentials.key in self.failures:
-            raise self.failures[credentials.key]
+        failure = self.failures.get(credentials.key)
+        if isinstance(failure, VendorRefused):
+            return Probe.failed(KeyState.REFUSED, failure.detail)
+        if failure is not None:
+            raise failure
         health = KeyHealth(state=KeyState.WORKS, detail="It takes this key.", clock_skew_seconds=0.2)
         return Probe(permissions=self.permissions, health=health)

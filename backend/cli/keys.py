@@ -31,7 +31,10 @@ def rotate_signing(data_dir: DataDir = None) -> None:
 
 @app.command("rotate")
 def rotate(data_dir: DataDir = None) -> None:
-    """Seal exchange keys under a new master key, while the server runs or not. Run it again if it was interrupted."""
+    """Seal exchange keys under a new master key, while the server runs or not. Run it again if it was interrupted.
+
+    Keys that cannot be opened are named and stay as they are; the exit code is 1 then.
+    """
     import asyncio
     import contextlib
     import sys
@@ -44,8 +47,11 @@ def rotate(data_dir: DataDir = None) -> None:
     # Without a server this command is the one that starts Postgres on the data directory, so it holds it meanwhile.
     holding = instance.hold(settings.data_dir) if settings.embedded and not is_running else contextlib.nullcontext()
     with holding:
-        print(
-            asyncio.run(
-                rotate_master_key(settings, is_running=is_running, say=lambda text: print(f"  {text}", file=sys.stderr))
-            )
+        rotated = asyncio.run(
+            rotate_master_key(settings, is_running=is_running, say=lambda text: print(f"  {text}", file=sys.stderr))
         )
+    print(rotated.words)
+    for line in rotated.damaged:
+        print(f"  {line}", file=sys.stderr)
+    if rotated.damaged:
+        raise typer.Exit(1)

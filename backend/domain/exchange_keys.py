@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Self
 from uuid import UUID
 
 from backend.domain.errors import (
@@ -67,6 +68,8 @@ class KeyState(StrEnum):
     WORKS = "works"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
+    # What is stored of it does not open.
+    UNREADABLE = "unreadable"
 
 
 class KeyAction(StrEnum):
@@ -76,10 +79,22 @@ class KeyAction(StrEnum):
     READ = "read"
     DECRYPT = "decrypt"
     TEST = "test"
+    # As a test, but by the service on its own account, about once a day.
+    CHECK = "check"
     ROTATE = "rotate"
     LABEL = "label"
     DELETE = "delete"
     REWRAP = "rewrap"
+
+
+class KeyOutcome(StrEnum):
+    """How what was done with a key ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    UNREADABLE = "unreadable"
+    CAN_WITHDRAW = "can_withdraw"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +116,7 @@ class KeyHealth:
 
     state: KeyState
     detail: str
-    # The provider's clock less ours, to about a second; orders are refused when it is far off.
+    # The provider's clock less ours; orders are refused when it is far off.
     clock_skew_seconds: float | None = None
     # Requests in the provider's present window.
     requests_limit: int | None = None
@@ -111,10 +126,18 @@ class KeyHealth:
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What a provider says of a key."""
+    """What a provider says of a key, also that it does not take it."""
 
     permissions: frozenset[Permission]
     health: KeyHealth
+
+    @property
+    def works(self) -> bool:
+        return self.health.state is KeyState.WORKS
+
+    @classmethod
+    def failed(cls, state: KeyState, detail: str) -> Self:
+        return cls(permissions=frozenset(), health=KeyHealth(state=state, detail=detail))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +155,19 @@ class ExchangeKey:
     rotated_at: datetime | None
     tested_at: datetime
     last_used_at: datetime | None
+    # Since when no test found it working.
+    failing_since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A key that somebody wants to be stored, anew or in the place of another."""
+
+    action: KeyAction
+    provider: KeyProvider
+    # Of the one that is to be replaced.
+    key_id: UUID | None
+    address: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +197,7 @@ class SealedKey:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredSecret:
-    """What the database gives back of one: still sealed by the service."""
+    """What the database gives back of one: still sealed by the service, and empty when it was damaged."""
 
     binding: Binding
     sealed: bytes = field(repr=False)
@@ -174,6 +210,7 @@ class KeyEvent:
     id: UUID
     at: datetime
     action: KeyAction
+    outcome: KeyOutcome
     # "user", or "service" when the house did it for them.
     actor: str
     key_id: UUID | None
@@ -247,6 +284,7 @@ class MasterKeyMissing(ServiceUnavailable):
     title = "Exchange keys are locked"
 
     def __init__(self, master: str | None) -> None:
+        self.master = master
         super().__init__(
             f"Exchange keys are sealed under the master key {master or 'of another server'}, which this server does not"
             " hold. The operator puts it back; if it is lost, keys have to be deleted and added anew (operations.md,"
@@ -286,6 +324,8 @@ def clean_label(text: str) -> str:
 
 
 def require_accepted(probe: Probe, accept_withdrawals: str | None) -> None:
-    """Raises KeyCanWithdraw for one that can, unless its owner said so in words."""
+    """Raises KeyRefused, and KeyCanWithdraw for one that can, unless its owner said so in words."""
+    if not probe.works:
+        raise KeyRefused(probe.health.detail)
     if Permission.WITHDRAW in probe.permissions and accept_withdrawals != WITHDRAWAL_WORDS:
         raise KeyCanWithdraw

@@ -5,10 +5,12 @@ from typing import Protocol
 from uuid import UUID
 
 from backend.domain.exchange_keys import (
+    Attempt,
     Binding,
     Credentials,
     ExchangeKey,
     KeyEvent,
+    KeyOutcome,
     KeyProvider,
     Probe,
     SealedKey,
@@ -28,6 +30,9 @@ class KeyRepository(Protocol):
 
     async def note_read(self, address: str | None) -> None:
         """They were looked at; once for every ten minutes, session and address."""
+
+    async def note_refused(self, attempt: Attempt, outcome: KeyOutcome) -> None:
+        """Nothing was stored; once for ten minutes of the same, and fifty times a day."""
 
     async def require_room(self) -> None:
         """Raises QuotaReached when there are as many as may be."""
@@ -60,8 +65,11 @@ class KeyVault(Protocol):
     ) -> StoredSecret | None:
         """None when the user has no such key, or is suspended."""
 
-    async def note_test(self, binding: Binding, probe: Probe, *, keeps_permissions: bool, address: str | None) -> bool:
-        """False when the secret was replaced since, or is gone."""
+    async def due(self, most: int) -> Sequence[tuple[UUID, UUID]]:
+        """Users and their keys that should be looked at again, for the caller alone."""
+
+    async def note_test(self, binding: Binding, probe: Probe, *, is_asked: bool, address: str | None) -> bool:
+        """Permissions stay when it does not work. False when the secret was replaced since, or is gone."""
 
     async def master(self) -> str | None: ...
 
@@ -91,4 +99,4 @@ class KeyProber(Protocol):
     """Asks a provider what a key may do."""
 
     async def probe(self, provider: KeyProvider, credentials: Credentials) -> Probe:
-        """Raises VendorRefused when the provider does not take it, other VendorErrors when it does not answer."""
+        """Raises a VendorError when it does not answer. That it does not take the key is an answer."""

@@ -3,7 +3,7 @@
 Providers are asked between transactions, never inside one: a slow one must not hold a connection.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -11,16 +11,18 @@ from uuid import UUID, uuid4
 from backend.domain.accounts import Identity
 from backend.domain.errors import Conflict
 from backend.domain.exchange_keys import (
+    Attempt,
     Binding,
     Credentials,
     ExchangeKey,
+    KeyAction,
+    KeyCanWithdraw,
     KeyEvent,
-    KeyHealth,
     KeyNotFound,
+    KeyOutcome,
     KeyProvider,
     KeyRefused,
     KeysNeedAccount,
-    KeyState,
     KeyUnreadable,
     MasterKeyMissing,
     Probe,
@@ -29,8 +31,9 @@ from backend.domain.exchange_keys import (
     require_accepted,
 )
 from backend.domain.key_ports import KeyLocks, KeyProber, KeyRepository, KeyVault
-from backend.domain.market_errors import VendorError, VendorRefused
+from backend.domain.market_errors import VendorError
 from backend.domain.pages import Page, Place
+from backend.services.key_checks import Checked, check_due, found_of
 
 # A rotation of the master key may come between asking for it and storing under it; two in a row do not.
 _TRIES = 3
@@ -110,7 +113,8 @@ class KeyDesk:
         async with acting() as mine:
             await mine.require_room()
             owner = mine.identity.user_id
-        probe = await self._judged(wanted.provider, wanted.credentials, wanted.accept_withdrawals)
+        attempt = Attempt(action=KeyAction.CREATE, provider=wanted.provider, key_id=None, address=address)
+        probe = await self._judged(acting, attempt, wanted.credentials, wanted.accept_withdrawals)
         binding = Binding(key_id=uuid4(), user_id=owner, provider=wanted.provider, secret_version=1)
 
         async def store(repository: KeyRepository, sealed: SealedKey) -> bool:
@@ -132,7 +136,8 @@ class KeyDesk:
             present = await mine.changeable(key_id)
             owner = mine.identity.user_id
         credentials = credentials_at(present.provider)
-        probe = await self._judged(present.provider, credentials, accept_withdrawals)
+        attempt = Attempt(action=KeyAction.ROTATE, provider=present.provider, key_id=key_id, address=address)
+        probe = await self._judged(acting, attempt, credentials, accept_withdrawals)
         following = present.secret_version + 1
         binding = Binding(key_id=key_id, user_id=owner, provider=present.provider, secret_version=following)
 
@@ -149,9 +154,8 @@ class KeyDesk:
         secret = await self._vault.take(owner, key_id, is_use=False, address=address, reason="To test it.")
         if secret is None:
             raise KeyNotFound(key_id)
-        probe = await self._found(secret.binding.provider, self._locks.open(secret))
-        is_known = probe.health.state is KeyState.WORKS
-        await self._vault.note_test(secret.binding, probe, keeps_permissions=not is_known, address=address)
+        probe = await found_of(self._prober, secret.binding.provider, self._locks.open(secret))
+        await self._vault.note_test(secret.binding, probe, is_asked=True, address=address)
         async with acting() as mine:
             return await mine.key(key_id)
 
@@ -162,22 +166,20 @@ class KeyDesk:
             raise KeyNotFound(key_id)
         return self._locks.open(secret)
 
-    async def _judged(self, provider: KeyProvider, credentials: Credentials, accepts: str | None) -> Probe:
-        try:
-            probe = await self._prober.probe(provider, credentials)
-        except VendorRefused as refusal:
-            raise KeyRefused(refusal.detail) from None
-        require_accepted(probe, accepts)
-        return probe
+    async def check_due(self, is_cancelled: Callable[[], bool]) -> Checked:
+        """Look at the keys of everybody again, about once a day; what no longer works is marked."""
+        return await check_due(self._vault, self._locks, self._prober, is_cancelled)
 
-    async def _found(self, provider: KeyProvider, credentials: Credentials) -> Probe:
-        """As `_judged`, where it is no error that the key does not work."""
+    async def _judged(self, acting: Acting, attempt: Attempt, credentials: Credentials, accepts: str | None) -> Probe:
+        """What is refused is on record, without the key."""
         try:
-            return await self._prober.probe(provider, credentials)
-        except VendorRefused as refusal:
-            return _without_permissions(KeyState.REFUSED, refusal.detail)
-        except VendorError as failure:
-            return _without_permissions(KeyState.UNREACHABLE, failure.detail)
+            probe = await self._prober.probe(attempt.provider, credentials)
+            require_accepted(probe, accepts)
+        except (KeyRefused, KeyCanWithdraw, VendorError) as refusal:
+            async with acting() as mine:
+                await mine.repository.note_refused(attempt, _outcome(refusal))
+            raise
+        return probe
 
     async def _stored(
         self, acting: Acting, credentials: Credentials, probe: Probe, binding: Binding, store: Store
@@ -197,29 +199,42 @@ class KeyDesk:
         raise MasterKeyMissing(None)
 
 
-async def rewrap_all(vault: KeyVault, locks: KeyLocks, master: str) -> tuple[int, int]:
+@dataclass(frozen=True, kw_only=True)
+class Rewrapped:
+    """How many were sealed anew, and which cannot be opened, with the reason."""
+
+    done: int
+    damaged: Mapping[Binding, str]
+
+
+async def rewrap_all(vault: KeyVault, locks: KeyLocks, master: str) -> Rewrapped:
     """Seal what is sealed under older master keys under this one, row by row, while everything is in use.
 
-    How many were sealed anew, and how many cannot be opened; can be interrupted and repeated at any point.
+    Can be interrupted and repeated at any point. What cannot be opened stays as it is, and stops nothing.
     """
     await vault.set_master(master, only_if_free=False)
-    done, damaged = 0, set[UUID]()
+    done, damaged = 0, dict[Binding, str]()
     while found := await vault.to_rewrap(_REWRAPPED_AT_ONCE + len(damaged)):
-        fresh = [secret for secret in found if secret.binding.key_id not in damaged]
+        fresh = [secret for secret in found if secret.binding not in damaged]
         if not fresh:
             break
         for secret in fresh:
             try:
                 rewrapped = locks.rewrapped(secret, master)
             except KeyUnreadable:
-                damaged.add(secret.binding.key_id)
+                damaged[secret.binding] = "it was damaged"
+                continue
+            except MasterKeyMissing as missing:
+                damaged[secret.binding] = f"the master key {missing.master} is not here"
                 continue
             if await vault.rewrap(rewrapped, master):
                 done += 1
             elif await vault.master() != master:
                 raise Conflict("Another rotation of the master key began meanwhile. Run this again when it is over.")
-    return done, len(damaged)
+    return Rewrapped(done=done, damaged=damaged)
 
 
-def _without_permissions(state: KeyState, detail: str) -> Probe:
-    return Probe(permissions=frozenset(), health=KeyHealth(state=state, detail=detail))
+def _outcome(refusal: Exception) -> KeyOutcome:
+    if isinstance(refusal, KeyRefused):
+        return KeyOutcome.REFUSED
+    return KeyOutcome.CAN_WITHDRAW if isinstance(refusal, KeyCanWithdraw) else KeyOutcome.UNREACHABLE

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from backend.domain.exchange_keys import MasterKeyMissing
 from backend.domain.format import bytes_
 from backend.domain.jobs import Job, JobKind, Progress
 from backend.domain.ports import Housekeeping, JobHandler
+from backend.services.key_checks import Checked
 from backend.worker.fetching import Fetch
 from backend.worker.scoring import Score
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from backend.bootstrap_market import Market
     from backend.bootstrap_models import ModelDesk
     from backend.services.adoption import Adoption
+    from backend.services.exchange_keys import KeyDesk
 
 # "package.module:function" of a `run(payload, report, is_cancelled) -> dict` that needs nothing but its payload and
 # what Children tell their environment.
@@ -39,14 +42,22 @@ def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:
     return {
         JobKind.FETCH: Fetch(house.market.markets, house.market.store),
         JobKind.MAINTAIN: Maintain(
-            house.housekeeping, house.market, house.adoption, house.models, cache_bytes=house.settings.cache_bytes
+            house.housekeeping,
+            house.market,
+            house.adoption,
+            house.models,
+            house.key_desk,
+            cache_bytes=house.settings.cache_bytes,
         ),
         JobKind.SCORE: Score(house.models.book, house.models.bars),
     }
 
 
 class Maintain:
-    """Deletes what is kept for a while only, and series that can be fetched again when all take too much room."""
+    """Deletes what is kept for a while only, and series that can be fetched again when all take too much room.
+
+    Exchange keys whose daily check is due are looked at as the last thing: their providers may take their time.
+    """
 
     def __init__(
         self,
@@ -54,6 +65,7 @@ class Maintain:
         market: "Market",
         adoption: "Adoption",
         models: "ModelDesk",
+        keys: "KeyDesk",
         *,
         cache_bytes: int,
     ) -> None:
@@ -61,6 +73,7 @@ class Maintain:
         self._market = market
         self._adoption = adoption
         self._models = models
+        self._keys = keys
         self._cache_bytes = cache_bytes
 
     async def run(
@@ -82,6 +95,9 @@ class Maintain:
         swept = await asyncio.to_thread(self._market.housekeeping.sweep)
         evicted = await asyncio.to_thread(self._market.housekeeping.evict, self._cache_bytes)
         await asyncio.to_thread(self._warn_of_a_low_disk)
+        adopted = await self._adoption.look()
+        report(Progress(stage="keys", percent=90.0))
+        keys = await self._checked_keys(is_cancelled)
         return {
             "events_deleted": events,
             "answers_deleted": answers,
@@ -95,8 +111,17 @@ class Maintain:
             "swept_bytes": swept,
             "series_evicted": len(evicted),
             "evicted_bytes": sum(one.size_bytes for one in evicted),
-            "series_adopted": await self._adoption.look(),
+            "series_adopted": adopted,
+            "keys_checked": keys.keys,
+            "keys_failing": keys.failing,
         }
+
+    async def _checked_keys(self, is_cancelled: Callable[[], bool]) -> Checked:
+        try:
+            return await self._keys.check_due(is_cancelled)
+        except MasterKeyMissing as missing:
+            logger.warning("Exchange keys are not checked: {}", missing.detail)
+            return Checked(keys=0, failing=0)
 
     def _warn_of_a_low_disk(self) -> None:
         room = self._market.housekeeping.room()

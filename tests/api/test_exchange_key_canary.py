@@ -165,7 +165,8 @@ async def everything_done(watched: Watched, site: Site) -> None:
     await _refused_by_the_database(watched, site, new)
     watched.masters.append(MasterKey.generate())
     locks = KeyManager(lambda: tuple(watched.masters))
-    assert await rewrap_all(watched.vault, locks, watched.masters[-1].fingerprint) == (1, 0)
+    rewrapped = await rewrap_all(watched.vault, locks, watched.masters[-1].fingerprint)
+    assert (rewrapped.done, rewrapped.damaged) == (1, {})
     for path in (PATH, f"{PATH}audit", "/api/me", "/api/openapi.json", "/metrics", "/api/keys/none"):
         await watched.send("GET", path)
 

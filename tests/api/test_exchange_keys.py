@@ -80,7 +80,13 @@ async def test_a_key_that_its_provider_refuses_is_not_stored(
     prober.failures[KEY] = VendorUnavailable("Binance gave no whole answer within 10 s.")
     assert_problem(await client.post(PATH, json=WANTED, headers=ada.headers), 502, "vendor_unavailable")
     assert (await client.get(PATH, headers=ada.headers)).json()["items"] == []
-    assert await actions(client, ada) == []
+    # The tries are on record, without the key.
+    audit = (await client.get(f"{PATH}audit", headers=ada.headers)).json()["items"]
+    assert [(event["action"], event["outcome"], event["actor"], event["hint"]) for event in audit] == [
+        ("create", "unreachable", "user", None),
+        ("create", "refused", "user", None),
+    ]
+    assert {event["provider"] for event in audit} == {"crypto:binance"}
 
 
 async def test_a_key_that_can_withdraw_is_refused_unless_its_owner_says_so_in_words(
@@ -95,6 +101,13 @@ async def test_a_key_that_can_withdraw_is_refused_unless_its_owner_says_so_in_wo
     assert "withdraw" in made["permissions"]
     rotated = await client.post(f"{PATH}{made['id']}/rotate", json={"key": KEY, "secret": SECRET}, headers=ada.headers)
     assert_problem(rotated, 422, "key_can_withdraw")
+    audit = (await client.get(f"{PATH}audit", headers=ada.headers)).json()["items"]
+    assert [(event["action"], event["outcome"], event["hint"]) for event in audit] == [
+        ("rotate", "can_withdraw", "vmPU...A65z"),
+        ("create", "done", "vmPU...A65z"),
+        ("create", "can_withdraw", None),
+    ]
+    assert "accepted in words" in audit[1]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +161,7 @@ async def test_a_test_tells_what_became_of_a_key(client: httpx.AsyncClient, ada:
     refused = (await client.post(f"{PATH}{made['id']}/test", headers=ada.headers)).json()
     assert (refused["permissions"], refused["health"]["state"]) == (["read"], "refused")
     assert refused["health"]["detail"] == "Binance refused (HTTP 401)."
+    assert refused["failing_since"] == refused["tested_at"]
 
 
 async def test_a_key_gets_another_label_and_is_deleted(client: httpx.AsyncClient, ada: Person) -> None:

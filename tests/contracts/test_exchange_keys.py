@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,14 +17,18 @@ from backend.data.storage.exchange_keys import KeyTable, KeyVaultTables
 from backend.domain.accounts import Identity
 from backend.domain.errors import VersionConflict
 from backend.domain.exchange_keys import (
+    Attempt,
     Credentials,
     ExchangeKey,
+    KeyAction,
     KeyNotFound,
+    KeyOutcome,
     KeyProvider,
     KeyUnreadable,
     Probe,
     SealedKey,
 )
+from backend.domain.market_errors import VendorError, VendorRefused, VendorUnavailable
 from backend.infrastructure.database import Database
 from backend.infrastructure.key_manager import KeyManager, MasterKey
 from backend.infrastructure.service_database import ServiceDatabase
@@ -264,16 +269,17 @@ async def test_the_master_key_is_changed_while_keys_are_added_used_and_rotated(d
             await desk.rotate(ada, made[number].id, 200 + number)
             await desk.keys.use(ada.user_id, made[5].id, reason="An order.")
 
-    (done, damaged), _ = await asyncio.gather(rewrap_all(desk.vault, desk.locks, new.fingerprint), live())
-    assert done <= 6
-    assert damaged == 0
+    rewrapped, _ = await asyncio.gather(rewrap_all(desk.vault, desk.locks, new.fingerprint), live())
+    assert rewrapped.done <= 6
+    assert rewrapped.damaged == {}
     assert await desk.vault.to_rewrap(1) == []
     # The old one can be thrown away now.
     alone = KeyDesk(FakeProber(), KeyManager(lambda: (new,)), desk.vault)
     secrets = [(await alone.use(ada.user_id, key.id, reason="To look.")).secret for key in made]
     expected = [200, 201, 202, 203, 4, 5, 100, 101, 102, 103]
     assert secrets == [credentials(number).secret for number in expected]
-    assert await rewrap_all(desk.vault, KeyManager(lambda: (new,)), new.fingerprint) == (0, 0)
+    again = await rewrap_all(desk.vault, KeyManager(lambda: (new,)), new.fingerprint)
+    assert (again.done, again.damaged) == (0, {})
     assert old.fingerprint != new.fingerprint
 
 
@@ -287,21 +293,39 @@ async def test_a_change_of_the_master_key_that_was_cut_off_goes_on(desk: Desk, a
     # Cut off here: both serve, and what is new is sealed under the new one.
     for number, key in enumerate(made):
         assert await desk.keys.use(ada.user_id, key.id, reason="An order.") == credentials(number)
-    assert await rewrap_all(desk.vault, desk.locks, new.fingerprint) == (2, 0)
+    ended = await rewrap_all(desk.vault, desk.locks, new.fingerprint)
+    assert (ended.done, ended.damaged) == (2, {})
 
 
-async def test_a_damaged_secret_is_counted_and_left_and_the_others_go_on(desk: Desk, ada: Identity) -> None:
-    made = [await desk.add(ada, number) for number in range(3)]
+async def test_damaged_secrets_are_named_and_left_and_the_others_go_on(desk: Desk, ada: Identity) -> None:
+    made = [await desk.add(ada, number) for number in range(6)]
     opened = "private.open_api_credential(locked)"
     flipped = f"set_byte({opened}, $2, get_byte({opened}, $2) # 1)"
     flip = f"update public.api_keys set locked = private.encrypt_api_credential({flipped}) where id = $1"
-    await desk.execute(flip, made[1].id, 150)
-    with pytest.raises(KeyUnreadable):
-        await desk.keys.use(ada.user_id, made[1].id, reason="An order.")
+    # In what the service sealed: the secret itself, the key that it is sealed with, and which master key wraps that.
+    await desk.execute(flip, made[0].id, 150)
     await desk.execute(flip, made[1].id, 30)
+    await desk.execute(flip, made[2].id, 3)
+    # In what the database locked.
+    await desk.execute(
+        "update public.api_keys set locked = set_byte(locked, 90, get_byte(locked, 90) # 1) where id = $1", made[3].id
+    )
+    await desk.execute("update public.api_keys set locked = decode(repeat('00', 120), 'hex') where id = $1", made[4].id)
+    for key in (made[0], made[1], made[3], made[4]):
+        with pytest.raises(KeyUnreadable):
+            await desk.keys.use(ada.user_id, key.id, reason="An order.")
     new = MasterKey.generate()
     desk.masters.append(new)
-    assert await rewrap_all(desk.vault, desk.locks, new.fingerprint) == (2, 1)
+    for done in (2, 0):  # the secret itself is not opened, so that the first is wrapped anew
+        rewrapped = await rewrap_all(desk.vault, desk.locks, new.fingerprint)
+        assert rewrapped.done == done
+        assert {one.key_id: why.partition(" ")[0] for one, why in rewrapped.damaged.items()} == {
+            made[1].id: "it",
+            made[2].id: "the",
+            made[3].id: "it",
+            made[4].id: "it",
+        }
+    assert await desk.keys.use(ada.user_id, made[5].id, reason="An order.") == credentials(5)
 
 
 async def test_secrets_do_not_open_in_another_row(desk: Desk, ada: Identity) -> None:
@@ -332,3 +356,122 @@ async def test_sealed_under_another_master_than_the_present_nothing_is_stored(de
     async with desk.acting(ada) as mine:
         assert await mine.repository.add(stale, label="Mine", address=None) is False
         assert len((await mine.repository.keys(limit=9, after=None)).items) == 1
+
+
+async def make_due(desk: Desk) -> None:
+    await desk.execute("update public.api_keys set next_check_at = now() - interval '1 minute'")
+
+
+async def hours_to_next(desk: Desk, key_id: UUID) -> float:
+    until = "select extract(epoch from next_check_at - now()) / 3600 from public.api_keys where id = $1"
+    return float(str(await desk.value(until, key_id)))
+
+
+async def test_keys_are_looked_at_again_about_once_a_day_by_the_service(desk: Desk, ada: Identity) -> None:
+    made = [await desk.add(ada, number) for number in range(8)]
+    assert await desk.vault.due(99) == []
+    assert all([20 <= await hours_to_next(desk, key.id) <= 28 for key in made])
+    await make_due(desk)
+    checked = await desk.keys.check_due(lambda: False)
+    assert (checked.keys, checked.failing) == (8, 0)
+    assert await desk.vault.due(99) == []
+    assert all([20 <= await hours_to_next(desk, key.id) <= 28 for key in made])
+    async with desk.acting(ada) as mine:
+        events = (await mine.events(limit=16)).items
+        found = await mine.key(made[0].id)
+    # Several at a time, so that one's lines stand between another's.
+    assert Counter((event.action, event.actor, event.outcome, event.session_id, event.reason) for event in events) == {
+        ("check", "service", "done", None, "Its daily check: works."): 8,
+        ("decrypt", "service", "done", None, "For its daily check."): 8,
+    }
+    assert (found.last_used_at, found.failing_since) == (None, None)
+    assert found.tested_at > made[0].tested_at
+
+
+async def test_what_no_longer_works_is_marked_and_asked_about_ever_more_seldom(desk: Desk, ada: Identity) -> None:
+    made = await desk.add(ada)
+    prober = FakeProber()
+    desk.keys = KeyDesk(prober, desk.locks, desk.vault)
+    waits: list[float] = []
+    since: datetime | None = None
+    failures: tuple[tuple[VendorError, str], ...] = (
+        (VendorUnavailable("No answer."), "unreachable"),
+        (VendorUnavailable("No answer."), "unreachable"),
+        (VendorRefused("Binance refused (HTTP 401)."), "refused"),
+        (VendorRefused("Binance refused (HTTP 401)."), "refused"),
+    )
+    for failure, state in failures:
+        prober.failures[KEY] = failure
+        await make_due(desk)
+        checked = await desk.keys.check_due(lambda: False)
+        assert (checked.keys, checked.failing) == (1, 1)
+        waits.append(await hours_to_next(desk, made.id))
+        async with desk.acting(ada) as mine:
+            found = await mine.key(made.id)
+            event = (await mine.events(limit=1)).items[0]
+        assert (found.health.state, event.outcome) == (state, state)
+        assert found.permissions == made.permissions
+        assert found.failing_since is not None
+        assert since in (None, found.failing_since)
+        since = found.failing_since
+    for wait, expected in zip(waits, (1, 2, 4 * 24, 7 * 24), strict=True):
+        assert 0.8 * expected <= wait <= 1.2 * expected
+    # As soon as it works again, all is forgotten.
+    prober.failures.clear()
+    async with desk.acting(ada) as mine:
+        await mine.repository.require_change()
+    tested = await desk.keys.test(partial(desk.acting, ada), made.id, address=None)
+    assert (tested.failing_since, 20 <= await hours_to_next(desk, made.id) <= 28) == (None, True)
+
+
+async def test_a_damaged_key_is_marked_and_the_others_are_checked(desk: Desk, ada: Identity) -> None:
+    made = [await desk.add(ada, number) for number in range(3)]
+    await desk.execute("update public.api_keys set locked = decode(repeat('00', 120), 'hex') where id = $1", made[1].id)
+    await make_due(desk)
+    checked = await desk.keys.check_due(lambda: False)
+    assert (checked.keys, checked.failing) == (3, 1)
+    async with desk.acting(ada) as mine:
+        states = [(await mine.key(key.id)).health.state for key in made]
+    assert states == ["works", "unreadable", "works"]
+
+
+async def test_keys_of_suspended_users_are_left_and_none_is_taken_by_two(desk: Desk, ada: Identity) -> None:
+    eve = await desk.person()
+    made = [await desk.add(ada, number) for number in range(4)]
+    await desk.add(eve)
+    await desk.execute(
+        "update auth.users set banned_until = now() + interval '1 day' where id = $1",
+        eve.user_id,
+        login="supabase_auth_admin",
+    )
+    await make_due(desk)
+    taken = await asyncio.gather(*(desk.vault.due(2) for _ in range(3)))
+    assert sorted(key for some in taken for _, key in some) == sorted(key.id for key in made)
+
+
+async def test_refused_keys_are_on_record_without_the_key_and_never_fill_the_log(desk: Desk, ada: Identity) -> None:
+    made = await desk.add(ada)
+    attempt = Attempt(action=KeyAction.CREATE, provider=KeyProvider.BINANCE, key_id=None, address="192.0.2.7")
+    again = Attempt(action=KeyAction.ROTATE, provider=KeyProvider.BINANCE, key_id=made.id, address="192.0.2.7")
+    for _ in range(3):
+        for tried, outcome in (
+            (attempt, KeyOutcome.REFUSED),
+            (attempt, KeyOutcome.CAN_WITHDRAW),
+            (again, KeyOutcome.REFUSED),
+        ):
+            async with desk.acting(ada) as mine:
+                await mine.repository.note_refused(tried, outcome)
+    async with desk.acting(ada) as mine:
+        rotate, withdraw, refused, _ = (await mine.events(limit=9)).items
+    assert (refused.action, refused.outcome, refused.actor, refused.hint) == ("create", "refused", "user", None)
+    assert refused.reason == "The provider did not take it. Nothing was stored."
+    assert (refused.address, refused.session_id) == ("192.0.2.7", ada.session_id)
+    assert withdraw.outcome == "can_withdraw"
+    assert (rotate.action, rotate.key_id, rotate.hint) == ("rotate", made.id, "vmPU...A65z")
+    for number in range(60):
+        async with desk.acting(ada) as mine:
+            await mine.repository.note_refused(replace(attempt, address=f"192.0.2.{100 + number}"), KeyOutcome.REFUSED)
+    async with desk.acting(ada) as mine:
+        events = (await mine.events(limit=200)).items
+    assert len(events) == 51
+    assert events[0].reason.endswith("More of this day are not listed.")

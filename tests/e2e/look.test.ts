@@ -72,6 +72,7 @@ const faces: Face[] = [
   { name: 'train a model', path: '/predictions/new', signedIn: true, heading: 'Train a model', arrange: (page) => page.getByText('Choose a symbol to see').waitFor() },
   { name: 'settings, profile', path: '/settings/profile', signedIn: true, heading: 'Settings' },
   { name: 'settings, preferences', path: '/settings/preferences', signedIn: true, heading: 'Settings' },
+  { name: 'settings, API keys', path: '/settings/keys', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('No API keys').waitFor() },
   { name: 'settings, security', path: '/settings/security', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('This browser').waitFor() },
   { name: 'palette', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
     await page.keyboard.press('Control+k')

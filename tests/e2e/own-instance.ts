@@ -41,6 +41,11 @@ export class OwnInstance {
     return OwnInstance.start({}, [python, '-m', 'tests.serve_with_works'])
   }
 
+  /** One whose exchanges and brokers are tests/vendors/key_vendors.py. */
+  static startWithKeyVendors() {
+    return OwnInstance.start({}, [python, '-m', 'tests.serve_with_key_vendors'])
+  }
+
   get url() { return `http://127.0.0.1:${this.port}` }
 
   async resume() {

@@ -154,6 +154,28 @@ async def test_without_the_present_master_key_nothing_is_changed(running: Runnin
     assert await opened(running, stored, file) == CREDENTIALS
 
 
+async def test_a_damaged_key_is_named_and_the_others_are_sealed_anew(running: Running) -> None:
+    stored, damaged, file = await store(running), await store(running), file_of(running)
+    connection = await asyncpg.connect(running.status["DB_URL"])
+    try:
+        damage = "update public.api_keys set locked = decode(repeat('00', 120), 'hex') where id = $1"
+        await connection.execute(damage, damaged.key_id)
+        before = file.keys()
+        # Each time a whole rotation: what cannot be opened is none that was cut off.
+        for number in (1, 2):
+            answer = await asyncio.to_thread(tidemark, "keys", "rotate", data_dir=running.data_dir)
+            assert answer.returncode == 1, answer.stderr
+            assert f"{damaged.key_id} (crypto:binance) of user {damaged.user_id}: it was damaged." in answer.stderr
+            assert "1 cannot be opened and stay as they are; older master keys are kept" in answer.stdout
+            assert str(stored.key_id) not in answer.stderr
+            assert file.keys()[: len(before)] == before
+            assert len(file.keys()) == len(before) + number
+        assert await opened(running, stored, MasterKeyFile(file._path)) == CREDENTIALS
+        await connection.execute("delete from public.api_keys where id = $1", damaged.key_id)
+    finally:
+        await connection.close()
+
+
 def test_without_a_server_it_starts_the_database_itself(running: Running) -> None:
     before = json.loads((running.data_dir / "secrets" / "encryption.json").read_text())
     running.stop()

@@ -21,6 +21,7 @@ import pytest
 
 from backend.bootstrap_market import Market, open_market
 from backend.bootstrap_models import open_model_desk
+from backend.data.storage.exchange_keys import KeyVaultTables
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.job_records import JobRecordTable
@@ -36,9 +37,11 @@ from backend.domain.ports import JobHandler, JobRepository
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.job_hints import LocalJobHints
+from backend.infrastructure.key_manager import KeyManager, MasterKey
 from backend.infrastructure.monitoring import Monitor
 from backend.infrastructure.resource_manager import Memory, ResourceManager
 from backend.services.adoption import Adoption
+from backend.services.exchange_keys import KeyDesk
 from backend.services.foresight import Foresight
 from backend.settings import Settings
 from backend.worker.children import Children
@@ -48,6 +51,7 @@ from backend.worker.line import AHEAD_JOBS, LATEST_JOBS
 from backend.worker.runner import Runner
 from backend.worker.running import Workshop
 from tests.cluster import FreshDatabase
+from tests.fake_exchange_keys import FakeProber
 from tests.integration.test_children import until
 from tests.integration.works import WORKS
 from tests.job_tables import Tables, claim, open_tables
@@ -608,7 +612,8 @@ async def test_jobs_whose_claim_was_answered_into_the_void_are_run_at_once(house
 def maintain(house: House, market: Market) -> Maintain:
     adoption = Adoption(market.store, SharedSeries(house.tables.worker))
     models = open_model_desk(market, Forecasts(), SystemClock(), house.tables.worker)
-    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, models, cache_bytes=0)
+    keys = KeyDesk(FakeProber(), KeyManager(lambda: (MasterKey.generate(),)), KeyVaultTables(house.tables.worker))
+    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, models, keys, cache_bytes=0)
 
 
 async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House, tmp_path: Path) -> None:

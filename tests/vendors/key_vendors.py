@@ -97,6 +97,15 @@ class KeyVendor:
         told = {"status": "ACTIVE", "account_blocked": False, "trading_blocked": not self.may["trade"]}
         return Reply(body=told, headers={"X-RateLimit-Limit": "200", "X-RateLimit-Remaining": "199"})
 
+    def _time(self, request: Request, headers: Mapping[str, str]) -> Reply:
+        """By their clock to the millisecond, in everybody's form."""
+        millis = int(self.now().timestamp() * 1000)
+        told = {"serverTime": millis, "retCode": 0, "time": millis, "code": "0"}
+        told["result"] = {"timeSecond": str(millis // 1000), "timeNano": str(millis * 1_000_000)}
+        is_coinbase = "/v2/time" in request.path
+        told["data"] = {"epoch": millis // 1000, "iso": ""} if is_coinbase else [{"ts": str(millis)}]
+        return Reply(body=told)
+
     def _is_known(self, key: str | None, signed: str, signature: str | None) -> bool:
         return key in self.secrets and self._hmac(key, signed).hex() == signature
 
@@ -105,6 +114,7 @@ class KeyVendor:
 
 
 _PATHS: Mapping[str, Callable[[KeyVendor, Request, Mapping[str, str]], Reply]] = {
+    "/time": KeyVendor._time,
     "/account/apiRestrictions": KeyVendor._binance,
     "/user/query-api": KeyVendor._bybit,
     "/account/config": KeyVendor._okx,

@@ -16,7 +16,7 @@ class KeyHealth(BaseModel):
     state: domain.KeyState
     detail: str
     clock_skew_seconds: float | None = Field(
-        description="The provider's clock less ours, to about a second. Orders are refused when they are far apart."
+        description="The provider's clock less ours; most refuse orders that are a second early or some late."
     )
     requests_limit: int | None = Field(description="How many requests the provider takes in its present window.")
     requests_left: int | None
@@ -38,6 +38,7 @@ class ExchangeKey(BaseModel):
     rotated_at: datetime | None
     tested_at: datetime
     last_used_at: datetime | None
+    failing_since: datetime | None = Field(description="Since when no test found it working. Null while it works.")
 
     @classmethod
     def of(cls, key: domain.ExchangeKey) -> Self:
@@ -93,11 +94,16 @@ class KeyChange(BaseModel):
 
 
 class KeyEvent(BaseModel):
-    """Who did what to which key, when, from where and why."""
+    """Who did what to which key, when, from where and why, and how it ended."""
 
     id: UUID
     at: datetime
-    action: domain.KeyAction = Field(description="`read` is once for ten minutes of looking.")
+    action: domain.KeyAction = Field(
+        description="`read` is once for ten minutes of looking; `check` is the daily test by the service."
+    )
+    outcome: domain.KeyOutcome = Field(
+        description="`done`, or why not. Of keys that were not stored a day has fifty lines at most, and no hint."
+    )
     actor: str = Field(description="`user`, or `service` for what the house did.")
     key_id: UUID | None = Field(description="Null when all of them were looked at. It may be deleted since.")
     session_id: UUID | None
@@ -129,11 +135,13 @@ KEY = ExchangeKey(
     rotated_at=None,
     tested_at=_NOW,
     last_used_at=None,
+    failing_since=None,
 )
 EVENT = KeyEvent(
     id=UUID("0e0d9a52-3f4b-4f7a-8a6e-6a1f1a7c2b90"),
     at=_NOW,
     action=domain.KeyAction.CREATE,
+    outcome=domain.KeyOutcome.DONE,
     actor="user",
     key_id=ID,
     session_id=UUID("6f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9"),

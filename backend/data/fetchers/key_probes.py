@@ -1,4 +1,5 @@
-"""What a provider says of a user's own key: whether it is taken, what it may do, and how far the clocks are apart.
+"""What a provider says of a user's own key: whether it is taken, what it may do, how far clocks are apart, and how many
+requests are left.
 
 Only reads, with the real libraries, each within a time limit. No error repeats what a provider answered, which could be
 the key.
@@ -8,13 +9,13 @@ import asyncio
 import importlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from backend.data.fetchers.reading import Denied, Failed, Outcome, Patience, VendorReader
 from backend.domain.exchange_keys import TITLES, Credentials, KeyHealth, KeyProvider, KeyState, Permission, Probe
-from backend.domain.market_errors import VendorBusy, VendorUnavailable
+from backend.domain.market_errors import VendorBusy, VendorRefused, VendorUnavailable
 
 PATIENCE = Patience(tries=1, try_seconds=10.0)
 # With waiting for one's turn.
@@ -40,8 +41,14 @@ class Said:
 class Heard:
     """What came along with its answers."""
 
-    clock_skew_seconds: float | None = None
+    # Theirs less ours: to about a second by the date of an answer, to milliseconds by a question for the time.
+    skew_by_date: float | None = None
+    skew_by_clock: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def clock_skew_seconds(self) -> float | None:
+        return self.skew_by_date if self.skew_by_clock is None else self.skew_by_clock
 
 
 class KeyProbes:
@@ -63,14 +70,33 @@ class KeyProbes:
         await asyncio.to_thread(_load, provider)
 
         def asked() -> Said:
-            return ask(provider, credentials, self._urls.get(provider), _session(heard, self._now))
+            return ask(Question(provider, credentials, self._urls.get(provider), heard, self._now))
 
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 said = await self._readers[provider].read(asked, "what this key may do")
         except TimeoutError:
             raise VendorBusy(TITLES[provider]) from None
-        return Probe(permissions=said.permissions, health=_health(provider, said, heard))
+        except VendorRefused as refusal:
+            return Probe(permissions=frozenset(), health=_health(provider, KeyState.REFUSED, refusal.detail, heard))
+        told = _health(provider, KeyState.WORKS, f"{TITLES[provider]} takes this key.", heard)
+        return Probe(
+            permissions=said.permissions, health=replace(told, is_bound_to_addresses=said.is_bound_to_addresses)
+        )
+
+
+@dataclass(frozen=True)
+class Question:
+    """One key, and where its provider is asked about it."""
+
+    provider: KeyProvider
+    credentials: Credentials = field(repr=False)
+    url: str | None
+    heard: Heard
+    now: Callable[[], float]
+
+    def session(self) -> Any:
+        return _session(self.heard, self.now)
 
 
 def _load(provider: KeyProvider) -> None:
@@ -87,12 +113,13 @@ def _session(heard: Heard, now: Callable[[], float]) -> Any:
             self.max_redirects = 0  # one would carry the key elsewhere
 
         def send(self, request: Any, **kwargs: Any) -> Any:
-            began, clock = now(), time.monotonic()
-            response = super().send(request, **kwargs)
-            middle = began + (time.monotonic() - clock) / 2
-            heard.headers = {name.lower(): value for name, value in response.headers.items()}
-            heard.clock_skew_seconds = _skew(response.headers.get("date"), middle)
-            return response
+            self._began, self._clock = now(), time.monotonic()
+            return super().send(request, **kwargs)
+
+        def hear(self, headers: Mapping[str, str]) -> None:
+            middle = self._began + (time.monotonic() - self._clock) / 2
+            heard.headers = {name.lower(): value for name, value in headers.items()}
+            heard.skew_by_date = _skew(heard.headers.get("date"), middle)
 
     return Listening()
 
@@ -105,17 +132,18 @@ def _skew(date: str | None, ours: float) -> float | None:
         return None
 
 
-def _alpaca(provider: KeyProvider, credentials: Credentials, url: str | None, session: Any) -> Said:
+def _alpaca(question: Question) -> Said:
     """A key of its trading API moves no money out: transfers have an API of their own."""
     from alpaca.common.exceptions import APIError
     from alpaca.trading.client import TradingClient
 
+    session = question.session()
     client = TradingClient(
-        credentials.key,
-        credentials.secret,
-        paper=provider is KeyProvider.ALPACA_PAPER,
+        question.credentials.key,
+        question.credentials.secret,
+        paper=question.provider is KeyProvider.ALPACA_PAPER,
         raw_data=True,
-        url_override=url,
+        url_override=question.url,
     )
     client._session.close()
     # The library would sleep and retry by itself.
@@ -124,22 +152,24 @@ def _alpaca(provider: KeyProvider, credentials: Credentials, url: str | None, se
         try:
             account: Any = client.get_account()
         except APIError:
-            raise VendorUnavailable(f"{TITLES[provider]} answered with an error.") from None
+            raise VendorUnavailable(f"{TITLES[question.provider]} answered with an error.") from None
     is_blocked = account["trading_blocked"] or account["account_blocked"]
     return Said(permissions=_allowed(trade=not is_blocked, withdraw=False))
 
 
-def _exchange(provider: KeyProvider, credentials: Credentials, url: str | None, session: Any) -> Said:
+def _exchange(question: Question) -> Said:
     import ccxt
 
     from backend.data.fetchers.crypto import client_of
 
-    exchange = client_of(provider.partition(":")[2], url)
+    provider, credentials, session = question.provider, question.credentials, question.session()
+    exchange = client_of(provider.partition(":")[2], question.url)
     exchange.session.close()
     exchange.session = session
     exchange.apiKey, exchange.secret, exchange.password = credentials.key, credentials.secret, credentials.passphrase
     with session:
         try:
+            question.heard.skew_by_clock = _skew_by_clock(exchange, question.now)
             return _QUESTIONS[provider](exchange)
         except ccxt.InvalidNonce:
             raise Denied("refused (this machine's clock and its own are too far apart)") from None
@@ -151,6 +181,19 @@ def _exchange(provider: KeyProvider, credentials: Credentials, url: str | None, 
             raise Failed(Outcome.DOWN, f"could not be reached ({type(error).__name__})") from None
         except ccxt.BaseError as error:
             raise VendorUnavailable(f"{TITLES[provider]} answered with an error ({type(error).__name__}).") from None
+
+
+def _skew_by_clock(exchange: Any, now: Callable[[], float]) -> float | None:
+    """None where it does not tell: then the date of the next answer has to do."""
+    import ccxt
+
+    began, clock = now(), time.monotonic()
+    try:
+        theirs = exchange.fetch_time()
+    except (ccxt.BaseError, Denied, Failed, LookupError, TypeError, ValueError):
+        return None
+    middle = began + (time.monotonic() - clock) / 2
+    return round(theirs / 1000 - middle, 2) if isinstance(theirs, int) else None
 
 
 def _binance(exchange: Any) -> Said:
@@ -212,15 +255,14 @@ def _allowed(*, trade: bool, withdraw: bool, read: bool = True) -> frozenset[Per
     return frozenset(one for one, is_granted in found.items() if is_granted)
 
 
-def _health(provider: KeyProvider, said: Said, heard: Heard) -> KeyHealth:
+def _health(provider: KeyProvider, state: KeyState, detail: str, heard: Heard) -> KeyHealth:
     limit, left = _head_room(provider, heard.headers)
     return KeyHealth(
-        state=KeyState.WORKS,
-        detail=f"{TITLES[provider]} takes this key.",
+        state=state,
+        detail=detail,
         clock_skew_seconds=heard.clock_skew_seconds,
         requests_limit=limit,
         requests_left=left,
-        is_bound_to_addresses=said.is_bound_to_addresses,
     )
 
 

@@ -35,8 +35,12 @@ class PatientSession(requests.Session):
             raise attempt.timed_out() from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _unreachable(error) from error
+        self.hear(response.headers)
         judge(response.status_code, response.headers)
         return response
+
+    def hear(self, headers: Mapping[str, str]) -> None:
+        """What came with an answer, also with a refusal; for those who want to know."""
 
 
 class BrowserSession(curl.Session[Any]):

@@ -8,11 +8,13 @@ from uuid import UUID
 
 from backend.domain.errors import SessionEnded, VersionConflict
 from backend.domain.exchange_keys import (
+    Attempt,
     Binding,
     ExchangeKey,
     KeyAction,
     KeyEvent,
     KeyHealth,
+    KeyOutcome,
     KeyProvider,
     KeyState,
     Permission,
@@ -28,17 +30,19 @@ if TYPE_CHECKING:
     from backend.infrastructure.service_database import ServiceDatabase
 
 _BY_USER = "By its owner, in a session."
+_WITH_WITHDRAWALS = "By its owner, in a session, who accepted in words that it can withdraw."
 
 # The one with this id, else a page of them.
 _READ = """
-select id, provider, label, hint, permissions, health, secret_version, created_at, rotated_at, tested_at, last_used_at
+select id, provider, label, hint, permissions, health, secret_version, created_at, rotated_at, tested_at, last_used_at,
+       failing_since
 from public.api_keys
 where ($4::uuid is null or id = $4) and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
 order by created_at desc, id desc
 limit $1
 """
 _EVENTS = """
-select id, at, action, actor, key_id, session_id, host(address) as address, provider, hint, reason
+select id, at, action, outcome, actor, key_id, session_id, host(address) as address, provider, hint, reason
 from public.api_key_audit_log
 where $2::timestamptz is null or (at, id) < ($2, $3::uuid)
 order by at desc, id desc
@@ -65,6 +69,16 @@ class KeyTable:
     async def note_read(self, address: str | None) -> None:
         await self._connection.execute("select private.note_my_api_keys_read($1, $2)", address, _BY_USER)
 
+    async def note_refused(self, attempt: Attempt, outcome: KeyOutcome) -> None:
+        await self._connection.execute(
+            "select private.note_my_api_key_refused($1, $2, $3, $4, $5)",
+            attempt.action,
+            attempt.key_id,
+            attempt.provider,
+            outcome,
+            attempt.address,
+        )
+
     async def require_room(self) -> None:
         if not await self._connection.fetchval("select private.require_room_for_my_api_key()"):
             raise SessionEnded
@@ -85,7 +99,7 @@ class KeyTable:
             label,
             *_judged(key),
             address,
-            _BY_USER,
+            _reason(key),
         )
         return _is_stored(done)
 
@@ -96,7 +110,7 @@ class KeyTable:
             key.binding.secret_version,
             *_judged(key),
             address,
-            _BY_USER,
+            _reason(key),
         )
         return _is_stored(done)
 
@@ -114,7 +128,10 @@ class KeyTable:
 
     async def events(self, *, limit: int, after: Place | None) -> Page[KeyEvent]:
         rows = await self._connection.fetch(_EVENTS, limit + 1, after and after.at, after and after.id)
-        events = tuple(KeyEvent(**{**row, "action": KeyAction(row["action"])}) for row in rows[:limit])
+        events = tuple(
+            KeyEvent(**{**row, "action": KeyAction(row["action"]), "outcome": KeyOutcome(row["outcome"])})
+            for row in rows[:limit]
+        )
         there_is_more = len(rows) > limit
         return Page(items=events, next=Place(at=events[-1].at, id=events[-1].id) if there_is_more else None)
 
@@ -138,17 +155,22 @@ class KeyVaultTables:
         )
         return None if row is None else _secret({**row, "id": key_id, "user_id": user_id})
 
-    async def note_test(self, binding: Binding, probe: Probe, *, keeps_permissions: bool, address: str | None) -> bool:
+    async def due(self, most: int) -> Sequence[tuple[UUID, UUID]]:
+        rows = await self._database.fetch("select * from private.api_keys_to_check($1)", most)
+        return [(UUID(str(row["user_id"])), UUID(str(row["id"]))) for row in rows]
+
+    async def note_test(self, binding: Binding, probe: Probe, *, is_asked: bool, address: str | None) -> bool:
         return bool(
             await self._database.fetchval(
-                "select private.note_api_key_test($1, $2, $3, $4, $5, $6, $7)",
+                "select private.note_api_key_test($1, $2, $3, $4, $5, $6, $7, $8)",
                 binding.user_id,
                 binding.key_id,
                 binding.secret_version,
-                None if keeps_permissions else sorted(probe.permissions),
+                sorted(probe.permissions) if probe.works else None,
                 json.dumps(asdict(probe.health)),
                 address,
-                f"It was tested: {probe.health.state}.",
+                f"{'It was tested' if is_asked else 'Its daily check'}: {probe.health.state}.",
+                is_asked,
             )
         )
 
@@ -180,6 +202,10 @@ def _judged(key: SealedKey) -> tuple[object, ...]:
     return key.hint, sorted(key.probe.permissions), health, key.master, key.sealed
 
 
+def _reason(key: SealedKey) -> str:
+    return _WITH_WITHDRAWALS if Permission.WITHDRAW in key.probe.permissions else _BY_USER
+
+
 def _is_stored(done: str) -> bool:
     """What our functions say: stored, or why not."""
     if done == "session":
@@ -208,4 +234,4 @@ def _secret(row: dict[str, Any]) -> StoredSecret:
         provider=KeyProvider(str(row["provider"])),
         secret_version=int(str(row["secret_version"])),
     )
-    return StoredSecret(binding=binding, sealed=bytes(row["sealed"]))
+    return StoredSecret(binding=binding, sealed=bytes(row["sealed"] or b""))

@@ -75,6 +75,8 @@ export interface RequestOptions {
   signal?: AbortSignal
   anonymous?: boolean
   accept?: (status: number) => boolean
+  /** For what takes longer than other requests, because the server asks somebody else. */
+  timeoutMilliseconds?: number
   transfer?: Transfer
 }
 
@@ -135,6 +137,7 @@ async function send(method: Method, path: string, options: RequestOptions, token
       params: options.query,
       data: options.body,
       signal: options.signal,
+      ...(options.timeoutMilliseconds !== undefined && { timeout: options.timeoutMilliseconds }),
       ...(transfer && {
         timeout: 0,
         responseType: transfer.asFile ? 'blob' as const : 'json' as const,

@@ -3268,6 +3268,11 @@ export interface components {
             tested_at: string;
             /** Last Used At */
             last_used_at: string | null;
+            /**
+             * Failing Since
+             * @description Since when no test found it working. Null while it works.
+             */
+            failing_since: string | null;
         };
         /**
          * ExecutionRules
@@ -3734,7 +3739,7 @@ export interface components {
          * @description What can be done with a key; each leaves a line in the audit log.
          * @enum {string}
          */
-        KeyAction: "create" | "read" | "decrypt" | "test" | "rotate" | "label" | "delete" | "rewrap";
+        KeyAction: "create" | "read" | "decrypt" | "test" | "check" | "rotate" | "label" | "delete" | "rewrap";
         /**
          * KeyChange
          * @description What can be changed of a key without its secret.
@@ -3745,7 +3750,7 @@ export interface components {
         };
         /**
          * KeyEvent
-         * @description Who did what to which key, when, from where and why.
+         * @description Who did what to which key, when, from where and why, and how it ended.
          */
         KeyEvent: {
             /**
@@ -3758,8 +3763,10 @@ export interface components {
              * Format: date-time
              */
             at: string;
-            /** @description `read` is once for ten minutes of looking. */
+            /** @description `read` is once for ten minutes of looking; `check` is the daily test by the service. */
             action: components["schemas"]["KeyAction"];
+            /** @description `done`, or why not. Of keys that were not stored a day has fifty lines at most, and no hint. */
+            outcome: components["schemas"]["KeyOutcome"];
             /**
              * Actor
              * @description `user`, or `service` for what the house did.
@@ -3791,7 +3798,7 @@ export interface components {
             detail: string;
             /**
              * Clock Skew Seconds
-             * @description The provider's clock less ours, to about a second. Orders are refused when they are far apart.
+             * @description The provider's clock less ours; most refuse orders that are a second early or some late.
              */
             clock_skew_seconds: number | null;
             /**
@@ -3808,6 +3815,12 @@ export interface components {
             is_bound_to_addresses: boolean | null;
         };
         /**
+         * KeyOutcome
+         * @description How what was done with a key ended.
+         * @enum {string}
+         */
+        KeyOutcome: "done" | "refused" | "unreachable" | "unreadable" | "can_withdraw";
+        /**
          * KeyProvider
          * @description Those that tell what a key may do: no other key can be judged before it is stored.
          * @enum {string}
@@ -3818,7 +3831,7 @@ export interface components {
          * @description How the latest test ended.
          * @enum {string}
          */
-        KeyState: "works" | "refused" | "unreachable";
+        KeyState: "works" | "refused" | "unreachable" | "unreadable";
         /**
          * KeyWanted
          * @description A key to be stored.
@@ -8334,6 +8347,7 @@ export interface operations {
                      *           "id": "0e0d9a52-3f4b-4f7a-8a6e-6a1f1a7c2b90",
                      *           "at": "2026-11-20T09:30:00Z",
                      *           "action": "create",
+                     *           "outcome": "done",
                      *           "actor": "user",
                      *           "key_id": "5a0f6e0d-7a36-4f0c-9c1e-2a4b8d0c6e11",
                      *           "session_id": "6f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9",
