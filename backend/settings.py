@@ -71,6 +71,8 @@ class Settings(BaseSettings):
 
     cache_gib: float = Field(default=20.0, gt=0)
     user_disk_gib: float = Field(default=5.0, gt=0)
+    model_files: Literal["folder", "supabase"] = "folder"
+    models_bucket: str = Field(default="tidemark-models", pattern=r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$")
 
     crypto_exchanges: CommaSeparated = ("binance", "kraken", "coinbase")
     alpaca_key_id: SecretStr | None = None
@@ -197,6 +199,15 @@ class Settings(BaseSettings):
                 f"A Supabase project needs all of its settings: {', '.join(present)} "
                 f"{'is' if len(present) == 1 else 'are'} set, but missing: {', '.join(missing)}. "
                 "Set the missing ones, or none of them to use the embedded database"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _storage_of_a_project(self) -> Self:
+        if self.model_files == "supabase" and self.database_url is None:
+            raise ValueError(
+                "TIDEMARK_MODEL_FILES=supabase keeps models in the Storage of a Supabase project, and none is set. "
+                f"Set {', '.join(names[0] for names in PROJECT_NAMES.values())}, or leave it at 'folder'"
             )
         return self
 

@@ -21,7 +21,7 @@ from backend.domain.pages import Page, Place
 
 class ModelFiles(Protocol):
     """Files of models, each by the sha256 of its content; what is there never changes. Synchronous: callers with an
-    event loop use a thread. Raises StorageFull and StorageFailed.
+    event loop use a thread. Raises StorageFull and StorageFailed, and ServiceUnavailable where they are far away.
     """
 
     def keep(self, owner: UUID, content: bytes) -> str:
@@ -37,6 +37,16 @@ class ModelFiles(Protocol):
         """Removes what no model names and what a lost write left, unless it is so young that its model may still be
         on its way. Returns how many files that were.
         """
+
+
+class ModelCourier(Protocol):
+    """Carries files between where they are kept and the folder in which children work. Raises what ModelFiles does."""
+
+    def fetch(self, owner: UUID, sha256: str) -> None:
+        """From here on children can read it."""
+
+    def deliver(self, owner: UUID, sha256: str) -> None:
+        """What a child has kept is kept for good."""
 
 
 class ModelRepository(Protocol):
