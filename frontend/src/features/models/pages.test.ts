@@ -147,6 +147,21 @@ describe('a training', () => {
     await expect.poll(() => asked, { timeout: patience }).toBe(1)
   })
 
+  it('shows the curves of earlier folds to whoever comes later, and what was heard in full before what was told thinner', async () => {
+    server.use(answer(training()), running())
+    await show()
+    await screen.findByText('It has just started')
+    const told = { id: modelId, attempt: 1, stage: 'folds', percent: 41.2, eta_seconds: 3 }
+    const first = [[1, 0.69, 0.69], [34, 0.68, 0.691]] as const
+    hearProgress({ ...told, message: 'fold 2 of 2', fold: 2, curve: [[1, 0.69, 0.69], [20, 0.685, 0.69]], curves: [[1, first], [2, [[20, 0.685, 0.69]]]] })
+    const line = async (name: RegExp) => (await screen.findByRole('img', { name })).querySelector('path')?.getAttribute('d')
+    expect(await line(/^Fold 1: loss 0.6800 at round 34/)).toBeTruthy()
+    expect((await line(/^Fold 2: loss 0.6850 at round 20/))?.split('L')).toHaveLength(2)
+    hearProgress({ ...told, stage: 'contest', message: '', curves: [[1, first], [2, [[40, 0.67, 0.688]]], [0, [[9, 0.68, 0.69]]]] })
+    await screen.findByRole('img', { name: /^Fold 2: loss 0.6700 at round 40/ })
+    expect(screen.getByRole('img', { name: /^Kept model: loss 0.6800 at round 9/ })).toBeTruthy()
+  })
+
   it('that failed says why and can be changed', async () => {
     const failure = { code: 'too_few_bars', title: 'There is too little history', detail: 'There are 90 bars; 2,400 are needed.', remedy: null, log_tail: null }
     server.use(answer(training({ task_state: 'failed' })), running({ state: 'failed', failure }))
