@@ -61,7 +61,7 @@ def open_model_desk(
     files, courier = _model_files(settings, clock)
     book = PredictionBookTable(database)
     return ModelDesk(
-        planner=TrainingPlanner(at_hand, forecasts=forecasts, clock=clock),
+        planner=TrainingPlanner(at_hand, forecasts=forecasts, clock=clock, quotas=market.quotas),
         predictor=Predictor(LoadedModels(files, _read), bars, book, clock),
         files=files,
         courier=courier,
@@ -87,13 +87,14 @@ def _model_files(settings: "Settings", clock: "Clock") -> "tuple[ModelFiles, Mod
 
 
 @cache
-def open_school(cache_dir: str) -> "School":
+def open_school(cache_dir: str, user_disk_bytes: int) -> "School":
     """What a child trains models with."""
     from backend.bootstrap_market import open_forecaster
     from backend.data.calendars import TradingCalendars
     from backend.data.model_files import FolderModelFiles
     from backend.data.research_bars import DEMO, CacheBars
     from backend.data.storage.bars import ParquetBarStore
+    from backend.data.storage.quotas import FolderQuotas
     from backend.infrastructure.clock import SystemClock
     from backend.services.latest_bars import LatestBars
     from backend.services.model_training import School
@@ -104,6 +105,7 @@ def open_school(cache_dir: str) -> "School":
         bars=bars,
         latest=LatestBars(bars, store, TradingCalendars(), clock, is_simulated=lambda provider: provider == DEMO),
         files=FolderModelFiles(folder, clock),
+        quotas=FolderQuotas(folder, user_disk_bytes),
         forecaster=open_forecaster(),
         read=_read,
         clock=clock,
@@ -112,9 +114,9 @@ def open_school(cache_dir: str) -> "School":
 
 def school_of(environment: Mapping[str, str]) -> "School":
     """The school that such an environment tells of."""
-    from backend.bootstrap_market import CACHE_DIR_NAME
+    from backend.bootstrap_market import CACHE_DIR_NAME, USER_DISK_NAME
 
-    return open_school(environment[CACHE_DIR_NAME])
+    return open_school(environment[CACHE_DIR_NAME], int(environment[USER_DISK_NAME]))
 
 
 def _read(content: bytes) -> "LearnedModel":

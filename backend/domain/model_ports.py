@@ -13,6 +13,7 @@ from backend.domain.models import (
     NewModel,
     NewOutcome,
     NewPrediction,
+    NewWait,
     Prediction,
     Question,
 )
@@ -102,13 +103,21 @@ class PredictionBook(Protocol):
         """As it is kept; what the model said of that bar before stays. None when its time has passed already."""
 
     async def is_any_due(self) -> bool:
-        """Whether a prediction whose time has come has no outcome."""
+        """Whether there is any to be looked at now."""
 
     async def due(self, *, most: int) -> Sequence[DuePrediction]:
-        """Whose time has come and which have no outcome: of every series at most so many, the oldest first."""
+        """Whose time has come and which have no outcome: of every series at most so many, the oldest first.
+
+        Not those that wait for their next look, unless bars of their series came meanwhile.
+        """
 
     async def score(self, outcomes: Sequence[NewOutcome]) -> int:
         """Those that had an outcome keep it; how many are new."""
+
+    async def wait(self, waits: Sequence[NewWait]) -> None:
+        """They were looked at in vain: the next look comes in a minute, then in two, and so on up to an hour; after a
+        week of such looks once a day.
+        """
 
 
 class KeptModels(Protocol):

@@ -303,5 +303,6 @@ def _rest_of_key(table: str) -> str:
         "strategy_versions": ", strategy_id, version",
         "backtest_parts": ", backtest_id, name, part",
         "prediction_outcomes": ", prediction_id",
+        "prediction_waits": ", prediction_id",
     }
     return keys.get(table, ", id")
