@@ -4,9 +4,9 @@ import type { TableColumn } from '@/shared/table'
 import { lookOf, questionWords, trustLook } from './modelWords'
 
 export const columns: TableColumn<ModelRow>[] = [
-  { id: 'name', header: 'Model', value: ({ name }) => name, width: 208, fixed: true },
+  { id: 'name', header: 'Model', value: ({ name }) => name, width: 240, fixed: true },
   { id: 'state', header: 'State', value: (row) => lookOf(row).word, kind: 'choice', width: 124, unfiltered: true },
-  { id: 'trusted', header: 'Verdict', value: trustWord, kind: 'choice', width: 460, unfiltered: true },
+  { id: 'trusted', header: 'Verdict', value: trustWord, kind: 'choice', width: 428, unfiltered: true },
   { id: 'auc', header: 'AUC', value: ({ auc }) => auc?.value, kind: 'number', width: 164 },
   { id: 'ic', header: 'IC', value: ({ ic }) => ic?.value, kind: 'number', width: 180 },
   { id: 'trained_until', header: 'Trained until', value: (row) => row.trained_until, kind: 'time', width: 124 },
