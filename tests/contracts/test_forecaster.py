@@ -1,11 +1,16 @@
 """What every forecaster keeps to: LightGBM, and the line that stands in for it where a test is not about trees."""
 
+import gc
+import weakref
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from backend.domain.ml.forecaster import Forecaster, Lesson
 from backend.domain.ml.spec import ModelSpec
 from backend.domain.model_errors import ModelDamaged, NothingToLearn
+from backend.infrastructure import forecasters
 from backend.infrastructure.forecasters import LightGbm
 from tests.fake_forecaster import FakeForecaster
 
@@ -43,6 +48,40 @@ def test_the_same_lesson_gives_the_same_bytes(forecaster: Forecaster) -> None:
 
 def test_another_lesson_gives_others(forecaster: Forecaster) -> None:
     assert forecaster.fit(lesson(), SPEC).content() != forecaster.fit(lesson(1_400), SPEC).content()
+
+
+def other_answers(asked: Lesson) -> Lesson:
+    return replace(asked, labels=asked.labels[::-1].copy(), stop_labels=asked.stop_labels[::-1].copy())
+
+
+def test_other_answers_on_the_same_rows_are_learned_as_by_one_that_never_saw_them(forecaster: Forecaster) -> None:
+    asked = lesson()
+    first = forecaster.fit(asked, SPEC).content()
+    other = forecaster.fit(other_answers(asked), SPEC).content()
+
+    assert other == type(forecaster)().fit(other_answers(asked), SPEC).content() != first
+    assert forecaster.fit(asked, SPEC).content() == first
+    more = SPEC.model_copy(update={"least_in_leaf": 60})
+    assert forecaster.fit(asked, more).content() == type(forecaster)().fit(asked, more).content()
+
+
+def test_bins_are_made_once_for_the_same_rows_and_go_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    whole = forecasters.lightgbm.Dataset
+    monkeypatch.setattr(
+        forecasters.lightgbm, "Dataset", lambda *given, **named: made.append(1) or whole(*given, **named)
+    )
+    forecaster, asked = LightGbm(), lesson()
+    forecaster.fit(asked, SPEC)
+    forecaster.fit(other_answers(asked), SPEC)
+    assert len(made) == 1
+    asked_anew = lesson()
+    forecaster.fit(asked_anew, SPEC)
+    assert len(made) == 2
+    kept = weakref.ref(forecaster._bins._kept)
+    del asked_anew
+    gc.collect()
+    assert kept() is None
 
 
 def test_it_says_the_same_after_it_was_read_again(forecaster: Forecaster) -> None:

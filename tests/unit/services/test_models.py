@@ -108,6 +108,11 @@ class TestPlans:
         assert plan.last == NOW.replace(second=0, microsecond=0)
         assert plan.notes == ("BTC/USDT is simulated.",)
 
+    async def test_the_bar_that_is_under_way_is_not_counted(self) -> None:
+        plan = await planner_of(Desk()).plan(SERIES, FEW, OWNER, start=NOW - 700 * HOUR)
+        finished = (NOW.replace(minute=0, second=0, microsecond=0) - (NOW - 700 * HOUR)) // HOUR
+        assert plan.bars == finished
+
     async def test_who_waits_for_a_prediction_waits_for_the_latest_part_of_a_long_history(self) -> None:
         long = await planner_of(Desk()).plan(
             SERIES, ModelSpec(), OWNER, start=datetime(2016, 1, 1, tzinfo=UTC), is_brief=True

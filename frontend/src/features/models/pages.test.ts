@@ -122,6 +122,22 @@ describe('the form', () => {
     await screen.findByText('So many take too long.')
     expect(screen.getByText('How it learns').closest('details')).toHaveProperty('open', true)
   })
+
+  it('does not start what the server refuses, marks the chosen range, and offers to start over at once', async () => {
+    server.use(http.post('/api/models/estimate', () => problem(422, 'invalid_input', 'Some of the input is not valid', {
+      errors: [{ pointer: '/series', detail: 'demo has no symbol BTC/USDT.' }],
+    })))
+    await fillIn()
+    await screen.findByText('demo has no symbol BTC/USDT.')
+    expect(screen.getByRole('button', { name: 'Train model' })).toHaveProperty('disabled', true)
+    const pressed = () => screen.getAllByRole('button').filter((one) => one.getAttribute('aria-pressed') === 'true').map((one) => one.textContent.trim())
+    expect(pressed()).toEqual(['5 years'])
+    await userEvent.click(screen.getByRole('button', { name: '1 year' }))
+    expect(pressed()).toEqual(['1 year'])
+    await userEvent.click(screen.getByRole('button', { name: 'Start over' }))
+    await waitFor(() => { expect(pressed()).toEqual(['5 years']) })
+    expect(screen.queryByRole('button', { name: 'Start over' })).toBeNull()
+  })
 })
 
 describe('a training', () => {
@@ -231,6 +247,21 @@ describe('a model', () => {
     expect(screen.getByRole('row', { name: /2026-11-19.*Right, inside/ })).toBeTruthy()
     await userEvent.click(screen.getByRole('button', { name: 'Predict now' }))
     await expect.poll(() => router.currentRoute.value.fullPath, { timeout: patience }).toBe('/predictions/models/next?tab=predictions')
+  })
+
+  it('has one button to predict, and says when the entry had passed', async () => {
+    server.use(answer(model()), http.get('/api/predictions', () => page([prediction()])))
+    await show('?tab=predictions')
+    await screen.findByText(/entered at the open after the last finished bar, 2026-11-20 09:00.*had\s+passed/)
+    expect(screen.queryByRole('link', { name: 'Predict now' })).toBeNull()
+    expect(screen.getAllByRole('button', { name: 'Predict now' })).toHaveLength(1)
+  })
+
+  it('says what the usual rule makes of the drift', async () => {
+    server.use(answer(model()), http.get(`/api/models/${modelId}/drift`, () => HttpResponse.json(drift())))
+    await show('?tab=drift')
+    expect((await screen.findByRole('row', { name: /rsi 14/ })).textContent).toMatch(/0\.270\s*Much/)
+    expect(screen.getByRole('row', { name: /return 1/ }).textContent).toMatch(/0\.030\s*Little/)
   })
 
   it('says why it cannot predict', async () => {
