@@ -92,7 +92,7 @@ class _LatestBins:
 
 
 def _table(lesson: Lesson) -> Matrix:
-    return lesson.rows if lesson.rows.base is None else lesson.rows.base  # type: ignore[return-value]  # an array here
+    return lesson.rows if lesson.rows.base is None else lesson.rows.base
 
 
 def _place(rows: Matrix) -> tuple[object, ...]:
