@@ -317,7 +317,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             resources=resources,
             market=market,
             backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
-            models=open_model_desk(market, foresight.forecasts, clock, worker_database),
+            models=open_model_desk(settings, market, foresight.forecasts, clock, worker_database),
             adoption=Adoption(market.store, SharedSeries(worker_database)),
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),

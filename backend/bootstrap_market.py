@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from backend.services.strategies import Installed
 
 CACHE_DIR_NAME = "TIDEMARK_CACHE_DIR"
-_USER_DISK_NAME = "TIDEMARK_USER_DISK_BYTES"
+USER_DISK_NAME = "TIDEMARK_USER_DISK_BYTES"
 _STRATEGIES_NAME = "TIDEMARK_STRATEGIES_DIR"
 
 _DEMO = ("demo", "Simulated market", "Computed bars that are the same on every machine. No key and no network.")
@@ -132,7 +132,7 @@ class Desk:
 
 def desk_environment(settings: Settings) -> dict[str, str]:
     """What a child of the runner is told of the settings."""
-    told = {CACHE_DIR_NAME: str(settings.cache_dir), _USER_DISK_NAME: str(settings.user_disk_bytes)}
+    told = {CACHE_DIR_NAME: str(settings.cache_dir), USER_DISK_NAME: str(settings.user_disk_bytes)}
     return told if settings.strategies_dir is None else {**told, _STRATEGIES_NAME: str(settings.strategies_dir)}
 
 
@@ -147,7 +147,7 @@ def open_desk(environment: Mapping[str, str]) -> Desk:
     return Desk(
         store=ParquetBarStore(cache_dir, clock),
         uploads=StagedUploads(cache_dir, clock),
-        quotas=FolderQuotas(cache_dir, int(environment[_USER_DISK_NAME])),
+        quotas=FolderQuotas(cache_dir, int(environment[USER_DISK_NAME])),
     )
 
 

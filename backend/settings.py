@@ -111,7 +111,18 @@ class Settings(BaseSettings):
         description="GiB that fetched series may take; those not used for longest go first, each hour.",
     )
     user_disk_gib: float = Field(
-        default=5.0, gt=0, description="How much each user's own files may take together, in GiB."
+        default=5.0,
+        gt=0,
+        description="GiB that each user's imported series, uploaded files and models may take together.",
+    )
+    model_files: Literal["folder", "supabase"] = Field(
+        default="folder",
+        description="Where trained models are kept: `models/` in the cache folder, or the Storage of the project.",
+    )
+    models_bucket: str = Field(
+        default="tidemark-models",
+        pattern=r"^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$",
+        description="The private bucket in that Storage; made when it is missing.",
     )
 
     crypto_exchanges: CommaSeparated = Field(
@@ -272,6 +283,15 @@ class Settings(BaseSettings):
                 f"A Supabase project needs all of its settings: {', '.join(present)} "
                 f"{'is' if len(present) == 1 else 'are'} set, but missing: {', '.join(missing)}. "
                 "Set the missing ones, or none of them to use the embedded database"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _storage_of_a_project(self) -> Self:
+        if self.model_files == "supabase" and self.database_url is None:
+            raise ValueError(
+                "TIDEMARK_MODEL_FILES=supabase keeps models in the Storage of a Supabase project, and none is set. "
+                f"Set {', '.join(names[0] for names in PROJECT_NAMES.values())}, or leave it at 'folder'"
             )
         return self
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid4
 
+from backend.data.storage.predictions import LONGEST_WHY, LOOKS_IN_A_WEEK
 from backend.domain.errors import QuotaReached
 from backend.domain.jobs import JobState
 from backend.domain.models import (
@@ -19,8 +20,10 @@ from backend.domain.models import (
     NewModel,
     NewOutcome,
     NewPrediction,
+    NewWait,
     Prediction,
     PredictionOutcome,
+    PredictionWait,
     Question,
     Verdict,
 )
@@ -37,6 +40,8 @@ class Registry:
     models: dict[UUID, tuple[UUID, Model]] = field(default_factory=dict)
     follows: dict[UUID, UUID | None] = field(default_factory=dict)
     said: dict[UUID, tuple[UUID, Prediction]] = field(default_factory=dict)
+    # When bars of anything came last.
+    came_at: datetime | None = None
     most: int = 200
 
     def model(self, model_id: UUID) -> Model:
@@ -342,7 +347,7 @@ class FakePredictionBook:
                 },
             )
             for owner, one in self.registry.said.values()
-            if one.due_at <= now and one.outcome is None
+            if one.due_at <= now and one.outcome is None and not self._waits(one)
         ]
         waiting.sort(key=lambda one: (_whose(one), one.due_at, one.id))
         return [one for _, group in groupby(waiting, key=_whose) for one in list(group)[:most]]
@@ -356,8 +361,23 @@ class FakePredictionBook:
                 names = ("realised_return", "went_up", "log_loss", "is_inside")
                 facts = {name: getattr(one, name) for name in names}
                 outcome = PredictionOutcome(**facts, scored_at=self.registry.clock.now())
-                self.registry.said[made.id] = owner, replace(made, outcome=outcome)
+                self.registry.said[made.id] = owner, replace(made, outcome=outcome, wait=None)
         return new
+
+    async def wait(self, waits: Sequence[NewWait]) -> None:
+        now = self.registry.clock.now()
+        for one in waits:
+            owner, made = self.registry.said[one.prediction_id]
+            looks = 0 if made.wait is None else made.wait.looks
+            minutes = 24 * 60 if looks >= LOOKS_IN_A_WEEK else min(2.0 ** min(looks, 10), 60)
+            following = now + timedelta(minutes=minutes)
+            wait = PredictionWait(looks=looks + 1, looked_at=now, next_look_at=following, why=one.why[:LONGEST_WHY])
+            self.registry.said[made.id] = owner, replace(made, wait=wait)
+
+    def _waits(self, one: Prediction) -> bool:
+        came = self.registry.came_at
+        has_news = one.wait is not None and came is not None and came > one.wait.looked_at
+        return one.wait is not None and one.wait.next_look_at > self.registry.clock.now() and not has_news
 
 
 def _whose(one: DuePrediction) -> tuple[str, ...]:

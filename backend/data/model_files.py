@@ -17,7 +17,7 @@ from backend.domain.ports import Clock
 
 MODELS: Final = "models"
 # A model is named by its task's end, which comes after its file, and may have to be tried again.
-_YOUNG_SECONDS: Final = 24 * 3600
+YOUNG_SECONDS: Final = 24 * 3600
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _ENDING, _DRAFT = ".model", ".draft"
 
@@ -61,14 +61,13 @@ class FolderModelFiles:
         removed = 0
         for path in self._files():
             with contextlib.suppress(FileNotFoundError):
-                if path not in kept and self._age_seconds(path) > _YOUNG_SECONDS:
+                if path not in kept and self._age_seconds(path) > YOUNG_SECONDS:
                     path.unlink()
                     removed += 1
         return removed
 
     def _path(self, owner: UUID, sha256: str) -> Path:
-        if not _DIGEST.fullmatch(sha256):
-            raise ModelDamaged(f"'{sha256[:70]}' names no file of a model.")
+        require_digest(sha256)
         return self._root / str(owner) / sha256[:2] / f"{sha256}{_ENDING}"
 
     def _files(self) -> Iterator[Path]:
@@ -77,6 +76,11 @@ class FolderModelFiles:
 
     def _age_seconds(self, path: Path) -> float:
         return self._clock.now().timestamp() - path.stat().st_mtime
+
+
+def require_digest(sha256: str) -> None:
+    if not _DIGEST.fullmatch(sha256):
+        raise ModelDamaged(f"'{sha256[:70]}' names no file of a model.")
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -156,6 +156,8 @@ class Progress:
     # Of learning: (round, loss in training, loss in the rows that say when to stop).
     current_date: str | None = None
     curve: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
+    # Of learning: the curves of all lessons until now by their folds, thinner; 0 is the model that is kept.
+    curves: tuple[tuple[int, tuple[tuple[float, ...], ...]], ...] = field(default=(), repr=False)
     # Of learning: where it is, and the latest of both losses.
     fold: int | None = None
     round: int | None = None

@@ -171,11 +171,12 @@ class DiskShare:
 
     series_bytes: int
     uploads_bytes: int
+    models_bytes: int
     most_bytes: int
 
     @property
     def used_bytes(self) -> int:
-        return self.series_bytes + self.uploads_bytes
+        return self.series_bytes + self.uploads_bytes + self.models_bytes
 
 
 class DiskQuotas(Protocol):

@@ -13,6 +13,7 @@ from backend.domain.models import (
     NewModel,
     NewOutcome,
     NewPrediction,
+    NewWait,
     Prediction,
     Question,
 )
@@ -21,7 +22,7 @@ from backend.domain.pages import Page, Place
 
 class ModelFiles(Protocol):
     """Files of models, each by the sha256 of its content; what is there never changes. Synchronous: callers with an
-    event loop use a thread. Raises StorageFull and StorageFailed.
+    event loop use a thread. Raises StorageFull and StorageFailed, and ServiceUnavailable where they are far away.
     """
 
     def keep(self, owner: UUID, content: bytes) -> str:
@@ -37,6 +38,16 @@ class ModelFiles(Protocol):
         """Removes what no model names and what a lost write left, unless it is so young that its model may still be
         on its way. Returns how many files that were.
         """
+
+
+class ModelCourier(Protocol):
+    """Carries files between where they are kept and the folder in which children work. Raises what ModelFiles does."""
+
+    def fetch(self, owner: UUID, sha256: str) -> None:
+        """From here on children can read it."""
+
+    def deliver(self, owner: UUID, sha256: str) -> None:
+        """What a child has kept is kept for good."""
 
 
 class ModelRepository(Protocol):
@@ -92,13 +103,21 @@ class PredictionBook(Protocol):
         """As it is kept; what the model said of that bar before stays. None when its time has passed already."""
 
     async def is_any_due(self) -> bool:
-        """Whether a prediction whose time has come has no outcome."""
+        """Whether there is any to be looked at now."""
 
     async def due(self, *, most: int) -> Sequence[DuePrediction]:
-        """Whose time has come and which have no outcome: of every series at most so many, the oldest first."""
+        """Whose time has come and which have no outcome: of every series at most so many, the oldest first.
+
+        Not those that wait for their next look, unless bars of their series came meanwhile.
+        """
 
     async def score(self, outcomes: Sequence[NewOutcome]) -> int:
         """Those that had an outcome keep it; how many are new."""
+
+    async def wait(self, waits: Sequence[NewWait]) -> None:
+        """They were looked at in vain: the next look comes in a minute, then in two, and so on up to an hour; after a
+        week of such looks once a day.
+        """
 
 
 class KeptModels(Protocol):

@@ -162,6 +162,16 @@ class PredictionOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PredictionWait:
+    """A prediction whose time has come, and that was looked at in vain."""
+
+    looks: int
+    looked_at: datetime
+    next_look_at: datetime
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction(NewPrediction):
     """A prediction as it is kept: nobody can change it."""
 
@@ -171,6 +181,7 @@ class Prediction(NewPrediction):
     made_at: datetime
     is_late: bool
     outcome: PredictionOutcome | None
+    wait: PredictionWait | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +210,15 @@ class NewOutcome:
     went_up: bool
     log_loss: float
     is_inside: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewWait:
+    """What could not be measured, and why."""
+
+    user_id: UUID
+    prediction_id: UUID
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)

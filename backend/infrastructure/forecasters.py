@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import threading
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -43,8 +46,64 @@ def parameters(spec: ModelSpec, threads: int) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Bins:
+    """The rows of a lesson as the library sees them. Labels have no part in it."""
+
+    key: tuple[object, ...]
+    learned: lightgbm.Dataset
+    stop: lightgbm.Dataset
+
+
+class _LatestBins:
+    """The bins of the lesson before, for as long as the table is there that its rows are a part of.
+
+    A control learns other answers on the rows of the last fold, and making bins takes longer than many trees.
+    """
+
+    def __init__(self) -> None:
+        self._kept: _Bins | None = None
+        self._table: weakref.ref[Matrix] | None = None
+        self._lock = threading.Lock()
+
+    def take(self, lesson: Lesson, given: dict[str, Any]) -> _Bins:
+        """Nobody else has them meanwhile."""
+        key = (_place(lesson.rows), _place(lesson.stop_rows), tuple(given.items()))
+        with self._lock:
+            kept, self._kept = self._kept, None
+            is_same = (
+                kept is not None and kept.key == key and self._table is not None and self._table() is _table(lesson)
+            )
+        if kept is not None and is_same:
+            kept.learned.set_label(lesson.labels)
+            kept.stop.set_label(lesson.stop_labels)
+            return kept
+        kept = None  # before others are made: there is room for one
+        learned = lightgbm.Dataset(lesson.rows, lesson.labels, params=given)
+        return _Bins(key=key, learned=learned, stop=learned.create_valid(lesson.stop_rows, lesson.stop_labels))
+
+    def keep(self, bins: _Bins, lesson: Lesson) -> None:
+        with self._lock:
+            self._kept, self._table = bins, weakref.ref(_table(lesson), self._forget)
+
+    def _forget(self, table: "weakref.ref[Matrix]") -> None:
+        if self._table is table:
+            self._kept = self._table = None
+
+
+def _table(lesson: Lesson) -> Matrix:
+    return lesson.rows if lesson.rows.base is None else lesson.rows.base
+
+
+def _place(rows: Matrix) -> tuple[object, ...]:
+    return rows.__array_interface__["data"][0], rows.shape, rows.strides
+
+
 class LightGbm:
     """A Forecaster."""
+
+    def __init__(self) -> None:
+        self._bins = _LatestBins()
 
     @property
     def version(self) -> str:
@@ -60,10 +119,11 @@ class LightGbm:
     ) -> Fitted:
         _require_both(lesson)
         given = parameters(spec, threads)
-        learned = lightgbm.Dataset(lesson.rows, lesson.labels, params=given)
-        booster = lightgbm.Booster(given, learned)
-        booster.add_valid(learned.create_valid(lesson.stop_rows, lesson.stop_labels), "stop")
+        bins = self._bins.take(lesson, given)
+        booster = lightgbm.Booster(given, bins.learned)
+        booster.add_valid(bins.stop, "stop")
         best = _grow(booster, spec, told)
+        self._bins.keep(bins, lesson)
         return Trees(booster.model_to_string(num_iteration=best, importance_type="gain"))
 
     def read(self, content: bytes) -> Fitted:

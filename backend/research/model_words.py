@@ -1,7 +1,8 @@
 """Models and predictions in plain text, for a terminal and a notebook."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from backend.domain import format as say
 
@@ -18,7 +19,7 @@ def card_in_words(card: Mapping[str, Any], *, model_id: str | None = None, state
     ]
     if card["contest"] is not None:
         parts.append(f"Contest with the champion\n  {card['contest']['why']}")
-    return "\n\n".join(parts)
+    return _printed("\n\n".join(parts))
 
 
 def prediction_in_words(told: Mapping[str, Any]) -> str:
@@ -39,12 +40,12 @@ def prediction_in_words(told: Mapping[str, Any]) -> str:
     ]
     if told["model_id"]:
         lines += ["", f"Said by model {told['model_id']}."]
-    return "\n".join(lines)
+    return _printed("\n".join(lines))
 
 
 def evaluation_in_words(told: Mapping[str, Any]) -> str:
     now, then, interval = told["metrics"], told["promised"], told["interval"]
-    return "\n".join(
+    text = "\n".join(
         [
             f"{now['rows']:,} bars after its lessons, {_minute(told['first'])} to {_minute(told['last'])} UTC",
             f"  {'':<22} {'since':>26} {'its card':>26}",
@@ -57,6 +58,29 @@ def evaluation_in_words(told: Mapping[str, Any]) -> str:
             told["drift"]["text"],
         ]
     )
+    return _printed(text)
+
+
+def drift_in_words(told: Mapping[str, Any]) -> str:
+    fresh, worst = told["freshness"], told["worst"]
+    lines = [told["text"], *(f"  {name:<28} PSI {told['psi'][name]:.2f}" for name in worst)]
+    if worst:
+        lines.append("By the usual rule a PSI below 0.10 is little, up to 0.25 some, and above it much.")
+    if fresh["is_fresh"]:
+        lines.append(f"It may answer: {fresh['age_bars']:,} bars since its lessons ended.")
+    else:
+        # The reason may be the sentence above.
+        why = "the market has changed." if told["text"] in fresh["reason"] else fresh["reason"]
+        lines.append(f"It may not answer without being trained again: {why}")
+    return "\n".join(lines)
+
+
+_NEGATIVE: Final = re.compile(r"(?<![\w-])-(?=\d)")
+
+
+def _printed(text: str) -> str:
+    """With one sign for minus; what documents hold has that of JSON."""
+    return _NEGATIVE.sub(say.MINUS, text)
 
 
 _INTERVALS = (("auc", "AUC"), ("ic", "IC"), ("rank_ic", "Rank IC"))
@@ -112,6 +136,12 @@ def _deciles(card: Mapping[str, Any]) -> str:
         f"  {say.change(one['after_costs'], 3):>11}"
         for one in card["deciles"]
     ]
+    cost, shorts = card["spec"]["cost_bps"], [str(one["decile"]) for one in card["deciles"] if one["side"] == "short"]
+    lines.append(f"After costs of {cost:g} bps at the entry and again at the exit.")
+    if shorts:
+        lines.append(
+            f"Tenths {', '.join(shorts)} are sold short: after costs they gain where the return is below zero."
+        )
     return "\n".join(lines)
 
 

@@ -48,7 +48,7 @@ class BarsAtHand:
             manifest = await asyncio.to_thread(self._store.manifest, series)
             instrument = manifest.instrument if manifest else await self._instrument(series)
         span, missing = await asyncio.to_thread(self.span, series, manifest, start, end, pointer)
-        bars = await asyncio.to_thread(self._library.count, instrument, series, span)
+        bars = await asyncio.to_thread(self._library.count, instrument, series, self._closed(series, span))
         if not bars:
             detail = f"{series} has no bars from {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}. Choose another range."
             raise InvalidInput([InputError(pointer="/start", detail=detail)])
@@ -82,6 +82,13 @@ class BarsAtHand:
         if missing and not self.is_simulated(series.provider):
             raise BarsMissing([InputError(pointer=pointer, detail=_missing_words(series, missing))])
         return span, missing
+
+    def _closed(self, series: Series, span: Span) -> Span:
+        """Without the bar that is under way: a simulated market would have it, and no run gets it."""
+        if not self.is_simulated(series.provider):
+            return span
+        until = series.timeframe.floor(self._clock.now())
+        return Span(start=span.start, end=max(min(span.end, until), span.start))
 
     def is_simulated(self, provider: str) -> bool:
         return any(one.is_simulated and one.name == provider for one in self._markets.providers())

@@ -11,6 +11,7 @@ from backend.domain.errors import InputError, InvalidInput
 from backend.domain.forecast import Forecasts
 from backend.domain.jobs import KINDS, Demand, JobKind
 from backend.domain.market import Timeframe
+from backend.domain.market_ports import DiskQuotas
 from backend.domain.ml.spec import ModelSpec
 from backend.domain.model_errors import TooFewBars
 from backend.domain.models import TrainingPlan
@@ -21,6 +22,8 @@ from backend.services.machine_pace import machine_pace
 MOST_BARS: Final = 5_000_000
 # Two years of hours: what a model of a simulated market, or one that a prediction waits for, is trained on.
 USUAL_BARS: Final = 17_520
+# A handful of trees; how large a model really is, is known once it is trained.
+_SMALLEST_MODEL_BYTES: Final = 16 * 1024
 # Measured, of trainings of 3,000 to 400,000 bars: bars, features, bins, and what is predicted out of fold.
 _BYTES_A_BAR: Final = 1_100
 # Work is measured in bars that a hundred trees are grown on. Each bar takes as much as so many besides, for features
@@ -41,11 +44,13 @@ class TrainingPlanner:
         *,
         forecasts: Forecasts,
         clock: Clock,
+        quotas: DiskQuotas,
         pace: Callable[[], float] = machine_pace,
     ) -> None:
         self._at_hand = at_hand
         self._forecasts = forecasts
         self._clock = clock
+        self._quotas = quotas
         self._pace = pace
 
     async def plan(
@@ -59,10 +64,13 @@ class TrainingPlanner:
         threads: int = 1,
         is_brief: bool = False,
     ) -> TrainingPlan:
-        """Raises what `estimate` raises, and TooFewBars with the number that is needed."""
+        """Raises what `estimate` raises, TooFewBars with the number that is needed, and DataTooLarge when the owner's
+        disk is full: the model could not be kept.
+        """
         plan = await self.estimate(series, spec, owner, start=start, end=end, threads=threads, is_brief=is_brief)
         if not plan.is_enough:
             raise TooFewBars(plan.bars, plan.needed, _asked(spec))
+        await asyncio.to_thread(self._quotas.require, owner, _SMALLEST_MODEL_BYTES)
         return plan
 
     async def estimate(

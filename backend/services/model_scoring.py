@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +14,7 @@ from backend.domain.market import Span
 from backend.domain.market_errors import MarketDataError
 from backend.domain.market_ports import Loaded
 from backend.domain.ml.spec import LabelKind, ModelSpec
-from backend.domain.models import DuePrediction, NewOutcome
+from backend.domain.models import DuePrediction, NewOutcome, NewWait
 from backend.services.bars_at_hand import series_of
 from backend.services.latest_bars import LatestBars
 
@@ -24,35 +25,57 @@ _SMALLEST: Final = 1e-15
 _LARGEST_RETURN: Final = 1e9
 
 
-def measured(due: Sequence[DuePrediction], bars: LatestBars) -> list[NewOutcome]:
-    """Of one series and owner. Those whose bars are not there are left for later."""
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What came of predictions, and why nothing could be said of the others."""
+
+    outcomes: Sequence[NewOutcome]
+    waits: Sequence[NewWait]
+
+
+def measured(due: Sequence[DuePrediction], bars: LatestBars) -> Measured:
+    """Of one series and owner."""
     first = due[0]
     series = series_of(first.series, first.user_id)
     try:
         loaded = bars.since(series, min(one.as_of for one in due), before=_BARS_BEFORE)
         holes = bars.holes(loaded)
-    except MarketDataError:
-        return []
+    except MarketDataError as problem:
+        return Measured(outcomes=[], waits=[_waits(one, problem.detail) for one in due])
     by_spec: dict[ModelSpec, list[DuePrediction]] = {}
     for one in due:
         by_spec.setdefault(one.spec, []).append(one)
-    return [outcome for spec, asked in by_spec.items() for outcome in _measured(asked, spec, loaded, holes)]
+    found = [one for spec, asked in by_spec.items() for one in _measured(asked, spec, loaded, holes)]
+    return Measured(
+        outcomes=[one for one in found if isinstance(one, NewOutcome)],
+        waits=[one for one in found if isinstance(one, NewWait)],
+    )
 
 
-def _measured(due: Sequence[DuePrediction], spec: ModelSpec, loaded: Loaded, holes: Sequence[Span]) -> list[NewOutcome]:
+def _measured(
+    due: Sequence[DuePrediction], spec: ModelSpec, loaded: Loaded, holes: Sequence[Span]
+) -> list[NewOutcome | NewWait]:
     from backend.domain.ml.labels import label  # noqa: PLC0415 - it compiles; loaded by who measures
 
     found = label(loaded.bars, spec)
     starts = start_microseconds(loaded.bars)
-    outcomes = []
+    came: list[NewOutcome | NewWait] = []
     lookback = _BARS_BEFORE if spec.label is LabelKind.TRIPLE_BARRIER else 0
     for one in due:
         row = _row_of(one, starts)
-        if row >= 0 and found.labels[row] >= 0:
-            if _is_torn(starts[max(row - lookback, 0)], starts[row + 1 + spec.horizon], holes):
-                continue
-            outcomes.append(_outcome(one, went_up=bool(found.labels[row]), realised=float(found.forward[row])))
-    return outcomes
+        if row < 0:
+            came.append(_waits(one, f"The bars of {loaded.series} that it was made of are not stored any more."))
+        elif found.labels[row] < 0:
+            came.append(_waits(one, f"The bars of {loaded.series} up to then are not stored yet."))
+        elif _is_torn(starts[max(row - lookback, 0)], starts[row + 1 + spec.horizon], holes):
+            came.append(_waits(one, f"Some bars of {loaded.series} between its entry and then were never downloaded."))
+        else:
+            came.append(_outcome(one, went_up=bool(found.labels[row]), realised=float(found.forward[row])))
+    return came
+
+
+def _waits(one: DuePrediction, why: str) -> NewWait:
+    return NewWait(user_id=one.user_id, prediction_id=one.id, why=why)
 
 
 def _row_of(one: DuePrediction, starts: npt.NDArray[np.int64]) -> int:

@@ -10,7 +10,7 @@ from backend.domain.backtest_ports import RunBars
 from backend.domain.config import SeriesConfig
 from backend.domain.market import Series
 from backend.domain.market_errors import MarketDataError
-from backend.domain.market_ports import Loaded
+from backend.domain.market_ports import DiskQuotas, Loaded
 from backend.domain.ml.predicting import Freshness, fresh
 from backend.domain.ml.spec import ModelSpec
 from backend.domain.ml.training import Champion, Trained, train
@@ -37,6 +37,7 @@ class School:
     bars: RunBars
     latest: LatestBars
     files: ModelFiles
+    quotas: DiskQuotas
     forecaster: "Forecaster"
     read: "Callable[[bytes], LearnedModel]"
     clock: Clock
@@ -75,6 +76,7 @@ def train_model(
         champion=_challenged(holder),
     )
     heed(is_cancelled)
+    school.quotas.require(owner, len(trained.content))
     sha256 = school.files.keep(owner, trained.content)
     file = {"sha256": sha256, "bytes": len(trained.content)}
     card = {**trained.card, "file": file, "contest": _contest(trained, holder)}

@@ -12,6 +12,8 @@ from backend.domain.models import Prediction
 # Fewer cannot tell skill from luck, whatever they show.
 FEWEST_TO_JUDGE: Final = 100
 _FEWEST_FOR_IC: Final = 30
+# Bars that are only late are there by then.
+_LOOKS_IN_VAIN: Final = 3
 _NOTHING: Final[Mapping[str, float | None]] = MappingProxyType({"value": None, "low": None, "high": None})
 _SEED: Final = 7
 
@@ -23,7 +25,12 @@ def waits_for(prediction: Prediction, now: datetime) -> str | None:
     due = f"{prediction.due_at:%Y-%m-%d %H:%M} UTC"
     if prediction.due_at > now:
         return f"It is measured at {due}."
-    series = prediction.series
+    series, wait = prediction.series, prediction.wait
+    if wait is not None and wait.looks >= _LOOKS_IN_VAIN:
+        return (
+            f"Its time came at {due}, and it cannot be measured: {wait.why} It was looked for {wait.looks:,} times, and"
+            f" is again at {wait.next_look_at:%Y-%m-%d %H:%M} UTC, or within a minute of a download."
+        )
     return (
         f"Its time came at {due}, but the bars of {series.provider} {series.symbol} {series.timeframe} up to then are"
         " not stored yet. Download them; it is measured within a minute then."

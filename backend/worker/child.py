@@ -226,7 +226,8 @@ class Child:
                         percent=message["percent"],
                         message=message["message"],
                         current_date=message.get("current_date"),
-                        curve=tuple(tuple(point) for point in message.get("curve", ())),
+                        curve=_points(message.get("curve", ())),
+                        curves=tuple((int(fold), _points(curve)) for fold, curve in message.get("curves", ())),
                         **{name: message.get(name) for name in LEARNING},
                         log_tail=self._log.text,
                     )
@@ -365,3 +366,7 @@ def child_environment() -> dict[str, str]:
     """Where to find Python's modules and the ways of the place; nothing else of ours."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**inherited, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUNBUFFERED": "1"}
+
+
+def _points(curve: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(point) for point in curve)

@@ -12,6 +12,7 @@ from backend.domain.format import bytes_
 from backend.domain.jobs import Job, JobKind, Progress
 from backend.domain.ports import Housekeeping, JobHandler
 from backend.services.key_checks import Checked
+from backend.worker.errands import CarryModels, Errand
 from backend.worker.fetching import Fetch
 from backend.worker.scoring import Score
 
@@ -51,6 +52,12 @@ def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:
         ),
         JobKind.SCORE: Score(house.models.book, house.models.bars),
     }
+
+
+def errands_of(house: "House") -> Mapping[JobKind, Errand]:
+    """What is to be done around the work of children: nothing, where their folder is the place of models."""
+    courier = house.models.courier
+    return {} if courier is None else {JobKind.TRAIN: CarryModels(courier)}
 
 
 class Maintain:

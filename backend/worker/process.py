@@ -213,7 +213,8 @@ class RunningJob:
     def report(self, stage: str, percent: float | None = None, message: str = "", **more: Any) -> None:
         """Say how far the job is. As cheap as a job in a tight loop needs it: most reports replace one another.
 
-        Beside that it may tell its `current_date`, a `curve` of pairs or triples of numbers, and how learning goes.
+        Beside that it may tell its `current_date`, a `curve` of pairs or triples of numbers, and how learning goes,
+        with the `curves` of all its lessons.
         """
         with self._lock:
             self._untold = {

@@ -17,6 +17,7 @@ SECONDS_BETWEEN_TELLINGS = 0.2
 LONGEST_STAGE = 80
 LONGEST_MESSAGE = 400
 MOST_CURVE_POINTS = 100
+MOST_CURVES = 60
 # What Postgres notifies in one piece.
 LARGEST_WORDS_BYTES = 7_999
 
@@ -31,6 +32,8 @@ class Telling:
         self._clock = clock
         self._began = clock()
         self._untold: Progress | None = None
+        # Stages in which nothing learns tell no curves; those that were told stay true.
+        self._curves: tuple[tuple[int, tuple[tuple[float, ...], ...]], ...] = ()
         # Of a new attempt the first telling says also that nothing was printed yet.
         self._told_log: str | None = ""
         self._teller: asyncio.Task[None] | None = None
@@ -39,6 +42,7 @@ class Telling:
         """Called by the job as often as it likes. Housekeeping has nobody to be told to."""
         if self._job.user_id is None:
             return
+        self._curves = progress.curves or self._curves
         self._untold = _with_curve(progress, self._untold)
         if self._teller is None or self._teller.done():
             self._teller = asyncio.create_task(self._tell())
@@ -70,8 +74,11 @@ class Telling:
         if progress.current_date is not None:
             task["current_date"] = readable(progress.current_date)[:LONGEST_STAGE]
         if progress.curve:
-            task["curve"] = [
-                [at, *(float(f"{value:.6g}") for value in values)] for at, *values in progress.curve[:MOST_CURVE_POINTS]
+            task["curve"] = _brief(progress.curve, MOST_CURVE_POINTS, digits=6)
+        if self._curves:
+            share = MOST_CURVE_POINTS // len(self._curves[:MOST_CURVES])
+            task["curves"] = [
+                [fold, _brief(curve, max(share, 2), digits=5)] for fold, curve in self._curves[:MOST_CURVES]
             ]
         task |= {name: value for name in LEARNING if (value := getattr(progress, name)) is not None}
         if progress.log_tail != self._told_log:
@@ -96,6 +103,10 @@ def _with_curve(progress: Progress, untold: Progress | None) -> Progress:
     if untold is None or not untold.curve or progress.curve or untold.round is not None:
         return progress
     return replace(progress, curve=untold.curve, current_date=untold.current_date)
+
+
+def _brief(curve: tuple[tuple[float, ...], ...], most: int, *, digits: int) -> list[list[float]]:
+    return [[at, *(float(f"{value:.{digits}g}") for value in values)] for at, *values in curve[:most]]
 
 
 def _size_in_json(part: str) -> int:

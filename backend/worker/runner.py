@@ -20,7 +20,7 @@ from backend.worker.backtesting import PREPARES
 from backend.worker.books import Books
 from backend.worker.child import Child
 from backend.worker.children import Children
-from backend.worker.handlers import WORKS, handlers_of
+from backend.worker.handlers import WORKS, errands_of, handlers_of
 from backend.worker.hearsay import Hearsay
 from backend.worker.line import LONGEST_WAIT_SECONDS, Line, Pace
 from backend.worker.process import PREPARES_NAME
@@ -241,7 +241,8 @@ class Runner:
     def _send(self, running: Running, child: Child) -> None:
         job = running.lease.job
         try:
-            running.begin_in(child, self._workshop.works[job.kind], self._begins(running))
+            errand = self._workshop.errands.get(job.kind)
+            running.begin_in(child, self._workshop.works[job.kind], self._begins(running), errand)
         except Exception as error:  # noqa: BLE001 - whatever it was, the job must end
             logger.exception("A task of the kind {} could not be run", job.kind)
             running.end(Outcome.failed(_not_run(error)))
@@ -342,7 +343,7 @@ async def open_runner(house: "House") -> AsyncIterator[Runner]:
         queue=house.queue,
         bus=house.bus,
         resources=house.resources,
-        workshop=Workshop(children=children, works=WORKS, handlers=handlers_of(house)),
+        workshop=Workshop(children=children, works=WORKS, handlers=handlers_of(house), errands=errands_of(house)),
         meter=house.monitor,
         hints=house.hints,
         forecasts=house.foresight.forecasts,

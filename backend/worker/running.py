@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from loguru import logger
@@ -16,6 +16,7 @@ from backend.domain.ports import JobHandler
 from backend.worker.child import COOPERATION_SECONDS, Child
 from backend.worker.children import Children
 from backend.worker.endings import Assignment, Ending, How, result_too_large
+from backend.worker.errands import Errand
 
 
 class Return(Enum):
@@ -39,6 +40,7 @@ class Workshop:
     children: Children
     works: Mapping[JobKind, str]
     handlers: Mapping[JobKind, JobHandler]
+    errands: Mapping[JobKind, Errand] = field(default_factory=dict)
 
     def handler(self, kind: JobKind) -> JobHandler | None:
         """Who does it in the runner itself; None when a child does."""
@@ -101,7 +103,14 @@ class Running:
         self._is_stopped = True
         self._give_up()
 
-    def begin_in(self, child: Child, work: str, report: Report) -> None:
+    def begin_in(self, child: Child, work: str, report: Report, errand: Errand | None = None) -> None:
+        """With an errand, what it does before and after is done here."""
+        if errand is None:
+            self._give_to(child, work, report, self._came_back)
+        else:
+            self._handling = asyncio.create_task(self._run_errand(errand, child, work, report))
+
+    def _give_to(self, child: Child, work: str, report: Report, on_end: Callable[[Ending], None]) -> None:
         job = self.lease.job
         assignment = Assignment(
             work=work,
@@ -112,7 +121,7 @@ class Running:
         )
         self._child = child
         self.was_sent = True
-        child.begin(assignment, report, self._came_back)
+        child.begin(assignment, report, on_end)
 
     def begin_here(self, handler: JobHandler, report: Report) -> None:
         self._handling = asyncio.create_task(self._handle(handler, report))
@@ -154,17 +163,48 @@ class Running:
                 return Outcome.failed(failure)
         return Outcome.completed(ending.result or {}, ending.log_tail)
 
+    async def _run_errand(self, errand: Errand, child: Child, work: str, report: Report) -> None:
+        async def begin() -> Verdict | None:
+            await errand.before(self.lease.job)
+            if self._is_cancelled:
+                return Outcome.cancelled()
+            self._give_to(child, work, report, lambda ending: self._came_back_to(errand, ending))
+            return None
+
+        if (verdict := await self._answered(begin)) is not None:
+            self.end(verdict)
+
+    def _came_back_to(self, errand: Errand, ending: Ending) -> None:
+        if ending.how is not How.RETURNED or not ending.result:
+            self._came_back(ending)
+            return
+        self.worked_seconds, self._child = ending.seconds, None
+        self._handling = asyncio.create_task(self._finish_errand(errand, ending))
+
+    async def _finish_errand(self, errand: Errand, ending: Ending) -> None:
+        job, result = self.lease.job, ending.result or {}
+        refused = await self._answered(lambda: errand.after(job, result))
+        self.end(refused if refused is not None else self._judge(ending))
+
     async def _handle(self, handler: JobHandler, report: Report) -> None:
+        async def run() -> Verdict:
+            return self._keep(await handler.run(self.lease.job, report, lambda: self._is_cancelled))
+
+        if (verdict := await self._answered(run)) is not None:
+            self.end(verdict)
+
+    async def _answered(self, ask: Callable[[], Awaitable[Verdict | None]]) -> Verdict | None:
+        """What came of something that is done here, in time and whatever it raises."""
         job = self.lease.job
         try:
             async with asyncio.timeout(job.wall_limit_seconds):
-                verdict: Verdict = self._keep(await handler.run(job, report, lambda: self._is_cancelled))
+                return await ask()
         except asyncio.CancelledError:
             if not (self._is_cancelled or self._is_stopped or self.is_lost):
                 raise  # the runner is at its very end, and the lease will run out
-            verdict = Outcome.cancelled() if self._is_cancelled else Return.HANDED_BACK
+            return Outcome.cancelled() if self._is_cancelled else Return.HANDED_BACK
         except TimeoutError:
-            verdict = Outcome.failed(
+            return Outcome.failed(
                 JobFailure(
                     code="time_limit_reached",
                     title="The task took too long",
@@ -173,15 +213,14 @@ class Running:
             )
         except ServiceUnavailable as error:
             # Trying again later may help, and attempts are counted.
-            verdict = JobFailure(code=error.code, title=error.title, detail=error.detail)
+            return JobFailure(code=error.code, title=error.title, detail=error.detail)
         except TidemarkError as error:
-            verdict = Outcome.failed(JobFailure(code=error.code, title=error.title, detail=error.detail))
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises, its job must end
+            return Outcome.failed(JobFailure(code=error.code, title=error.title, detail=error.detail))
+        except Exception as error:  # noqa: BLE001 - whatever it raises, its job must end
             logger.exception("A task of the kind {} failed", job.kind)
-            verdict = Outcome.failed(
+            return Outcome.failed(
                 JobFailure(code="unexpected_error", title="The task failed", detail=f"{type(error).__name__}: {error}")
             )
-        self.end(verdict)
 
     def _keep(self, result: Mapping[str, object]) -> Outcome:
         if (size := size_of(result)) > LARGEST_RESULT_BYTES:

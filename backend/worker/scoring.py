@@ -10,7 +10,7 @@ from loguru import logger
 from backend.domain.errors import ServiceUnavailable
 from backend.domain.jobs import Job, Progress
 from backend.domain.model_ports import PredictionBook
-from backend.domain.models import DuePrediction
+from backend.domain.models import DuePrediction, NewWait
 from backend.services.latest_bars import LatestBars
 from backend.services.model_scoring import measured
 
@@ -42,12 +42,22 @@ class Score:
     async def _scored(self, due: Sequence[DuePrediction]) -> int:
         """What is wrong with one series is no reason for the others to wait."""
         try:
-            return await self._book.score(await asyncio.to_thread(measured, due, self._bars))
+            came = await asyncio.to_thread(measured, due, self._bars)
+            if came.waits:
+                await self._book.wait(came.waits)
+            return await self._book.score(came.outcomes) if came.outcomes else 0
         except ServiceUnavailable:
             raise
         except Exception:  # noqa: BLE001 - logged, and tried again with the next look
             logger.exception("Predictions of {} cannot be scored", due[0].series.symbol)
+            await self._book.wait([_broken(one) for one in due])
             return 0
+
+
+def _broken(one: DuePrediction) -> NewWait:
+    return NewWait(
+        user_id=one.user_id, prediction_id=one.id, why="Measuring it failed; the operator's log has the reason."
+    )
 
 
 def _whose(one: DuePrediction) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ comment on table public.models is 'Trained models: what they learned from, their
 comment on table public.personal_access_tokens is 'Tokens for scripts, as digests, with what each may do and when it ends.';
 comment on table public.prediction_outcomes is 'What became of predictions. Written once, by the service, when the horizon has passed.';
 comment on table public.predictions is 'What models said before it happened. Nobody changes or removes a line.';
+comment on table public.prediction_waits is 'When to look again for the bars that a prediction needs to be scored, and why not yet.';
 comment on table public.profiles is 'What a person is called here, and prefers.';
 comment on table public.series is 'Which bars are stored, for whom, and how complete they are. The bars lie in files.';
 comment on table public.shares is 'Links to results for people without an account, as digests, with their end.';

@@ -155,7 +155,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         settings=settings,
         market=market,
         backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
-        models=open_model_desk(market, foresight.forecasts, clock, worker),
+        models=open_model_desk(settings, market, foresight.forecasts, clock, worker),
         adoption=Adoption(market.store, SharedSeries(worker)),
         address=ADDRESS,
         project=project,

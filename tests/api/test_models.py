@@ -1,6 +1,7 @@
 """Models and predictions over HTTP: trained, asked, compared, and kept from everybody else."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,9 +9,11 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from backend.bootstrap_models import open_school
+from backend.bootstrap_models import open_model_desk, open_school
+from backend.data.storage.quotas import FolderQuotas
 from backend.domain.jobs import Outcome
 from backend.domain.market import IMPORT, Series, Span, Timeframe
+from backend.domain.market_errors import DataTooLarge
 from backend.domain.market_ports import FetchedPage
 from backend.services.model_training import train_model
 from tests.api.conftest import Person, Site, assert_problem
@@ -32,7 +35,7 @@ async def started(client: httpx.AsyncClient, who: Person, **changes: Any) -> str
 async def finished(site: Site, who: Person, model_id: str, **card: Any) -> None:
     """As the runner would end it, with what a child makes of it; parts of the card can be said otherwise."""
     (lease,) = await site.house.queue.claim("tests", ROOM, job_ids=[UUID(model_id)])
-    school = open_school(str(site.house.settings.cache_dir))
+    school = open_school(str(site.house.settings.cache_dir), site.house.settings.user_disk_bytes)
     payload = {**lease.job.payload, "task_id": model_id}
     came = await asyncio.to_thread(train_model, payload, who.user_id, school, lambda *_, **__: None, lambda: False)
     came["card"] |= card
@@ -326,3 +329,22 @@ async def test_nobody_else_has_a_part_in_it(client: httpx.AsyncClient, ada: Pers
     for method, path, body in asked:
         answer = await client.request(method, path, json=body, headers={**ada.headers, "If-Match": "*"})
         assert answer.status_code == 404, (method, path, answer.text)
+
+
+async def test_models_count_in_the_quota_of_the_disk(site: Site, client: httpx.AsyncClient) -> None:
+    who = await site.person()
+    model_id = await started(client, who)
+    (lease,) = await site.house.queue.claim("tests", ROOM, job_ids=[UUID(model_id)])
+    cache = site.house.settings.cache_dir
+    payload, small = {**lease.job.payload, "task_id": model_id}, open_school(str(cache), 1_000)
+    with pytest.raises(DataTooLarge, match="by models"):
+        await asyncio.to_thread(train_model, payload, who.user_id, small, lambda *_, **__: None, lambda: False)
+    assert not list(cache.glob(f"models/{who.user_id}/**/*.model")), "nothing is kept of what was refused"
+    market = replace(site.house.market, quotas=FolderQuotas(cache, 1_000))
+    desk = open_model_desk(
+        site.house.settings, market, site.house.foresight.forecasts, site.house.clock, site.house.worker_database
+    )
+    async with site.client(market=market, models=desk) as tight:
+        for path, wanted in ((f"{PATH}/train", WANTED), ("/api/predictions", {"series": SERIES, "spec": SPEC})):
+            refused = await tight.post(path, json=wanted, headers=who.headers)
+            assert "by models" in assert_problem(refused, 413, "data_too_large")["detail"]

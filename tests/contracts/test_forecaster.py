@@ -1,5 +1,11 @@
 """What every forecaster keeps to: LightGBM, and the line that stands in for it where a test is not about trees."""
 
+import gc
+import weakref
+from dataclasses import replace
+from typing import Any
+
+import lightgbm
 import numpy as np
 import pytest
 
@@ -43,6 +49,45 @@ def test_the_same_lesson_gives_the_same_bytes(forecaster: Forecaster) -> None:
 
 def test_another_lesson_gives_others(forecaster: Forecaster) -> None:
     assert forecaster.fit(lesson(), SPEC).content() != forecaster.fit(lesson(1_400), SPEC).content()
+
+
+def other_answers(asked: Lesson) -> Lesson:
+    return replace(asked, labels=asked.labels[::-1].copy(), stop_labels=asked.stop_labels[::-1].copy())
+
+
+def test_other_answers_on_the_same_rows_are_learned_as_by_one_that_never_saw_them(forecaster: Forecaster) -> None:
+    asked = lesson()
+    first = forecaster.fit(asked, SPEC).content()
+    other = forecaster.fit(other_answers(asked), SPEC).content()
+
+    assert other == type(forecaster)().fit(other_answers(asked), SPEC).content() != first
+    assert forecaster.fit(asked, SPEC).content() == first
+    more = SPEC.model_copy(update={"least_in_leaf": 60})
+    assert forecaster.fit(asked, more).content() == type(forecaster)().fit(asked, more).content()
+
+
+def test_bins_are_made_once_for_the_same_rows_and_go_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    whole = lightgbm.Dataset
+
+    def counted(*given: Any, **named: Any) -> lightgbm.Dataset:
+        made.append(given)
+        return whole(*given, **named)
+
+    monkeypatch.setattr(lightgbm, "Dataset", counted)
+    forecaster, asked = LightGbm(), lesson()
+    forecaster.fit(asked, SPEC)
+    forecaster.fit(other_answers(asked), SPEC)
+    assert len(made) == 1
+    made.clear()  # what was given holds the rows
+    asked_anew = lesson()
+    forecaster.fit(asked_anew, SPEC)
+    assert len(made) == 1
+    made.clear()
+    kept = weakref.ref(forecaster._bins._kept)
+    del asked_anew
+    gc.collect()
+    assert kept() is None
 
 
 def test_it_says_the_same_after_it_was_read_again(forecaster: Forecaster) -> None:

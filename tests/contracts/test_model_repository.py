@@ -20,7 +20,7 @@ from backend.domain.errors import QuotaReached
 from backend.domain.jobs import JobState
 from backend.domain.ml.spec import LabelKind, ModelSpec
 from backend.domain.model_ports import ModelRepository, PredictionBook, PredictionRepository
-from backend.domain.models import ModelFilter, ModelState, NewModel, NewOutcome, Origin, Question
+from backend.domain.models import ModelFilter, ModelState, NewModel, NewOutcome, NewWait, Origin, Question
 from tests.cluster import FreshDatabase
 from tests.fake_models import FakeModels, FakePredictionBook, FakePredictions, Registry
 from tests.job_tables import Committing, Tables, identity, open_tables
@@ -45,6 +45,9 @@ class Both:
     finish: Callable[[UUID, dict[str, Any]], Awaitable[None]]
     age: Callable[[UUID, timedelta], Awaitable[None]]
     limit: Callable[[int], Awaitable[None]]
+    # Bars of SERIES come; the time of every next look comes.
+    fetch: Callable[[], Awaitable[None]]
+    look_again: Callable[[], Awaitable[None]]
 
     async def add(
         self, name: str = "One", *, origin: Origin = Origin.PERSON, spec: ModelSpec = SPEC, **more: Any
@@ -338,10 +341,38 @@ class ModelRepositoryContract:
         assert scored is not None
         assert scored.outcome is not None
         assert (scored.outcome.realised_return, scored.outcome.went_up, scored.outcome.is_inside) == (0.01, True, True)
+        assert scored.wait is None
         fitness = await both.mine.champion_fitness(ASKED)
         assert fitness is not None
         assert set(fitness.model.card or ()) == {"data", "verdict"}
         assert (fitness.model.id, fitness.expected, fitness.realised) == (model_id, (0.6,), (0.01,))
+
+    async def test_what_cannot_be_measured_is_looked_at_ever_more_seldom(self, both: Both) -> None:
+        said = await both.book.write(both.me, prediction_of(await both.trained(), both.now()))
+        assert said is not None
+        await both.age(said.id, timedelta(hours=20))
+        wait = NewWait(user_id=both.me, prediction_id=said.id, why="x" * 500)
+        for looks, minutes in enumerate((1, 2, 4, 8, 16, 32, 60, 60), start=1):
+            assert [one.id for one in await both.book.due(most=9)] == [said.id]
+            await both.book.wait([wait])
+            assert await both.book.due(most=9) == []
+            assert not await both.book.is_any_due()
+            found = await both.said.prediction(said.id)
+            assert found is not None
+            assert found.wait is not None
+            assert (found.wait.looks, found.wait.why) == (looks, "x" * 400)
+            assert found.wait.next_look_at - found.wait.looked_at == timedelta(minutes=minutes)
+            await both.look_again()
+
+    async def test_bars_that_came_are_looked_at_at_once(self, both: Both) -> None:
+        said = await both.book.write(both.me, prediction_of(await both.trained(), both.now()))
+        assert said is not None
+        await both.age(said.id, timedelta(hours=20))
+        await both.book.wait([NewWait(user_id=both.me, prediction_id=said.id, why="No bars.")])
+        assert not await both.book.is_any_due()
+        await both.fetch()
+        assert await both.book.is_any_due()
+        assert [one.id for one in await both.book.due(most=9)] == [said.id]
 
 
 class TestFakeModels(ModelRepositoryContract):
@@ -363,7 +394,15 @@ class TestFakeModels(ModelRepositoryContract):
         async def limit(most: int) -> None:
             registry.most = most
 
+        async def fetch() -> None:
+            registry.came_at = registry.clock.now() + timedelta(microseconds=1)
+
+        async def look_again() -> None:
+            registry.clock.advance(hours=1)
+
         yield Both(
+            fetch=fetch,
+            look_again=look_again,
             me=me,
             mine=FakeModels(me, registry),
             others=FakeModels(other, registry),
@@ -410,6 +449,15 @@ async def _age(tables: Tables, prediction_id: UUID, by: timedelta) -> None:
     await tables.execute("alter table public.predictions enable trigger predictions_keep")
 
 
+async def _fetch(tables: Tables, me: UUID) -> None:
+    await tables.execute(
+        "insert into public.tasks (user_id, kind, payload, cores, memory_bytes, max_attempts, wall_limit_seconds,"
+        " state, finished_at) values ($1, 'fetch', $2, 1, 1, 3, 60, 'completed', clock_timestamp())",
+        me,
+        json.dumps({"series": SERIES.model_dump(mode="json")}),
+    )
+
+
 class TestModelTable(ModelRepositoryContract):
     @pytest.fixture(autouse=True)
     def _on(self, database: FreshDatabase) -> None:
@@ -448,6 +496,8 @@ class TestModelTable(ModelRepositoryContract):
             finish=partial(_finish, tables),
             age=partial(_age, tables),
             limit=limit,
+            fetch=partial(_fetch, tables, me),
+            look_again=partial(tables.execute, "update public.prediction_waits set next_look_at = now()"),
         )
 
     async def test_the_prediction_of_a_training_is_written_with_its_end(self) -> None:

@@ -82,6 +82,7 @@ ROWS: Mapping[str, Callable[[UUID], Row]] = {
         "went_up": False,
         "log_loss": 0.7,
     },
+    "prediction_waits": lambda user_id: {"user_id": user_id, "prediction_id": user_id, "why": "No bars."},
     "series": lambda user_id: {
         "id": user_id,
         "user_id": user_id,

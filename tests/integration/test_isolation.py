@@ -316,5 +316,6 @@ def key_of(table: str) -> str:
         "strategy_versions": "user_id, strategy_id, version",
         "backtest_parts": "user_id, backtest_id, name, part",
         "prediction_outcomes": "user_id, prediction_id",
+        "prediction_waits": "user_id, prediction_id",
     }
     return keys.get(table, "user_id, id")

@@ -1,6 +1,7 @@
 """`tidemark model`: real processes on a folder of their own, without a server and without a database."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ def test_a_model_is_trained_kept_asked_judged_and_promoted(tmp_path: Path) -> No
     said = command(tmp_path, "model", "show", first[:17]).stdout
     assert card["verdict"]["headline"] in said
     assert said.startswith("direction:4 on BTC/USDT, 1h (simulated)")
+    assert "After costs of 15 bps at the entry and again at the exit." in said
+    assert "are sold short" in said
+    # One sign for minus in what people read.
+    assert not re.search(r"(?<![\w-])-\d", said)
 
     # The champion answers without being trained again; the same bars give the same answer.
     asked = command(tmp_path, "model", "predict", *DAYS, *BRIEF, "--json")
@@ -65,6 +70,13 @@ def test_a_model_is_trained_kept_asked_judged_and_promoted(tmp_path: Path) -> No
     assert drifted["level"] in {"none", "some", "strong"}
     assert drifted["freshness"]["age_bars"] == 31 * 24
     assert not drifted["freshness"]["is_fresh"]
+    plain = command(tmp_path, "model", "drift", first, *LATER).stdout
+    assert plain.count(drifted["text"]) == 1
+    assert "It may not answer without being trained again: Its lessons ended 744 bars ago" in " ".join(plain.split())
+    assert "usual rule" in plain or not drifted["worst"]
+    stale = command(tmp_path, "model", "drift", first, *LATER, "--fail-if-stale", code=6)
+    assert "It may not answer" in stale.stderr
+    assert command(tmp_path, "model", "drift", first, *DAYS, "--fail-if-stale").stdout
 
     other = command(tmp_path, "model", "drift", first, "--symbol", "ETH/USDT", "--timeframe", "1h", code=2)
     assert "learned from BTC/USDT 1h; these are bars of ETH/USDT 1h" in " ".join(other.stderr.split())
@@ -156,6 +168,17 @@ def test_a_damaged_file_and_one_of_another_version_are_refused_and_nothing_is_lo
     assert "folds" in said
     assert command(tmp_path, "model", "predict", "--bars", str(bars), *BRIEF).stderr == ""
     assert sorted(places(tmp_path).values()) == ["champion", "retired"]
+
+    place = file.with_name("place.json")
+    kept = place.read_bytes()
+    for broken, words in ((b"{", "is not JSON"), (b"[]", "does not hold"), (b"{}", "does not hold what it should")):
+        place.write_bytes(broken)
+        said = " ".join(command(tmp_path, "model", "show", model_id, code=1).stderr.split())
+        assert f"place.json of model {model_id} {words}" in said
+        assert "from a backup, or remove its folder" in said
+    place.unlink()
+    assert "is not there" in command(tmp_path, "model", "show", model_id, code=1).stderr
+    place.write_bytes(kept)
 
     file.write_bytes(content)
     assert told(tmp_path, "model", "predict", "--model", model_id, "--bars", str(bars))["model_id"] == model_id

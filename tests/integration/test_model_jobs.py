@@ -90,6 +90,7 @@ def test_a_question_becomes_a_model_a_prediction_and_an_outcome(running: Running
     assert learning[-1]["round"] >= round_ >= 1
     assert 0 < loss < 1
     assert 0 < stop_loss < 1
+    assert {fold for fold, _ in learning[-1]["curves"]} >= {1, 2}
 
     model = read(ada, f"/api/models/{model_id}")
     assert (model["state"], model["origin"], model["predictions"]) == ("champion", "prediction", 1)

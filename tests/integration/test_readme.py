@@ -22,7 +22,9 @@ def test_every_other_command_works_on_a_running_instance(tmp_path: Path) -> None
     assert len(commands) >= 4
     shown = ""
     with data_folder() as folder, serving(folder):
-        settings = environment(TIDEMARK_DATA_DIR=str(folder), XDG_CONFIG_HOME=str(tmp_path))
+        settings = environment(
+            TIDEMARK_DATA_DIR=str(folder), TIDEMARK_CACHE_DIR=str(folder / "cache"), XDG_CONFIG_HOME=str(tmp_path)
+        )
         for command in commands:
             with at_terminal(command, folder=ROOT, environment=settings) as terminal:
                 if "login" in command:

@@ -611,7 +611,8 @@ async def test_jobs_whose_claim_was_answered_into_the_void_are_run_at_once(house
 
 def maintain(house: House, market: Market) -> Maintain:
     adoption = Adoption(market.store, SharedSeries(house.tables.worker))
-    models = open_model_desk(market, Forecasts(), SystemClock(), house.tables.worker)
+    settings = Settings(_env_file=None, cache_dir=market.cache_dir)
+    models = open_model_desk(settings, market, Forecasts(), SystemClock(), house.tables.worker)
     keys = KeyDesk(FakeProber(), KeyManager(lambda: (MasterKey.generate(),)), KeyVaultTables(house.tables.worker))
     return Maintain(HousekeepingTables(house.tables.worker), market, adoption, models, keys, cache_bytes=0)
 

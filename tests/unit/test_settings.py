@@ -156,3 +156,19 @@ def test_a_misspelt_name_in_the_file_of_settings_is_seen(monkeypatch: pytest.Mon
     (tmp_path / "env").write_text("TIDEMARK_PROT=9001\n")
     monkeypatch.setenv("TIDEMARK_ENV_FILE", str(tmp_path / "env"))
     assert unknown_names(given_names()) == {"TIDEMARK_PROT": "TIDEMARK_PORT"}
+
+
+def test_models_in_storage_need_a_project(read: Read) -> None:
+    with pytest.raises(ConfigurationError, match=r"TIDEMARK_MODEL_FILES=supabase.*DATABASE_URL"):
+        read(TIDEMARK_MODEL_FILES="supabase")
+    settings = read(TIDEMARK_MODEL_FILES="supabase", **PROJECT)
+    assert (settings.model_files, settings.models_bucket) == ("supabase", "tidemark-models")
+
+
+@pytest.mark.parametrize("name", ["", "A", "a/b", "../x", "x" * 64])
+def test_a_bucket_has_a_name_that_storage_takes(read: Read, name: str) -> None:
+    if name:
+        with pytest.raises(ConfigurationError, match="TIDEMARK_MODELS_BUCKET"):
+            read(TIDEMARK_MODELS_BUCKET=name)
+    else:
+        assert read(TIDEMARK_MODELS_BUCKET=name).models_bucket == "tidemark-models"

@@ -92,7 +92,9 @@ def describe_stream() -> dict[str, Any]:
                 "`reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s. "
                 "`task_progress` tells `stage`, `percent`, `message` and `eta_seconds` (null where unknown) of an "
                 "`attempt`, and in `log_tail` the last lines that the task printed in it: a text, null while there are "
-                "none, and left out when they are what was told before."
+                "none, and left out when they are what was told before. Of a training also `fold`, `round`, `loss`, "
+                "`stop_loss`, the `curve` of that fold as `[round, loss, stop_loss]`, and `curves`, `[fold, curve]` of "
+                "all folds until now with fewer points (fold 0 is the model that is kept)."
             ),
             **needs(Reach.READ),
             "security": [{bearer.scheme_name: []}, {}],

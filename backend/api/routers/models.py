@@ -36,6 +36,7 @@ from backend.api.scopes import Reach, needs
 from backend.api.versions import PRIVATE, IfMatch, IfNoneMatch, required_version, tagged
 from backend.domain.errors import InvalidCursor, QuotaReached, VersionConflict, VersionRequired
 from backend.domain.jobs import Job
+from backend.domain.market_errors import DataTooLarge
 from backend.domain.ml.spec import ModelSpec
 from backend.domain.model_errors import ModelDamaged, ModelNotFound, ModelNotUsable, TooFewBars
 from backend.domain.models import Model, ModelFilter, ModelInBrief, ModelState, TrainingPlan
@@ -47,7 +48,14 @@ ModelId = Annotated[UUID, Path(description="The model's id.", examples=[str(MODE
 BAD_ID = invalid("/path/model_id", "Input should be a valid UUID.")
 ONE = (*SIGNED_IN, ModelNotFound(MODEL_ID), BAD_ID)
 TOO_FEW = TooFewBars(1_200, 2_400, "predicting 12 bars ahead with 5 folds")
-TRAINS = (*STARTS, *NOT_RUNNABLE, TOO_FEW, QuotaReached("models", limit=200, count=200, remedy="Delete some."))
+DISK_FULL = DataTooLarge("It needs 16.0 KiB, and 5.0 GiB of your 5.0 GiB are taken. Delete series or models first.")
+TRAINS = (
+    *STARTS,
+    *NOT_RUNNABLE,
+    TOO_FEW,
+    DISK_FULL,
+    QuotaReached("models", limit=200, count=200, remedy="Delete some."),
+)
 NOT_USABLE = ModelNotUsable("BTC, half a day ahead is being trained; only a trained model can become champion.")
 
 

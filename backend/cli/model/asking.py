@@ -59,23 +59,30 @@ def evaluate(model_id: ModelId, *, series: OneSeries, as_json: AsJson = False) -
 
 
 @with_groups
-def drift(model_id: ModelId, *, series: OneSeries, as_json: AsJson = False) -> None:
+def drift(
+    model_id: ModelId,
+    *,
+    series: OneSeries,
+    fail_if_stale: Annotated[bool, typer.Option("--fail-if-stale", help="End with 6 when it may not answer.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Say whether the newest bars still look like those that a model learned from, and whether it may answer."""
     from dataclasses import asdict
 
+    from backend.cli.failures import CommandFailed, ExitCode
     from backend.cli.terminal import clean
 
     with problems():
         from backend.research import open_model
+        from backend.research.model_words import drift_in_words
 
         model = open_model(model_id)
         bars = series.of_card(model.card)
         found = {"id": model.id, **model.drift(bars), "freshness": asdict(model.freshness(bars))}
     if as_json:
         print_document(found)
-        return
-    print(clean(found["text"]))
-    for name in found["worst"]:
-        print(f"  {name:<28} PSI {found['psi'][name]:.2f}")
+    else:
+        print(clean(drift_in_words(found)))
     fresh = found["freshness"]
-    print(clean(fresh["reason"] or f"It is fresh: {fresh['age_bars']:,} bars since its lessons ended."))
+    if fail_if_stale and not fresh["is_fresh"]:
+        raise CommandFailed("gate_unmet", "It may not answer", fresh["reason"], exit_code=ExitCode.GATE_UNMET)

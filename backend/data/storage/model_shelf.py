@@ -22,6 +22,7 @@ from backend.domain.model_errors import ModelDamaged, ModelNotFound
 _FOLDER: Final = "research-models"
 _ID: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6}")
 _CARD, _MODEL, _PLACE = "card.json", "model", "place.json"
+_IN_PLACE: Final = frozenset({"state", "reason", "proven_until"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +102,8 @@ class ModelShelf:
 
     def _read(self, model_id: str) -> Shelved:
         folder = self._folder / model_id
+        card, place = self._document(folder / _CARD), self._document(folder / _PLACE)
         try:
-            card, place = (json.loads((folder / name).read_bytes()) for name in (_CARD, _PLACE))
             proven = place["proven_until"]
             return Shelved(
                 id=model_id,
@@ -110,10 +111,29 @@ class ModelShelf:
                 state=place["state"],
                 reason=place["reason"],
                 proven_until=datetime.fromisoformat(proven) if proven else None,
-                card=card,
+                card={
+                    **card,
+                    "file": {**card["file"]},
+                    "series": {**card["series"]},
+                    "question": str(card["question"]),
+                },
             )
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise ModelDamaged(f"Model {model_id} cannot be read: {problem}. Train it again.") from None
+        except (ValueError, KeyError, TypeError) as problem:
+            where = _PLACE if isinstance(problem, KeyError) and problem.args[0] in _IN_PLACE else _CARD
+            raise ModelDamaged(_broken(folder / where, "does not hold what it should")) from None
+
+    def _document(self, path: Path) -> dict[str, Any]:
+        try:
+            found = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise ModelDamaged(_broken(path, "is not there")) from None
+        except OSError as problem:
+            raise ModelDamaged(_broken(path, f"cannot be read ({problem.strerror})")) from None
+        except ValueError:
+            raise ModelDamaged(_broken(path, "is not JSON")) from None
+        if not isinstance(found, dict):
+            raise ModelDamaged(_broken(path, "does not hold what it should"))
+        return found
 
     def _ids(self) -> list[str]:
         if not self._folder.is_dir():
@@ -131,6 +151,14 @@ class ModelShelf:
         if not model_id or not found:
             raise ModelNotFound(f"{model_id[:60]!r}: `tidemark model list` shows those that there are")
         return found[0]
+
+
+def _broken(path: Path, what: str) -> str:
+    """The cause, and both ways out."""
+    return (
+        f"{path.name} of model {path.parent.name} {what}. Put {path} back from a backup, or remove its folder and train"
+        " the model again."
+    )
 
 
 def _place(state: str, reason: str, proven_until: datetime | None) -> bytes:

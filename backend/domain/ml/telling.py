@@ -3,8 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-# Each lesson's curve has at most about so many points.
+# Each lesson's curve has at most about so many points; the curves of all lessons that are kept, together so many.
 _POINTS: Final = 80
+_POINTS_OF_ALL: Final = 100
+# The model that is kept learns as the last, after the folds.
+KEPT: Final = 0
 _LEARNING_FROM, _LEARNING_TO = 5.0, 92.0
 
 
@@ -26,21 +29,34 @@ class Course:
         self._rows = tuple(rows)
         self._rounds = rounds
         self._done = 0
+        # By fold. Whoever comes later hears the last word alone, so it holds what came before.
+        self._curves: dict[int, list[list[float]]] = {}
 
     def lesson(self, stage: str, message: str, **more: Any) -> Callable[[int, float, float], None]:
         """The next one begins. What is returned hears its losses."""
         before, own, of = sum(self._rows[: self._done]), self._rows[self._done], sum(self._rows)
         self._done += 1
         curve: list[list[float]] = []
+        if stage != "controls":
+            self._curves[more.get("fold", KEPT)] = curve
 
         def hear(number: int, loss: float, stop_loss: float) -> None:
             curve.append([number, loss, stop_loss])
-            thinned = curve[:: -(-len(curve) // _POINTS)]
-            losses = {"round": number, "loss": loss, "stop_loss": stop_loss, "curve": thinned}
-            self._told(stage, _percent((before + own * number / self._rounds) / of), message, **losses, **more)
+            losses = {"round": number, "loss": loss, "stop_loss": stop_loss, "curve": _thinned(curve, _POINTS)}
+            percent = _percent((before + own * number / self._rounds) / of)
+            self._told(stage, percent, message, **losses, curves=self._all_curves(), **more)
 
-        self._told(stage, _percent(before / of), message, **more)
+        self._told(stage, _percent(before / of), message, curves=self._all_curves(), **more)
         return hear
+
+    def _all_curves(self) -> list[list[Any]]:
+        share = max(2, _POINTS_OF_ALL // len(self._rows))
+        return [[fold, _thinned(curve, share)] for fold, curve in self._curves.items() if curve]
+
+
+def _thinned(curve: list[list[float]], most: int) -> list[list[float]]:
+    """About so many of its points, always with the last one."""
+    return curve[(len(curve) - 1) % (step := -(-len(curve) // most)) :: step]
 
 
 def _percent(share: float) -> float:

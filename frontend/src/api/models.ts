@@ -50,6 +50,13 @@ export const modelsQuery = queryOptions({
   },
 })
 
+/** For a glance; the newest first. */
+export const latestModelsQuery = queryOptions({
+  queryKey: [...modelsKey, 'latest'],
+  queryFn: async ({ signal }) => (await request<ModelPage>('GET', modelsPath, { signal, query: { limit: 3 } })).data.items,
+  staleTime: 0,
+})
+
 export function modelAddress(id: string) {
   return `${modelsPath}/${encodeURIComponent(id)}`
 }
@@ -114,6 +121,11 @@ export async function predict(asked: PredictionAsked): Promise<Answer> {
   if (status === 202) return { prediction: null, training: data as TrainingStarted }
   void askModelsAgain() // each says how often it predicted
   return { prediction: data as Prediction, training: null }
+}
+
+/** The usual question about a series; under one key it is asked once. */
+export async function predictSeries(series: SeriesAsked, idempotencyKey: string) {
+  await request('POST', predictionsPath, { body: { series }, idempotencyKey })
 }
 
 export async function renameModel(id: string, name: string, etag: string) {

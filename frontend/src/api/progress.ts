@@ -11,6 +11,8 @@ export interface LiveProgress extends Progress {
   current_date?: string
   /** Of a backtest: its equity until then, thinned, as pairs of seconds since 1970 and money. Of a training: the losses by round. */
   curve?: readonly (readonly [at: number, value: number, ...more: number[]])[]
+  /** Of a training: those of all folds until now, thinner; 0 is the model that is kept. */
+  curves?: readonly (readonly [fold: number, curve: readonly (readonly [at: number, value: number, ...more: number[]])[]])[]
   /** Of a training: which fold learns, from 1. */
   fold?: number
 }
@@ -24,8 +26,8 @@ export function hearProgress(progress: LiveProgress) {
 }
 
 /** What stays as it was told until it is told anew. */
-function lasting({ log_tail, current_date, curve }: LiveProgress) {
-  return { log_tail, current_date, curve }
+function lasting({ log_tail, current_date, curve, curves }: LiveProgress) {
+  return { log_tail, current_date, curve, curves }
 }
 
 /** What a task said last since this page was opened. */

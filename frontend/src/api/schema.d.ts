@@ -2115,7 +2115,7 @@ export interface paths {
         };
         /**
          * Follow what happens to one's tasks
-         * @description Server-sent events of the caller's tasks. Events have ids that count up by one; progress has none. `reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s. `task_progress` tells `stage`, `percent`, `message` and `eta_seconds` (null where unknown) of an `attempt`, and in `log_tail` the last lines that the task printed in it: a text, null while there are none, and left out when they are what was told before.
+         * @description Server-sent events of the caller's tasks. Events have ids that count up by one; progress has none. `reset` says that the events asked for are gone: read the tasks anew. A comment comes every 15 s. `task_progress` tells `stage`, `percent`, `message` and `eta_seconds` (null where unknown) of an `attempt`, and in `log_tail` the last lines that the task printed in it: a text, null while there are none, and left out when they are what was told before. Of a training also `fold`, `round`, `loss`, `stop_loss`, the `curve` of that fold as `[round, loss, stop_loss]`, and `curves`, `[fold, curve]` of all folds until now with fewer points (fold 0 is the model that is kept).
          *
          *     A personal access token needs the scope `read`: See everything that is yours.
          */

@@ -29,6 +29,14 @@ export function presetDays(preset: Preset, now: Date, firstBar: Instrument['firs
   return { from: day.toISOString().slice(0, 10), to: '' }
 }
 
+/** Which of them these days are. */
+export function presetOf({ from, to }: Days, now: Date, firstBar: Instrument['first_bar'] = null): Preset | undefined {
+  return presets.find(({ value }) => {
+    const days = presetDays(value, now, firstBar)
+    return days.from === from && days.to === to
+  })?.value
+}
+
 export interface DayProblems {
   from?: string
   to?: string

@@ -2,24 +2,27 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
 
+from backend.data.model_files import FolderModelFiles
+from backend.data.storage.quotas import FolderQuotas
 from backend.domain.config import SeriesConfig
 from backend.domain.errors import InvalidInput
 from backend.domain.forecast import CompletedRun
 from backend.domain.jobs import KINDS, JobKind
 from backend.domain.market import IMPORT, Instrument, Series, Span, Timeframe
-from backend.domain.market_errors import NoBars
+from backend.domain.market_errors import DataTooLarge, NoBars
 from backend.domain.market_ports import FetchedPage, Loaded
 from backend.domain.ml.labels import label
 from backend.domain.ml.predicting import Freshness, Predicted
 from backend.domain.ml.spec import LabelKind, ModelSpec
 from backend.domain.model_errors import BarsTooOld, TooFewBars
-from backend.domain.models import DuePrediction, Prediction, PredictionOutcome
+from backend.domain.models import DuePrediction, Prediction, PredictionOutcome, PredictionWait
 from backend.services.bar_library import BarLibrary
 from backend.services.bars_at_hand import BarsAtHand
 from backend.services.latest_bars import LatestBars
@@ -47,9 +50,10 @@ def desk_with(bars: int = 650, *, instrument: Instrument | None = None) -> Desk:
     return desk
 
 
-def planner_of(desk: Desk) -> TrainingPlanner:
+def planner_of(desk: Desk, most_bytes: int = 10**9) -> TrainingPlanner:
     at_hand = BarsAtHand(desk.markets, desk.store, BarLibrary(desk.store, FakeCalendars(), desk.clock), desk.clock)
-    return TrainingPlanner(at_hand, forecasts=desk.forecasts, clock=desk.clock, pace=lambda: 2.0)
+    quotas = FolderQuotas(Path("/nowhere"), most_bytes)
+    return TrainingPlanner(at_hand, forecasts=desk.forecasts, clock=desk.clock, quotas=quotas, pace=lambda: 2.0)
 
 
 class NoBarsMade:
@@ -81,11 +85,33 @@ class TestPlans:
         whole = planner_of(desk_with(estimate.needed))
         assert (await whole.plan(MINE, FEW, OWNER)).is_enough
 
+    async def test_who_has_no_room_for_a_model_is_told_before_it_is_trained(self) -> None:
+        planner = planner_of(desk_with(650), most_bytes=1_000)
+        with pytest.raises(DataTooLarge, match="0 B by models"):
+            await planner.plan(MINE, FEW, OWNER)
+        assert (await planner.estimate(MINE, FEW, OWNER)).is_enough
+
+    def test_the_files_of_models_count_in_the_share_of_their_owner(self, tmp_path: Path) -> None:
+        quotas, clock = FolderQuotas(tmp_path, 10_000), Desk().clock
+        digest = FolderModelFiles(tmp_path, clock).keep(OWNER, b"x" * 4_000)
+        FolderModelFiles(tmp_path, clock).keep(uuid4(), b"y" * 9_000)
+        assert quotas.share(OWNER).models_bytes == quotas.share(OWNER).used_bytes == 4_000
+        quotas.require(OWNER, 6_000)
+        with pytest.raises(DataTooLarge, match=r"It needs .*, and .* of your .* are taken: .* 3\.9 KiB by models"):
+            quotas.require(OWNER, 6_001)
+        FolderModelFiles(tmp_path, clock).forget(OWNER, digest)
+        quotas.require(OWNER, 10_000)
+
     async def test_of_a_simulated_market_two_years_of_hours_are_usual(self) -> None:
         plan = await planner_of(Desk()).plan(SERIES, ModelSpec(), OWNER)
         assert abs(plan.bars - 17_520) <= 1
         assert plan.last == NOW.replace(second=0, microsecond=0)
         assert plan.notes == ("BTC/USDT is simulated.",)
+
+    async def test_the_bar_that_is_under_way_is_not_counted(self) -> None:
+        plan = await planner_of(Desk()).plan(SERIES, FEW, OWNER, start=NOW - 700 * HOUR)
+        finished = (NOW.replace(minute=0, second=0, microsecond=0) - (NOW - 700 * HOUR)) // HOUR
+        assert plan.bars == finished
 
     async def test_who_waits_for_a_prediction_waits_for_the_latest_part_of_a_long_history(self) -> None:
         long = await planner_of(Desk()).plan(
@@ -241,7 +267,7 @@ class TestScoring:
     def test_an_outcome_is_the_label_of_training(self, kind: LabelKind) -> None:
         spec = FEW.model_copy(update={"label": kind})
         asked = [due(row, spec=spec) for row in (100, 300, 500)]
-        found = {one.prediction_id.int: one for one in measured(asked, latest_of(desk_with(600)))}
+        found = {one.prediction_id.int: one for one in measured(asked, latest_of(desk_with(600))).outcomes}
         known = label(walk(600), spec)
         for row in (100, 300, 500):
             assert found[row].realised_return == pytest.approx(known.forward[row])
@@ -253,15 +279,21 @@ class TestScoring:
     def test_whose_bars_are_not_there_waits(self) -> None:
         bars = latest_of(desk_with(600))
         # Entered at the open of bar 598, left at that of bar 600, which is not there.
-        assert measured([due(597)], bars) == []
-        assert len(measured([due(596)], bars)) == 1
-        assert measured([due(5_000)], bars) == []
+        came = measured([due(597)], bars)
+        assert came.outcomes == []
+        assert [one.why for one in came.waits] == [f"The bars of {STORED} up to then are not stored yet."]
+        assert len(measured([due(596)], bars).outcomes) == 1
+        later = measured([due(5_000)], bars)
+        assert later.outcomes == []
+        assert "Download it." in later.waits[0].why
 
     def test_no_outcome_reaches_across_bars_that_nobody_downloaded(self) -> None:
         bars = latest_of(torn_desk(range(300, 310)))
         # Bar 298 is entered at the open of 299 and left at that of 301; the next row is that of another hour.
-        assert measured([due(298)], bars) == []
-        assert [one.prediction_id.int for one in measured([due(200), due(298), due(400)], bars)] == [200, 400]
+        came = measured([due(200), due(298), due(400)], bars)
+        assert [one.prediction_id.int for one in came.outcomes] == [200, 400]
+        assert [one.prediction_id.int for one in came.waits] == [298]
+        assert "never downloaded" in came.waits[0].why
 
     def test_barriers_are_as_far_away_as_in_training_after_a_night_too(self) -> None:
         spec = FEW.model_copy(update={"label": LabelKind.TRIPLE_BARRIER})
@@ -276,7 +308,7 @@ class TestScoring:
         for row in range(4 * 78, 4 * 78 + 20):  # the first bars of a day
             asked = replace(due(row, spec=spec), series=MINE.model_copy(update={"timeframe": Timeframe.M5}))
             asked = replace(asked, as_of=starts[row] + minutes, entry_at=starts[row + 1])
-            (found,) = measured([asked], latest_of(desk))
+            (found,) = measured([asked], latest_of(desk)).outcomes
             assert found.went_up == bool(known.labels[row])
 
     def test_a_price_that_nobody_meant_has_an_outcome_that_can_be_kept(self) -> None:
@@ -286,12 +318,12 @@ class TestScoring:
         page = FetchedPage(bars=bars, covered=Span(start=BEGIN, end=BEGIN + 600 * HOUR))
         desk.store.write(instrument_of(), STORED, page, source="test")
         spec = FEW.model_copy(update={"horizon": 1})
-        fallen, risen = measured([due(100, spec=spec), due(101, spec=spec)], latest_of(desk))
+        fallen, risen = measured([due(100, spec=spec), due(101, spec=spec)], latest_of(desk)).outcomes
         assert (fallen.realised_return, risen.realised_return) == (-1.0, 1e9)
 
     def test_a_certain_error_has_a_finite_loss(self) -> None:
         up = bool(label(walk(600), FEW).labels[100])
-        (found,) = measured([due(100, probability=0.0 if up else 1.0)], latest_of(desk_with(600)))
+        (found,) = measured([due(100, probability=0.0 if up else 1.0)], latest_of(desk_with(600))).outcomes
         assert found.log_loss == pytest.approx(34.5, abs=0.1)
 
 
@@ -367,3 +399,11 @@ class TestTrackRecords:
         assert waits_for(waiting, BEGIN) == "It is measured at 2026-01-05 13:00 UTC."
         assert "demo BTC/USDT 1h up to then are not stored yet" in (waits_for(waiting, NOW) or "")
         assert waits_for(scored(1, probability=0.6, realised=0.01), NOW) is None
+
+    @pytest.mark.parametrize(("looks", "is_told"), [(1, False), (3, True)])
+    def test_what_was_looked_for_in_vain_says_why_and_when_it_is_again(self, looks: int, is_told: bool) -> None:
+        wait = PredictionWait(looks=looks, looked_at=NOW, next_look_at=NOW + HOUR, why="Nothing of it is stored.")
+        waiting = replace(scored(1, probability=0.6, realised=0.01, is_scored=False), wait=wait)
+        said = waits_for(waiting, NOW) or ""
+        assert ("it cannot be measured: Nothing of it is stored. It was looked for 3 times" in said) == is_told
+        assert (f"{NOW + HOUR:%H:%M} UTC, or within a minute of a download" in said) == is_told

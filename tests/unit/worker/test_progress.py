@@ -58,6 +58,20 @@ async def test_the_curve_of_a_stage_that_was_over_before_it_was_told_comes_with_
     assert (last["stage"], last["curve"], last["current_date"]) == ("figures", [[1, 2.0]], "2024-01-01T00:00:00Z")
 
 
+async def test_the_curves_of_all_folds_are_bounded_and_stay_when_nothing_learns_any_more() -> None:
+    points = tuple((number, 0.6931471805599453, 0.6931471805599453) for number in range(1, 2_001))
+    learns = Progress(
+        stage="🌊" * 100, message="🌊" * 1000, curve=points, curves=tuple((fold, points) for fold in range(21))
+    )
+    heard = await tell([learns, Progress(stage="contest", percent=93.0)], pause=0.3)
+    first, last = heard[0]["task"], heard[-1]["task"]
+    assert [fold for fold, _ in first["curves"]] == list(range(21))
+    assert sum(len(curve) for _, curve in first["curves"]) <= 100
+    assert len(json.dumps(heard[0], ensure_ascii=False).encode()) <= 7_999
+    assert "curve" not in last
+    assert last["curves"] == first["curves"]
+
+
 async def test_long_words_fit_on_the_bus() -> None:
     (heard,) = await tell([Progress(stage="🌊" * 1000, percent=1e9, message="🌊" * 10_000)])
     assert heard["task"]["percent"] == 100.0

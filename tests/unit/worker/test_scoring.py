@@ -11,7 +11,7 @@ from backend.domain.errors import ServiceUnavailable
 from backend.domain.jobs import KINDS, JobKind, NewJob, Progress
 from backend.domain.market import Series
 from backend.domain.market_errors import NoBars
-from backend.domain.models import DuePrediction, NewOutcome
+from backend.domain.models import DuePrediction, NewOutcome, NewWait
 from backend.worker.scoring import Score
 from tests.fake_jobs import FakeTasks
 from tests.model_cards import SERIES
@@ -36,21 +36,25 @@ def due() -> DuePrediction:
 
 
 class Book:
-    """Of predictions that wait, the first of which breaks whoever writes its outcome."""
+    """Of predictions that wait, the first of which breaks whoever writes that it does."""
 
     def __init__(self, trouble: Exception) -> None:
         self.waiting = [due(), due()]
         self.trouble = trouble
         self.asked = 0
+        self.waits: list[NewWait] = []
 
     async def due(self, *, most: int) -> Sequence[DuePrediction]:
         return self.waiting[:most]
 
     async def score(self, outcomes: Sequence[NewOutcome]) -> int:
+        raise AssertionError("nothing can be measured here")
+
+    async def wait(self, waits: Sequence[NewWait]) -> None:
         self.asked += 1
         if self.asked == 1:
             raise self.trouble
-        return 1
+        self.waits += waits
 
 
 class NoBarsAtAll:
@@ -68,7 +72,11 @@ async def run(book: Book) -> Any:
 
 async def test_one_that_cannot_be_scored_leaves_the_others_alone() -> None:
     book = Book(ValueError("a defect"))
-    assert await run(book) == {"due": 2, "scored": 1, "waiting": 1}
+    assert await run(book) == {"due": 2, "scored": 0, "waiting": 2}
+    broken, waits = book.waits
+    assert (broken.prediction_id, waits.prediction_id) == (book.waiting[0].id, book.waiting[1].id)
+    assert "the operator's log" in broken.why
+    assert waits.why == "Nothing is stored."
 
 
 async def test_a_database_that_is_away_ends_the_job_which_is_tried_again() -> None:

@@ -4,9 +4,9 @@ import type { TableColumn } from '@/shared/table'
 import { lookOf, questionWords, trustLook } from './modelWords'
 
 export const columns: TableColumn<ModelRow>[] = [
-  { id: 'name', header: 'Model', value: ({ name }) => name, width: 224, fixed: true },
+  { id: 'name', header: 'Model', value: ({ name }) => name, width: 240, fixed: true },
   { id: 'state', header: 'State', value: (row) => lookOf(row).word, kind: 'choice', width: 124, unfiltered: true },
-  { id: 'trusted', header: 'Verdict', value: trustWord, kind: 'choice', width: 232, unfiltered: true },
+  { id: 'trusted', header: 'Verdict', value: trustWord, kind: 'choice', width: 428, unfiltered: true },
   { id: 'auc', header: 'AUC', value: ({ auc }) => auc?.value, kind: 'number', width: 164 },
   { id: 'ic', header: 'IC', value: ({ ic }) => ic?.value, kind: 'number', width: 180 },
   { id: 'trained_until', header: 'Trained until', value: (row) => row.trained_until, kind: 'time', width: 124 },
@@ -21,8 +21,14 @@ export const columns: TableColumn<ModelRow>[] = [
   { id: 'auc_high', header: 'AUC, high', value: ({ auc }) => auc?.high, kind: 'number', width: 104, optional: true, unfiltered: true },
 ]
 
-/** On a phone the state has to be seen beside the name. */
-export const narrowColumns = columns.map((column) => (column.id === 'name' ? { ...column, width: 148 } : column))
+const narrow: Record<string, number> = { name: 156, trusted: 136 }
+const first = ['name', 'trusted']
+
+/** On a phone the verdict, or how far the training is, has to be seen beside the name. */
+export const narrowColumns = [
+  ...columns.filter(({ id }) => first.includes(id)).map((column) => ({ ...column, width: narrow[column.id] })),
+  ...columns.filter(({ id }) => !first.includes(id)),
+]
 
 function trustWord({ is_trusted: is, task_state: task }: ModelRow) {
   return is === null && task !== 'completed' ? null : trustLook(is).word

@@ -122,6 +122,22 @@ describe('the form', () => {
     await screen.findByText('So many take too long.')
     expect(screen.getByText('How it learns').closest('details')).toHaveProperty('open', true)
   })
+
+  it('does not start what the server refuses, marks the chosen range, and offers to start over at once', async () => {
+    server.use(http.post('/api/models/estimate', () => problem(422, 'invalid_input', 'Some of the input is not valid', {
+      errors: [{ pointer: '/series', detail: 'demo has no symbol BTC/USDT.' }],
+    })))
+    await fillIn()
+    await screen.findByText('demo has no symbol BTC/USDT.')
+    expect(screen.getByRole('button', { name: 'Train model' })).toHaveProperty('disabled', true)
+    const pressed = () => screen.getAllByRole('button').filter((one) => one.getAttribute('aria-pressed') === 'true').map((one) => one.textContent.trim())
+    expect(pressed()).toEqual(['5 years'])
+    await userEvent.click(screen.getByRole('button', { name: '1 year' }))
+    expect(pressed()).toEqual(['1 year'])
+    await userEvent.click(screen.getByRole('button', { name: 'Start over' }))
+    await waitFor(() => { expect(pressed()).toEqual(['5 years']) })
+    expect(screen.queryByRole('button', { name: 'Start over' })).toBeNull()
+  })
 })
 
 describe('a training', () => {
@@ -145,6 +161,21 @@ describe('a training', () => {
     expect(screen.getByText('Kept model').closest('li')?.textContent).toMatch(/Not yet/)
     await userEvent.click(screen.getByRole('button', { name: 'Cancel' }))
     await expect.poll(() => asked, { timeout: patience }).toBe(1)
+  })
+
+  it('shows the curves of earlier folds to whoever comes later, and what was heard in full before what was told thinner', async () => {
+    server.use(answer(training()), running())
+    await show()
+    await screen.findByText('It has just started')
+    const told = { id: modelId, attempt: 1, stage: 'folds', percent: 41.2, eta_seconds: 3 }
+    const first = [[1, 0.69, 0.69], [34, 0.68, 0.691]] as const
+    hearProgress({ ...told, message: 'fold 2 of 2', fold: 2, curve: [[1, 0.69, 0.69], [20, 0.685, 0.69]], curves: [[1, first], [2, [[20, 0.685, 0.69]]]] })
+    const line = async (name: RegExp) => (await screen.findByRole('img', { name })).querySelector('path')?.getAttribute('d')
+    expect(await line(/^Fold 1: loss 0.6800 at round 34/)).toBeTruthy()
+    expect((await line(/^Fold 2: loss 0.6850 at round 20/))?.split('L')).toHaveLength(2)
+    hearProgress({ ...told, stage: 'contest', message: '', curves: [[1, first], [2, [[40, 0.67, 0.688]]], [0, [[9, 0.68, 0.69]]]] })
+    await screen.findByRole('img', { name: /^Fold 2: loss 0.6700 at round 40/ })
+    expect(screen.getByRole('img', { name: /^Kept model: loss 0.6800 at round 9/ })).toBeTruthy()
   })
 
   it('that failed says why and can be changed', async () => {
@@ -216,6 +247,21 @@ describe('a model', () => {
     expect(screen.getByRole('row', { name: /2026-11-19.*Right, inside/ })).toBeTruthy()
     await userEvent.click(screen.getByRole('button', { name: 'Predict now' }))
     await expect.poll(() => router.currentRoute.value.fullPath, { timeout: patience }).toBe('/predictions/models/next?tab=predictions')
+  })
+
+  it('has one button to predict, and says when the entry had passed', async () => {
+    server.use(answer(model()), http.get('/api/predictions', () => page([prediction()])))
+    await show('?tab=predictions')
+    await screen.findByText(/entered at the open after the last finished bar, 2026-11-20 09:00.*had\s+passed/)
+    expect(screen.queryByRole('link', { name: 'Predict now' })).toBeNull()
+    expect(screen.getAllByRole('button', { name: 'Predict now' })).toHaveLength(1)
+  })
+
+  it('says what the usual rule makes of the drift', async () => {
+    server.use(answer(model()), http.get(`/api/models/${modelId}/drift`, () => HttpResponse.json(drift())))
+    await show('?tab=drift')
+    expect((await screen.findByRole('row', { name: /rsi 14/ })).textContent).toMatch(/0\.270\s*Much/)
+    expect(screen.getByRole('row', { name: /return 1/ }).textContent).toMatch(/0\.030\s*Little/)
   })
 
   it('says why it cannot predict', async () => {

@@ -8,6 +8,7 @@ import pytest
 from backend.domain.ml.features import FEATURES, WARM_UP
 from backend.domain.ml.spec import ModelSpec
 from backend.domain.ml.splits import bars_needed, folds
+from backend.domain.ml.telling import KEPT, Course
 from backend.domain.ml.training import Champion, Trained, train
 from backend.domain.model_errors import NothingToLearn, TooFewBars
 from backend.domain.strategy_errors import MissingValues
@@ -68,6 +69,30 @@ def test_it_tells_its_stages_in_order_with_the_losses_of_each_lesson() -> None:
     assert [more["round"] for more in second[1:]] == list(range(1, 9))
     assert second[-1]["curve"][-1] == [8, second[-1]["loss"], second[-1]["stop_loss"]]
     assert len(second[-1]["curve"]) == 8
+
+
+def test_each_telling_has_the_curves_of_all_folds_before_and_none_of_the_control() -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+    trained(told=lambda stage, percent=None, message="", **more: told.append((stage, more)))
+
+    first_of_second = next(more for stage, more in told if stage == "folds" and more["fold"] == 2)
+    assert [(fold, curve[-1][0]) for fold, curve in first_of_second["curves"]] == [(1, 8)]
+    last = dict(told)["final"]
+    assert [(fold, curve[-1][0]) for fold, curve in last["curves"]] == [(1, 8), (2, 8), (3, 8), (KEPT, 8)]
+    control = dict(told)["controls"]
+    assert [fold for fold, _ in control["curves"]] == [1, 2, 3]
+
+
+def test_the_curves_of_many_long_folds_are_few_points_and_end_where_they_are() -> None:
+    told: list[dict[str, Any]] = []
+    course = Course(lambda stage, percent=None, message="", **more: told.append(more), [1_000] * 22, 2_000)
+    for fold in range(1, 21):
+        hear = course.lesson("folds", "", fold=fold)
+        for number in range(1, 2_001):
+            hear(number, 1 / number, 2 / number)
+    curves = told[-1]["curves"]
+    assert sum(len(curve) for _, curve in curves) <= 100
+    assert all(curve[-1][0] == 2_000 for _, curve in curves)
 
 
 def test_whoever_hears_of_it_can_end_it_at_any_stage() -> None:
