@@ -44,6 +44,10 @@ def zipped(kind: str, document: Mapping[str, Any], tables: Mapping[str, pd.DataF
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
+    path.write_text(csv_of(table), encoding="utf-8", newline="")
+
+
+def csv_of(table: pd.DataFrame) -> str:
     """Times in ISO UTC, numbers with as many digits as they take, and no text that a spreadsheet would run."""
     plain = {}
     for name in table.columns:
@@ -54,7 +58,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
             plain[name] = values
         else:
             plain[name] = values.map(harmless)
-    pd.DataFrame(plain).to_csv(path, index=False, lineterminator="\n")
+    return str(pd.DataFrame(plain).to_csv(index=False, lineterminator="\n"))
 
 
 def harmless(text: object) -> object:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from backend.bootstrap_market import Market
     from backend.bootstrap_models import ModelDesk
     from backend.services.adoption import Adoption
+    from backend.services.leaving import Leaving
 
 # "package.module:function" of a `run(payload, report, is_cancelled) -> dict` that needs nothing but its payload and
 # what Children tell their environment.
@@ -39,7 +40,12 @@ def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:
     return {
         JobKind.FETCH: Fetch(house.market.markets, house.market.store),
         JobKind.MAINTAIN: Maintain(
-            house.housekeeping, house.market, house.adoption, house.models, cache_bytes=house.settings.cache_bytes
+            house.housekeeping,
+            house.market,
+            house.adoption,
+            house.models,
+            house.leaving.leaving,
+            cache_bytes=house.settings.cache_bytes,
         ),
         JobKind.SCORE: Score(house.models.book, house.models.bars),
     }
@@ -54,6 +60,7 @@ class Maintain:
         market: "Market",
         adoption: "Adoption",
         models: "ModelDesk",
+        leaving: "Leaving",
         *,
         cache_bytes: int,
     ) -> None:
@@ -61,12 +68,15 @@ class Maintain:
         self._market = market
         self._adoption = adoption
         self._models = models
+        self._leaving = leaving
         self._cache_bytes = cache_bytes
 
     async def run(
         self, job: Job, report: Callable[[Progress], None], is_cancelled: Callable[[], bool]
     ) -> Mapping[str, Any]:
-        report(Progress(stage="events", percent=0.0))
+        report(Progress(stage="departures", percent=0.0))
+        departures = await self._leaving.go_on()
+        report(Progress(stage="events", percent=10.0))
         events = await self._housekeeping.forget_old_events()
         report(Progress(stage="answers", percent=25.0))
         answers = await self._housekeeping.forget_old_answers()
@@ -83,6 +93,7 @@ class Maintain:
         evicted = await asyncio.to_thread(self._market.housekeeping.evict, self._cache_bytes)
         await asyncio.to_thread(self._warn_of_a_low_disk)
         return {
+            "departures_finished": departures,
             "events_deleted": events,
             "answers_deleted": answers,
             "tokens_deleted": tokens,

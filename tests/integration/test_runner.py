@@ -19,6 +19,7 @@ from uuid import UUID
 import psutil
 import pytest
 
+from backend.bootstrap_leaving import open_leaving_desk
 from backend.bootstrap_market import Market, open_market
 from backend.bootstrap_models import open_model_desk
 from backend.data.storage.housekeeping import HousekeepingTables
@@ -586,7 +587,8 @@ async def test_jobs_whose_claim_was_answered_into_the_void_are_run_at_once(house
 def maintain(house: House, market: Market) -> Maintain:
     adoption = Adoption(market.store, SharedSeries(house.tables.worker))
     models = open_model_desk(market, Forecasts(), SystemClock(), house.tables.worker)
-    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, models, cache_bytes=0)
+    leaving = open_leaving_desk(market.cache_dir, SystemClock(), house.tables.worker).leaving
+    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, models, leaving, cache_bytes=0)
 
 
 async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House, tmp_path: Path) -> None:
