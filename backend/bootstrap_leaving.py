@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ class LeavingDesk:
     exports: "Places"
     clock: "Clock"
 
-    async def exported(self, acting: "Acting", identity: "Identity", address: str) -> AsyncIterator[bytes]:
+    async def exported(self, acting: "Acting", identity: "Identity", address: str) -> AsyncGenerator[bytes, None]:
         """Piece by piece, as the one who reads it takes them; whatever refuses it comes before the first."""
         from backend.services.takeaway import Takeaway
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pandas as pd
+import pyarrow as pa
 
 from backend.data.run_files import csv_of
 from backend.data.run_tables import ParquetTables
@@ -31,12 +32,15 @@ class FolderOwnFiles:
         self._bar_files = bar_files
         self._model_files = model_files
 
-    def csv(self, piece: TablePiece) -> tuple[str, str]:
-        header, _, rows = csv_of(_unpacked(piece)).partition("\n")
+    def csv(self, piece: TablePiece) -> tuple[str, str] | None:
+        if (table := _unpacked(piece)) is None:
+            return None
+        header, _, rows = csv_of(table).partition("\n")
         return f"{header}\n", rows
 
-    def json_lines(self, piece: TablePiece) -> str:
-        return str(_unpacked(piece).to_json(orient="records", lines=True, date_format="iso"))
+    def json_lines(self, piece: TablePiece) -> str | None:
+        table = _unpacked(piece)
+        return None if table is None else str(table.to_json(orient="records", lines=True, date_format="iso"))
 
     def bars(self, series: Series) -> Iterator[tuple[int, bytes | None]]:
         manifest = self._store.manifest(series)
@@ -84,7 +88,10 @@ class FolderOwnFiles:
         return [folder for folder in found if folder.is_dir()]
 
 
-def _unpacked(piece: TablePiece) -> pd.DataFrame:
-    table = ParquetTables().unpacked([Part(first_row=0, rows=0, content=piece.content)])
+def _unpacked(piece: TablePiece) -> pd.DataFrame | None:
+    try:
+        table = ParquetTables().unpacked([Part(first_row=0, rows=0, content=piece.content)])
+    except (pa.ArrowException, OSError):
+        return None
     table.insert(0, BACKTEST, str(piece.backtest_id))
     return table

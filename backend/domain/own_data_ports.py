@@ -52,10 +52,10 @@ class Departures(Protocol):
 class OwnFiles(Protocol):
     """What a person has on the disk. Synchronous: callers with an event loop use a thread."""
 
-    def csv(self, piece: TablePiece) -> tuple[str, str]:
-        """The names of its columns, and its rows, each with the id of its backtest."""
+    def csv(self, piece: TablePiece) -> tuple[str, str] | None:
+        """The names of its columns, and its rows, each with the id of its backtest; None when it is damaged."""
 
-    def json_lines(self, piece: TablePiece) -> str: ...
+    def json_lines(self, piece: TablePiece) -> str | None: ...
 
     def bars(self, series: Series) -> Iterator[tuple[int, bytes | None]]:
         """Its bars as Parquet, year by year; None when those of a year are damaged."""

@@ -116,7 +116,11 @@ class Takeaway:
         header, rows, number, after = "", 0, 0, None
         while pieces := await self._reading.pieces(table, after):
             for piece in pieces:
-                found, text = await asyncio.to_thread(self._text_of, table, piece)
+                unpacked = await asyncio.to_thread(self._text_of, table, piece)
+                if unpacked is None:
+                    self._left_out.append(f"{table} of the backtest {piece.backtest_id}: a piece of them is damaged.")
+                    continue
+                found, text = unpacked
                 if not number or found != header:  # tables of another shape go into a file of their own
                     number, header = number + 1, found
                     self._zip.end()
@@ -129,8 +133,11 @@ class Takeaway:
         self._zip.end()
         self._counts[table] = rows
 
-    def _text_of(self, table: str, piece: TablePiece) -> tuple[str, str]:
-        return ("", self._files.json_lines(piece)) if table == "trials" else self._files.csv(piece)
+    def _text_of(self, table: str, piece: TablePiece) -> tuple[str, str] | None:
+        if table != "trials":
+            return self._files.csv(piece)
+        lines = self._files.json_lines(piece)
+        return None if lines is None else ("", lines)
 
     def _manifest(self) -> Mapping[str, object]:
         return {
