@@ -198,6 +198,9 @@ class AccountAdmin(Protocol):
     def suspend(self, email: str, *, hours: int) -> Account:
         """No hours end a suspension."""
 
+    def find(self, email: str) -> Account:
+        """Raises NotFound. So do all of the above that name an account."""
+
 
 class JobRepository(Protocol):
     """A user's own jobs, already narrowed by the database to those of the acting user."""
