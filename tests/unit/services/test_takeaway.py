@@ -73,11 +73,9 @@ async def test_pieces_of_a_table_are_one_file_with_one_header() -> None:
 
 
 async def test_what_is_gone_from_the_disk_is_named() -> None:
-    models = [
-        {"id": "m1", "file_sha256": "here"},
-        {"id": "m2", "file_sha256": "gone"},
-        {"id": "m3", "file_sha256": None},
-    ]
+    models: list[dict[str, Any]] = [{"id": f"m{number}"} for number in (1, 2, 3)]
+    for model, digest in zip(models, ("here", "gone", None), strict=True):
+        model["file_sha256"] = digest
     made = await archive(Shelf({"models": models, "imported series": [SERIES]}, {}))
     folder = f"bars/A_B-1d-{SERIES['id'][:8]}"
     assert [name for name in made.namelist() if "/" in name] == ["models/m1.model", f"{folder}/2024.parquet"]
