@@ -73,6 +73,7 @@ const faces: Face[] = [
   { name: 'settings, profile', path: '/settings/profile', signedIn: true, heading: 'Settings' },
   { name: 'settings, preferences', path: '/settings/preferences', signedIn: true, heading: 'Settings' },
   { name: 'settings, security', path: '/settings/security', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('This browser').waitFor() },
+  { name: 'settings, your data', path: '/settings/data', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('Files on the server').waitFor() },
   { name: 'palette', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
     await page.keyboard.press('Control+k')
     await page.getByRole('dialog').waitFor()

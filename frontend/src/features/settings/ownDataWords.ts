@@ -22,7 +22,7 @@ export function presentKinds(own: OwnData) {
 /** "12 backtests", one line each, and what no number tells. */
 export function losses(own: OwnData) {
   return [
-    ...presentKinds(own).map(counted),
+    ...presentKinds(own).filter(({ name }) => name !== 'sessions').map(counted),
     ...(own.disk_bytes > 0 ? [`${bytes(own.disk_bytes)} of files on the server`] : []),
     'Tasks that run are stopped, every device is signed out, and shared links show nothing any more.',
   ]
