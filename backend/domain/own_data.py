@@ -28,8 +28,10 @@ class Noun:
     source: str
     # What tells its rows apart, besides whose they are, in the order of the file.
     key: tuple[str, ...] = ("id",)
-    # So many rows are in memory at a time.
+    # So many rows are in memory at a time, if they are small.
     page: int = 200
+    # Of a function; those of a table are what their owner may read of it.
+    columns: tuple[str, ...] = ()
 
     @property
     def is_table(self) -> bool:
@@ -50,6 +52,7 @@ NOUNS: Final = (
         file="sessions.json",
         about="Where you are signed in.",
         source="private.list_my_sessions()",
+        columns=("id", "created_at", "last_seen_at", "user_agent", "ip", "is_current"),
     ),
     Noun(
         name="access tokens",
@@ -69,7 +72,7 @@ NOUNS: Final = (
         about="What was done with your exchange keys, by whom and why.",
         source="public.api_key_audit_log",
     ),
-    Noun(name="tasks", file="tasks.json", about="What Tidemark computed for you.", source="public.tasks", page=10),
+    Noun(name="tasks", file="tasks.json", about="What Tidemark computed for you.", source="public.tasks"),
     Noun(
         name="task events",
         file="task_events.json",
@@ -82,14 +85,12 @@ NOUNS: Final = (
         about="Your backtests and studies: configuration, summary, trust panel, notes and tags. Deleted ones that can"
         " still be brought back are among them.",
         source="public.backtests",
-        page=5,
     ),
     Noun(
         name="presets",
         file="presets.json",
         about="Forms of backtests that you saved.",
         source="public.backtest_presets",
-        page=5,
     ),
     Noun(
         name="shares",
@@ -109,14 +110,12 @@ NOUNS: Final = (
         about="Every version of their rules.",
         source="public.strategy_versions",
         key=("strategy_id", "version"),
-        page=50,
     ),
     Noun(
         name="models",
         file="models.json",
         about="Your models with their cards. The files that learned are beside it, in models/, by the id of each.",
         source="public.models",
-        page=10,
     ),
     Noun(
         name="predictions",
@@ -158,9 +157,9 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class OwnPage:
-    """Some rows as JSON, and the place behind the last of them; None when there are no more."""
+    """Some rows, each a JSON object as the database writes it, and the last of them; None when there are no more."""
 
-    rows: Sequence[Mapping[str, object]]
+    rows: Sequence[str]
     next: Key | None
 
 

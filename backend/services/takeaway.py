@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
-from uuid import UUID
 
 from backend.domain.accounts import Identity
 from backend.domain.market import Adjustment, Series, Timeframe
@@ -42,7 +41,7 @@ class Takeaway:
         for table in TABLES:
             async for piece in self._table(table):
                 yield piece
-        self._zip.add(MANIFEST, _json(self._manifest()).encode())
+        self._zip.add(MANIFEST, json.dumps(self._manifest(), ensure_ascii=False, indent=1).encode())
         self._zip.close()
         yield self._zip.take()
 
@@ -62,11 +61,11 @@ class Takeaway:
             return
         async for rows in self._pages(noun):
             for row in rows:
-                files = files_of(row)
+                files = files_of(json.loads(row))
                 while await asyncio.to_thread(self._add_next, files):
                     yield self._zip.take()
 
-    async def _pages(self, noun: Noun) -> AsyncIterator[Sequence[Mapping[str, object]]]:
+    async def _pages(self, noun: Noun) -> AsyncIterator[Sequence[str]]:
         after: Key | None = None
         while True:
             page = await self._reading.page(noun, after)
@@ -76,9 +75,9 @@ class Takeaway:
                 return
             after = page.next
 
-    def _write_rows(self, rows: Sequence[Mapping[str, object]], *, is_first: bool) -> None:
+    def _write_rows(self, rows: Sequence[str], *, is_first: bool) -> None:
         for number, row in enumerate(rows):
-            self._zip.write((b"[\n" if is_first and number == 0 else b",\n") + _json(row).encode())
+            self._zip.write((b"[\n" if is_first and number == 0 else b",\n") + row.encode())
 
     def _files_of(self, noun: Noun) -> "Callable[[Mapping[str, Any]], _Files] | None":
         return {"public.models": self._of_model, "public.series": self._of_series}.get(noun.source)
@@ -157,16 +156,6 @@ _Files = Iterator[tuple[str, bytes | None, bool]]
 def _file_of(table: str, number: int) -> str:
     ending = "jsonl" if table == "trials" else "csv"
     return f"{table}.{ending}" if number == 1 else f"{table}-{number}.{ending}"
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def readme() -> str:

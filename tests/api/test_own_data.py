@@ -188,3 +188,25 @@ async def audited(site: Site, who: Person) -> list[str]:
         return [row["action"] for row in rows]
     finally:
         await connection.close()
+
+
+async def test_large_rows_come_a_few_at_a_time(site: Site, ada: Person) -> None:
+    """What is in memory at a time is bounded by bytes, not by rows alone."""
+    for _ in range(6):
+        await site.execute(
+            "insert into public.backtest_presets (user_id, name, form) select $1, gen_random_uuid()::text,"
+            " jsonb_build_object('noise', string_agg(gen_random_uuid()::text, '')) from generate_series(1, 14000)",
+            ada.user_id,
+            role="supabase_admin",
+        )
+    (presets,) = [noun for noun in NOUNS if noun.name == "presets"]
+    identity, sizes, after = await site.house.verifier.verify(ada.token), [], None
+    while True:
+        async with site.house.own_data_of(identity) as own:
+            page = await own.page(presets, after)
+        sizes.append(len(page.rows))
+        if page.next is None:
+            break
+        after = page.next
+    assert sum(sizes) == 6
+    assert max(sizes) <= 3, sizes

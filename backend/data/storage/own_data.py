@@ -1,6 +1,5 @@
 """All rows of one person, page by page and under row level security; and what the service does with those who left."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 # Each unpacks to some megabytes.
 PIECES_AT_ONCE = 2
+# Of a page as it is stored, which is compressed; in memory it is some times as much.
+PAGE_BYTES = 1024 * 1024
 REMOVED_AT_ONCE = 200
 
 _READABLE = """
@@ -50,21 +51,12 @@ class OwnDataTables:
         return Belongings(counts=counts, has_password=await self._connection.fetchval("select private.have_password()"))
 
     async def page(self, noun: Noun, after: Key | None) -> OwnPage:
-        columns = ", ".join(await self._columns(noun))
-        key = ", ".join(noun.key)
-        marks = ", ".join(f"${number}" for number in range(1, len(noun.key) + 1))
-        behind = "" if after is None else f"{'and' if noun.is_table else 'where'} ({key}) > ({marks})"
-        rows = await self._connection.fetch(
-            f"select {key}, row_to_json(page)::text as row from ("  # noqa: S608 - names of the catalogue and constants
-            f"select {columns} from {_rows_of(noun)} {behind} order by {key} limit {noun.page + 1}) as page"
-            f" order by {key}",
-            *(after or ()),
-        )
-        some = rows[: noun.page]
-        more = len(rows) > noun.page
+        columns = await self._columns(noun)
+        rows = await self._connection.fetch(_page_of(noun, columns, is_first=after is None), PAGE_BYTES, *(after or ()))
+        more = bool(rows) and int(rows[0]["found"]) > len(rows)
         return OwnPage(
-            rows=[json.loads(row["row"]) for row in some],
-            next=tuple(some[-1][name] for name in noun.key) if more else None,
+            rows=[row["row"] for row in rows],
+            next=tuple(rows[-1][name] for name in noun.key) if more else None,
         )
 
     async def pieces(self, table: str, after: Key | None) -> Sequence[TablePiece]:
@@ -108,8 +100,31 @@ class OwnDataTables:
 
     async def _columns(self, noun: Noun) -> list[str]:
         if not noun.is_table:
-            return ["*"]
+            return list(noun.columns)
         return [row[0] for row in await self._connection.fetch(_READABLE, noun.source)]
+
+
+def _page_of(noun: Noun, columns: Sequence[str], *, is_first: bool) -> str:
+    """The next rows: so many at most, and not many more bytes than $1 as they are stored. One row always is a page."""
+    key, all_columns = ", ".join(noun.key), ", ".join(columns)
+    marks = ", ".join(f"${number}" for number in range(2, len(noun.key) + 2))
+    behind = "" if is_first else f"{'and' if noun.is_table else 'where'} ({key}) > ({marks})"
+    size = " + ".join(f"coalesce(pg_column_size({column}), 0)" for column in columns)
+    return f"""
+        with few as (
+            select {all_columns}, {size} as stored_bytes from {_rows_of(noun)} {behind}
+            order by {key} limit {noun.page + 1}
+        ),
+        measured as (
+            select few.*, sum(stored_bytes) over turns - stored_bytes as bytes_before, row_number() over turns as place,
+                   count(*) over () as found
+            from few
+            window turns as (order by {key} rows unbounded preceding)
+        )
+        select {key}, found, (select row_to_json(own)::text from (select {all_columns}) as own) as row
+        from measured where bytes_before < $1 and place <= {noun.page}
+        order by {key}
+    """  # noqa: S608 - names of the catalogue, and constants
 
 
 def _comparable(password: str | None) -> str | None:

@@ -55,7 +55,8 @@ class Place:
             )
             # Streams of a session that is not there end at once.
             await connection.execute(
-                "insert into auth.sessions (id, user_id, created_at) select id, id, now() from unnest($1::uuid[]) as id",
+                "insert into auth.sessions (id, user_id, created_at)"
+                " select id, id, now() from unnest($1::uuid[]) as id",
                 users,
             )
             await connection.execute(

@@ -37,7 +37,10 @@ class Shelf:
     async def page(self, noun: Noun, after: Key | None) -> OwnPage:
         rows = self._rows.get(noun.name, [])
         place = 0 if after is None else int(str(after[0]))
-        return OwnPage(rows=rows[place : place + 1], next=(place + 1,) if place + 1 < len(rows) else None)
+        return OwnPage(
+            rows=[json.dumps(row, ensure_ascii=False) for row in rows[place : place + 1]],
+            next=(place + 1,) if place + 1 < len(rows) else None,
+        )
 
     async def pieces(self, table: str, after: Key | None) -> Sequence[TablePiece]:
         pieces = self._pieces.get(table, [])
