@@ -1,18 +1,20 @@
 """What one person has below the cache folder, taken along or removed for good."""
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv
 
-from backend.data.run_files import csv_of
-from backend.data.run_tables import ParquetTables
+from backend.data.run_files import FORMULA
 from backend.data.storage.bars import places
-from backend.domain.backtests import Part
 from backend.domain.market import Series, Span
 from backend.domain.market_errors import NoBars, SeriesDamaged, StorageFailed
 from backend.domain.market_ports import BarFiles, BarStore
@@ -33,14 +35,14 @@ class FolderOwnFiles:
         self._model_files = model_files
 
     def csv(self, piece: TablePiece) -> tuple[str, str] | None:
-        if (table := _unpacked(piece)) is None:
-            return None
-        header, _, rows = csv_of(table).partition("\n")
-        return f"{header}\n", rows
+        table = _unpacked(piece)
+        return None if table is None else as_csv(table)
 
     def json_lines(self, piece: TablePiece) -> str | None:
         table = _unpacked(piece)
-        return None if table is None else str(table.to_json(orient="records", lines=True, date_format="iso"))
+        return (
+            None if table is None else str(table.to_pandas().to_json(orient="records", lines=True, date_format="iso"))
+        )
 
     def bars(self, series: Series) -> Iterator[tuple[int, bytes | None]]:
         manifest = self._store.manifest(series)
@@ -88,10 +90,34 @@ class FolderOwnFiles:
         return [folder for folder in found if folder.is_dir()]
 
 
-def _unpacked(piece: TablePiece) -> pd.DataFrame | None:
+def as_csv(table: pa.Table) -> tuple[str, str]:
+    """Its header, and its rows: times in ISO UTC, and no text that a spreadsheet would run.
+
+    By Arrow and not by pandas: it takes a tenth of the time, and lets the event loop work meanwhile.
+    """
+    for number, field in enumerate(table.schema):
+        table = table.set_column(number, field.name, _plain(table.column(number)))
+    sink = pa.BufferOutputStream()
+    csv.write_csv(table, sink, csv.WriteOptions(quoting_style="needed", quoting_header="needed"))
+    header, _, rows = sink.getvalue().to_pybytes().decode().partition("\n")
+    return f"{header}\n", rows
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_timestamp(column.type):
+        return pc.strftime(column.cast(pa.timestamp("s", "UTC"), safe=False), format="%Y-%m-%dT%H:%M:%SZ")
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_nested(column.type):
+        column = pa.chunked_array([pa.array([None if one is None else json.dumps(one) for one in column.to_pylist()])])
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return pc.replace_substring_regex(column, f"^([{re.escape(''.join(FORMULA))}])", r"'\1")
+    return column
+
+
+def _unpacked(piece: TablePiece) -> pa.Table | None:
     try:
-        table = ParquetTables().unpacked([Part(first_row=0, rows=0, content=piece.content)])
+        table = pq.read_table(pa.BufferReader(piece.content))
     except (pa.ArrowException, OSError):
         return None
-    table.insert(0, BACKTEST, str(piece.backtest_id))
-    return table
+    return table.add_column(0, BACKTEST, pa.repeat(str(piece.backtest_id), len(table)))

@@ -12,7 +12,7 @@ import pandas as pd
 
 FORMATS: Final = ("json", "csv", "parquet")
 # What a spreadsheet would run as a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(
@@ -44,10 +44,6 @@ def zipped(kind: str, document: Mapping[str, Any], tables: Mapping[str, pd.DataF
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    path.write_text(csv_of(table), encoding="utf-8", newline="")
-
-
-def csv_of(table: pd.DataFrame) -> str:
     """Times in ISO UTC, numbers with as many digits as they take, and no text that a spreadsheet would run."""
     plain = {}
     for name in table.columns:
@@ -58,8 +54,8 @@ def csv_of(table: pd.DataFrame) -> str:
             plain[name] = values
         else:
             plain[name] = values.map(harmless)
-    return str(pd.DataFrame(plain).to_csv(index=False, lineterminator="\n"))
+    pd.DataFrame(plain).to_csv(path, index=False, lineterminator="\n")
 
 
 def harmless(text: object) -> object:
-    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
+    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA) else text

@@ -65,7 +65,7 @@ async def test_tables_models_and_bars_are_files_that_other_programs_read(
     archive = await archive_of(client, ada)
     rows = list(csv.DictReader(io.StringIO(archive.read("equity.csv").decode())))
     assert {row["backtest_id"] for row in rows} == {str(backtest_id)}
-    assert [row["equity"] for row in rows] == ["10000.0", "10001.0", "10002.0"]
+    assert [row["equity"] for row in rows] == ["10000", "10001", "10002"]
     assert rows[0]["ts"] == "2024-01-01T00:00:00Z"
     assert archive.read(f"models/{ada.user_id}.model") == MODEL
     years = [name for name in archive.namelist() if name.startswith("bars/MINE_EUR-1d-")]

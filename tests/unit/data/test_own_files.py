@@ -42,7 +42,7 @@ def test_a_table_becomes_rows_that_no_spreadsheet_runs(files: FolderOwnFiles) ->
     rows = pd.DataFrame({"symbol": ["=1+1", "BTC"], "pnl": [0.1, -2.0]})
     (part,) = ParquetTables().packed("trials", rows)
     piece = TablePiece(backtest_id=ADA, part=0, content=base64.b64decode(part["content"]))
-    assert files.csv(piece) == ("backtest_id,symbol,pnl\n", f"{ADA},'=1+1,0.1\n{ADA},BTC,-2.0\n")
+    assert files.csv(piece) == ('"backtest_id","symbol","pnl"\n', f'"{ADA}","\'=1+1",0.1\n"{ADA}","BTC",-2\n')
     lines = files.json_lines(piece)
     assert lines is not None
     assert lines.splitlines()[1] == f'{{"backtest_id":"{ADA}","symbol":"BTC","pnl":-2.0}}'
