@@ -8,7 +8,7 @@ import pytest
 from tests.cluster import FreshDatabase
 
 EXPOSED = ("public",)
-OURS = (*EXPOSED, "private")
+OURS = (*EXPOSED, "private", "administration")
 CLIENTS = ("anon", "authenticated")
 # They answer whoever has a link to a shared result, and nobody else.
 FOR_VISITORS = ("private.read_share(bytea)", "private.read_share_parts(bytea,text,integer,integer)")
