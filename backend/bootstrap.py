@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from backend.bootstrap_keys import Rotated
+    from backend.bootstrap_leaving import LeavingDesk
     from backend.bootstrap_market import BacktestDesk, Market
     from backend.bootstrap_models import ModelDesk
     from backend.domain.jobs import Plan
+    from backend.domain.own_data_ports import OwnDataRepository
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.personal_tokens import PersonalTokens
@@ -111,6 +113,7 @@ class Services:
     jobs: Jobs
     market_data: "MarketData"
     models: "Models"
+    own_data: "OwnDataRepository"
     shares: "Shares"
     strategies: "Strategies"
     tickets: StreamTickets
@@ -149,6 +152,7 @@ class House:
     verifier: "PersonalTokens"
     openings: "Openings"
     key_desk: "KeyDesk"
+    leaving: "LeavingDesk"
     limiter: RateLimiter | None
     auth: "ASGIApp | None"
     mailbox_url: str | None
@@ -163,6 +167,7 @@ class House:
         from backend.data.storage.idempotency import IdempotencyTable
         from backend.data.storage.jobs import JobTable
         from backend.data.storage.models import ModelTable
+        from backend.data.storage.own_data import OwnDataTables
         from backend.data.storage.predictions import PredictionTable
         from backend.data.storage.series import SeriesTable
         from backend.data.storage.shares import ShareTable
@@ -197,6 +202,7 @@ class House:
                 jobs=jobs,
                 market_data=MarketData(identity, SeriesTable(connection), jobs),
                 models=Models(ModelTable(connection, identity.user_id), PredictionTable(connection), jobs),
+                own_data=OwnDataTables(connection),
                 shares=Shares(backtests, ShareTable(connection)),
                 strategies=Strategies(StrategyTables(connection)),
                 tickets=TicketTable(connection),
@@ -208,6 +214,12 @@ class House:
         """One transaction for the exchange keys of this user."""
         async with self.acting_as(identity) as services:
             yield services.exchange_keys
+
+    @asynccontextmanager
+    async def own_data_of(self, identity: Identity) -> "AsyncIterator[OwnDataRepository]":
+        """One transaction for all that is this user's own."""
+        async with self.acting_as(identity) as services:
+            yield services.own_data
 
     @asynccontextmanager
     async def visited(self) -> "AsyncIterator[SharedResults]":
@@ -252,6 +264,7 @@ def start_logging(settings: Settings) -> None:
 async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIterator[House]:
     """Start what the settings ask for; stop it again, last started first. `address` is where the process answers."""
     from backend.bootstrap_keys import master_keys, open_key_desk
+    from backend.bootstrap_leaving import open_leaving_desk
     from backend.bootstrap_market import open_backtest_desk, open_market
     from backend.bootstrap_models import open_model_desk
     from backend.data.storage.accounts import AccountStates
@@ -325,6 +338,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             verifier=verifier,
             openings=openings,
             key_desk=key_desk,
+            leaving=open_leaving_desk(market.cache_dir, clock, worker_database),
             limiter=MemoryRateLimiter() if settings.rate_limits == "on" else None,
             auth=auth,
             mailbox_url=mailbox_url,
@@ -514,6 +528,20 @@ def rotate_signing_key(settings: Settings) -> str:
     keys = _auth_keys(settings).rotated(now=int(time.time()))
     keys.save(path)
     return keys.signing_key.kid
+
+
+async def delete_account(settings: Settings, user_id: UUID, reason: str) -> bool:
+    """Delete an account with all that is its own, beside a server that runs; False when there is none."""
+    from backend.bootstrap_leaving import delete_account
+    from backend.infrastructure.supabase.hosted import login_dsn, login_password
+    from backend.infrastructure.supabase.postgres.address import load_or_create
+
+    if settings.embedded:
+        worker = load_or_create(settings.data_dir / "secrets" / "postgres.json", preferred_port=0).dsn("app_worker")
+    else:
+        owner = _secret(settings.database_url)
+        worker = login_dsn(owner, "app_worker", login_password(owner, "app_worker"))
+    return await delete_account(settings, worker, user_id, reason)
 
 
 async def rotate_master_key(settings: Settings, *, is_running: bool, say: Say) -> "Rotated":

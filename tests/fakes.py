@@ -84,6 +84,11 @@ class FakeAccounts:
     async def end_session(self, session_id: UUID) -> bool:
         return self._sessions.pop(session_id, None) is not None
 
+    async def end_sessions(self, *, only_others: bool) -> int:
+        kept = {id: one for id, one in self._sessions.items() if only_others and one.is_current}
+        ended, self._sessions = len(self._sessions) - len(kept), kept
+        return ended
+
     async def session_is_alive(self, session_id: UUID) -> bool:
         return session_id in self._sessions
 
@@ -268,9 +273,13 @@ class FakeAccountWatch:
     def __init__(self, *suspended: UUID) -> None:
         self.known_suspended = set(suspended)
         self.known_revoked: set[UUID] = set()
+        self.known_signed_out: set[UUID] = set()
 
     async def suspended(self, user_ids: Collection[UUID]) -> frozenset[UUID]:
         return frozenset(self.known_suspended.intersection(user_ids))
 
     async def revoked(self, token_ids: Collection[UUID]) -> frozenset[UUID]:
         return frozenset(self.known_revoked.intersection(token_ids))
+
+    async def signed_out(self, session_ids: Collection[UUID]) -> frozenset[UUID]:
+        return frozenset(self.known_signed_out.intersection(session_ids))

@@ -30,8 +30,10 @@ class Following:
         self.place = after
 
     async def begin(self) -> Sequence[Frame]:
-        """The first page of what was missed, and how far the running jobs are."""
+        """The first page of what was missed, and how far the running jobs are. Raises SessionEnded."""
         async with self._looking() as services:
+            if self._stream.identity.session_id is not None:
+                await services.accounts.require_live_session()
             log = await services.events.log(after=self.place, limit=EVENTS_A_PAGE)
             running = await services.events.running()
         told = self._streams.begin(self._stream.identity.user_id, log.last_id)

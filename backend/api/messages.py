@@ -49,6 +49,7 @@ _FAREWELLS: Mapping[str, Farewell] = {
     Parting.NOT_SIGNED_IN: Farewell(4401, "Not signed in: the first message must bring a good token or ticket."),
     End.EXPIRED: Farewell(4401, "The access token has expired. Connect again with a new one."),
     End.REVOKED: Farewell(4401, "The access token was revoked. Connect again with another one."),
+    End.SIGNED_OUT: Farewell(4401, "This session was signed out. Connect again once you have signed in."),
     Parting.NOT_ALLOWED: Farewell(4403, "The access token lacks the scope 'read'."),
     End.SUSPENDED: Farewell(4403, "This account is suspended."),
     Parting.LATE: Farewell(4408, "No message authenticated in time."),

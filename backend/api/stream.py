@@ -23,6 +23,8 @@ class End(StrEnum):
     SUSPENDED = "suspended"
     # The personal access token that opened it was.
     REVOKED = "revoked"
+    # The session that opened it was.
+    SIGNED_OUT = "signed_out"
     TOO_SLOW = "too_slow"
     UNAVAILABLE = "unavailable"
     # What comes next for this client is gone from the table; beginning again, it is told so.

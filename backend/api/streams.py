@@ -91,7 +91,7 @@ class Streams:
 
     def open(self) -> None:
         """Listen from now on; called before the first request."""
-        work = (self._hear, self._read, self._sweep, self._end_suspended, self._end_revoked)
+        work = (self._hear, self._read, self._sweep, self._end_suspended, self._end_revoked, self._end_signed_out)
         self._tasks = [asyncio.create_task(_for_ever(step)) for step in work]
 
     async def close(self) -> None:
@@ -277,6 +277,15 @@ class Streams:
             for stream in few:
                 if stream.identity.token_id in revoked:
                     stream.close(End.REVOKED)
+
+    async def _end_signed_out(self) -> None:
+        by_session = [stream for stream in self._all() if stream.identity.session_id is not None]
+        async for few in _a_few_at_a_time(by_session, USERS_A_TURN, SUSPENSION_SECONDS):
+            asked = {stream.identity.session_id for stream in few if stream.identity.session_id is not None}
+            ended = await self._accounts.signed_out(asked) if asked else frozenset()
+            for stream in few:
+                if stream.identity.session_id in ended:
+                    stream.close(End.SIGNED_OUT)
 
     def _all(self) -> list[Stream]:
         return [stream for audience in self._audiences.values() for stream in audience.streams]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from backend.domain.ports import AccountAdmin
 
 app = typer.Typer(
-    help="Create, list, promote and suspend users, and give them plans.", no_args_is_help=True, rich_markup_mode=None
+    help="Create, list, promote, suspend and delete users, and give them plans.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 A_CENTURY = 876_000  # hours
@@ -151,6 +153,45 @@ def suspend(
     account = _accounts(data_dir).suspend(email, hours=0 if lift else hours)
     until = f" until {account.suspended_until:%Y-%m-%d %H:%M} UTC" if account.suspended_until else ""
     print(f"{account.email} {'may sign in again' if lift else f'is suspended{until}'}.")
+
+
+@app.command("delete")
+def delete(
+    email: Email,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Delete a user with everything that is theirs, files included. There is no way back.
+
+    Lines of the audit log stay, with the id of the account and without its address.
+    """
+    import asyncio
+
+    from backend.bootstrap import delete_account
+    from backend.domain.errors import NotFound
+
+    account = _accounts(data_dir).find(email)
+    if not yes:
+        _require_typed(account)
+    # The server that runs stops the user's tasks; then this removes the rows and the files.
+    if not asyncio.run(delete_account(_settings(data_dir), account.id, "Deleted at the terminal.")):
+        raise NotFound(f"There is no user with the address {email} any more.")
+    print(f"{account.email} ({account.id}) is deleted with everything that was theirs.")
+
+
+def _require_typed(account: "Account") -> None:
+    """The address once more: nobody types it by accident."""
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("No terminal to confirm it on. Use --yes.")
+    role = ", an administrator" if account.is_admin else ""
+    print(f"This deletes {account.email} ({account.id}{role}), created {account.created_at:%Y-%m-%d}, with everything")
+    print("that is theirs: backtests, models, predictions, keys, imported series. There is no way back.")
+    try:
+        typed = typer.prompt("Type the address to go on", err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if typed.strip().lower() != account.email:
+        raise typer.BadParameter("That is not the address. Nothing was deleted.")
 
 
 def _password(*, from_stdin: bool, generate: bool) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 FORMATS: Final = ("json", "csv", "parquet")
 # What a spreadsheet would run as a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export(
@@ -58,4 +58,4 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def harmless(text: object) -> object:
-    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
+    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA) else text

@@ -64,6 +64,9 @@ class AccountRepository(Protocol):
     async def end_session(self, session_id: UUID) -> bool:
         """End one of the user's sessions; False when there is none of that id."""
 
+    async def end_sessions(self, *, only_others: bool) -> int:
+        """End all sessions of the user, or all but the one that acts; how many that were."""
+
     async def session_is_alive(self, session_id: UUID) -> bool: ...
 
     async def is_admin(self) -> bool:
@@ -197,6 +200,9 @@ class AccountAdmin(Protocol):
 
     def suspend(self, email: str, *, hours: int) -> Account:
         """No hours end a suspension."""
+
+    def find(self, email: str) -> Account:
+        """Raises NotFound. So do all of the above that name an account."""
 
 
 class JobRepository(Protocol):
@@ -360,6 +366,9 @@ class AccountWatch(Protocol):
 
     async def revoked(self, token_ids: Collection[UUID]) -> frozenset[UUID]:
         """Those of these personal access tokens that were revoked, or are gone."""
+
+    async def signed_out(self, session_ids: Collection[UUID]) -> frozenset[UUID]:
+        """Those of these sessions that were ended, or are over."""
 
 
 class StreamTickets(Protocol):

@@ -57,6 +57,11 @@ class Accounts:
         if not await self._repository.end_session(session_id):
             raise SessionNotFound(session_id)
 
+    async def end_sessions(self, *, only_others: bool) -> None:
+        """Sign all devices out, or all but this one."""
+        await self.require_live_session()
+        await self._repository.end_sessions(only_others=only_others)
+
     async def require_live_session(self) -> None:
         """For what is dangerous: a signature cannot see a logout, so the session itself is looked up."""
         session_id = self._identity.session_id

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from backend.bootstrap_models import ModelDesk
     from backend.services.adoption import Adoption
     from backend.services.exchange_keys import KeyDesk
+    from backend.services.leaving import Leaving
 
 # "package.module:function" of a `run(payload, report, is_cancelled) -> dict` that needs nothing but its payload and
 # what Children tell their environment.
@@ -48,6 +49,7 @@ def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:
             house.adoption,
             house.models,
             house.key_desk,
+            house.leaving.leaving,
             cache_bytes=house.settings.cache_bytes,
         ),
         JobKind.SCORE: Score(house.models.book, house.models.bars),
@@ -73,6 +75,7 @@ class Maintain:
         adoption: "Adoption",
         models: "ModelDesk",
         keys: "KeyDesk",
+        leaving: "Leaving",
         *,
         cache_bytes: int,
     ) -> None:
@@ -81,12 +84,15 @@ class Maintain:
         self._adoption = adoption
         self._models = models
         self._keys = keys
+        self._leaving = leaving
         self._cache_bytes = cache_bytes
 
     async def run(
         self, job: Job, report: Callable[[Progress], None], is_cancelled: Callable[[], bool]
     ) -> Mapping[str, Any]:
-        report(Progress(stage="events", percent=0.0))
+        report(Progress(stage="departures", percent=0.0))
+        departures = await self._leaving.go_on()
+        report(Progress(stage="events", percent=10.0))
         events = await self._housekeeping.forget_old_events()
         report(Progress(stage="answers", percent=25.0))
         answers = await self._housekeeping.forget_old_answers()
@@ -106,6 +112,7 @@ class Maintain:
         report(Progress(stage="keys", percent=90.0))
         keys = await self._checked_keys(is_cancelled)
         return {
+            "departures_finished": departures,
             "events_deleted": events,
             "answers_deleted": answers,
             "tokens_deleted": tokens,

@@ -16,6 +16,7 @@ import pytest
 from backend.api.app import create_app
 from backend.bootstrap import MIGRATIONS, House, Project
 from backend.bootstrap_keys import open_key_desk
+from backend.bootstrap_leaving import open_leaving_desk
 from backend.bootstrap_market import open_backtest_desk, open_market
 from backend.bootstrap_models import open_model_desk
 from backend.data.storage.accounts import AccountStates
@@ -181,6 +182,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         ),
         openings=Openings(ShareCounts(worker)),
         key_desk=await open_key_desk(worker, lambda: master_keys, print, FakeProber()),
+        leaving=open_leaving_desk(cache_dir, clock, worker),
         limiter=None,
         auth=None,
         mailbox_url=None,

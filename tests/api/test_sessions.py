@@ -1,11 +1,19 @@
 """One's own sessions over HTTP: the list, its pages, and ending one."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.api.conftest import Person, Site, assert_problem
+from tests.api.served import listening, served
+from tests.api.talking import talking
+
+SUBMIT = (
+    "insert into public.tasks (user_id, kind, payload, cores, memory_bytes, max_attempts, wall_limit_seconds)"
+    " values ($1, 'train', '{}', 1, 1, 1, 1)"
+)
 
 
 async def test_list_marks_the_current_session(client: httpx.AsyncClient, site: Site, ada: Person) -> None:
@@ -82,3 +90,58 @@ async def test_token_without_a_session_cannot_end_one(client: httpx.AsyncClient,
 async def test_id_must_be_one(client: httpx.AsyncClient, ada: Person) -> None:
     body = assert_problem(await client.delete("/api/me/sessions/mine", headers=ada.headers), 422, "invalid_input")
     assert body["errors"][0]["pointer"] == "/path/session_id"
+
+
+async def test_all_others_end(client: httpx.AsyncClient, site: Site, ada: Person) -> None:
+    for _ in range(3):
+        await site.session_of(ada.user_id)
+    eve = await site.person()
+    answer = await client.delete("/api/me/sessions", headers=ada.headers, params={"others": True})
+    assert (answer.status_code, answer.content) == (204, b"")
+    for who in (ada, eve):
+        body = (await client.get("/api/me/sessions", headers=who.headers)).json()
+        assert [item["id"] for item in body["items"]] == [str(who.session_id)]
+
+
+async def test_all_end_and_the_one_that_asked_with_them(client: httpx.AsyncClient, site: Site, ada: Person) -> None:
+    other = await site.session_of(ada.user_id)
+    assert (await client.delete("/api/me/sessions", headers=ada.headers)).status_code == 204
+    for path in ("/api/me/sessions", f"/api/me/sessions/{other}"):
+        assert_problem(await client.delete(path, headers=ada.headers), 401, "session_ended")
+
+
+async def test_a_session_without_a_life_ends_no_others(client: httpx.AsyncClient, site: Site, ada: Person) -> None:
+    await site.session_of(ada.user_id)
+    gone = await site.person(session_id=str(uuid4()))
+    for who in (gone, await site.person(session_id=None)):
+        answer = await client.delete("/api/me/sessions", headers=who.headers, params={"others": True})
+        assert_problem(answer, 401, "session_ended")
+
+
+async def test_streams_of_an_ended_session_end_and_those_of_others_go_on(site: Site, ada: Person) -> None:
+    other = replace(ada, session_id=await site.session_of(ada.user_id))
+    async with (
+        served(site.house) as url,
+        listening(url, ada.headers) as here,
+        listening(url, other.headers) as there,
+        talking(url, other) as socket,
+        httpx.AsyncClient(base_url=url) as client,
+    ):
+        await client.delete("/api/me/sessions", headers=ada.headers, params={"others": True})
+        (*_, last) = await there.until_the_end()
+        assert last.comments == ["ended, signed_out"]
+        code, reason = await socket.parting()
+        assert (code, reason.partition(".")[0]) == (4401, "This session was signed out")
+        await site.execute(SUBMIT, ada.user_id, role="supabase_admin")
+        assert (await here.event()).type == "task_queued"
+
+
+async def test_a_signed_out_session_opens_no_stream(site: Site, ada: Person) -> None:
+    await site.execute("delete from auth.sessions where id = $1", ada.session_id)
+    async with served(site.house) as url:
+        async with listening(url, ada.headers) as listener:
+            assert_problem(listener.answer, 401, "session_ended")
+        async with talking(url) as socket:
+            await socket.say("authenticate", token=ada.token)
+            assert (await socket.error())["code"] == "session_ended"
+            assert (await socket.parting())[0] == 4401

@@ -22,7 +22,7 @@ class AccountRepositoryContract:
 
     @abstractmethod
     def open(self, user_id: UUID, sessions: list[UUID]) -> AbstractAsyncContextManager[AccountRepository]:
-        """The repository as this user sees it, with these sessions, oldest first."""
+        """The repository as this user sees it, with these sessions, oldest first; the last is the one that acts."""
 
     @pytest.fixture
     async def user_id(self) -> UUID:
@@ -95,6 +95,15 @@ class AccountRepositoryContract:
             assert not await accounts.end_session(one)
             assert [left.id for left in (await accounts.sessions(limit=5, after=None)).items] == [other]
 
+    async def test_all_sessions_end_or_all_but_the_one_that_acts(self, user_id: UUID) -> None:
+        here, there, elsewhere = uuid4(), uuid4(), uuid4()
+        async with self.open(user_id, [there, elsewhere, here]) as accounts:
+            assert await accounts.end_sessions(only_others=True) == 2
+            assert [left.id for left in (await accounts.sessions(limit=5, after=None)).items] == [here]
+            assert await accounts.end_sessions(only_others=True) == 0
+            assert await accounts.end_sessions(only_others=False) == 1
+            assert not await accounts.session_is_alive(here)
+
     async def test_nobody_is_an_administrator_by_themselves(self, user_id: UUID) -> None:
         async with self.open(user_id, [uuid4()]) as accounts:
             assert not await accounts.is_admin()
@@ -116,7 +125,7 @@ class TestFakeAccounts(AccountRepositoryContract):
                     last_seen_at=START,
                     user_agent=None,
                     ip=None,
-                    is_current=False,
+                    is_current=one == sessions[-1],
                 )
                 for minute, one in enumerate(sessions)
             ],
@@ -146,19 +155,19 @@ class TestAccountTables(AccountRepositoryContract):
         pool = Database(self.fresh.dsn("app_api"), min_size=1, max_size=1)
         await pool.open()
         try:
-            async with pool.acting_as(someone(user_id)) as connection:
+            async with pool.acting_as(someone(user_id, *sessions[-1:])) as connection:
                 yield AccountTables(connection)
         finally:
             await pool.close()
 
 
-def someone(user_id: UUID) -> Identity:
+def someone(user_id: UUID, session_id: UUID | None = None) -> Identity:
     return Identity(
         user_id=user_id,
         email=None,
         is_admin=False,
         is_anonymous=False,
-        session_id=None,
+        session_id=session_id,
         expires_at=START + timedelta(hours=1),
-        claims={"sub": str(user_id), "role": "authenticated"},
+        claims={"sub": str(user_id), "role": "authenticated", "session_id": session_id and str(session_id)},
     )

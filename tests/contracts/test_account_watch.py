@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from backend.data.storage.accounts import AccountStates
@@ -17,6 +18,10 @@ from tests.fakes import FakeAccountWatch
 
 class AccountWatchContract:
     """What holds for every AccountWatch: override `open`."""
+
+    @abstractmethod
+    def sessions(self, watch: AccountWatch, user_id: UUID) -> AbstractAsyncContextManager[tuple[UUID, UUID]]:
+        """One that is alive, and one that was ended."""
 
     @abstractmethod
     def open(self) -> AbstractAsyncContextManager[tuple[AccountWatch, UUID, UUID]]:
@@ -31,8 +36,20 @@ class AccountWatchContract:
         async with self.open() as (watch, _, __):
             assert await watch.suspended([]) == frozenset()
 
+    async def test_names_the_sessions_that_were_ended_and_no_others(self) -> None:
+        async with self.open() as (watch, ada, _), self.sessions(watch, ada) as (alive, ended):
+            assert await watch.signed_out([alive, ended]) == {ended}
+            assert await watch.signed_out([]) == frozenset()
+
 
 class TestFakeAccountWatch(AccountWatchContract):
+    @asynccontextmanager
+    async def sessions(self, watch: AccountWatch, user_id: UUID) -> AsyncIterator[tuple[UUID, UUID]]:
+        assert isinstance(watch, FakeAccountWatch)
+        alive, ended = uuid4(), uuid4()
+        watch.known_signed_out.add(ended)
+        yield alive, ended
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[tuple[AccountWatch, UUID, UUID]]:
         eve = uuid4()
@@ -43,6 +60,24 @@ class TestAccountStates(AccountWatchContract):
     @pytest.fixture(autouse=True)
     def _on(self, database: FreshDatabase) -> None:
         self.fresh = database
+
+    @asynccontextmanager
+    async def sessions(self, watch: AccountWatch, user_id: UUID) -> AsyncIterator[tuple[UUID, UUID]]:
+        alive, over = uuid4(), uuid4()
+        writer = await asyncpg.connect(self.fresh.dsn("supabase_auth_admin"))
+        try:
+            for session_id, not_after in ((alive, None), (over, datetime.now(UTC) - timedelta(minutes=1))):
+                await writer.execute(
+                    "insert into auth.sessions (id, user_id, created_at, not_after) values ($1, $2, now(), $3)",
+                    session_id,
+                    user_id,
+                    not_after,
+                )
+        finally:
+            await writer.close()
+        gone = uuid4()
+        assert await watch.signed_out([over, gone]) == {over, gone}
+        yield alive, over
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[tuple[AccountWatch, UUID, UUID]]:

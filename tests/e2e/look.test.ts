@@ -74,6 +74,7 @@ const faces: Face[] = [
   { name: 'settings, preferences', path: '/settings/preferences', signedIn: true, heading: 'Settings' },
   { name: 'settings, API keys', path: '/settings/keys', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('No API keys').waitFor() },
   { name: 'settings, security', path: '/settings/security', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('This browser').waitFor() },
+  { name: 'settings, your data', path: '/settings/data', signedIn: true, heading: 'Settings', arrange: (page) => page.getByText('Files on the server').waitFor() },
   { name: 'palette', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
     await page.keyboard.press('Control+k')
     await page.getByRole('dialog').waitFor()

@@ -204,6 +204,32 @@ def quota(running: Running, token: str) -> dict[str, Any]:
     return found
 
 
+def test_a_deleted_user_is_gone_with_their_files(running: Running) -> None:
+    create(running, "leaving@example.com")
+    user_id = users(running)["leaving@example.com"]["id"]
+    session = sign_in(running, "leaving@example.com").json()
+    uploaded = httpx.post(
+        f"{running.url}/api/data/uploads",
+        params={"name": "a.csv"},
+        content=b"a,b\n1,2\n",
+        headers={"Authorization": f"Bearer {session['access_token']}"},
+    )
+    assert uploaded.status_code == 201, uploaded.text
+    asked = tidemark("user", "delete", "leaving@example.com", data_dir=running.data_dir)
+    assert asked.returncode == 2
+    assert "--yes" in asked.stderr
+    assert me(running, session["access_token"]).status_code == 200
+    answer = tidemark("user", "delete", "leaving@example.com", "--yes", data_dir=running.data_dir)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == f"leaving@example.com ({user_id}) is deleted with everything that was theirs.\n"
+    assert me(running, session["access_token"]).status_code == 403
+    assert sign_in(running, "leaving@example.com").json()["code"] in (400, "invalid_credentials")
+    assert "leaving@example.com" not in users(running)
+    again = tidemark("user", "delete", "leaving@example.com", "--yes", data_dir=running.data_dir)
+    assert again.returncode != 0
+    assert "There is no user with the address leaving@example.com" in again.stderr
+
+
 def test_an_unknown_user_is_named(running: Running) -> None:
     answer = tidemark("user", "promote", "nobody@example.com", data_dir=running.data_dir)
     assert answer.returncode == 1

@@ -19,6 +19,7 @@ from uuid import UUID
 import psutil
 import pytest
 
+from backend.bootstrap_leaving import open_leaving_desk
 from backend.bootstrap_market import Market, open_market
 from backend.bootstrap_models import open_model_desk
 from backend.data.storage.exchange_keys import KeyVaultTables
@@ -59,6 +60,8 @@ from tests.job_tables import Tables, claim, open_tables
 GIB = 1024**3
 MIB = 1024**2
 SMALL = Demand(cores=1, memory_bytes=128 * MIB)
+# Five for a job that hears nothing, and a slow machine.
+LONGEST_FAREWELL_SECONDS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +245,22 @@ async def test_a_job_that_ignores_its_cancel_is_gone_within_five_seconds(house: 
         assert cancelled.result is None
         assert not psutil.pid_exists(pid)
         await house.becomes(await house.submit(JobKind.PREDICT), JobState.COMPLETED)
+
+
+async def test_the_jobs_of_somebody_who_leaves_end_before_their_rows_go(house: House, tmp_path: Path) -> None:
+    """Also one that ignores everything; and what waits never begins."""
+    desk = open_leaving_desk(tmp_path, SystemClock(), house.tables.worker)
+    async with house.runner(cores=1) as runner:
+        running = await house.submit(JobKind.OPTIMIZE)
+        await house.becomes(running, JobState.RUNNING)
+        waiting = await house.submit()
+        pid = await pid_of(runner, running)
+        async with asyncio.timeout(LONGEST_FAREWELL_SECONDS):
+            assert await desk.leaving.delete(house.me, "They asked for it.")
+        assert not psutil.pid_exists(pid)
+        for job in (running, waiting):
+            assert await house.tables.worker.fetchval("select count(*) from public.tasks where id = $1", job.id) == 0
+        await until(lambda: runner.readiness().is_ready)
 
 
 async def test_a_cancel_that_no_hint_told_of_is_heard_with_the_heartbeat(house: House) -> None:
@@ -614,7 +633,8 @@ def maintain(house: House, market: Market) -> Maintain:
     settings = Settings(_env_file=None, cache_dir=market.cache_dir)
     models = open_model_desk(settings, market, Forecasts(), SystemClock(), house.tables.worker)
     keys = KeyDesk(FakeProber(), KeyManager(lambda: (MasterKey.generate(),)), KeyVaultTables(house.tables.worker))
-    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, models, keys, cache_bytes=0)
+    leaving = open_leaving_desk(market.cache_dir, SystemClock(), house.tables.worker).leaving
+    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, models, keys, leaving, cache_bytes=0)
 
 
 async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House, tmp_path: Path) -> None:

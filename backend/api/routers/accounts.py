@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from starlette.responses import Response
@@ -240,6 +240,31 @@ async def list_my_sessions(
 
 
 @router.delete(
+    "/sessions",
+    operation_id="end_my_sessions",
+    openapi_extra=needs(Reach.SESSION),
+    summary="End all of one's own sessions",
+    status_code=204,
+    responses={
+        204: {"description": "The devices are signed out."},
+        **problems(
+            "/api/me/sessions",
+            *SIGNED_IN,
+            SessionEnded(),
+            invalid("/query/others", "Input should be a valid boolean, unable to interpret input."),
+        ),
+    },
+)
+async def end_my_sessions(
+    services: Changing,
+    others: Annotated[bool, Query(description="Keep the session that asks; else it ends as well.")] = False,
+) -> Response:
+    """Sign every device out, at once; streams end within 5 s. Personal access tokens are no sessions, and stay."""
+    await services.accounts.end_sessions(only_others=others)
+    return Response(status_code=204)
+
+
+@router.delete(
     "/sessions/{session_id}",
     operation_id="end_my_session",
     openapi_extra=needs(Reach.SESSION),
@@ -259,7 +284,7 @@ async def list_my_sessions(
 async def end_my_session(
     services: Changing, session_id: Annotated[UUID, Path(description="The session's id.", examples=[str(_SESSION)])]
 ) -> Response:
-    """Sign one device out, at once. The session that asks must still be alive itself."""
+    """Sign one device out, at once; its streams end within 5 s. The session that asks must still be alive itself."""
     await services.accounts.end_session(session_id)
     return Response(status_code=204)
 

@@ -1,6 +1,7 @@
 """Whether the process is alive, whether it is ready for requests, and its metrics."""
 
 import asyncio
+import contextlib
 import hmac
 import ipaddress
 import time
@@ -17,7 +18,8 @@ from backend.api.documentation import SIGNED_IN, problems, shows
 from backend.api.errors import NotReady, problem
 from backend.api.scopes import Reach, needs
 from backend.bootstrap import House
-from backend.domain.errors import NotAllowed, TidemarkError
+from backend.domain.accounts import Identity
+from backend.domain.errors import NotAllowed, ServiceUnavailable, TidemarkError
 from backend.version import VERSION
 
 router = APIRouter(tags=["Health"])
@@ -108,8 +110,9 @@ async def read_readiness(request: Request, house: TheHouse) -> Response:
         **problems("/api/system/health", *SIGNED_IN),
     },
 )
-async def read_system_health(request: Request, house: TheHouse, _: Caller) -> Response:
+async def read_system_health(request: Request, house: TheHouse, caller: Caller) -> Response:
     """The checks of readiness for people to read: an answer, whether all is well or not."""
+    await _require_active(house, caller)
     checks = await _checks(request, house)
     health = Health(status="well" if all(check.ok for check in checks) else "unwell", checks=checks)
     return Response(health.model_dump_json(), media_type="application/json", headers=NO_STORE)
@@ -139,6 +142,13 @@ async def read_metrics(request: Request, house: TheHouse) -> Response:
     house.monitor.readiness_checked({check.name: check.ok for check in checks})
     content, media_type = house.monitor.exposition()
     return Response(content, headers={"Content-Type": media_type, **NO_STORE})
+
+
+async def _require_active(house: House, caller: Identity) -> None:
+    """A suspension holds here as well. Where the database does not say, that is what people are here to read."""
+    with contextlib.suppress(ServiceUnavailable, TimeoutError):
+        async with asyncio.timeout(CHECK_SECONDS), house.acting_as(caller, readonly=True):
+            pass
 
 
 async def _checks(request: Request, house: House) -> list[Check]:

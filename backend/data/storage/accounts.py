@@ -72,6 +72,9 @@ class AccountTables:
     async def end_session(self, session_id: UUID) -> bool:
         return bool(await self._connection.fetchval("select private.end_my_session($1)", session_id))
 
+    async def end_sessions(self, *, only_others: bool) -> int:
+        return int(await self._connection.fetchval("select private.end_my_sessions($1)", only_others))
+
     async def session_is_alive(self, session_id: UUID) -> bool:
         return bool(await self._connection.fetchval("select private.session_is_alive($1)", session_id))
 
@@ -95,6 +98,10 @@ class AccountStates:
 
     async def revoked(self, token_ids: Collection[UUID]) -> frozenset[UUID]:
         rows = await self._database.fetch("select private.revoked_tokens($1) as id", list(token_ids))
+        return frozenset(row["id"] for row in rows)
+
+    async def signed_out(self, session_ids: Collection[UUID]) -> frozenset[UUID]:
+        rows = await self._database.fetch("select private.ended_sessions($1) as id", list(session_ids))
         return frozenset(row["id"] for row in rows)
 
 

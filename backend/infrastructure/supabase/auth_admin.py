@@ -59,11 +59,15 @@ class AuthAdmin:
     def suspend(self, email: str, *, hours: int) -> Account:
         return self._change(email, {"ban_duration": f"{hours}h" if hours else "none"})
 
-    def _change(self, email: str, attributes: dict[str, Any]) -> Account:
+    def find(self, email: str) -> Account:
         wanted = email.strip().lower()
         account = next((account for account in self.everyone() if account.email == wanted), None)
         if account is None:
             raise NotFound(f"There is no user with the address {email}. `tidemark user list` shows them all.")
+        return account
+
+    def _change(self, email: str, attributes: dict[str, Any]) -> Account:
+        account = self.find(email)
         return _account(self._ask(lambda: self._admin.update_user_by_id(str(account.id), attributes).user))  # type: ignore[arg-type]  # as above
 
     def _ask(self, request: Callable[[], Answer]) -> Answer:

@@ -64,3 +64,7 @@ export const sessionsQuery = queryOptions({
 export async function endSession(id: string) {
   await request('DELETE', `/api/me/sessions/${encodeURIComponent(id)}`)
 }
+
+export async function endOtherSessions() {
+  await request('DELETE', '/api/me/sessions', { query: { others: true } })
+}

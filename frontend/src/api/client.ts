@@ -93,6 +93,8 @@ type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 /** Whoever holds the session tells here how to get a token; `renew` asks for a fresh one after a refusal. */
 export interface TokenSource {
   token: (options?: { renew: boolean }) => Promise<string | null>
+  /** The session is over, and this browser forgets it. */
+  drop?: () => Promise<unknown>
 }
 
 interface Observer {
@@ -109,6 +111,9 @@ export function reportTo(watcher: Observer) { observer = watcher }
 
 /** For what is not asked with `request`: the stream of events. */
 export function bearer(options?: { renew: boolean }) { return tokens.token(options) }
+
+/** For who has just ended the session, or the account. */
+export async function dropSession() { await tokens.drop?.() }
 
 /** For a request that starts work: however often it is sent, the work starts once. */
 export function newIdempotencyKey() {

@@ -119,7 +119,18 @@ export interface paths {
         get: operations["read_my_profile"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete one's own account for good
+         * @description There is no way back. Sessions and tokens end at once, streams within 5 s, tasks are stopped; then all rows and
+         *     files go. What cannot be removed at once goes with the next hourly housekeeping.
+         *
+         *     Kept are the lines of the audit log that name the account by its id, without its address, and bars that everybody
+         *     shares, whoever downloaded them first. Backups of the operator hold what they held until they are replaced.
+         *     The only administrator has to make somebody else one first. Of wrong passwords five count within 15 minutes.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        delete: operations["delete_my_account"];
         options?: never;
         head?: never;
         /**
@@ -147,7 +158,13 @@ export interface paths {
         get: operations["list_my_sessions"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * End all of one's own sessions
+         * @description Sign every device out, at once; streams end within 5 s. Personal access tokens are no sessions, and stay.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        delete: operations["end_my_sessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -165,11 +182,59 @@ export interface paths {
         post?: never;
         /**
          * End one of one's own sessions
-         * @description Sign one device out, at once. The session that asks must still be alive itself.
+         * @description Sign one device out, at once; its streams end within 5 s. The session that asks must still be alive itself.
          *
          *     No personal access token can do this: it needs a session.
          */
         delete: operations["end_my_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how much one has of everything
+         * @description What `GET /api/me/export` takes along, and `DELETE /api/me` destroys.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        get: operations["read_my_data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take all of one's own data along
+         * @description Profile, sessions, tokens and keys without their secrets, tasks, backtests with their tables, strategies, models,
+         *     predictions, shares and imported series, as JSON, CSV and Parquet.
+         *
+         *     The archive is made while it is read, so its size is not known before; one that breaks off cannot be opened. It is
+         *     for sessions that are alive, one at a time, a few times a day, and each is a line in the audit log.
+         *
+         *     No personal access token can do this: it needs a session.
+         */
+        get: operations["export_my_data"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -3880,6 +3945,23 @@ export interface components {
          */
         LabelKind: "direction" | "triple_barrier";
         /**
+         * Leaving
+         * @description Words that nobody sends by accident, and the password of an account that has one.
+         */
+        Leaving: {
+            /**
+             * Confirm
+             * @description 'delete my account', as it stands here.
+             * @constant
+             */
+            confirm: "delete my account";
+            /**
+             * Password
+             * @description Of an account that has one; a demo account has none.
+             */
+            password?: string | null;
+        };
+        /**
          * Limit
          * @description One limit as it is in force.
          */
@@ -4278,6 +4360,43 @@ export interface components {
              * Format: date-time
              */
             scored_at: string;
+        };
+        /**
+         * OwnData
+         * @description How much the caller has of everything: what an export takes along, and a deletion destroys.
+         */
+        OwnData: {
+            /** Items */
+            items: components["schemas"]["OwnKind"][];
+            /**
+             * Disk Bytes
+             * @description What imported series, uploads and models take on the disk of the server.
+             */
+            disk_bytes: number;
+            /**
+             * Has Password
+             * @description Whether a deletion asks for it.
+             */
+            has_password: boolean;
+            /** Most Exports A Day */
+            most_exports_a_day: number;
+        };
+        /**
+         * OwnKind
+         * @description One kind of thing that the caller has.
+         */
+        OwnKind: {
+            /** Name */
+            name: string;
+            /** Count */
+            count: number;
+            /**
+             * File
+             * @description Where it is in the export.
+             */
+            file: string;
+            /** About */
+            about: string;
         };
         /** Page[AdminTask] */
         Page_AdminTask_: {
@@ -7308,6 +7427,124 @@ export interface operations {
             };
         };
     };
+    delete_my_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "confirm": "delete my account",
+                 *       "password": "correct horse"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Leaving"];
+            };
+        };
+        responses: {
+            /** @description The account and all that was its own are gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You are the only administrator */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong passwords */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     change_my_profile: {
         parameters: {
             query?: never;
@@ -7595,6 +7832,90 @@ export interface operations {
             };
         };
     };
+    end_my_sessions: {
+        parameters: {
+            query?: {
+                /** @description Keep the session that asks; else it ends as well. */
+                others?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The devices are signed out. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     end_my_session: {
         parameters: {
             query?: never;
@@ -7660,6 +7981,184 @@ export interface operations {
                 };
             };
             /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_my_data: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By kind. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "profile",
+                     *           "count": 1,
+                     *           "file": "profile.json",
+                     *           "about": "Your name and preferences."
+                     *         }
+                     *       ],
+                     *       "disk_bytes": 1048576,
+                     *       "has_password": true,
+                     *       "most_exports_a_day": 5
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnData"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_my_data: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ZIP archive. README.txt in it says what each file holds, manifest.json how much. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example PK */
+                    "application/zip": string;
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
             429: {
                 headers: {
                     [name: string]: unknown;

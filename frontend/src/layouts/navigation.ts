@@ -18,5 +18,5 @@ export const destinations: Destination[] = [
   { name: 'strategies', label: 'Strategies', icon: Workflow, key: 'y', keywords: 'rules signals builder indicators versions gallery' },
   { name: 'data', label: 'Data', icon: Database, key: 'm', keywords: 'market bars prices series download upload import export gaps' },
   { name: 'status', label: 'Status centre', icon: Activity, key: 't', keywords: 'tasks jobs queue running failed cancel retry machine services' },
-  { name: 'settings', label: 'Settings', icon: Settings, key: 's', keywords: 'profile preferences appearance theme sessions password exchange api keys' },
+  { name: 'settings', label: 'Settings', icon: Settings, key: 's', keywords: 'profile preferences appearance theme sessions password exchange api keys export delete account data' },
 ]

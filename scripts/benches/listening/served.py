@@ -53,6 +53,12 @@ class Place:
                 " from unnest($1::uuid[]) as id",
                 users,
             )
+            # Streams of a session that is not there end at once.
+            await connection.execute(
+                "insert into auth.sessions (id, user_id, created_at)"
+                " select id, id, now() from unnest($1::uuid[]) as id",
+                users,
+            )
             await connection.execute(
                 "insert into public.tasks (id, user_id, kind, payload, cores, memory_bytes, max_attempts,"
                 " wall_limit_seconds, state, finished_at)"
@@ -91,7 +97,7 @@ class Place:
                 "role": "authenticated",
                 "email": f"{user_id}@example.com",
                 "phone": "",
-                "session_id": str(uuid4()),
+                "session_id": str(user_id),  # each has the one of that id
                 "aal": "aal1",
                 "amr": [{"method": "password", "timestamp": now}],
                 "is_anonymous": False,

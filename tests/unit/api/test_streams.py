@@ -59,8 +59,8 @@ class Hall:
         self.clock, self.meter = FakeClock(), FakeMeter.fresh()
         self.streams = Streams(bus=self.bus, feed=self.feed, accounts=self.watch, clock=self.clock, meter=self.meter)
 
-    def enter(self, user_id: UUID, *, last_id: int = 0) -> Stream:
-        stream = self.streams.enter(_identity(user_id))
+    def enter(self, user_id: UUID, *, last_id: int = 0, session_id: UUID | None = None) -> Stream:
+        stream = self.streams.enter(_identity(user_id, session_id))
         stream.is_catching_up = False
         self.streams.begin(user_id, last_id)
         return stream
@@ -331,6 +331,15 @@ async def test_streams_of_a_suspended_user_end_and_no_others(hall: Hall) -> None
     assert (adas.end, eves.end) == (None, End.SUSPENDED)
 
 
+async def test_streams_of_a_signed_out_session_end_and_no_others(hall: Hall) -> None:
+    ada = uuid4()
+    here, there = (hall.enter(ada, session_id=uuid4()) for _ in range(2))
+    assert there.identity.session_id is not None
+    hall.watch.known_signed_out.add(there.identity.session_id)
+    assert await asyncio.wait_for(there.take(), 5) == ()
+    assert (here.end, there.end) == (None, End.SIGNED_OUT)
+
+
 async def test_silence_is_broken_by_signs_of_life(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.05)
     assert await heard(hall.enter(uuid4()), 2) == [None, None]
@@ -364,14 +373,14 @@ class _Ear:
         self.heard += 1
 
 
-def _identity(user_id: UUID) -> Identity:
+def _identity(user_id: UUID, session_id: UUID | None = None) -> Identity:
     claims: dict[str, Any] = {"sub": str(user_id), "role": "authenticated"}
     return Identity(
         user_id=user_id,
         email=None,
         is_admin=False,
         is_anonymous=False,
-        session_id=None,
+        session_id=session_id,
         expires_at=START + timedelta(minutes=30),
         claims=claims,
     )

@@ -165,7 +165,7 @@ export const useSession = defineStore('session', () => {
     hold(null)
   }
 
-  takeTokensFrom({ token })
+  takeTokensFrom({ token, drop: signOut })
   return {
     status, user, isDemo, endedByItself,
     start, signIn, signUp, tryDemo, keepDemo, signOut,
