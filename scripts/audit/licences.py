@@ -27,7 +27,7 @@ def of(package: Distribution) -> str:
     metadata = package.metadata
 
     def first(name: str) -> str:
-        return (metadata.get_all(name) or [""])[0].strip().partition("\n")[0]
+        return str((metadata.get_all(name) or [""])[0]).strip().partition("\n")[0]
 
     classifiers = [
         line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier") or [] if line.startswith("License ::")

@@ -48,6 +48,22 @@ def shape(answer: httpx.Response, id_: str) -> str:
     return f"{answer.status_code} {text.replace(answer.headers['x-request-id'], '')}"
 
 
+def assert_safe(answer: httpx.Response, *, is_private: bool) -> None:
+    """What every answer says to browsers and to caches between us."""
+    headers = answer.headers
+    assert "set-cookie" not in headers, "nobody is known by a cookie, so no other page can act as them"
+    assert "access-control-allow-origin" not in headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    policy = headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy or "sandbox" in policy
+    assert "unsafe-inline" not in policy.split("style-src")[0]
+    assert "script-src" not in policy or "script-src 'self'" in policy
+    if is_private:
+        kept = headers.get("cache-control", "")
+        assert "no-store" in kept or ("private" in kept and "no-cache" in kept), f"caches may keep it: {kept!r}"
+
+
 def _filled(value: Any, id_: str, twin: str) -> Any:
     text = json.dumps(value)
     for placeholder, filling in ((PLACEHOLDER, id_), (TWIN, twin or id_)):

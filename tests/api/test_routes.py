@@ -14,7 +14,7 @@ import pytest
 
 from backend.api.rooms import ROOMS_PATH
 from backend.domain.tokens import Scope
-from tests.api.asking import TWIN, ask, shape, told
+from tests.api.asking import TWIN, ask, assert_safe, shape, told
 from tests.api.belongings import MAKERS, nobodys
 from tests.api.conftest import Person, Site
 from tests.api.expectations import TABLE, Row, auth_routes, documented_reach, routes, table
@@ -159,7 +159,9 @@ async def test_each_is_answered_as_the_table_says(
     if row.thing:
         await assert_nobody_learns(client, row, owner, eve, mine, nobody, twin)
     # At last, so that it also shows that nothing was done before.
-    assert await asks(owner.headers if row.reach != "open" else {}, mine) == row.own
+    answer = await ask(client, row, owner.headers if row.reach != "open" else {}, mine, twin)
+    assert told(answer) == row.own
+    assert_safe(answer, is_private=row.reach != "open" and answer.status_code != 204)
 
 
 async def assert_nobody_learns(
