@@ -14,7 +14,7 @@ from backend.api.app import AUTH_PATH
 from backend.infrastructure.supabase.auth_keys import AuthKeys
 from tests.api.expectations import table
 from tests.api.strangers import by_hand
-from tests.integration.auth.running import RunningAuth
+from tests.integration.auth.running import PASSWORD, RunningAuth
 
 EXPECTED = table()
 Headers = dict[str, str]
@@ -85,3 +85,32 @@ def test_who_belongs_there_is_let_in(auth: RunningAuth, strangers: Mapping[str, 
 def told(answer: httpx.Response) -> str:
     said = answer.json()
     return f"{answer.status_code} {said.get('error_code') or said.get('message')}"
+
+
+def test_a_session_is_made_at_sign_in_and_never_brought_along(auth: RunningAuth) -> None:
+    """Whoever plants an id, a cookie or a token before somebody signs in does not share the session after it."""
+    first = auth.sign_up()
+    email = first["user"]["email"]
+    planted = {
+        "session_id": claims_of(first)["session_id"],
+        "refresh_token": first["refresh_token"],
+        "id": str(uuid4()),
+    }
+    headers = {"Cookie": f"sb-access-token={first['access_token']}; session={planted['session_id']}"}
+    answer = auth.ask(
+        "POST",
+        "/token?grant_type=password",
+        json={**planted, "email": email, "password": PASSWORD},
+        headers=headers,
+    )
+    assert answer.status_code == 200, answer.text
+    assert "set-cookie" not in answer.headers
+    second = answer.json()
+    assert claims_of(second)["session_id"] != claims_of(first)["session_id"]
+    assert second["refresh_token"] != first["refresh_token"]
+    assert auth.ask("GET", "/user", headers={"Cookie": headers["Cookie"]}).status_code in (401, 403)
+
+
+def claims_of(session: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = jwt.decode(session["access_token"], options={"verify_signature": False})
+    return found
