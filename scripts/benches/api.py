@@ -1,4 +1,4 @@
-"""The API of backtests: lists of 10,000 stored ones at 64 connections beside the bare statement, and run requests."""
+"""The API: lists of 10,000 stored backtests beside the bare statement, run requests, and a crowd of users."""
 
 from __future__ import annotations
 
@@ -34,12 +34,17 @@ _SETTINGS = {"TIDEMARK_RATE_LIMITS": "off"}
 
 
 def run() -> Sequence[Figure]:
-    with (
-        data_folder() as folder,
-        serving(folder, **_SETTINGS) as running,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
-        return runner.run(_measured(running))
+    from scripts.benches import crowd  # noqa: PLC0415 - it asks as this one does
+
+    figures: list[Figure] = []
+    for measured in (_measured, crowd.measured):
+        with (
+            data_folder() as folder,
+            serving(folder, **_SETTINGS) as running,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            figures += runner.run(measured(running))
+    return figures
 
 
 async def _measured(running: Running) -> list[Figure]:
@@ -47,7 +52,7 @@ async def _measured(running: Running) -> list[Figure]:
     keys = AuthKeys.load_or_create(Path(running.data_dir) / "secrets" / "auth.json")
     token = token_of(keys, running.url, user)
     _say(f"Storing {STORED:,} backtests")
-    await _fill(running.status["DB_URL"], user)
+    await fill(running.status["DB_URL"], user, STORED)
     port = int(running.url.rpartition(":")[2])
     head = f"Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n"
     listing = f"GET /api/backtests?limit={PAGE} HTTP/1.1\r\n{head}\r\n".encode()
@@ -86,13 +91,14 @@ def token_of(keys: AuthKeys, url: str, user: UUID) -> str:
     )
 
 
-async def _fill(dsn: str, user: UUID) -> None:
+async def fill(dsn: str, user: UUID, count: int) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(
             "insert into auth.users (id, email, aud, role, is_anonymous, raw_app_meta_data)"
-            """ values ($1, 'bench@example.com', 'authenticated', 'authenticated', false, '{"plan": "large"}')""",
+            """ values ($1, $2, 'authenticated', 'authenticated', false, '{"plan": "large"}')""",
             user,
+            f"{user}@example.com",
         )
         await connection.execute(
             """
@@ -110,7 +116,7 @@ async def _fill(dsn: str, user: UUID) -> None:
             from made
             """,
             user,
-            STORED,
+            count,
             json.dumps(_WANTED),
         )
         await connection.execute("vacuum analyze public.backtests, public.tasks")
@@ -144,9 +150,9 @@ async def _bare(running: Running, user: UUID) -> float:
 async def _rate(port: int, request: bytes) -> float:
     async def worker(until: float) -> int:
         count = 0
-        async with _connected(port) as (reader, writer):
+        async with connected(port) as (reader, writer):
             while time.monotonic() < until:
-                status, _ = await _asked(reader, writer, request)
+                status, _ = await asked(reader, writer, request)
                 if status != 200:
                     raise RuntimeError(f"the list answered {status}")
                 count += 1
@@ -167,10 +173,10 @@ async def _runs(port: int, head: str, count: int) -> list[float]:
     head = f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     request = f"POST /api/backtests/run HTTP/1.1\r\n{head}\r\n{body}".encode()
     times = []
-    async with _connected(port) as (reader, writer):
+    async with connected(port) as (reader, writer):
         for _ in range(count):
             began = time.perf_counter()
-            status, content = await _asked(reader, writer, request)
+            status, content = await asked(reader, writer, request)
             times.append((time.perf_counter() - began) * 1e3)
             if status != 202:
                 raise RuntimeError(f"a run answered {status}: {content[:300]!r}")
@@ -179,7 +185,7 @@ async def _runs(port: int, head: str, count: int) -> list[float]:
 
 
 @contextlib.asynccontextmanager
-async def _connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     try:
         yield reader, writer
@@ -187,7 +193,7 @@ async def _connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asy
         writer.close()
 
 
-async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
+async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
     writer.write(request)
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     status = int(head.split(" ", 2)[1])

@@ -118,6 +118,14 @@ async def person(site: Site, client: httpx.AsyncClient, who: Person) -> str:
     return str((await site.person()).user_id)
 
 
+async def plan(site: Site, client: httpx.AsyncClient, who: Person) -> str:
+    name = f"plan-{uuid4().hex[:8]}"
+    wanted = {"most_queued": 1, "most_running": 1, "most_backtests": 1, "most_models": 1, "reason": "For a test."}
+    answer = await client.put(f"/api/admin/plans/{name}", json=wanted, headers=who.headers)
+    assert answer.status_code == 200, answer.text
+    return name
+
+
 async def _row(site: Site, table: str, who: Person) -> str:
     row = ROWS[table](who.user_id)
     marks = ", ".join(f"${number}" for number in range(1, len(row) + 1))
@@ -152,6 +160,7 @@ MAKERS: Mapping[str, Maker] = {
         strategy,
         deleted_strategy,
         person,
+        plan,
     )
 }
 
@@ -161,5 +170,12 @@ def nobodys(thing: str) -> str:
     match thing:
         case "link":
             return make_link()
+        case "plan":
+            return f"plan-{uuid4().hex[:8]}"
         case _:
             return str(uuid4())
+
+
+def malformed(thing: str) -> tuple[str, ...]:
+    """What is no id of it, wherever it stands. A plan's is a word."""
+    return ("Not a plan" if thing == "plan" else "not-an-id", "%00", "' or '1'='1")

@@ -15,7 +15,7 @@ import pytest
 from backend.api.rooms import ROOMS_PATH
 from backend.domain.tokens import Scope
 from tests.api.asking import TWIN, ask, assert_safe, shape, told
-from tests.api.belongings import MAKERS, nobodys
+from tests.api.belongings import MAKERS, malformed, nobodys
 from tests.api.conftest import Person, Site
 from tests.api.expectations import TABLE, Row, auth_routes, documented_reach, routes, table
 from tests.api.served import served
@@ -25,8 +25,6 @@ from tests.api.talking import Runner, talking
 EXPECTED = table()
 ASKED_BY_HTTP = [name for name, row in EXPECTED.rows.items() if row.method != "WS"]
 HALF_OPEN = 4000  # what the close codes of sockets are above the statuses that they stand for
-# None of them is an id of anything, wherever it stands.
-MALFORMED = ("not-an-id", "%00", "' or '1'='1")
 CLIMBS = "..%2f..%2fetc%2fpasswd"
 
 
@@ -86,14 +84,8 @@ async def eve(site: Site) -> Person:
     return await site.person()
 
 
-async def owner_of(row: Row, site: Site, auth_tables: asyncpg.Connection) -> Person:
-    if row.reach != "admin":
-        return await site.person()
-    owner = await site.person(app_metadata={"role": "admin"})
-    await auth_tables.execute(
-        'update auth.users set raw_app_meta_data = \'{"role": "admin"}\' where id = $1', owner.user_id
-    )
-    return owner
+async def owner_of(row: Row, site: Site) -> Person:
+    return await (site.administrator() if row.reach == "admin" else site.person())
 
 
 def refusals(row: Row) -> Mapping[str, str]:
@@ -133,7 +125,7 @@ async def test_each_is_answered_as_the_table_says(
     client: httpx.AsyncClient, site: Site, auth_tables: asyncpg.Connection, eve: Person, name: str
 ) -> None:
     row = EXPECTED.rows[name]
-    owner = await owner_of(row, site, auth_tables)
+    owner = await owner_of(row, site)
     make = MAKERS[row.thing] if row.thing else None
     mine = await make(site, client, owner) if make else ""
     twin = await make(site, client, owner) if make and TWIN in str(row.body) else ""
@@ -144,15 +136,16 @@ async def test_each_is_answered_as_the_table_says(
 
     expected = refusals(row)
     who = await strangers(row, client, site, owner, eve) if expected else {}
-    ids = (mine, nobody, MALFORMED[0]) if row.thing else ("",)
+    bad = malformed(row.thing)[0] if row.thing else None
+    ids = (mine, nobody, bad) if bad else ("",)
     for kind, headers in who.items():
         for id_ in ids if kind in expected else ():
-            answers = (expected[kind], row.malformed) if id_ == MALFORMED[0] else (expected[kind],)
+            answers = (expected[kind], row.malformed) if id_ == bad else (expected[kind],)
             assert await asks(headers, id_) in answers, f"{kind}, {id_}"
     if "suspended" in expected:
         async with suspended(owner, auth_tables):
             for id_ in ids:
-                answers = (expected["suspended"], row.malformed) if id_ == MALFORMED[0] else (expected["suspended"],)
+                answers = (expected["suspended"], row.malformed) if id_ == bad else (expected["suspended"],)
                 assert await asks(owner.headers, id_) in answers, f"suspended, {id_}"
     if row.is_live:
         assert await asks(signed_out(owner), mine) == "401 session_ended"
@@ -173,7 +166,7 @@ async def assert_nobody_learns(
     if row.reach not in ("open", "admin"):
         at_anothers = await ask(client, row, eve.headers, mine, twin)
         assert shape(at_anothers, mine) == shape(at_nobodys, nobody)
-    for id_ in MALFORMED:
+    for id_ in malformed(row.thing or ""):
         assert told(await ask(client, row, owner.headers, id_, twin)) == row.malformed, id_
     assert told(await ask(client, row, owner.headers, CLIMBS, twin)) in (row.malformed, "404 no_such_path")
 
@@ -198,7 +191,7 @@ async def test_the_socket_answers_as_the_table_says(
             said = await talker.error()
             words.append((said["code"], said["detail"].replace(id_, "")))
         assert words[0] == words[1]
-        await talker.say("backtest:subscribe", backtestId=MALFORMED[0])
+        await talker.say("backtest:subscribe", backtestId="not-an-id")
         assert (await talker.error())["code"] == "message_not_understood"
         await talker.subscribe(mine.id)
         assert (await talker.hear())[0] != "error"

@@ -88,7 +88,7 @@ describe('the list', () => {
     await rowOf('sma_cross')
     hearProgress({ id: backtestId, attempt: 1, stage: 'trading', percent: 42.7, message: null, eta_seconds: 9, curve: [[0, 100], [10, 120]] })
     const row = await rowOf('42%')
-    expect(within(row).getByRole('img', { name: 'Equity so far +20.00%' })).toBeTruthy()
+    expect(within(row).getByRole('img', { name: 'Equity +20.00%' })).toBeTruthy()
     const done = taskInBrief({ id: backtestId, state: 'completed', kind: 'backtest' })
     expect(hearOfBacktests([{ id: 1, type: 'task_completed', task: done }])).toEqual([])
     await rowOf(String.raw`Completed.*\+12\.40%`)
