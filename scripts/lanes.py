@@ -51,6 +51,11 @@ LANES = (
         "types are strict",
         [(str(TOOLS / "mypy"),), ("npm", "--prefix", "frontend", "run", "--silent", "typecheck")],
     ),
+    Lane(
+        "audit",
+        "locks, licences, known weaknesses, and no secret in files or history",
+        [(str(TOOLS / "python"), "-m", "scripts.audit")],
+    ),
     Lane("imports", "calls go inward", [(str(TOOLS / "lint-imports"),)]),
     Lane("unit", "the pure parts are right", [pytest("tests/unit")]),
     # It takes longest and waits most, so it begins early and the next ones run beside it.

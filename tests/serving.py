@@ -11,7 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from scripts.audit.leaks import find
 from tests import warm_commands
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +47,35 @@ def data_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tidemark-serving-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder) / "data"
+        require_no_secrets(Path(folder))
+
+
+def require_no_secrets(folder: Path) -> None:
+    """In no log that a server wrote below the folder, neither by shape nor as one of its own."""
+    own = {f"{path.parent.parent.name}'s {name}": value for path, name, value in secrets_below(folder)}
+    logs = [path for path in folder.rglob("*.log") if path.is_file()]
+    found = [leak for path in logs for leak in find(path.read_text(errors="replace"), path.name, values=own)]
+    assert not found, "a log shows secrets:\n" + "\n".join(map(str, found))
+
+
+def secrets_below(folder: Path) -> Iterator[tuple[Path, str, str]]:
+    """What the files of data directories keep to themselves; publishable keys are for everybody."""
+    for path in folder.glob("*/secrets/*.json"):
+        for name, value in _texts(json.loads(path.read_text()), path.stem):
+            if not name.endswith(("publishable_key", "anon_key", "kid", "id", "at", "state")):
+                yield path, name, value
+
+
+def _texts(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    match value:
+        case str():
+            yield name, value
+        case dict():
+            for key, inner in value.items():
+                yield from _texts(inner, f"{name}.{key}")
+        case list():
+            for inner in value:
+                yield from _texts(inner, name)
 
 
 def environment(**settings: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from backend.api.documentation import tidy
 from backend.api.edge import Edge
 from backend.api.errors import answer_errors
 from backend.api.limits import BodyLimit, RateLimits
+from backend.api.links import link
 from backend.api.rooms import ROOMS_PATH, Rooms
 from backend.api.routers import (
     accounts,
@@ -138,7 +139,7 @@ def describe_api() -> FastAPI:
         if app.openapi_schema is None:
             schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             schema["paths"][TASK_EVENTS_PATH] = events.describe_stream()
-            app.openapi_schema = tidy(schema)
+            app.openapi_schema = link(tidy(schema))
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document

@@ -1,7 +1,6 @@
 """What one person has below the cache folder, taken along or removed for good."""
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -111,7 +110,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_nested(column.type):
         column = pa.chunked_array([pa.array([None if one is None else json.dumps(one) for one in column.to_pylist()])])
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return pc.replace_substring_regex(column, f"^([{re.escape(''.join(FORMULA))}])", r"'\1")
+        return pc.replace_substring_regex(column, f"^({FORMULA})", r"'\1")
     return column
 
 

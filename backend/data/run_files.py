@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ from typing import Any, Final
 import pandas as pd
 
 FORMATS: Final = ("json", "csv", "parquet")
-# What a spreadsheet would run as a formula.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet would run as a formula; it takes no notice of the space before, nor of the width of the sign.
+FORMULA: Final = "\\s*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"
 
 
 def export(
@@ -57,5 +58,9 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     pd.DataFrame(plain).to_csv(path, index=False, lineterminator="\n")
 
 
-def harmless(text: object) -> object:
-    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULA) else text
+def harmless(value: object) -> object:
+    """What no spreadsheet runs. A carriage return alone is written without quotes, and would begin a row."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if re.match(FORMULA, value) else text

@@ -46,10 +46,10 @@ def handlers_of(house: "House") -> Mapping[JobKind, JobHandler]:
         JobKind.MAINTAIN: Maintain(
             house.housekeeping,
             house.market,
-            house.adoption,
-            house.models,
-            house.key_desk,
-            house.leaving.leaving,
+            adoption=house.adoption,
+            models=house.models,
+            keys=house.key_desk,
+            leaving=house.leaving.leaving,
             cache_bytes=house.settings.cache_bytes,
         ),
         JobKind.SCORE: Score(house.models.book, house.models.bars),
@@ -72,11 +72,11 @@ class Maintain:
         self,
         housekeeping: Housekeeping,
         market: "Market",
+        *,
         adoption: "Adoption",
         models: "ModelDesk",
         keys: "KeyDesk",
         leaving: "Leaving",
-        *,
         cache_bytes: int,
     ) -> None:
         self._housekeeping = housekeeping

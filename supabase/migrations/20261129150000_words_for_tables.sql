@@ -22,3 +22,5 @@ comment on table private.api_key_locks is 'One row: the database''s own key for 
 comment on table private.plans is 'How much each user may ask for, by plan. "standard" is everybody''s who has no other.';
 comment on table private.stream_tickets is 'Single-use tickets for streams of clients that cannot set headers. They end within a minute.';
 comment on table private.task_event_counters is 'The last event number of each user, taken under a lock, so that no event is skipped.';
+comment on table private.departures is 'Accounts that were deleted and whose jobs and files may not be gone yet; housekeeping finishes them.';
+comment on table private.account_tries is 'Tries of what is counted for each account: passwords before a deletion, exports of a day.';

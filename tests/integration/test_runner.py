@@ -634,7 +634,15 @@ def maintain(house: House, market: Market) -> Maintain:
     models = open_model_desk(settings, market, Forecasts(), SystemClock(), house.tables.worker)
     keys = KeyDesk(FakeProber(), KeyManager(lambda: (MasterKey.generate(),)), KeyVaultTables(house.tables.worker))
     leaving = open_leaving_desk(market.cache_dir, SystemClock(), house.tables.worker).leaving
-    return Maintain(HousekeepingTables(house.tables.worker), market, adoption, models, keys, leaving, cache_bytes=0)
+    return Maintain(
+        HousekeepingTables(house.tables.worker),
+        market,
+        adoption=adoption,
+        models=models,
+        keys=keys,
+        leaving=leaving,
+        cache_bytes=0,
+    )
 
 
 async def test_housekeeping_deletes_what_is_old_and_nothing_else(house: House, tmp_path: Path) -> None:

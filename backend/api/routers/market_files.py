@@ -150,7 +150,7 @@ async def preview_import(wanted: PreviewWanted, house: TheHouse, caller: ActiveC
     },
 )
 async def import_file(
-    *, request: Request, wanted: ImportWanted, house: TheHouse, caller: Caller, key: IdempotencyKey = None
+    *, request: Request, wanted: ImportWanted, house: TheHouse, caller: ActiveCaller, key: IdempotencyKey = None
 ) -> Response:
     """A task reads the whole file. What it has replaces what the series had of that time; nobody else sees it."""
     _require_symbol(wanted)
