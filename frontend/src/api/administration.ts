@@ -1,0 +1,175 @@
+/** What administrators see of everybody and do with anybody's account. Each look at others leaves a line in the audit log. */
+import { infiniteQueryOptions, queryOptions } from '@tanstack/vue-query'
+import { request, type RequestOptions } from './client'
+import { queryClient } from './queries'
+import type { Task, TaskInFull, TaskKind, TaskState } from './tasks'
+
+export type Role = 'user' | 'admin'
+export type UserState = 'active' | 'suspended' | 'demo' | 'unconfirmed'
+
+export interface AdminUser {
+  id: string
+  email: string | null
+  display_name: string
+  role: Role
+  state: UserState
+  plan: string
+  created_at: string
+  last_seen_at: string | null
+  suspended_until: string | null
+}
+
+export interface AdminUserDetails extends AdminUser {
+  sessions: number
+  usage: { queued: number, running: number, backtests: number, models: number, exchange_keys: number, series: number, disk_bytes: number }
+  quotas: {
+    most_queued: number, most_running: number, most_backtests: number, most_models: number, most_disk_bytes: number, most_exchange_keys: number
+  }
+}
+
+export interface PlanNumbers { most_queued: number, most_running: number, most_backtests: number, most_models: number }
+export interface PlanInUse extends PlanNumbers { name: string, users: number }
+
+interface Owned { user_id: string | null, email: string | null }
+export type AdminTask = Task & Owned
+export type AdminTaskInFull = TaskInFull & Owned
+
+export interface AuditLine {
+  id: string
+  at: string
+  actor: 'user' | 'admin' | 'operator' | 'service'
+  actor_id: string | null
+  actor_email: string | null
+  action: string
+  subject_id: string | null
+  subject_email: string | null
+  object: string | null
+  address: string | null
+  session_id: string | null
+  details: Record<string, unknown>
+  reason: string | null
+}
+
+export interface Limit { name: string, value: string | number | null, unit: string | null, meaning: string, setting: string | null }
+export interface LimitGroup { name: string, limits: Limit[] }
+
+interface Page<Item> { items: Item[], next_cursor: string | null }
+
+/** What a list is narrowed to; what is empty narrows nothing. */
+export interface UserFilter { search: string, role: Role | '', state: UserState | '', plan: string }
+export interface AdminTaskFilter { user_id: string, state: TaskState | '', kind: TaskKind | '' }
+export interface AuditFilter { actor_id: string, subject_id: string, action: string, since: string, until: string }
+
+const path = '/api/admin'
+const key = 'admin'
+const pageSize = 100
+
+export const usersQuery = (filter: UserFilter) => listQuery<AdminUser>('users', { ...filter })
+export const allTasksQuery = (filter: AdminTaskFilter) => listQuery<AdminTask>('tasks', { ...filter })
+export const auditQuery = (filter: AuditFilter) => listQuery<AuditLine>('audit', { ...filter })
+
+/** The newest first, page by page. A window that comes to the front asks nothing: it would be noted down each time. */
+function listQuery<Item>(what: string, filter: Record<string, string>) {
+  return infiniteQueryOptions({
+    queryKey: [key, what, 'list', filter] as const,
+    queryFn: async ({ signal, pageParam: cursor }) => {
+      return (await request<Page<Item>>('GET', `${path}/${what}`, { signal, query: { ...given(filter), limit: pageSize, ...given({ cursor }) } })).data
+    },
+    initialPageParam: '',
+    getNextPageParam: ({ next_cursor: cursor }) => cursor ?? undefined,
+    refetchOnWindowFocus: false,
+  })
+}
+
+export type AdminList<Item> = ReturnType<typeof listQuery<Item>>
+
+export const userQuery = (id: string) => oneQuery<AdminUserDetails>('users', id)
+export const anyTaskQuery = (id: string) => oneQuery<AdminTaskInFull>('tasks', id)
+
+function oneQuery<Item>(what: string, id: string) {
+  return queryOptions({
+    queryKey: [key, what, 'one', id] as const,
+    queryFn: async ({ signal }) => (await request<Item>('GET', addressOf(what, id), { signal })).data,
+    refetchOnWindowFocus: false,
+  })
+}
+
+export const plansQuery = queryOptions({
+  queryKey: [key, 'plans'],
+  queryFn: async ({ signal }) => (await request<{ items: PlanInUse[] }>('GET', `${path}/plans`, { signal })).data.items,
+  refetchOnWindowFocus: false,
+})
+
+export const limitsQuery = queryOptions({
+  queryKey: [key, 'limits'],
+  queryFn: async ({ signal }) => (await request<{ items: LimitGroup[] }>('GET', `${path}/limits`, { signal })).data.items,
+  refetchOnWindowFocus: false,
+})
+
+/** Somebody by their whole email address. */
+export async function findUser(email: string): Promise<AdminUser | undefined> {
+  const { data } = await request<Page<AdminUser>>('GET', `${path}/users`, { query: { search: email, limit: 10 } })
+  return data.items.find((user) => user.email?.toLowerCase() === email.toLowerCase())
+}
+
+export interface UserChange { role?: Role, plan?: string }
+
+export async function changeUser(id: string, change: UserChange, reason: string) {
+  await actOn(id, 'PATCH', addressOf('users', id), { ...change, reason })
+}
+
+/** No hours are for good. */
+export async function suspendUser(id: string, hours: number | null, reason: string) {
+  await actOn(id, 'POST', `${addressOf('users', id)}/suspend`, { hours, reason })
+}
+
+export async function restoreUser(id: string, reason: string) {
+  await actOn(id, 'POST', `${addressOf('users', id)}/restore`, { reason })
+}
+
+export async function endSessionsOf(id: string, reason: string) {
+  await request('POST', `${addressOf('users', id)}/end-sessions`, { body: { reason } })
+  await askAgain()
+}
+
+async function actOn(id: string, method: 'PATCH' | 'POST', address: string, body: object) {
+  const { data } = await request<AdminUserDetails>(method, address, { body })
+  queryClient.setQueryData(userQuery(id).queryKey, data)
+  await askAgain(id)
+}
+
+export async function cancelAnyTask(id: string, reason: string) {
+  await request('POST', `${addressOf('tasks', id)}/cancel`, { body: { reason } })
+  await askAgain()
+}
+
+export async function putPlan(name: string, numbers: PlanNumbers, reason: string) {
+  await request('PUT', addressOf('plans', name), { body: { ...numbers, reason } })
+  await askAgain()
+}
+
+export async function deletePlan(name: string, reason: string) {
+  await request('DELETE', addressOf('plans', name), { query: { reason } })
+  await askAgain()
+}
+
+export type AuditFormat = 'csv' | 'json' | 'parquet'
+
+/** All lines that the filter leaves, written by the server. */
+export async function exportAudit(filter: AuditFilter, format: AuditFormat, received: (bytes: number) => void, signal: AbortSignal) {
+  const options: RequestOptions = { query: { ...given({ ...filter }), format }, signal, transfer: { asFile: true, received } }
+  return (await request<Blob>('GET', `${path}/audit/export`, options)).data
+}
+
+/** What a change may have touched, but not the answer that it brought. */
+async function askAgain(known = '') {
+  await queryClient.invalidateQueries({ queryKey: [key], predicate: ({ queryKey }) => known === '' || queryKey[3] !== known })
+}
+
+function addressOf(what: string, id: string) {
+  return `${path}/${what}/${encodeURIComponent(id)}`
+}
+
+function given(filter: Record<string, string>) {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== ''))
+}
