@@ -19,6 +19,10 @@ from backend.api.limits import BodyLimit, RateLimits
 from backend.api.rooms import ROOMS_PATH, Rooms
 from backend.api.routers import (
     accounts,
+    administration_audit,
+    administration_plans,
+    administration_tasks,
+    administration_users,
     backtest_insights,
     backtest_results,
     backtest_studies,
@@ -116,6 +120,10 @@ def describe_api() -> FastAPI:
         models,
         predictions,
         strategies,
+        administration_users,
+        administration_tasks,
+        administration_plans,
+        administration_audit,
         problems,
     )
     for feature in features:

@@ -1,5 +1,6 @@
 """What the edge knows about one request while it is answered."""
 
+import ipaddress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,3 +43,13 @@ def context_of(scope: Scope) -> RequestContext:
 def client_address(scope: Scope) -> str:
     client = scope.get("client")
     return str(client[0]) if client else "unknown"
+
+
+def known_address(scope: Scope) -> str | None:
+    """The same for the audit log; None where it is no address, as behind a socket of the file system."""
+    address = client_address(scope)
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return address

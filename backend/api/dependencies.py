@@ -7,12 +7,14 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import Scope
 
-from backend.api.context import client_address, context_of
+from backend.api.context import client_address, context_of, known_address
 from backend.api.limits import SAFE_METHODS, USER_READS, USER_WRITES, take
 from backend.api.scopes import declared_by, require_scope
 from backend.bootstrap import House, Services
+from backend.bootstrap_admin import administering
 from backend.domain.accounts import Identity
 from backend.domain.errors import NotSignedIn, SignInNeeded
+from backend.services.administration import Administration
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -86,6 +88,15 @@ async def changing(house: TheHouse, identity: Caller) -> AsyncIterator[Services]
         yield services
 
 
+async def administering_now(request: Request, house: TheHouse, identity: Caller) -> AsyncIterator[Administration]:
+    """For an administrator alone, whom the database looks up before anything else is looked at."""
+    async with administering(
+        house.database, house.market.quotas, identity, address=known_address(request.scope)
+    ) as administration:
+        yield administration
+
+
 # The scope "function" ends the transaction before the answer leaves: what a caller is told was committed.
 Reading = Annotated[Services, Depends(reading, scope="function")]
 Changing = Annotated[Services, Depends(changing, scope="function")]
+Administering = Annotated[Administration, Depends(administering_now, scope="function")]

@@ -123,9 +123,13 @@ def _say_reach(path: str, operation: dict[str, Any]) -> None:
     if reach is Reach.OPEN:
         return
     operation["description"] = f"{operation['description']}\n\n{sentence(reach)}"
-    is_closed = reach is Reach.SESSION
+    is_closed = reach in (Reach.SESSION, Reach.ADMIN)
     error = domain.SessionNeeded() if is_closed else domain.ScopeMissing(reach)
     example = problem_body(type(error), detail=error.detail, instance=path, request_id=EXAMPLE_REQUEST_ID)
     value = example if is_closed else {**example, "scope": reach.value}
     refused = operation["responses"]["403"]["content"][MEDIA_TYPE]["examples"]
     refused[error.code] = {"summary": error.title, "value": value}
+    if reach is Reach.ADMIN:
+        needed = domain.AdminNeeded()
+        body = problem_body(type(needed), detail=needed.detail, instance=path, request_id=EXAMPLE_REQUEST_ID)
+        refused[needed.code] = {"summary": needed.title, "value": body}

@@ -1,4 +1,4 @@
-"""What a personal access token may do: each operation declares its reach, and what declares none is closed to them.
+"""Whom an operation lets in: each declares its reach, and what declares none is closed to personal access tokens.
 
 The declaration stands in the OpenAPI document of the operation, and the check reads it there: both are one.
 """
@@ -16,13 +16,14 @@ MARK = "x-tidemark-scope"
 
 
 class Reach(StrEnum):
-    """Whom an operation lets in: tokens with that scope, sessions alone, or everybody."""
+    """Whom an operation lets in: tokens with that scope, sessions alone, sessions of administrators, or everybody."""
 
     READ = Scope.READ
     RUN = Scope.RUN
     DATA = Scope.DATA
     SHARE = Scope.SHARE
     SESSION = "session"
+    ADMIN = "admin"
     OPEN = "open"
 
 
@@ -38,10 +39,13 @@ def declared_by(connection: Connection) -> Reach:
 
 
 def require_scope(identity: Identity, reach: Reach) -> None:
-    """Raises NotAllowed unless the caller is a session, or a token that was made for this."""
+    """Raises NotAllowed unless the caller is a session, or a token that was made for this.
+
+    Whether a session is an administrator's is asked of the database: a role in a token may be out of date.
+    """
     if identity.scopes is None or reach is Reach.OPEN:
         return
-    if reach is Reach.SESSION:
+    if reach in (Reach.SESSION, Reach.ADMIN):
         raise SessionNeeded
     if Scope(reach) not in identity.scopes:
         raise ScopeMissing(reach)
@@ -54,5 +58,7 @@ def sentence(reach: Reach) -> str:
             return ""
         case Reach.SESSION:
             return "No personal access token can do this: it needs a session."
+        case Reach.ADMIN:
+            return "Administrators alone can do this, in a session; no personal access token can."
         case _:
             return f"A personal access token needs the scope `{reach}`: {SENTENCES[Scope(reach)]}"

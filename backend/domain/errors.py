@@ -2,7 +2,7 @@
 
     TidemarkError
     ├── SignInNeeded              NotSignedIn  TokenRejected  SessionEnded
-    ├── NotAllowed                AccountSuspended  ScopeMissing  SessionNeeded
+    ├── NotAllowed                AccountSuspended  ScopeMissing  SessionNeeded  AdminNeeded
     ├── NotFound                  SessionNotFound  TokenNotFound  ShareNotFound  JobNotFound  BacktestNotFound
     ├── Conflict                  RequestInProgress  JobNotRetryable  BacktestNotFinished
     ├── VersionConflict
@@ -119,6 +119,18 @@ class SessionNeeded(NotAllowed):
     def __init__(self) -> None:
         super().__init__(
             "No personal access token can do this, whatever its scopes. Sign in, and do it with a session."
+        )
+
+
+class AdminNeeded(NotAllowed):
+    """The caller is no administrator, or no longer."""
+
+    code = "admin_needed"
+    title = "This needs an administrator"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Only an administrator can do this. Whoever runs this installation makes one with `tidemark user promote`."
         )
 
 

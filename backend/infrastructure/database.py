@@ -8,13 +8,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import asyncpg
 
 from backend.domain.accounts import Identity
-from backend.domain.errors import AccountSuspended, QuotaReached
+from backend.domain.errors import AccountSuspended, AdminNeeded, QuotaReached
 from backend.infrastructure.connections import COMMAND_SECONDS, Connections
 
 ANON_TIMEOUT = "3s"
 USER_TIMEOUT = "8s"
-# What our own functions say when a plan does not allow more.
-_QUOTA_REACHED = "TM001"
 
 # One round trip. `user_is_active` runs with the rights of its owner, before a single row is seen.
 BECOME = """
@@ -68,7 +66,8 @@ class Database(Connections):
         """One transaction as this user (None: as a visitor), committed when the block ends well.
 
         Raises AccountSuspended before anything is read, DatabaseUnavailable when the connection is lost, and
-        QuotaReached when the commit finds that others took the last places of the user's plan meanwhile.
+        QuotaReached when the commit finds that others took the last places of the user's plan meanwhile, or
+        AccountSuspended when it finds that what was submitted is a suspended user's by now.
         """
         return self._transaction(identity, readonly, after_commit)
 
@@ -92,14 +91,20 @@ class Database(Connections):
 
 @contextlib.contextmanager
 def refusals_told() -> Iterator[None]:
-    """Raise QuotaReached for what one of our functions refused by the user's plan."""
+    """Raise what one of our functions refused: QuotaReached by the user's plan, AccountSuspended, AdminNeeded."""
     try:
         yield
     except asyncpg.PostgresError as error:
-        if error.sqlstate != _QUOTA_REACHED:
-            raise
-        told = {"what": "waiting tasks", **json.loads(error.detail or "{}")}
-        raise QuotaReached(told.pop("what"), **told) from error
+        match error.sqlstate:
+            case "TM001":
+                told = {"what": "waiting tasks", **json.loads(error.detail or "{}")}
+                raise QuotaReached(told.pop("what"), **told) from error
+            case "TM002":
+                raise AccountSuspended from error
+            case "TM003":
+                raise AdminNeeded from error
+            case _:
+                raise
 
 
 def _who(identity: Identity | None) -> tuple[str, str, str, object]:

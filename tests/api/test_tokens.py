@@ -50,17 +50,21 @@ def test_every_operation_declares_its_reach_and_says_so(path: str, method: str, 
     if reach is Reach.OPEN:
         return
     examples = operation["responses"]["403"]["content"]["application/problem+json"]["examples"]
-    if reach is Reach.SESSION:
+    if reach is Reach.ADMIN:
+        assert "Administrators alone can do this" in operation["description"]
+        assert {"session_needed", "admin_needed"} <= set(examples)
+    elif reach is Reach.SESSION:
         assert "No personal access token can do this" in operation["description"]
         assert "session_needed" in examples
     else:
         assert f"needs the scope `{reach}`" in operation["description"]
         assert examples["scope_missing"]["value"]["scope"] == reach
     # What reads is `read`: a token made to look changes nothing.
-    assert method != "get" or reach in (Reach.READ, Reach.SESSION)
+    assert method != "get" or reach in (Reach.READ, Reach.SESSION, Reach.ADMIN)
+    assert (reach is Reach.ADMIN) == path.startswith("/api/admin/"), f"{method} {path}"
 
 
-@pytest.mark.parametrize("path", [PATH, "/api/me/sessions", "/api/keys", "/api/admin"])
+@pytest.mark.parametrize("path", [PATH, "/api/me/sessions", "/api/keys"])
 def test_what_is_most_dangerous_is_for_sessions_alone(path: str) -> None:
     for found, method, operation in operations():
         if found.startswith(path) or (found == "/api/me" and method != "get"):
@@ -80,7 +84,7 @@ async def test_a_token_does_what_its_scope_says_and_is_told_which_one_is_missing
             continue
         real = re.sub(r"\{\w+\}", str(uuid4()), path)
         answer = await client.request(method.upper(), real, headers=bearer(token))
-        if reach is Reach.SESSION:
+        if reach in (Reach.SESSION, Reach.ADMIN):
             assert_problem(answer, 403, "session_needed")
         elif reach.value != scope:
             body = assert_problem(answer, 403, "scope_missing")

@@ -185,7 +185,7 @@ async def list_my_tasks(
     following = to_cursor(TASKS, found.next) if found.next else None
     known = await _known(request, caller, services, found.items)
     page = Page[Task](
-        items=[Task(**_shown(job, known)) for job in found.items],
+        items=[Task(**shown(job, known)) for job in found.items],
         next_cursor=following,
     )
     answer = tagged(request, page)
@@ -214,7 +214,7 @@ async def read_my_task(
 ) -> Response:
     """One task, also long after it ended."""
     job = await services.jobs.job(task_id)
-    return tagged(request, _in_full(job, await _known(request, caller, services, [job])))
+    return tagged(request, in_full(job, await _known(request, caller, services, [job])))
 
 
 @router.post(
@@ -247,7 +247,7 @@ async def cancel_my_task(
 
     async def work() -> Response:
         job = await services.jobs.cancel(task_id)
-        return _answer(_in_full(job, await _known(request, caller, services, [job])))
+        return _answer(in_full(job, await _known(request, caller, services, [job])))
 
     return await once(request, key, caller, services.idempotency, work)
 
@@ -286,7 +286,7 @@ async def retry_my_task(
 
     async def work() -> Response:
         job = await services.jobs.retry(task_id)
-        answer = _answer(_in_full(job, await _known(request, caller, services, [job])), status=202)
+        answer = _answer(in_full(job, await _known(request, caller, services, [job])), status=202)
         answer.headers["Location"] = f"/api/system/tasks/{job.id}"
         return answer
 
@@ -294,26 +294,28 @@ async def retry_my_task(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Known:
+class Known:
     """What no row says: what running tasks told last, in their present attempt, and why the others wait."""
 
     told: Mapping[UUID, Mapping[str, Any]]
     waits: Mapping[UUID, Wait]
 
 
-async def _known(request: Request, caller: Identity, services: Services, jobs: Sequence[domain.JobInBrief]) -> _Known:
-    attempts = {job.id: job.attempts for job in jobs if job.state == domain.JobState.RUNNING}
+async def _known(request: Request, caller: Identity, services: Services, jobs: Sequence[domain.JobInBrief]) -> Known:
     streams: Streams = request.app.state.streams
-    told = {UUID(frame.task["id"]): frame.task for frame in streams.progress_of(caller.user_id, tuple(attempts))}
-    return _Known(
-        told={job_id: task for job_id, task in told.items() if task.get("attempt") == attempts[job_id]},
-        waits=await services.jobs.waits(jobs),
-    )
+    return Known(told=told_of(streams, caller.user_id, jobs), waits=await services.jobs.waits(jobs))
 
 
-def _in_full(job: domain.Job, known: _Known) -> TaskInFull:
+def told_of(streams: Streams, user_id: UUID, jobs: Sequence[domain.JobInBrief]) -> Mapping[UUID, Mapping[str, Any]]:
+    """What those that run, of one user, told last in their present attempt."""
+    attempts = {job.id: job.attempts for job in jobs if job.state == domain.JobState.RUNNING}
+    told = {UUID(frame.task["id"]): frame.task for frame in streams.progress_of(user_id, tuple(attempts))}
+    return {job_id: task for job_id, task in told.items() if task.get("attempt") == attempts[job_id]}
+
+
+def in_full(job: domain.Job, known: Known) -> TaskInFull:
     return TaskInFull(
-        **_shown(job, known),
+        **shown(job, known),
         payload=dict(job.payload),
         result=None if job.result is None else dict(job.result),
         log_tail=known.told[job.id].get("log_tail") if job.id in known.told else _log_tail(job),
@@ -325,7 +327,7 @@ def _log_tail(job: domain.Job) -> str | None:
     return job.log_tail if job.log_tail is not None or job.failure is None else job.failure.log_tail
 
 
-def _shown(job: domain.JobInBrief, known: _Known) -> dict[str, Any]:
+def shown(job: domain.JobInBrief, known: Known) -> dict[str, Any]:
     failure, progress, wait = job.failure, known.told.get(job.id), known.waits.get(job.id)
     return {
         **{name: getattr(job, name) for name in _AS_THEY_ARE},

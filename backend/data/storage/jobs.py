@@ -76,7 +76,7 @@ class JobTable:
             list(states),
             list(kinds),
         )
-        jobs = tuple(JobInBrief(**_brief(row)) for row in rows[:limit])
+        jobs = tuple(JobInBrief(**brief_of(row)) for row in rows[:limit])
         there_is_more = len(rows) > limit
         return Page(items=jobs, next=Place(at=jobs[-1].created_at, id=jobs[-1].id) if there_is_more else None)
 
@@ -139,11 +139,11 @@ def job_of(row: "asyncpg.Record | None") -> Job:
     if row is None:
         raise LookupError("the statement returned no job")
     return Job(
-        **_brief(row), payload=json.loads(row["payload"]), result=_object(row["result"]), log_tail=row["log_tail"]
+        **brief_of(row), payload=json.loads(row["payload"]), result=_object(row["result"]), log_tail=row["log_tail"]
     )
 
 
-def _brief(row: "asyncpg.Record") -> dict[str, Any]:
+def brief_of(row: "asyncpg.Record") -> dict[str, Any]:
     return {
         **{name: row[name] for name in _AS_THEY_ARE},
         "kind": JobKind(row["kind"]),

@@ -1806,6 +1806,306 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List everybody's accounts
+         * @description All accounts of the installation, demo accounts among them. The look is a line of the audit log.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        get: operations["list_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read anybody's account
+         * @description One account, without its password, its exchange keys or what it researches. It is a line of the audit log.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        get: operations["read_user"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change the role or the plan of an account
+         * @description At once, whatever the tokens of the account say. Nobody takes the role from themselves, so one always stays.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        patch: operations["change_user"];
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend an account
+         * @description Its requests are refused at once, its streams end within 5 s, and its tasks end: those that wait, those that run.
+         *
+         *     Nothing of it is deleted. A suspension that holds already is replaced by this one.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        post: operations["suspend_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End the suspension of an account
+         * @description What was cancelled stays cancelled; its owner can run it again.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        post: operations["restore_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/end-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign an account out everywhere
+         * @description Its owner can sign in again. Personal access tokens are no sessions, and stay.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        post: operations["end_sessions_of_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List everybody's tasks
+         * @description The installation's own housekeeping among them. The look is a line of the audit log.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        get: operations["list_tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read anybody's task
+         * @description One task, also long after it ended. It is a line of the audit log.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        get: operations["read_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/tasks/{task_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel anybody's task
+         * @description A queued task is cancelled at once, a running one is asked to stop; one that has ended stays as it is.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        post: operations["cancel_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the plans
+         * @description What each allows, and how many accounts have it. Who has no other has `standard`.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        get: operations["list_plans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/plans/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a plan, or make one
+         * @description Holds from the next request on. Less than somebody has takes nothing away: it only lets nothing more in.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        put: operations["put_plan"];
+        post?: never;
+        /**
+         * Delete a plan
+         * @description Only one that nobody has, and never `standard`.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        delete: operations["delete_plan"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the limits of the system
+         * @description What each is for and which setting changes it. No secret is among them.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        get: operations["read_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit log
+         * @description What administrators, the operator and people with their whole accounts did. The look is a line itself.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        get: operations["list_audit_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take the audit log elsewhere
+         * @description Streamed, however long the log is. In CSV no cell is one that a spreadsheet would run. It is a line itself.
+         *
+         *     Administrators alone can do this, in a session; no personal access token can.
+         */
+        get: operations["export_audit_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/task-events": {
         parameters: {
             query?: never;
@@ -1833,11 +2133,280 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccountRole
+         * @description What an account may do beyond its own affairs.
+         * @enum {string}
+         */
+        AccountRole: "user" | "admin";
+        /**
+         * AccountState
+         * @description Whether an account can be used, and how far it has come.
+         * @enum {string}
+         */
+        AccountState: "active" | "suspended" | "demo" | "unconfirmed";
+        /**
          * Adjustment
          * @description What of a company's splits and dividends is calculated into its prices.
          * @enum {string}
          */
         Adjustment: "raw" | "splits" | "all";
+        /**
+         * AdminTask
+         * @description Anybody's task as lists show it.
+         */
+        AdminTask: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Priority */
+            priority: number;
+            /** Attempts */
+            attempts: number;
+            /** Max Attempts */
+            max_attempts: number;
+            /**
+             * Cores
+             * @description How many cores it takes while it runs.
+             */
+            cores: number;
+            /**
+             * Memory Bytes
+             * @description How much memory it takes while it runs.
+             */
+            memory_bytes: number;
+            /**
+             * Wall Limit Seconds
+             * @description It is stopped when it runs longer.
+             */
+            wall_limit_seconds: number;
+            /**
+             * Waits For
+             * @description Told to its owner alone; always null here.
+             */
+            waits_for: string | null;
+            /**
+             * Waits Seconds
+             * @description Told to its owner alone; always null here.
+             */
+            waits_seconds: number | null;
+            /** @description Of a running task, as soon as it told something. */
+            progress: components["schemas"]["Progress"] | null;
+            /** Cancel Requested At */
+            cancel_requested_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Queued At
+             * Format: date-time
+             */
+            queued_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            failure: components["schemas"]["Failure"] | null;
+            /**
+             * Is Partial
+             * @description The result is what there was when the task was stopped.
+             */
+            is_partial: boolean;
+            /**
+             * User Id
+             * @description Null is the installation's own housekeeping.
+             */
+            user_id: string | null;
+            /** Email */
+            email: string | null;
+        };
+        /**
+         * AdminTaskInFull
+         * @description One task with what went in and what came out.
+         */
+        AdminTaskInFull: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["JobKind"];
+            state: components["schemas"]["JobState"];
+            /** Priority */
+            priority: number;
+            /** Attempts */
+            attempts: number;
+            /** Max Attempts */
+            max_attempts: number;
+            /**
+             * Cores
+             * @description How many cores it takes while it runs.
+             */
+            cores: number;
+            /**
+             * Memory Bytes
+             * @description How much memory it takes while it runs.
+             */
+            memory_bytes: number;
+            /**
+             * Wall Limit Seconds
+             * @description It is stopped when it runs longer.
+             */
+            wall_limit_seconds: number;
+            /**
+             * Waits For
+             * @description Told to its owner alone; always null here.
+             */
+            waits_for: string | null;
+            /**
+             * Waits Seconds
+             * @description Told to its owner alone; always null here.
+             */
+            waits_seconds: number | null;
+            /** @description Of a running task, as soon as it told something. */
+            progress: components["schemas"]["Progress"] | null;
+            /** Cancel Requested At */
+            cancel_requested_at: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Queued At
+             * Format: date-time
+             */
+            queued_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            failure: components["schemas"]["Failure"] | null;
+            /**
+             * Is Partial
+             * @description The result is what there was when the task was stopped.
+             */
+            is_partial: boolean;
+            /**
+             * User Id
+             * @description Null is the installation's own housekeeping.
+             */
+            user_id: string | null;
+            /** Email */
+            email: string | null;
+            /** Payload */
+            payload: {
+                [key: string]: unknown;
+            };
+            /** Result */
+            result: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Log Tail
+             * @description The last lines that the task wrote: up to now while it runs, else up to its end.
+             */
+            log_tail: string | null;
+        };
+        /**
+         * AdminUser
+         * @description Anybody's account as lists have it.
+         */
+        AdminUser: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Email
+             * @description Null for a demo account.
+             */
+            email: string | null;
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["AccountRole"];
+            state: components["schemas"]["AccountState"];
+            /** Plan */
+            plan: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Last Seen At
+             * @description The latest sign-in, renewed session or use of a token.
+             */
+            last_seen_at: string | null;
+            /** Suspended Until */
+            suspended_until: string | null;
+        };
+        /**
+         * AdminUserChange
+         * @description What to change, and why; what is left out stays as it is.
+         */
+        AdminUserChange: {
+            role?: components["schemas"]["AccountRole"];
+            /**
+             * Plan
+             * @description The name of a plan.
+             * @example large
+             */
+            plan?: string;
+            /**
+             * Reason
+             * @description Why, for the audit log: one line of visible characters.
+             * @example Asked for by its owner.
+             */
+            reason: string;
+        };
+        /**
+         * AdminUserDetails
+         * @description One account with what it uses and may use.
+         */
+        AdminUserDetails: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Email
+             * @description Null for a demo account.
+             */
+            email: string | null;
+            /** Display Name */
+            display_name: string;
+            role: components["schemas"]["AccountRole"];
+            state: components["schemas"]["AccountState"];
+            /** Plan */
+            plan: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Last Seen At
+             * @description The latest sign-in, renewed session or use of a token.
+             */
+            last_seen_at: string | null;
+            /** Suspended Until */
+            suspended_until: string | null;
+            /**
+             * Sessions
+             * @description On how many devices it is signed in.
+             */
+            sessions: number;
+            usage: components["schemas"]["UserUsage"];
+            quotas: components["schemas"]["UserQuotas"];
+        };
         /**
          * Alive
          * @description The process answers.
@@ -1854,6 +2423,73 @@ export interface components {
              * @default 0.1.0
              */
             version: string;
+        };
+        /**
+         * AuditAction
+         * @description What the audit log tells of.
+         * @enum {string}
+         */
+        AuditAction: "user.list" | "user.read" | "user.promote" | "user.demote" | "user.suspend" | "user.restore" | "user.plan" | "user.sessions_end" | "user.delete" | "account.delete" | "account.export" | "task.list" | "task.read" | "task.cancel" | "audit.read" | "audit.export" | "plan.create" | "plan.change" | "plan.delete" | "limits.read";
+        /**
+         * AuditActor
+         * @description In which part somebody acted. The operator came by the terminal or the dashboard of the database.
+         * @enum {string}
+         */
+        AuditActor: "user" | "admin" | "operator" | "service";
+        /**
+         * AuditLine
+         * @description Who did what, when, from where, to whose data and why.
+         */
+        AuditLine: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** @description `operator` came by the terminal or the dashboard of the database, `service` is the house itself. */
+            actor: components["schemas"]["AuditActor"];
+            /**
+             * Actor Id
+             * @description Null for the operator and the service.
+             */
+            actor_id: string | null;
+            /**
+             * Actor Email
+             * @description Null when that account is gone.
+             */
+            actor_email: string | null;
+            /**
+             * Action
+             * @description What was done, as `noun.verb`.
+             */
+            action: string;
+            /**
+             * Subject Id
+             * @description Whose data; null when it was nobody's, or everybody's.
+             */
+            subject_id: string | null;
+            /** Subject Email */
+            subject_email: string | null;
+            /**
+             * Object
+             * @description What it was done to, as `task 0f9d...`.
+             */
+            object: string | null;
+            /** Address */
+            address: string | null;
+            /** Session Id */
+            session_id: string | null;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Reason */
+            reason: string | null;
         };
         /**
          * BacktestEdit
@@ -2167,6 +2803,18 @@ export interface components {
              * @description Ask again from here; null when these were all.
              */
             next_start: string | null;
+        };
+        /**
+         * Because
+         * @description Why it is done.
+         */
+        Because: {
+            /**
+             * Reason
+             * @description Why, for the audit log: one line of visible characters.
+             * @example Asked for by its owner.
+             */
+            reason: string;
         };
         /**
          * BrokenStrategy
@@ -3190,6 +3838,43 @@ export interface components {
          */
         LabelKind: "direction" | "triple_barrier";
         /**
+         * Limit
+         * @description One limit as it is in force.
+         */
+        Limit: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: number | string;
+            /** Unit */
+            unit: string;
+            /** Meaning */
+            meaning: string;
+            /**
+             * Setting
+             * @description The variable of the environment that sets it, or `plan`; null is fixed.
+             */
+            setting: string | null;
+        };
+        /**
+         * LimitGroup
+         * @description Limits of one kind.
+         */
+        LimitGroup: {
+            /** Name */
+            name: string;
+            /** Limits */
+            limits: components["schemas"]["Limit"][];
+        };
+        /**
+         * Limits
+         * @description All limits of the system as they are in force.
+         */
+        Limits: {
+            /** Groups */
+            groups: components["schemas"]["LimitGroup"][];
+        };
+        /**
          * MachinePart
          * @description How much of the machine tasks may take together, and how much of that is free.
          */
@@ -3552,6 +4237,36 @@ export interface components {
              */
             scored_at: string;
         };
+        /** Page[AdminTask] */
+        Page_AdminTask_: {
+            /** Items */
+            items: components["schemas"]["AdminTask"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
+        /** Page[AdminUser] */
+        Page_AdminUser_: {
+            /** Items */
+            items: components["schemas"]["AdminUser"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
+        /** Page[AuditLine] */
+        Page_AuditLine_: {
+            /** Items */
+            items: components["schemas"]["AuditLine"][];
+            /**
+             * Next Cursor
+             * @description Where the next page starts; null on the last one.
+             */
+            next_cursor: string | null;
+        };
         /** Page[BacktestRow] */
         Page_BacktestRow_: {
             /** Items */
@@ -3712,6 +4427,76 @@ export interface components {
             last_used_address: string | null;
             /** Revoked At */
             revoked_at: string | null;
+        };
+        /**
+         * Plan
+         * @description A plan, and how many accounts have it.
+         */
+        Plan: {
+            /**
+             * Most Queued
+             * @description Tasks that wait at once.
+             */
+            most_queued: number;
+            /**
+             * Most Running
+             * @description Tasks that run at once.
+             */
+            most_running: number;
+            /**
+             * Most Backtests
+             * @description Stored backtests.
+             */
+            most_backtests: number;
+            /**
+             * Most Models
+             * @description Stored models.
+             */
+            most_models: number;
+            /** Name */
+            name: string;
+            /** Users */
+            users: number;
+        };
+        /**
+         * PlanChange
+         * @description All numbers of a plan, and why they are these.
+         */
+        PlanChange: {
+            /**
+             * Most Queued
+             * @description Tasks that wait at once.
+             */
+            most_queued: number;
+            /**
+             * Most Running
+             * @description Tasks that run at once.
+             */
+            most_running: number;
+            /**
+             * Most Backtests
+             * @description Stored backtests.
+             */
+            most_backtests: number;
+            /**
+             * Most Models
+             * @description Stored models.
+             */
+            most_models: number;
+            /**
+             * Reason
+             * @description Why, for the audit log: one line of visible characters.
+             * @example Asked for by its owner.
+             */
+            reason: string;
+        };
+        /**
+         * Plans
+         * @description All plans, the smallest first.
+         */
+        Plans: {
+            /** Items */
+            items: components["schemas"]["Plan"][];
         };
         /**
          * PlotShown
@@ -5235,6 +6020,23 @@ export interface components {
             detail: string;
         };
         /**
+         * Suspension
+         * @description For how long, and why.
+         */
+        Suspension: {
+            /**
+             * Hours
+             * @description Null or left out is for good.
+             */
+            hours?: number | null;
+            /**
+             * Reason
+             * @description Why, for the audit log: one line of visible characters.
+             * @example Asked for by its owner.
+             */
+            reason: string;
+        };
+        /**
          * TableRead
          * @description Rows of a table, by columns. Times are ISO in UTC; null is what is not there.
          */
@@ -5755,6 +6557,50 @@ export interface components {
             limit: number;
             /** Count */
             count: number;
+        };
+        /**
+         * UserQuotas
+         * @description What an account may take: by its plan, and by what holds for all.
+         */
+        UserQuotas: {
+            /** Most Queued */
+            most_queued: number;
+            /** Most Running */
+            most_running: number;
+            /** Most Backtests */
+            most_backtests: number;
+            /** Most Models */
+            most_models: number;
+            /** Most Disk Bytes */
+            most_disk_bytes: number;
+            /** Most Exchange Keys */
+            most_exchange_keys: number;
+        };
+        /**
+         * UserUsage
+         * @description What an account takes.
+         */
+        UserUsage: {
+            /** Queued */
+            queued: number;
+            /** Running */
+            running: number;
+            /** Backtests */
+            backtests: number;
+            /** Models */
+            models: number;
+            /** Exchange Keys */
+            exchange_keys: number;
+            /**
+             * Series
+             * @description Of its own, imported ones.
+             */
+            series: number;
+            /**
+             * Disk Bytes
+             * @description Of its own series and uploads.
+             */
+            disk_bytes: number;
         };
         /**
          * Version
@@ -19247,6 +20093,1981 @@ export interface operations {
             };
             /** @description There is no such strategy */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                /** @description A part of the address or the name, or the whole id. */
+                search?: string | null;
+                /** @description Only those of this role. */
+                role?: components["schemas"]["AccountRole"] | null;
+                /** @description Only those in this state. */
+                state?: components["schemas"]["AccountState"] | null;
+                /** @description Only those that have this plan. */
+                plan?: string | null;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *           "email": "ada@example.com",
+                     *           "display_name": "Ada Lovelace",
+                     *           "role": "user",
+                     *           "state": "active",
+                     *           "plan": "standard",
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "last_seen_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_AdminUser_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_user: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The user's id. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account, what it uses and what it may use. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *       "email": "ada@example.com",
+                     *       "display_name": "Ada Lovelace",
+                     *       "role": "user",
+                     *       "state": "active",
+                     *       "plan": "standard",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "last_seen_at": "2026-11-20T09:30:00Z",
+                     *       "sessions": 2,
+                     *       "usage": {
+                     *         "queued": 3,
+                     *         "running": 1,
+                     *         "backtests": 412,
+                     *         "models": 7,
+                     *         "exchange_keys": 2,
+                     *         "series": 4,
+                     *         "disk_bytes": 734003200
+                     *       },
+                     *       "quotas": {
+                     *         "most_queued": 1000,
+                     *         "most_running": 16,
+                     *         "most_backtests": 20000,
+                     *         "most_models": 200,
+                     *         "most_disk_bytes": 5368709120,
+                     *         "most_exchange_keys": 20
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AdminUserDetails"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's id. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "plan": "large",
+                 *       "reason": "Bought the large plan."
+                 *     }
+                 */
+                "application/json": components["schemas"]["AdminUserChange"];
+            };
+        };
+        responses: {
+            /** @description The account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *       "email": "ada@example.com",
+                     *       "display_name": "Ada Lovelace",
+                     *       "role": "user",
+                     *       "state": "active",
+                     *       "plan": "standard",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "last_seen_at": "2026-11-20T09:30:00Z",
+                     *       "sessions": 2,
+                     *       "usage": {
+                     *         "queued": 3,
+                     *         "running": 1,
+                     *         "backtests": 412,
+                     *         "models": 7,
+                     *         "exchange_keys": 2,
+                     *         "series": 4,
+                     *         "disk_bytes": 734003200
+                     *       },
+                     *       "quotas": {
+                     *         "most_queued": 1000,
+                     *         "most_running": 16,
+                     *         "most_backtests": 20000,
+                     *         "most_models": 200,
+                     *         "most_disk_bytes": 5368709120,
+                     *         "most_exchange_keys": 20
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AdminUserDetails"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You cannot do this to yourself */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspend_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's id. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "hours": 24,
+                 *       "reason": "Floods the queue; asked to stop twice."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Suspension"];
+            };
+        };
+        responses: {
+            /** @description The account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *       "email": "ada@example.com",
+                     *       "display_name": "Ada Lovelace",
+                     *       "role": "user",
+                     *       "state": "suspended",
+                     *       "plan": "standard",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "last_seen_at": "2026-11-20T09:30:00Z",
+                     *       "sessions": 2,
+                     *       "usage": {
+                     *         "queued": 3,
+                     *         "running": 1,
+                     *         "backtests": 412,
+                     *         "models": 7,
+                     *         "exchange_keys": 2,
+                     *         "series": 4,
+                     *         "disk_bytes": 734003200
+                     *       },
+                     *       "quotas": {
+                     *         "most_queued": 1000,
+                     *         "most_running": 16,
+                     *         "most_backtests": 20000,
+                     *         "most_models": 200,
+                     *         "most_disk_bytes": 5368709120,
+                     *         "most_exchange_keys": 20
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AdminUserDetails"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You cannot do this to yourself */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's id. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Asked for by its owner."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Because"];
+            };
+        };
+        responses: {
+            /** @description The account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *       "email": "ada@example.com",
+                     *       "display_name": "Ada Lovelace",
+                     *       "role": "user",
+                     *       "state": "active",
+                     *       "plan": "standard",
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "last_seen_at": "2026-11-20T09:30:00Z",
+                     *       "sessions": 2,
+                     *       "usage": {
+                     *         "queued": 3,
+                     *         "running": 1,
+                     *         "backtests": 412,
+                     *         "models": 7,
+                     *         "exchange_keys": 2,
+                     *         "series": 4,
+                     *         "disk_bytes": 734003200
+                     *       },
+                     *       "quotas": {
+                     *         "most_queued": 1000,
+                     *         "most_running": 16,
+                     *         "most_backtests": 20000,
+                     *         "most_models": 200,
+                     *         "most_disk_bytes": 5368709120,
+                     *         "most_exchange_keys": 20
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AdminUserDetails"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_sessions_of_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's id. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Asked for by its owner."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Because"];
+            };
+        };
+        responses: {
+            /** @description Every session of the account has ended, and no refresh token of it works. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such user */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tasks: {
+        parameters: {
+            query?: {
+                /** @description Only those of this user. */
+                user_id?: string | null;
+                /** @description Only in these states. */
+                state?: components["schemas"]["JobState"][];
+                /** @description Only of these kinds. */
+                kind?: components["schemas"]["JobKind"][];
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *           "kind": "backtest",
+                     *           "state": "failed",
+                     *           "priority": 0,
+                     *           "attempts": 1,
+                     *           "max_attempts": 3,
+                     *           "cores": 1,
+                     *           "memory_bytes": 402653184,
+                     *           "wall_limit_seconds": 900,
+                     *           "created_at": "2026-11-20T09:30:00Z",
+                     *           "queued_at": "2026-11-20T09:30:00Z",
+                     *           "started_at": "2026-11-20T09:30:00Z",
+                     *           "finished_at": "2026-11-20T09:30:00Z",
+                     *           "failure": {
+                     *             "code": "out_of_memory",
+                     *             "title": "The task needed more memory than it was given",
+                     *             "detail": "It used 402 MiB of 384 MiB.",
+                     *             "remedy": "Choose a shorter range, then run it again.",
+                     *             "log_tail": "reading 525,600 bars"
+                     *           },
+                     *           "is_partial": false,
+                     *           "user_id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *           "email": "ada@example.com"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_AdminTask_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_task: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path: {
+                /** @description The task's id. */
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The task, with what went in and what came out. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "backtest",
+                     *       "state": "failed",
+                     *       "priority": 0,
+                     *       "attempts": 1,
+                     *       "max_attempts": 3,
+                     *       "cores": 1,
+                     *       "memory_bytes": 402653184,
+                     *       "wall_limit_seconds": 900,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "queued_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "failure": {
+                     *         "code": "out_of_memory",
+                     *         "title": "The task needed more memory than it was given",
+                     *         "detail": "It used 402 MiB of 384 MiB.",
+                     *         "remedy": "Choose a shorter range, then run it again.",
+                     *         "log_tail": "reading 525,600 bars"
+                     *       },
+                     *       "is_partial": false,
+                     *       "user_id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *       "email": "ada@example.com",
+                     *       "payload": {
+                     *         "strategy": "sma_cross"
+                     *       },
+                     *       "log_tail": "reading 525,600 bars"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AdminTaskInFull"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such task */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Asked for by its owner."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Because"];
+            };
+        };
+        responses: {
+            /** @description The task as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "kind": "backtest",
+                     *       "state": "failed",
+                     *       "priority": 0,
+                     *       "attempts": 1,
+                     *       "max_attempts": 3,
+                     *       "cores": 1,
+                     *       "memory_bytes": 402653184,
+                     *       "wall_limit_seconds": 900,
+                     *       "created_at": "2026-11-20T09:30:00Z",
+                     *       "queued_at": "2026-11-20T09:30:00Z",
+                     *       "started_at": "2026-11-20T09:30:00Z",
+                     *       "finished_at": "2026-11-20T09:30:00Z",
+                     *       "failure": {
+                     *         "code": "out_of_memory",
+                     *         "title": "The task needed more memory than it was given",
+                     *         "detail": "It used 402 MiB of 384 MiB.",
+                     *         "remedy": "Choose a shorter range, then run it again.",
+                     *         "log_tail": "reading 525,600 bars"
+                     *       },
+                     *       "is_partial": false,
+                     *       "user_id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *       "email": "ada@example.com",
+                     *       "payload": {
+                     *         "strategy": "sma_cross"
+                     *       },
+                     *       "log_tail": "reading 525,600 bars"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AdminTaskInFull"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such task */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_plans: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The smallest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "most_queued": 1000,
+                     *           "most_running": 16,
+                     *           "most_backtests": 20000,
+                     *           "most_models": 200,
+                     *           "name": "standard",
+                     *           "users": 12
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Plans"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name of the plan. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "most_queued": 1000,
+                 *       "most_running": 16,
+                 *       "most_backtests": 20000,
+                 *       "most_models": 200,
+                 *       "reason": "Twice the machine, twice the plan."
+                 *     }
+                 */
+                "application/json": components["schemas"]["PlanChange"];
+            };
+        };
+        responses: {
+            /** @description The plan as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "most_queued": 1000,
+                     *       "most_running": 16,
+                     *       "most_backtests": 20000,
+                     *       "most_models": 200,
+                     *       "name": "standard",
+                     *       "users": 12
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Plan"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_plan: {
+        parameters: {
+            query: {
+                /** @description Why, for the audit log. */
+                reason: string;
+            };
+            header?: never;
+            path: {
+                /** @description The name of the plan. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plan is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such plan */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This plan cannot be deleted */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_limits: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, as they are in force. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "groups": [
+                     *         {
+                     *           "name": "Disk",
+                     *           "limits": [
+                     *             {
+                     *               "name": "user_disk",
+                     *               "value": 5368709120,
+                     *               "unit": "bytes",
+                     *               "meaning": "Imported series and uploads of one user.",
+                     *               "setting": "TIDEMARK_USER_DISK_GIB"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Limits"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit_lines: {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Where to go on: `next_cursor` of the page before. Leave out to begin. */
+                cursor?: string | null;
+                /** @description Only what this user did. */
+                actor_id?: string | null;
+                /** @description Only what was done to this user's data. */
+                subject_id?: string | null;
+                /** @description Only this. */
+                action?: components["schemas"]["AuditAction"] | null;
+                /** @description Only from then on. */
+                since?: string | null;
+                /** @description Only before then. */
+                until?: string | null;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description The next page, as `rel="next"`. */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "7c0de4a1-52b6-4c3e-9d57-3f9f2b1a8e60",
+                     *           "at": "2026-11-20T09:30:00Z",
+                     *           "actor": "admin",
+                     *           "actor_id": "c1a3bda5-fb4b-4cee-bd65-87b27e4d41cd",
+                     *           "actor_email": "grace@example.com",
+                     *           "action": "user.suspend",
+                     *           "subject_id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *           "subject_email": "ada@example.com",
+                     *           "address": "192.0.2.7",
+                     *           "session_id": "a51d3fb6-cc6f-4912-bbdc-92ecaa8286dd",
+                     *           "details": {
+                     *             "hours": 24
+                     *           },
+                     *           "reason": "Floods the queue; asked to stop twice."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Page_AuditLine_"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This cursor is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_audit_lines: {
+        parameters: {
+            query?: {
+                /** @description Of the file. */
+                format?: "csv" | "json" | "parquet";
+                /** @description Only what this user did. */
+                actor_id?: string | null;
+                /** @description Only what was done to this user's data. */
+                subject_id?: string | null;
+                /** @description Only this. */
+                action?: components["schemas"]["AuditAction"] | null;
+                /** @description Only from then on. */
+                since?: string | null;
+                /** @description Only before then. */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All lines that are wanted, newest first, as one file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example id,at,actor */
+                    "text/csv": string;
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "7c0de4a1-52b6-4c3e-9d57-3f9f2b1a8e60",
+                     *         "at": "2026-11-20T09:30:00Z",
+                     *         "actor": "admin",
+                     *         "actor_id": "c1a3bda5-fb4b-4cee-bd65-87b27e4d41cd",
+                     *         "actor_email": "grace@example.com",
+                     *         "action": "user.suspend",
+                     *         "subject_id": "5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f",
+                     *         "subject_email": "ada@example.com",
+                     *         "address": "192.0.2.7",
+                     *         "session_id": "a51d3fb6-cc6f-4912-bbdc-92ecaa8286dd",
+                     *         "details": {
+                     *           "hours": 24
+                     *         },
+                     *         "reason": "Floods the queue; asked to stop twice."
+                     *       }
+                     *     ]
+                     */
+                    "application/json": Record<string, never>[];
+                    /** @example PAR1 */
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
