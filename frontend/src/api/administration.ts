@@ -2,56 +2,21 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/vue-query'
 import { request, type RequestOptions } from './client'
 import { queryClient } from './queries'
-import type { Task, TaskInFull, TaskKind, TaskState } from './tasks'
+import type { components } from './schema'
+import type { TaskKind, TaskState } from './tasks'
 
-export type Role = 'user' | 'admin'
-export type UserState = 'active' | 'suspended' | 'demo' | 'unconfirmed'
-
-export interface AdminUser {
-  id: string
-  email: string | null
-  display_name: string
-  role: Role
-  state: UserState
-  plan: string
-  created_at: string
-  last_seen_at: string | null
-  suspended_until: string | null
-}
-
-export interface AdminUserDetails extends AdminUser {
-  sessions: number
-  usage: { queued: number, running: number, backtests: number, models: number, exchange_keys: number, series: number, disk_bytes: number }
-  quotas: {
-    most_queued: number, most_running: number, most_backtests: number, most_models: number, most_disk_bytes: number, most_exchange_keys: number
-  }
-}
-
-export interface PlanNumbers { most_queued: number, most_running: number, most_backtests: number, most_models: number }
-export interface PlanInUse extends PlanNumbers { name: string, users: number }
-
-interface Owned { user_id: string | null, email: string | null }
-export type AdminTask = Task & Owned
-export type AdminTaskInFull = TaskInFull & Owned
-
-export interface AuditLine {
-  id: string
-  at: string
-  actor: 'user' | 'admin' | 'operator' | 'service'
-  actor_id: string | null
-  actor_email: string | null
-  action: string
-  subject_id: string | null
-  subject_email: string | null
-  object: string | null
-  address: string | null
-  session_id: string | null
-  details: Record<string, unknown>
-  reason: string | null
-}
-
-export interface Limit { name: string, value: string | number | null, unit: string | null, meaning: string, setting: string | null }
-export interface LimitGroup { name: string, limits: Limit[] }
+type Schemas = components['schemas']
+export type AdminUser = Schemas['AdminUser']
+export type AdminUserDetails = Schemas['AdminUserDetails']
+export type Role = AdminUser['role']
+export type UserState = AdminUser['state']
+export type Plan = Schemas['Plan']
+export type PlanNumbers = Omit<Plan, 'name' | 'users'>
+export type AdminTask = Schemas['AdminTask']
+export type AdminTaskInFull = Schemas['AdminTaskInFull']
+export type AuditLine = Schemas['AuditLine']
+export type Limit = Schemas['Limit']
+export type LimitGroup = Schemas['LimitGroup']
 
 interface Page<Item> { items: Item[], next_cursor: string | null }
 
@@ -96,13 +61,13 @@ function oneQuery<Item>(what: string, id: string) {
 
 export const plansQuery = queryOptions({
   queryKey: [key, 'plans'],
-  queryFn: async ({ signal }) => (await request<{ items: PlanInUse[] }>('GET', `${path}/plans`, { signal })).data.items,
+  queryFn: async ({ signal }) => (await request<Schemas['Plans']>('GET', `${path}/plans`, { signal })).data.items,
   refetchOnWindowFocus: false,
 })
 
 export const limitsQuery = queryOptions({
   queryKey: [key, 'limits'],
-  queryFn: async ({ signal }) => (await request<{ items: LimitGroup[] }>('GET', `${path}/limits`, { signal })).data.items,
+  queryFn: async ({ signal }) => (await request<Schemas['Limits']>('GET', `${path}/limits`, { signal })).data.groups,
   refetchOnWindowFocus: false,
 })
 

@@ -1,5 +1,5 @@
 /** What is said about an account, and what will happen to it. */
-import type { AdminUserDetails, PlanInUse } from '@/api/administration'
+import type { AdminUserDetails, Plan } from '@/api/administration'
 import { bytes, dateTime, integer } from '@/shared/format'
 
 const longTime = 50 * 365.25 * 86_400_000
@@ -39,7 +39,7 @@ function shareOf(used: number, most: number) {
 }
 
 /** What somebody has more of than the new plan gives. */
-export function planConsequences({ usage }: AdminUserDetails, { most_queued, most_running, most_backtests, most_models }: PlanInUse) {
+export function planConsequences({ usage }: AdminUserDetails, { most_queued, most_running, most_backtests, most_models }: Plan) {
   const above = [
     [usage.queued, most_queued, 'tasks wait'], [usage.running, most_running, 'tasks run'],
     [usage.backtests, most_backtests, 'backtests are kept'], [usage.models, most_models, 'models are kept'],
