@@ -28,9 +28,14 @@ export function usageOf({ usage, quotas }: AdminUserDetails): Usage[] {
     {
       label: 'Disk', share: shareOf(usage.disk_bytes, quotas.most_disk_bytes),
       text: `${bytes(usage.disk_bytes)} of ${bytes(quotas.most_disk_bytes)}`,
-      hint: usage.series === 1 ? 'With 1 series of its own.' : `With ${integer(usage.series)} series of its own.`,
+      hint: seriesWords(usage.series),
     },
   ]
+}
+
+function seriesWords(count: number) {
+  if (count === 0) return ''
+  return count === 1 ? 'One imported series among it.' : `${integer(count)} imported series among it.`
 }
 
 function shareOf(used: number, most: number) {
