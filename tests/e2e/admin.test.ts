@@ -186,43 +186,63 @@ it('a plan is made, changed and deleted, and nobody can delete the one of everyb
   expect(await page.getByRole('button', { name: 'Delete' }).count()).toBe(0)
 })
 
-it.each([['desk', desktop], ['phone', phone]] as const)('%s: nothing for axe to find, nothing that scrolls sideways', async (size, viewport) => {
+describe('nothing for axe to find, nothing that scrolls sideways', () => {
   const email = someone('joan')
-  const person = await visit(browser, { url: tidemark.url })
-  await signUp(person.page, email)
-  const [failed = ''] = await tidemark.addTasks(email, failing, longTask)
-  const joan = await idOf(email)
-  const context = await browser.newContext({
-    baseURL: tidemark.url, viewport, colorScheme: 'light', hasTouch: size === 'phone', reducedMotion: 'reduce',
-    storageState: await admin.context.storageState(),
+  let joan = ''
+  let failed = ''
+
+  beforeAll(async () => {
+    const person = await visit(browser, { url: tidemark.url })
+    await signUp(person.page, email)
+    await person.close();
+    [failed = ''] = await tidemark.addTasks(email, failing, longTask)
+    joan = await idOf(email)
   })
-  const { page, complaints } = await openPage(context)
-  const look = async (name: string, address: string, until: string | RegExp) => {
-    await page.goto(`/admin/${address}`)
-    await page.getByText(until).filter({ visible: true }).first().waitFor()
-    await expectToLookWell(page, `admin, ${name}, ${size}`)
+
+  async function visitAs(size: string, viewport: typeof desktop) {
+    const context = await browser.newContext({
+      baseURL: tidemark.url, viewport, colorScheme: 'light', hasTouch: size === 'phone', reducedMotion: 'reduce',
+      storageState: await admin.context.storageState(),
+    })
+    const { page, complaints } = await openPage(context)
+    const look = async (name: string, address: string, until: string) => {
+      await page.goto(`/admin/${address}`)
+      await page.getByText(until).filter({ visible: true }).first().waitFor()
+      await expectToLookWell(page, `admin, ${name}, ${size}`)
+    }
+    return { page, complaints, look, leave: () => context.close() }
   }
-  await look('users', '', email)
-  await look('users to nothing', 'users?q=nobody-at-all', 'No users match')
-  await look('user', `users/${joan}`, 'Against the quotas')
-  await page.getByRole('button', { name: 'Suspend', exact: true }).click()
-  await page.getByRole('alertdialog').waitFor()
-  await expectToLookWell(page, `admin, suspending, ${size}`)
-  await look('tasks', 'tasks', 'Failed')
-  await look('task', `tasks/${failed}`, 'What was asked for')
-  await look('log', 'audit', 'Made an administrator')
-  await page.locator('tr.row').filter({ hasText: 'Made an administrator' }).first().click()
-  await page.getByRole('dialog').waitFor()
-  await expectToLookWell(page, `admin, line, ${size}`)
-  await look('plans', 'plans', 'standard')
-  await look('plan', 'plans/large', 'Tasks that may wait')
-  await look('limits', 'limits', 'The machine')
-  expect(complaints).toEqual([])
-  await page.route('**/api/admin/**', (route) => route.fulfill({ status: 503, json: { title: 'The database is away', detail: 'Try again.', code: 'unavailable' } }))
-  for (const part of ['users', 'tasks', 'audit', 'plans', 'limits']) await look(`${part} failed`, part, 'could not be loaded')
-  expect(withoutRefusals(complaints, 503)).toEqual([])
-  await context.close()
-  await person.close()
+
+  it.each([['desk', desktop], ['phone', phone]] as const)('%s: users and tasks', async (size, viewport) => {
+    const { page, complaints, look, leave } = await visitAs(size, viewport)
+    await look('users', '', email)
+    await look('users to nothing', 'users?q=nobody-at-all', 'No users match')
+    await look('user', `users/${joan}`, 'Against the quotas')
+    await page.getByRole('button', { name: 'Suspend', exact: true }).click()
+    await page.getByRole('alertdialog').waitFor()
+    await expectToLookWell(page, `admin, suspending, ${size}`)
+    await look('tasks', 'tasks', 'Failed')
+    await look('task', `tasks/${failed}`, 'What was asked for')
+    expect(complaints).toEqual([])
+    await leave()
+  })
+
+  it.each([['desk', desktop], ['phone', phone]] as const)('%s: log, plans and limits', async (size, viewport) => {
+    const { page, complaints, look, leave } = await visitAs(size, viewport)
+    await look('log', 'audit', 'Looked at a task')
+    await page.goto('/admin/audit?action=user.promote')
+    await page.locator('tr.row').first().click()
+    await page.getByRole('dialog').waitFor()
+    await expectToLookWell(page, `admin, line, ${size}`)
+    await look('plans', 'plans', 'standard')
+    await look('plan', 'plans/large', 'Tasks that may wait')
+    await look('limits', 'limits', 'The machine')
+    expect(complaints).toEqual([])
+    await page.route('**/api/admin/**', (route) => route.fulfill({ status: 409, json: { title: 'It cannot be now', detail: 'Try again.', code: 'conflict' } }))
+    await look('users failed', 'users', 'could not be loaded')
+    expect(withoutRefusals(complaints, 409)).toEqual([])
+    await leave()
+  })
 })
 
 async function idOf(email: string) {

@@ -31,7 +31,7 @@ const names: Record<string, string> = {
 export const actions = Object.entries(names).map(([value, label]) => ({ value, label }))
 
 /** An action of a later version is called by its code. */
-export const actionName = (action: string) => names[action] ?? action
+export const actionName = (action: string) => (Object.hasOwn(names, action) ? names[action] : undefined) ?? action
 
 export const actorNames: Record<AuditLine['actor'], string> = {
   user: 'User', admin: 'Administrator', operator: 'Operator at the terminal', service: 'The service',
@@ -96,7 +96,7 @@ export function filterOf(filters: Record<string, ColumnFilter>): AuditFilter {
   return {
     actor_id: id('actor_id'),
     subject_id: id('subject_id'),
-    action: one('action') in names ? one('action') : '',
+    action: Object.hasOwn(names, one('action')) ? one('action') : '',
     since: isDay(min) ? `${min}T00:00:00Z` : '',
     until: isDay(max) ? new Date(Date.parse(`${max}T00:00:00Z`) + 86_400_000).toISOString() : '',
   }
