@@ -4,10 +4,10 @@ import type { TableColumn } from '@/shared/table'
 import { actorOf, subjectOf, summaryOf } from './auditWords'
 
 export const columns: TableColumn<AuditLine>[] = [
-  { id: 'at', header: 'When', value: ({ at }) => at, kind: 'time', width: 188, fixed: true, unfiltered: true },
+  { id: 'at', header: 'When', value: ({ at }) => at, kind: 'time', width: 216, fixed: true, unfiltered: true },
   { id: 'action', header: 'What', value: ({ action }) => action, kind: 'choice', width: 208, unfiltered: true },
-  { id: 'who', header: 'Who', value: actorOf, width: 192, unfiltered: true },
-  { id: 'whose', header: 'Whose data', value: subjectOf, width: 192, unfiltered: true },
+  { id: 'who', header: 'Who', value: actorOf, width: 184, unfiltered: true },
+  { id: 'whose', header: 'Whose data', value: subjectOf, width: 184, unfiltered: true },
   { id: 'details', header: 'Details', value: (line) => [line.object, summaryOf(line)].filter(Boolean).join(': '), width: 240, unsortable: true, unfiltered: true },
   { id: 'reason', header: 'Reason', value: ({ reason }) => reason, width: 176, unfiltered: true },
   { id: 'address', header: 'Address', value: ({ address }) => address, width: 128, optional: true, unfiltered: true },

@@ -59,7 +59,8 @@ export function suspendConsequences({ usage, sessions }: AdminUserDetails) {
   const tasks = usage.queued + usage.running
   return [
     'Every request is refused from now on, and open pages lose their stream within 5 s.',
-    ...(tasks > 0 ? [`${tasks === 1 ? '1 task ends: it' : `${integer(tasks)} tasks end: what`} waits is cancelled, what runs is stopped.`] : []),
+    ...(tasks === 1 ? ['1 task ends: it is cancelled if it waits, and stopped if it runs.'] : []),
+    ...(tasks > 1 ? [`${integer(tasks)} tasks end: what waits is cancelled, what runs is stopped.`] : []),
     ...(sessions > 0 ? ['Nobody can sign in to the account until the suspension ends.'] : []),
     'All data stays as it is.',
   ]
