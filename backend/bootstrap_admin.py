@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from backend.domain.accounts import Identity
+    from backend.domain.admin_ports import AuditFile
     from backend.domain.market_ports import DiskQuotas
     from backend.infrastructure.database import Database
     from backend.services.administration import Administration
@@ -22,7 +23,12 @@ async def administering(
     from backend.services.administration import Administration
 
     async with database.acting_as(identity) as connection:
-        accounts = Accounts(identity, AccountTables(connection))
-        administration = Administration(identity, AdminTables(connection, address), accounts, quotas)
-        await administration.require_admin()
-        yield administration
+        await Accounts(identity, AccountTables(connection)).require_admin()
+        yield Administration(identity, AdminTables(connection, address), quotas)
+
+
+def audit_file(file_format: str) -> "AuditFile":
+    """An empty one, as `csv`, `json` or `parquet`."""
+    from backend.data.audit_files import file_of
+
+    return file_of(file_format)

@@ -42,7 +42,7 @@ def default_cache_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """Every setting has a default that works; `docs/operations.md` explains each."""
+    """Every setting has a default that works. `docs/reference/settings.md` is made from this."""
 
     model_config = SettingsConfigDict(
         env_prefix="TIDEMARK_",
@@ -53,46 +53,121 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    env: Literal["development", "production"] = "development"
-    host: str = "127.0.0.1"
-    port: int | None = Field(default=None, ge=0, le=65535)  # None: 8000, or the next free one
-    data_dir: Path = Field(default_factory=default_data_dir)
-    cache_dir: Path = Field(default_factory=default_cache_dir)
-    strategies_dir: Path | None = None  # Python files with strategies of the operator's
-    public_url: str | None = None
-    cors_origins: CommaSeparated = ()
-    redirect_urls: CommaSeparated = ()
-    trusted_proxies: CommaSeparated = ()
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["json", "text"] | None = None  # None: text on a terminal, else JSON
-    metrics_token: SecretStr | None = None
-    rate_limits: Literal["on", "off"] = "on"
-    smtp_url: SecretStr | None = None  # smtp://user:password@host:587?from=tidemark@example.com
+    env: Literal["development", "production"] = Field(
+        default="development", description="`production` switches the development mailbox off."
+    )
+    host: str = Field(
+        default="127.0.0.1", description="The address to bind to; anything but loopback opens Tidemark to the network."
+    )
+    port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="A port that is set and taken is an error; left out, 8000 or the next free one.",
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Where the database, keys and logs are kept; below `/var/lib/tidemark` for root in a closed clone.",
+    )
+    cache_dir: Path = Field(
+        default_factory=default_cache_dir,
+        description="Where bars, uploaded files, models and saved runs are kept; made when it is missing.",
+    )
+    strategies_dir: Path | None = Field(
+        default=None,
+        description="A folder of strategies in Python; whoever may write there runs code as the server.",
+    )
+    public_url: str | None = Field(
+        default=None, description="What people type, when a proxy stands in front: `https://tidemark.example.com`."
+    )
+    cors_origins: CommaSeparated = Field(
+        default=(), description="Other origins whose pages may call the API and open its WebSocket."
+    )
+    redirect_urls: CommaSeparated = Field(
+        default=(), description="Further places that links in mails may lead to; `*` and `**` as in Supabase."
+    )
+    trusted_proxies: CommaSeparated = Field(
+        default=(), description="Addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is logged."
+    )
+    log_format: Literal["json", "text"] | None = Field(
+        default=None, description="Left out: text on a terminal, else one JSON line for each event."
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="Lets a Prometheus elsewhere read `/metrics`; this machine needs none, unless a proxy is trusted.",
+    )
+    rate_limits: Literal["on", "off"] = Field(default="on", description="`off` for load tests.")
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="`smtp://user:password@mail.example.com:587?from=tidemark@example.com`, or `smtps://`.",
+    )
 
-    cache_gib: float = Field(default=20.0, gt=0)
-    user_disk_gib: float = Field(default=5.0, gt=0)
+    cache_gib: float = Field(
+        default=20.0,
+        gt=0,
+        description="GiB that fetched series may take; those not used for longest go first, each hour.",
+    )
+    user_disk_gib: float = Field(
+        default=5.0, gt=0, description="How much each user's own files may take together, in GiB."
+    )
 
-    crypto_exchanges: CommaSeparated = ("binance", "kraken", "coinbase")
-    alpaca_key_id: SecretStr | None = None
-    alpaca_secret_key: SecretStr | None = None
-    alpaca_paper: bool = True
-    alpaca_feed: Literal["sip", "iex"] = "sip"
-    alpaca_delay_minutes: float = Field(default=16.0, ge=0)  # of the feed "sip"; 0 with a paid plan
+    crypto_exchanges: CommaSeparated = Field(
+        default=("binance", "kraken", "coinbase"),
+        description="The exchanges that bars are offered from, as ccxt names them.",
+    )
+    alpaca_key_id: SecretStr | None = Field(
+        default=None, description="The key of an Alpaca account; without it Alpaca is listed as not available."
+    )
+    alpaca_secret_key: SecretStr | None = Field(default=None, description="Its secret.")
+    alpaca_paper: bool = Field(default=True, description="Whether the key is of a paper account.")
+    alpaca_feed: Literal["sip", "iex"] = Field(default="sip", description="Which feed its plan has.")
+    alpaca_delay_minutes: float = Field(
+        default=16.0,
+        ge=0,
+        description="How old the newest bars of the feed `sip` have to be; 0 with a plan that has no delay.",
+    )
 
-    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
-    database_pooler_url: SecretStr | None = None
-    supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="A Supabase project instead of the embedded database: the address of its Postgres, as its owner.",
+    )
+    database_pooler_url: SecretStr | None = Field(
+        default=None, description="The project's transaction pooler, for the requests of users."
+    )
+    supabase_url: str | None = Field(
+        default=None, validation_alias="SUPABASE_URL", description="The address of the project."
+    )
     supabase_publishable_key: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices(*PROJECT_NAMES["supabase_publishable_key"])
+        default=None,
+        validation_alias=AliasChoices(*PROJECT_NAMES["supabase_publishable_key"]),
+        description="The key that browsers get; the second name is that of older projects.",
     )
     supabase_secret_key: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices(*PROJECT_NAMES["supabase_secret_key"])
+        default=None,
+        validation_alias=AliasChoices(*PROJECT_NAMES["supabase_secret_key"]),
+        description="The key of the service; the second name is that of older projects.",
     )
-    supabase_jwt_secret: SecretStr | None = Field(default=None, validation_alias="SUPABASE_JWT_SECRET")
+    supabase_jwt_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias="SUPABASE_JWT_SECRET",
+        description="Only for projects that still sign with a shared secret.",
+    )
 
     # 32 bytes in base64. The embedded database has a file in their place.
-    encryption_key: SecretStr | None = Field(default=None, validation_alias="ENCRYPTION_KEY")
-    encryption_key_previous: SecretStr | None = Field(default=None, validation_alias="ENCRYPTION_KEY_PREVIOUS")
+    encryption_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="ENCRYPTION_KEY",
+        description="The master key of exchange keys: 32 random bytes in base64. A project needs it; else it is made.",
+    )
+    encryption_key_previous: SecretStr | None = Field(
+        default=None,
+        validation_alias="ENCRYPTION_KEY_PREVIOUS",
+        description="The one before, while the master key is changed.",
+    )
 
     @field_validator("cors_origins", "redirect_urls", "trusted_proxies", "crypto_exchanges", mode="before")
     @classmethod

@@ -54,6 +54,7 @@ class FakeAccounts:
         self._user_id = user_id
         self._sessions = {session.id: session for session in sessions or []}
         self._profile = self._new_profile() if has_profile else None
+        self.makes_admin = False
 
     async def profile(self, user_id: UUID) -> Profile | None:
         return self._profile if user_id == self._user_id else None
@@ -85,6 +86,9 @@ class FakeAccounts:
 
     async def session_is_alive(self, session_id: UUID) -> bool:
         return session_id in self._sessions
+
+    async def is_admin(self) -> bool:
+        return self.makes_admin and any(session.is_current for session in self._sessions.values())
 
     def _new_profile(self) -> Profile:
         return Profile(

@@ -147,7 +147,7 @@ def suspend(
     ] = A_CENTURY,
     data_dir: DataDir = None,
 ) -> None:
-    """Suspend a user. It holds at once, also for tokens that are still valid."""
+    """Suspend a user. It holds at once, also for tokens that are still valid, and ends the user's tasks."""
     account = _accounts(data_dir).suspend(email, hours=0 if lift else hours)
     until = f" until {account.suspended_until:%Y-%m-%d %H:%M} UTC" if account.suspended_until else ""
     print(f"{account.email} {'may sign in again' if lift else f'is suspended{until}'}.")

@@ -20,6 +20,7 @@ class Identity:
 
     user_id: UUID
     email: str | None
+    # By the token, which may be out of date. Whatever needs an administrator asks the database.
     is_admin: bool
     is_anonymous: bool
     session_id: UUID | None

@@ -1,4 +1,4 @@
-"""The plug of administration: what the database does for an administrator, and notes down as it does it."""
+"""The plugs of administration: what the database does for an administrator and notes down, and the log as a file."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -26,9 +26,6 @@ class AdminRepository(Protocol):
     Each look at another's data and each change leaves its line in the audit log, in the same transaction. A change that
     changes nothing leaves none.
     """
-
-    async def is_admin(self) -> bool:
-        """By what the account says now, in a session that is alive. The only one that raises nothing."""
 
     async def users(self, wanted: UserFilter, *, limit: int, after: Place | None) -> Page[UserInBrief]:
         """Newest first."""
@@ -83,3 +80,11 @@ class AdminRepository(Protocol):
 
     async def note_limits(self) -> None:
         """The limits of the system were read."""
+
+
+class AuditFile(Protocol):
+    """The audit log as a file that grows: what each call returns is the next piece of it."""
+
+    def add(self, lines: Sequence[AuditLine]) -> bytes: ...
+
+    def end(self) -> bytes: ...

@@ -66,6 +66,9 @@ class AccountRepository(Protocol):
 
     async def session_is_alive(self, session_id: UUID) -> bool: ...
 
+    async def is_admin(self) -> bool:
+        """Whether the user is an administrator by what the account says now, and acts in a session that is alive."""
+
 
 class TokenRepository(Protocol):
     """A user's own personal access tokens, already narrowed by the database to those of the acting user."""

@@ -7,9 +7,11 @@ from zoneinfo import available_timezones
 from backend.domain.accounts import Identity, Profile, ProfileChange, Session, clean_display_name
 from backend.domain.errors import (
     AccountSuspended,
+    AdminNeeded,
     InputError,
     InvalidInput,
     SessionEnded,
+    SessionNeeded,
     SessionNotFound,
     VersionConflict,
 )
@@ -60,6 +62,18 @@ class Accounts:
         session_id = self._identity.session_id
         if session_id is None or not await self._repository.session_is_alive(session_id):
             raise SessionEnded
+
+    async def is_admin(self) -> bool:
+        """By what the account says now; a role in a token may be out of date."""
+        return await self._repository.is_admin()
+
+    async def require_admin(self) -> None:
+        """Whoever the database does not know as one gets nothing, whatever their token says."""
+        if self._identity.token_id is not None:
+            raise SessionNeeded
+        await self.require_live_session()
+        if not await self.is_admin():
+            raise AdminNeeded
 
 
 def _checked(change: ProfileChange) -> ProfileChange:

@@ -25,29 +25,18 @@ from backend.domain.administration import (
     clean_reason,
     clean_search,
 )
-from backend.domain.errors import AdminNeeded, SessionNeeded
 from backend.domain.jobs import JobKind, JobState
 from backend.domain.market_ports import DiskQuotas
 from backend.domain.pages import Page, Place
-from backend.services.accounts import Accounts
 
 
 class Administration:
     """The installation, in the hands of one of its administrators, inside one transaction."""
 
-    def __init__(self, identity: Identity, repository: AdminRepository, accounts: Accounts, quotas: DiskQuotas) -> None:
+    def __init__(self, identity: Identity, repository: AdminRepository, quotas: DiskQuotas) -> None:
         self._identity = identity
         self._repository = repository
-        self._accounts = accounts
         self._quotas = quotas
-
-    async def require_admin(self) -> None:
-        """Whoever the database does not know as one gets nothing, whatever their token says."""
-        if self._identity.token_id is not None:
-            raise SessionNeeded
-        await self._accounts.require_live_session()
-        if not await self._repository.is_admin():
-            raise AdminNeeded
 
     async def users(self, wanted: UserFilter, *, limit: int, after: Place | None = None) -> Page[UserInBrief]:
         cleaned = UserFilter(**{**vars(wanted), "search": clean_search(wanted.search)})

@@ -17,6 +17,7 @@ create table public.audit_log (
     reason text check (char_length(reason) between 1 and 200),
     check ((actor in ('user', 'admin')) = (actor_id is not null))
 );
+comment on table public.audit_log is 'What administrators and operators did, and people with their whole account. Only added to.';
 create index audit_log_newest_idx on public.audit_log (at desc, id desc);
 create index audit_log_actor_idx on public.audit_log (actor_id, at desc, id desc);
 create index audit_log_subject_idx on public.audit_log (subject_id, at desc, id desc);
@@ -64,7 +65,7 @@ begin
     if not coalesce(case actor
         when 'user' then auth.uid() = subject
         when 'admin' then private.caller_is_admin()
-        else session_user in ('app_worker', 'postgres', 'supabase_admin', 'supabase_auth_admin')
+        else session_user not in ('app_api', 'authenticator')
     end, false) then
         raise exception 'a line of the audit log tells what its own writer did' using errcode = 'insufficient_privilege';
     end if;

@@ -15,7 +15,8 @@ select account.id,
             when account.is_anonymous then 'demo'
             when account.email_confirmed_at is null then 'unconfirmed'
             else 'active' end as state,
-       (private.plan_of(account.id)).name as plan,
+       -- As private.plan_of has it.
+       coalesce(plan.name, 'standard') as plan,
        coalesce(account.created_at, profile.created_at, 'epoch') as created_at,
        greatest(
            account.last_sign_in_at,
@@ -34,6 +35,7 @@ select account.id,
        (select count(*) from public.series where user_id = account.id) as series
 from auth.users as account
 left join public.profiles as profile on profile.user_id = account.id
+left join private.plans as plan on plan.name = account.raw_app_meta_data ->> 'plan'
 where account.deleted_at is null;
 
 create view administration.tasks with (security_invoker = true) as
@@ -45,10 +47,9 @@ from public.tasks as task
 left join auth.users as account on account.id = task.user_id;
 
 create view administration.plans with (security_invoker = true) as
-select plans.*,
-       (select count(*) from auth.users as account
-        where account.deleted_at is null and (private.plan_of(account.id)).name = plans.name) as users
-from private.plans;
+select plans.*, coalesce(accounts.count, 0) as users
+from private.plans
+left join (select plan, count(*) from administration.users group by plan) as accounts on accounts.plan = plans.name;
 
 create view administration.audit_log with (security_invoker = true) as
 select line.id, line.at, line.actor, line.actor_id, nullif(actor.email, '')::text as actor_email, line.action,
@@ -63,6 +64,12 @@ select event.id, event.at, event.user_id, nullif(account.email, '')::text as ema
        event.key_id, event.provider, host(event.address) as address, event.reason
 from public.api_key_audit_log as event
 left join auth.users as account on account.id = event.user_id;
+
+comment on view administration.users is 'Accounts with role, state, plan, when they were seen last, and how much they use.';
+comment on view administration.tasks is 'Everybody''s tasks, without what went in and came out.';
+comment on view administration.plans is 'Plans, and how many accounts have each.';
+comment on view administration.audit_log is 'The audit log, with the addresses of the accounts that are still there.';
+comment on view administration.exchange_key_log is 'What was done with exchange keys. No key, and no part of one.';
 
 -- A suspended account neither waits nor runs: its tasks end in the transaction that suspends it, whoever does that.
 create function private.end_tasks_of(gone uuid) returns void
@@ -134,7 +141,7 @@ declare
     by_operator constant boolean := session_user not in ('app_api', 'app_worker');
 begin
     if tg_op = 'DELETE' then
-        if by_operator and not coalesce(old.is_anonymous, false) then
+        if by_operator and not coalesce(old.is_anonymous, false) and old.deleted_at is null then
             perform private.note_audit('user.delete', 'operator', old.id, null, null, null, null);
         end if;
         return null;
@@ -144,6 +151,10 @@ begin
     end if;
     if not by_operator then
         return null;
+    end if;
+    -- Supabase Auth can keep the row of an account that it deletes.
+    if tg_op = 'UPDATE' and old.deleted_at is null and new.deleted_at is not null and not new.is_anonymous then
+        perform private.note_audit('user.delete', 'operator', new.id, null, null, null, null);
     end if;
     if was_admin <> is_admin then
         perform private.note_audit(
@@ -177,7 +188,7 @@ create trigger tidemark_account_administered after update on auth.users
         or old.raw_app_meta_data ->> 'plan' is distinct from new.raw_app_meta_data ->> 'plan'
     )
     execute function private.follow_administration();
-create trigger tidemark_account_deleted after delete on auth.users
+create trigger tidemark_account_removed after delete on auth.users
     for each row execute function private.follow_administration();
 
 create function private.plan_in_words(plan private.plans) returns jsonb
@@ -543,6 +554,51 @@ begin
 end
 $$;
 
+create function private.admin_note_limits(address inet) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform private.require_admin();
+    perform private.note_audit('limits.read', 'admin', null, null, address, null, null);
+end
+$$;
+
+-- For the operator in the dashboard, as nobody else: the same with a line of the log. True when there was something to do.
+create function administration.cancel_task(wanted uuid, why text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    cancelled public.tasks;
+begin
+    update public.tasks as one set
+        state = case one.state when 'queued' then 'cancelled' else one.state end,
+        finished_at = case one.state when 'queued' then now() end,
+        cancel_requested_at = now()
+    where one.id = wanted and one.state in ('queued', 'running') and one.cancel_requested_at is null
+    returning one.* into cancelled;
+    if cancelled.id is null then
+        return false;
+    end if;
+    perform private.note_audit('task.cancel', 'operator', cancelled.user_id, 'task ' || wanted, null,
+        jsonb_build_object('kind', cancelled.kind, 'state', cancelled.state), why);
+    return true;
+end
+$$;
+
+create function administration.end_sessions(wanted uuid, why text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+    ended bigint;
+begin
+    delete from auth.sessions where user_id = wanted;
+    get diagnostics ended = row_count;
+    if ended = 0 then
+        return false;
+    end if;
+    perform private.note_audit('user.sessions_end', 'operator', wanted, null, null,
+        jsonb_build_object('sessions', ended), why);
+    return true;
+end
+$$;
+
 do $$
 declare
     each record;
@@ -563,5 +619,6 @@ begin
     loop
         execute format('revoke all on table %s from public, anon, authenticated, service_role', each.name);
     end loop;
+    revoke all on all functions in schema administration from public, anon, authenticated, service_role;
 end
 $$;

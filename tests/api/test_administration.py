@@ -24,19 +24,9 @@ OPERATIONS = [
 ]
 
 
-async def administrator(site: Site, **claims: Any) -> Person:
-    """By the account. The token says nothing of it: an older one would not either."""
-    person = await site.person(**claims)
-    await site.execute(
-        'update auth.users set raw_app_meta_data = \'{"role": "admin"}\', email_confirmed_at = now() where id = $1',
-        person.user_id,
-    )
-    return person
-
-
 @pytest.fixture
 async def grace(site: Site) -> Person:
-    return await administrator(site)
+    return await site.administrator()
 
 
 async def lines(client: httpx.AsyncClient, admin: Person, **wanted: Any) -> list[dict[str, Any]]:
@@ -67,7 +57,7 @@ async def test_nobody_else_gets_anything(
 ) -> None:
     real = re.sub(r"\{\w+\}", str(uuid4()), path)
     forged = await site.person(app_metadata={"role": "admin"}, user_metadata={"role": "admin"})
-    stale = await administrator(site, app_metadata={"role": "admin"})
+    stale = await site.administrator(app_metadata={"role": "admin"})
     await site.execute("update auth.users set raw_app_meta_data = '{}' where id = $1", stale.user_id)
     for person in (ada, forged, stale):
         assert_problem(await client.request(method, real, headers=person.headers), 403, "admin_needed")

@@ -167,6 +167,9 @@ async def test_nobody_sees_or_changes_another_ones_profile(client: httpx.AsyncCl
     assert (await client.get("/api/me", headers=eve.headers)).json()["is_admin"] is False
 
 
-async def test_admin_is_a_claim_of_app_metadata(client: httpx.AsyncClient, site: Site) -> None:
-    admin = await site.person(app_metadata={"role": "admin"})
+async def test_an_administrator_is_who_the_account_says_and_not_the_token(
+    client: httpx.AsyncClient, site: Site
+) -> None:
+    admin, eve = await site.administrator(), await site.person(app_metadata={"role": "admin"})
     assert (await client.get("/api/me", headers=admin.headers)).json()["is_admin"] is True
+    assert (await client.get("/api/me", headers=eve.headers)).json()["is_admin"] is False

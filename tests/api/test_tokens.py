@@ -123,7 +123,7 @@ async def test_it_is_shown_once_and_listed_without_itself(client: httpx.AsyncCli
 
 
 async def test_its_holder_is_its_user_and_no_administrator(client: httpx.AsyncClient, site: Site) -> None:
-    operator = await site.person(app_metadata={"role": "admin"})
+    operator = await site.administrator()
     token = (await make(client, operator))["token"]
     mine = (await client.get("/api/me", headers=operator.headers)).json()
     seen = (await client.get("/api/me", headers=bearer(token))).json()

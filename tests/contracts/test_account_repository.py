@@ -95,6 +95,10 @@ class AccountRepositoryContract:
             assert not await accounts.end_session(one)
             assert [left.id for left in (await accounts.sessions(limit=5, after=None)).items] == [other]
 
+    async def test_nobody_is_an_administrator_by_themselves(self, user_id: UUID) -> None:
+        async with self.open(user_id, [uuid4()]) as accounts:
+            assert not await accounts.is_admin()
+
     async def test_unknown_session_is_not_alive(self, user_id: UUID) -> None:
         async with self.open(user_id, []) as accounts:
             assert not await accounts.session_is_alive(uuid4())

@@ -115,6 +115,7 @@ def test_an_administrator_is_made_and_unmade(running: Running) -> None:
     assert users(running)["boss@example.com"]["role"] == "user"
     assert tidemark("user", "promote", "boss@example.com", data_dir=running.data_dir).returncode == 0
     assert users(running)["boss@example.com"]["role"] == "admin"
+    assert audited(running, "boss@example.com") == ["user.promote", "user.demote", "user.promote"]
 
 
 def test_a_suspension_holds_at_once_and_can_be_lifted(running: Running) -> None:
@@ -128,6 +129,7 @@ def test_a_suspension_holds_at_once_and_can_be_lifted(running: Running) -> None:
     assert users(running)["rogue@example.com"]["state"] == "suspended"
     assert tidemark("user", "suspend", "rogue@example.com", "--lift", data_dir=running.data_dir).returncode == 0
     assert sign_in(running, "rogue@example.com").status_code == 200
+    assert audited(running, "rogue@example.com") == ["user.suspend", "user.restore"]
 
 
 def test_a_plan_holds_at_once_and_is_listed(running: Running) -> None:
@@ -143,6 +145,7 @@ def test_a_plan_holds_at_once_and_is_listed(running: Running) -> None:
     assert quota(running, token)["running"] == {"limit": 64, "count": 0}
     assert users(running)["quant@example.com"]["plan"] == "large"
     assert users(running)["quant@example.com"]["role"] == "admin"
+    assert audited(running, "quant@example.com") == ["user.promote", "user.plan"]
     listed = {plan["plan"]: plan for plan in json.loads(plans(running, "--json"))}
     kept = {"backtests": 200000, "models": 2000}
     assert listed["large"] == {"queued": 10000, "running": 64, "plan": "large", **kept, "users": 1}
@@ -169,6 +172,24 @@ def test_plans_of_an_instance_that_does_not_run_are_not_listed(data_dir: Path) -
     answer = tidemark("user", "plans", data_dir=data_dir)
     assert answer.returncode == 1
     assert "not running" in answer.stderr
+
+
+def audited(running: Running, email: str) -> list[str]:
+    """What the dashboard shows of what the operator did to this account, the oldest first."""
+
+    async def ask() -> list[str]:
+        connection = await asyncpg.connect(running.status["DB_URL"])
+        try:
+            rows = await connection.fetch(
+                "select action from administration.audit_log where subject_email = $1 and actor = 'operator'"
+                " order by at",
+                email,
+            )
+        finally:
+            await connection.close()
+        return [row["action"] for row in rows]
+
+    return asyncio.run(ask())
 
 
 def plans(running: Running, *options: str) -> str:

@@ -249,6 +249,28 @@ async def test_a_cancel_that_no_hint_told_of_is_heard_with_the_heartbeat(house: 
         await house.becomes(job, JobState.CANCELLED, seconds=3)
 
 
+async def test_a_suspension_ends_what_waits_and_what_runs_within_five_seconds(house: House) -> None:
+    async def states() -> list[str]:
+        async with house.tables.worker.acting_as_service() as connection:
+            return [
+                row["state"] for row in await connection.fetch("select state from public.tasks order by created_at")
+            ]
+
+    async with house.runner(cores=1) as runner:
+        job = await house.submit(JobKind.OPTIMIZE)
+        await house.becomes(job, JobState.RUNNING)
+        pid = await pid_of(runner, job)
+        await house.submit()
+        await house.tables.execute(
+            "update auth.users set banned_until = now() + interval '1 day' where id = $1", house.me
+        )
+        assert await states() == ["running", "cancelled"], "what waits ends with the suspension itself"
+        async with asyncio.timeout(5):
+            while await states() != ["cancelled", "cancelled"]:  # noqa: ASYNC110 - its owner hears nothing any more
+                await asyncio.sleep(0.05)
+        assert not psutil.pid_exists(pid)
+
+
 async def test_jobs_are_found_without_any_hint(house: House) -> None:
     async with house.runner():
         await house.bus.close()

@@ -15,6 +15,7 @@ from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
 from backend.api.scopes import Reach, needs
 from backend.api.versions import IfMatch, IfNoneMatch, required_version, tagged
+from backend.bootstrap import Services
 from backend.domain import accounts as domain
 from backend.domain.errors import (
     IdempotencyKeyInvalid,
@@ -55,7 +56,7 @@ class Profile(BaseModel):
     display_name: str
     preferences: Preferences
     is_demo: bool = Field(description="Signed in without an email address; the account can be upgraded.")
-    is_admin: bool
+    is_admin: bool = Field(description="By the account as it is now, and in a session; a token is never one.")
     version: int = Field(description="Grows with every change.")
     created_at: datetime
     updated_at: datetime
@@ -171,7 +172,7 @@ CHANGE = {"display_name": "Ada", "preferences": {"theme": "dark", "timezone": "E
 )
 async def read_my_profile(request: Request, caller: Caller, services: Changing, _: IfNoneMatch = None) -> Response:
     """The profile and preferences of the caller, with the ETag that a change must name."""
-    return _answer(request, caller, await services.accounts.profile())
+    return await _answer(request, caller, services, await services.accounts.profile())
 
 
 @router.patch(
@@ -207,7 +208,8 @@ async def change_my_profile(
     wanted, version = _wanted(change), required_version(if_match)
 
     async def work() -> Response:
-        return _answer(request, caller, await services.accounts.change_profile(wanted, version=version))
+        changed = await services.accounts.change_profile(wanted, version=version)
+        return await _answer(request, caller, services, changed)
 
     return await once(request, key, caller, services.idempotency, work)
 
@@ -262,7 +264,7 @@ async def end_my_session(
     return Response(status_code=204)
 
 
-def _answer(request: Request, caller: domain.Identity, profile: domain.Profile) -> Response:
+async def _answer(request: Request, caller: domain.Identity, services: Services, profile: domain.Profile) -> Response:
     preferences = profile.preferences
     body = Profile(
         user_id=profile.user_id,
@@ -276,7 +278,7 @@ def _answer(request: Request, caller: domain.Identity, profile: domain.Profile) 
             single_key_shortcuts=preferences.single_key_shortcuts,
         ),
         is_demo=profile.is_demo,
-        is_admin=caller.is_admin,
+        is_admin=await services.accounts.is_admin(),
         version=profile.version,
         created_at=profile.created_at,
         updated_at=profile.updated_at,

@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from backend.api.audit_files import MEDIA, FileOf, writer_of
 from backend.api.context import known_address
 from backend.api.dependencies import Administering, Caller, TheHouse
 from backend.api.documentation import NOT_MODIFIED, invalid, problems, shows
@@ -18,16 +17,18 @@ from backend.api.routers.administration_shapes import ADMIN, LINE, USER_ID, Audi
 from backend.api.scopes import Reach, needs
 from backend.api.versions import PRIVATE, IfNoneMatch, tagged
 from backend.bootstrap import House
-from backend.bootstrap_admin import administering
+from backend.bootstrap_admin import administering, audit_file
 from backend.domain import administration as domain
 from backend.domain import pages as lists
 from backend.domain.accounts import Identity
+from backend.domain.admin_ports import AuditFile
 from backend.domain.errors import InvalidCursor
 
 router = APIRouter(prefix="/api/admin/audit", tags=["Administration"])
 
 AUDIT = "audit"
 LINES_AT_ONCE = 1_000
+_MEDIA = {"csv": "text/csv; charset=utf-8", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
 _BAD_TIME = invalid("/query/since", "Input should have timezone info.")
 
 
@@ -87,7 +88,7 @@ async def list_audit_lines(
         200: {
             "description": "All lines that are wanted, newest first, as one file.",
             "content": {
-                "text/csv": {"schema": {"type": "string"}, "example": "id,at,actor\n"},
+                "text/csv": {"schema": {"type": "string"}, "example": '"id","at","actor"\n'},
                 "application/json": {
                     "schema": {"type": "array", "items": {"type": "object"}},
                     "example": [LINE.model_dump(mode="json")],
@@ -119,8 +120,8 @@ async def export_audit_lines(
     lines = _parts(house, caller, known_address(request.scope), asked, first)
     name = f"audit-{until:%Y-%m-%d}.{file_format}"
     return StreamingResponse(
-        _file(writer_of(file_format), lines),
-        media_type=MEDIA[file_format],
+        _file(audit_file(file_format), lines),
+        media_type=_MEDIA[file_format],
         headers={**PRIVATE, "Content-Disposition": f'attachment; filename="{name}"'},
     )
 
@@ -140,7 +141,7 @@ async def _parts(
         yield part.items
 
 
-async def _file(writer: FileOf, parts: AsyncIterator[tuple[domain.AuditLine, ...]]) -> AsyncIterator[bytes]:
+async def _file(file: AuditFile, parts: AsyncIterator[tuple[domain.AuditLine, ...]]) -> AsyncIterator[bytes]:
     async for lines in parts:
-        yield writer.add(lines)
-    yield writer.end()
+        yield file.add(lines)
+    yield file.end()

@@ -54,7 +54,7 @@ class CurvesCompared(BaseModel):
     drawdown: list[list[float | None]] = Field(description="The deepest since the point before; -0.2 is 20 %.")
 
 
-class Interval(BaseModel):
+class Advantage(BaseModel):
     """By how much the other run is better than the first."""
 
     difference: float
@@ -71,8 +71,8 @@ class DifferenceFound(BaseModel):
     days: int | None = None
     block_days: int | None = None
     draws: int | None = None
-    annual_return: Interval | None = None
-    sharpe: Interval | None = None
+    annual_return: Advantage | None = None
+    sharpe: Advantage | None = None
     missing: str | None = None
 
 
@@ -207,8 +207,8 @@ COMPARED = ComparisonFound(
             days=365,
             block_days=7,
             draws=1_000,
-            annual_return=Interval(difference=0.031, low=-0.12, high=0.18, share_better=0.66),
-            sharpe=Interval(difference=0.21, low=-0.7, high=1.1, share_better=0.67),
+            annual_return=Advantage(difference=0.031, low=-0.12, high=0.18, share_better=0.66),
+            sharpe=Advantage(difference=0.21, low=-0.7, high=1.1, share_better=0.67),
         )
     ],
     trades=[TradesCompared(id=_OTHER_ID, both=41, both_pnl=[310.0, 402.5], only_first=_ENTRIES, only_other=_ENTRIES)],

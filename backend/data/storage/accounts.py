@@ -75,6 +75,9 @@ class AccountTables:
     async def session_is_alive(self, session_id: UUID) -> bool:
         return bool(await self._connection.fetchval("select private.session_is_alive($1)", session_id))
 
+    async def is_admin(self) -> bool:
+        return bool(await self._connection.fetchval("select private.caller_is_admin()"))
+
 
 class AccountStates:
     """An AccountWatch over the database, as the service."""

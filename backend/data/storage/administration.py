@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from backend.data.storage.jobs import brief_of, job_of
@@ -42,9 +42,6 @@ class AdminTables:
         """`address` is where the administrator comes from, for the audit log."""
         self._connection = connection
         self._address = address
-
-    async def is_admin(self) -> bool:
-        return bool(await self._connection.fetchval("select private.caller_is_admin()"))
 
     async def users(self, wanted: UserFilter, *, limit: int, after: Place | None) -> Page[UserInBrief]:
         rows = await self._rows(
@@ -166,9 +163,7 @@ class AdminTables:
         return await self._lines(wanted, limit, after, noted, {"format": file_format})
 
     async def note_limits(self) -> None:
-        await self._value(
-            "select private.note_audit('limits.read', 'admin', null, null, $1, null, null)", self._address
-        )
+        await self._value("select private.admin_note_limits($1)", self._address)
 
     async def _lines(
         self, wanted: AuditFilter, limit: int, after: Place | None, noted: str | None, facts: dict[str, str | None]
@@ -206,7 +201,7 @@ def _page(items: tuple[T, ...], there_is_more: bool, place_of: Callable[[T], Pla
     return Page(items=items, next=place_of(items[-1]) if there_is_more else None)
 
 
-def _user(row: "asyncpg.Record") -> dict[str, object]:
+def _user(row: "asyncpg.Record") -> dict[str, Any]:
     names = ("id", "email", "display_name", "plan", "created_at", "last_seen_at", "suspended_until")
     return {
         **{name: row[name] for name in names},

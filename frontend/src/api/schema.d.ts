@@ -2408,6 +2408,23 @@ export interface components {
             quotas: components["schemas"]["UserQuotas"];
         };
         /**
+         * Advantage
+         * @description By how much the other run is better than the first.
+         */
+        Advantage: {
+            /** Difference */
+            difference: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /**
+             * Share Better
+             * @description In how many of all drawn histories it was better.
+             */
+            share_better: number;
+        };
+        /**
          * Alive
          * @description The process answers.
          */
@@ -3108,8 +3125,8 @@ export interface components {
             block_days?: number | null;
             /** Draws */
             draws?: number | null;
-            annual_return?: components["schemas"]["backend__api__routers__backtest_insight_shapes__Interval"] | null;
-            sharpe?: components["schemas"]["backend__api__routers__backtest_insight_shapes__Interval"] | null;
+            annual_return?: components["schemas"]["Advantage"] | null;
+            sharpe?: components["schemas"]["Advantage"] | null;
             /** Missing */
             missing?: string | null;
         };
@@ -3683,6 +3700,18 @@ export interface components {
             items: components["schemas"]["InstrumentFound"][];
         };
         /**
+         * Interval
+         * @description A figure, and between which it may as well be by chance; null where it is not defined.
+         */
+        Interval: {
+            /** Value */
+            value: number | null;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
+        };
+        /**
          * IntrabarMode
          * @description What is assumed where a bar hides the order of its prices.
          * @enum {string}
@@ -3952,8 +3981,8 @@ export interface components {
              */
             horizon: number;
             label: components["schemas"]["LabelKind"];
-            auc: components["schemas"]["backend__api__routers__model_shapes__Interval"] | null;
-            ic: components["schemas"]["backend__api__routers__model_shapes__Interval"] | null;
+            auc: components["schemas"]["Interval"] | null;
+            ic: components["schemas"]["Interval"] | null;
             /** Is Trusted */
             is_trusted: boolean | null;
             /** Headline */
@@ -4032,8 +4061,8 @@ export interface components {
              */
             horizon: number;
             label: components["schemas"]["LabelKind"];
-            auc: components["schemas"]["backend__api__routers__model_shapes__Interval"] | null;
-            ic: components["schemas"]["backend__api__routers__model_shapes__Interval"] | null;
+            auc: components["schemas"]["Interval"] | null;
+            ic: components["schemas"]["Interval"] | null;
             /** Is Trusted */
             is_trusted: boolean | null;
             /** Headline */
@@ -4990,7 +5019,10 @@ export interface components {
              * @description Signed in without an email address; the account can be upgraded.
              */
             is_demo: boolean;
-            /** Is Admin */
+            /**
+             * Is Admin
+             * @description By the account as it is now, and in a session; a token is never one.
+             */
             is_admin: boolean;
             /**
              * Version
@@ -6300,7 +6332,7 @@ export interface components {
             log_loss: number | null;
             /** Brier */
             brier: number | null;
-            ic: components["schemas"]["backend__api__routers__model_shapes__Interval"];
+            ic: components["schemas"]["Interval"];
             /** Interval Coverage */
             interval_coverage: number | null;
             /** Mean Expected */
@@ -6790,35 +6822,6 @@ export interface components {
              * @description Now, when left out.
              */
             end?: string | null;
-        };
-        /**
-         * Interval
-         * @description By how much the other run is better than the first.
-         */
-        backend__api__routers__backtest_insight_shapes__Interval: {
-            /** Difference */
-            difference: number;
-            /** Low */
-            low: number;
-            /** High */
-            high: number;
-            /**
-             * Share Better
-             * @description In how many of all drawn histories it was better.
-             */
-            share_better: number;
-        };
-        /**
-         * Interval
-         * @description A figure, and between which it may as well be by chance; null where it is not defined.
-         */
-        backend__api__routers__model_shapes__Interval: {
-            /** Value */
-            value: number | null;
-            /** Low */
-            low: number | null;
-            /** High */
-            high: number | null;
         };
     };
     responses: never;
@@ -22030,7 +22033,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example id,at,actor */
+                    /** @example "id","at","actor" */
                     "text/csv": string;
                     /**
                      * @example [

@@ -1,12 +1,20 @@
 """What a person can do with their own account."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from backend.domain.accounts import Identity, PreferencesChange, ProfileChange, Session, Theme
-from backend.domain.errors import InvalidInput, SessionEnded, SessionNotFound, VersionConflict
+from backend.domain.errors import (
+    AdminNeeded,
+    InvalidInput,
+    SessionEnded,
+    SessionNeeded,
+    SessionNotFound,
+    VersionConflict,
+)
 from backend.services.accounts import Accounts
 from tests.fakes import START, FakeAccounts
 
@@ -81,3 +89,15 @@ async def test_session_is_ended_by_a_living_one() -> None:
 async def test_session_that_is_gone_ends_none(session_id: UUID | None) -> None:
     with pytest.raises(SessionEnded):
         await accounts(HERE, session_id=session_id).end_session(HERE)
+
+
+async def test_an_administrator_is_who_the_database_knows_as_one() -> None:
+    repository = FakeAccounts(ADA, sessions=[session(HERE)])
+    with pytest.raises(AdminNeeded, match="tidemark user promote"):
+        await Accounts(replace(identity(), is_admin=True), repository).require_admin()
+    repository.makes_admin = True
+    await Accounts(identity(), repository).require_admin()
+    with pytest.raises(SessionNeeded):
+        await Accounts(replace(identity(), token_id=uuid4(), scopes=frozenset()), repository).require_admin()
+    with pytest.raises(SessionEnded):
+        await Accounts(identity(uuid4()), repository).require_admin()

@@ -3,31 +3,28 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backend.data.run_files import harmless
+from backend.domain.admin_ports import AuditFile
 from backend.domain.administration import AuditLine
 
 COLUMNS = tuple(field.name for field in fields(AuditLine))
-MEDIA: Mapping[str, str] = MappingProxyType(
-    {"csv": "text/csv; charset=utf-8", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
-)
-# What a spreadsheet would run as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class FileOf(Protocol):
-    """A file that grows: what each call returns is the next piece of it."""
-
-    def add(self, lines: Sequence[AuditLine]) -> bytes: ...
-
-    def end(self) -> bytes: ...
-
-
-def writer_of(file_format: str) -> FileOf:
-    return {"csv": CsvFile, "json": JsonFile, "parquet": ParquetFile}[file_format]()
+def file_of(file_format: str) -> AuditFile:
+    match file_format:
+        case "csv":
+            return CsvFile()
+        case "json":
+            return JsonFile()
+        case _:
+            return ParquetFile()
 
 
 class CsvFile:
@@ -38,11 +35,12 @@ class CsvFile:
 
     def add(self, lines: Sequence[AuditLine]) -> bytes:
         text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
+        # All of them: a carriage return alone would end a row, and what follows it would begin a cell.
+        rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if not self._has_begun:
             rows.writerow(COLUMNS)
             self._has_begun = True
-        rows.writerows([_harmless(value) for value in _plain(line).values()] for line in lines)
+        rows.writerows([harmless(value) for value in _plain(line).values()] for line in lines)
         return text.getvalue().encode()
 
     def end(self) -> bytes:
@@ -71,10 +69,6 @@ class ParquetFile:
     """A row group for each piece; every column is text, but for the time."""
 
     def __init__(self) -> None:
-        import pyarrow as pa  # noqa: PLC0415 - loaded by who exports
-        import pyarrow.parquet as pq  # noqa: PLC0415
-
-        self._arrow = pa
         self._schema = pa.schema(
             [(name, pa.timestamp("us", tz="UTC") if name == "at" else pa.string()) for name in COLUMNS]
         )
@@ -84,7 +78,7 @@ class ParquetFile:
     def add(self, lines: Sequence[AuditLine]) -> bytes:
         rows = [{**_plain(line), "at": line.at} for line in lines]
         if rows:
-            self._file.write_table(self._arrow.Table.from_pylist(rows, schema=self._schema))
+            self._file.write_table(pa.Table.from_pylist(rows, schema=self._schema))
         return self._written.take()
 
     def end(self) -> bytes:
@@ -124,7 +118,3 @@ def _plain(line: AuditLine) -> dict[str, str | None]:
         "at": f"{line.at:%Y-%m-%dT%H:%M:%S.%fZ}",
         "details": json.dumps(dict(line.details), ensure_ascii=False),
     }
-
-
-def _harmless(text: str | None) -> str | None:
-    return f"'{text}" if text is not None and text.startswith(_FORMULA) else text
