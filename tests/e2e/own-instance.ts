@@ -68,7 +68,7 @@ export class OwnInstance {
     return JSON.parse(await run(python, ['-m', 'tests.e2e.add_tasks', database, email], JSON.stringify(tasks))) as string[]
   }
 
-  /** It holds from the next token on. */
+  /** To an administrator, from the next request on. */
   async promote(email: string) {
     await run(tidemark, ['user', 'promote', email, '--data-dir', this.dataDir])
   }

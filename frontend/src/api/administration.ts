@@ -1,6 +1,7 @@
 /** What administrators see of everybody and do with anybody's account. Each look at others leaves a line in the audit log. */
 import { infiniteQueryOptions, queryOptions } from '@tanstack/vue-query'
-import { request, type RequestOptions } from './client'
+import { meQuery } from './accounts'
+import { ApiError, type Method, request, type RequestOptions } from './client'
 import { queryClient } from './queries'
 import type { components } from './schema'
 import type { TaskKind, TaskState } from './tasks'
@@ -38,7 +39,7 @@ function listQuery<Item>(what: string, filter: Record<string, string>) {
   return infiniteQueryOptions({
     queryKey: [key, what, 'list', filter] as const,
     queryFn: async ({ signal, pageParam: cursor }) => {
-      return (await request<Page<Item>>('GET', `${path}/${what}`, { signal, query: { ...given(filter), limit: pageSize, ...given({ cursor }) } })).data
+      return (await ask<Page<Item>>('GET', `${path}/${what}`, { signal, query: { ...given(filter), limit: pageSize, ...given({ cursor }) } })).data
     },
     initialPageParam: '',
     getNextPageParam: ({ next_cursor: cursor }) => cursor ?? undefined,
@@ -54,26 +55,26 @@ export const anyTaskQuery = (id: string) => oneQuery<AdminTaskInFull>('tasks', i
 function oneQuery<Item>(what: string, id: string) {
   return queryOptions({
     queryKey: [key, what, 'one', id] as const,
-    queryFn: async ({ signal }) => (await request<Item>('GET', addressOf(what, id), { signal })).data,
+    queryFn: async ({ signal }) => (await ask<Item>('GET', addressOf(what, id), { signal })).data,
     refetchOnWindowFocus: false,
   })
 }
 
 export const plansQuery = queryOptions({
   queryKey: [key, 'plans'],
-  queryFn: async ({ signal }) => (await request<Schemas['Plans']>('GET', `${path}/plans`, { signal })).data.items,
+  queryFn: async ({ signal }) => (await ask<Schemas['Plans']>('GET', `${path}/plans`, { signal })).data.items,
   refetchOnWindowFocus: false,
 })
 
 export const limitsQuery = queryOptions({
   queryKey: [key, 'limits'],
-  queryFn: async ({ signal }) => (await request<Schemas['Limits']>('GET', `${path}/limits`, { signal })).data.groups,
+  queryFn: async ({ signal }) => (await ask<Schemas['Limits']>('GET', `${path}/limits`, { signal })).data.groups,
   refetchOnWindowFocus: false,
 })
 
 /** Somebody by their whole email address. */
 export async function findUser(email: string): Promise<AdminUser | undefined> {
-  const { data } = await request<Page<AdminUser>>('GET', `${path}/users`, { query: { search: email, limit: 10 } })
+  const { data } = await ask<Page<AdminUser>>('GET', `${path}/users`, { query: { search: email, limit: 10 } })
   return data.items.find((user) => user.email?.toLowerCase() === email.toLowerCase())
 }
 
@@ -93,28 +94,28 @@ export async function restoreUser(id: string, reason: string) {
 }
 
 export async function endSessionsOf(id: string, reason: string) {
-  await request('POST', `${addressOf('users', id)}/end-sessions`, { body: { reason } })
+  await ask('POST', `${addressOf('users', id)}/end-sessions`, { body: { reason } })
   await askAgain()
 }
 
 async function actOn(id: string, method: 'PATCH' | 'POST', address: string, body: object) {
-  const { data } = await request<AdminUserDetails>(method, address, { body })
+  const { data } = await ask<AdminUserDetails>(method, address, { body })
   queryClient.setQueryData(userQuery(id).queryKey, data)
   await askAgain(id)
 }
 
 export async function cancelAnyTask(id: string, reason: string) {
-  await request('POST', `${addressOf('tasks', id)}/cancel`, { body: { reason } })
+  await ask('POST', `${addressOf('tasks', id)}/cancel`, { body: { reason } })
   await askAgain()
 }
 
 export async function putPlan(name: string, numbers: PlanNumbers, reason: string) {
-  await request('PUT', addressOf('plans', name), { body: { ...numbers, reason } })
+  await ask('PUT', addressOf('plans', name), { body: { ...numbers, reason } })
   await askAgain()
 }
 
 export async function deletePlan(name: string, reason: string) {
-  await request('DELETE', addressOf('plans', name), { query: { reason } })
+  await ask('DELETE', addressOf('plans', name), { query: { reason } })
   await askAgain()
 }
 
@@ -123,7 +124,17 @@ export type AuditFormat = 'csv' | 'json' | 'parquet'
 /** All lines that the filter leaves, written by the server. */
 export async function exportAudit(filter: AuditFilter, format: AuditFormat, received: (bytes: number) => void, signal: AbortSignal) {
   const options: RequestOptions = { query: { ...given({ ...filter }), format }, signal, transfer: { asFile: true, received } }
-  return (await request<Blob>('GET', `${path}/audit/export`, options)).data
+  return (await ask<Blob>('GET', `${path}/audit/export`, options)).data
+}
+
+/** Whoever is no administrator any longer has a page that does not know it yet. */
+async function ask<T>(method: Method, address: string, options: RequestOptions) {
+  try {
+    return await request<T>(method, address, options)
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'admin_needed') void queryClient.invalidateQueries({ queryKey: meQuery.queryKey, exact: true })
+    throw error
+  }
 }
 
 /** What a change may have touched, but not the answer that it brought. */

@@ -86,7 +86,7 @@ interface Transfer {
   asFile?: boolean
 }
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
 /** Whoever holds the session tells here how to get a token; `renew` asks for a fresh one after a refusal. */
 export interface TokenSource {

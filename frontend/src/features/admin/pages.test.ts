@@ -52,11 +52,20 @@ describe('who is no administrator', () => {
     expect(asked).not.toHaveBeenCalled()
   })
 
-  it('any longer is told why nothing comes', async () => {
-    server.use(http.get('/api/admin/users', () => problem(403, 'admin_needed', 'Only administrators may do this')))
+  it('any longer is told so as soon as something is refused, and gets in again once they are', async () => {
+    let isAdmin = true
+    server.use(
+      http.get('/api/me', () => HttpResponse.json(profile({ is_admin: isAdmin }), { headers: { ETag: '"3"' } })),
+      http.get('/api/admin/users', () => {
+        isAdmin = false
+        return problem(403, 'admin_needed', 'Only administrators may do this')
+      }, { once: true }),
+    )
     await open('/admin')
-    expect((await screen.findByRole('alert')).textContent).toMatch(/users could not be loaded.*Only administrators.*req-1/s)
-    expect(screen.queryByRole('button', { name: 'Retry' })).toBeNull()
+    await screen.findByRole('heading', { name: 'For administrators' })
+    isAdmin = true
+    await userEvent.click(screen.getByRole('button', { name: 'Look again' }))
+    await screen.findByRole('tab', { name: 'Users' })
   })
 })
 
