@@ -193,6 +193,8 @@ describe('nothing for axe to find, nothing that scrolls sideways', () => {
     await person.close();
     [failed = ''] = await tidemark.addTasks(email, failing, longTask)
     joan = await idOf(email)
+    await admin.page.goto(`/admin/tasks/${failed}`)
+    await admin.page.getByRole('dialog').getByText(/ZeroDivisionError/).first().waitFor({ timeout: 45_000 })
   })
 
   async function visitAs(size: string, viewport: typeof desktop) {
@@ -209,7 +211,7 @@ describe('nothing for axe to find, nothing that scrolls sideways', () => {
     return { page, complaints, look, leave: () => context.close() }
   }
 
-  it.each([['desk', desktop], ['phone', phone]] as const)('%s: users and tasks', async (size, viewport) => {
+  it.each([['desk', desktop], ['phone', phone]] as const)('%s: users and tasks', { timeout: 120_000 }, async (size, viewport) => {
     const { page, complaints, look, leave } = await visitAs(size, viewport)
     await look('users', '', email)
     await look('users to nothing', 'users?q=nobody-at-all', 'No users match')
@@ -223,7 +225,7 @@ describe('nothing for axe to find, nothing that scrolls sideways', () => {
     await leave()
   })
 
-  it.each([['desk', desktop], ['phone', phone]] as const)('%s: log, plans and limits', async (size, viewport) => {
+  it.each([['desk', desktop], ['phone', phone]] as const)('%s: log, plans and limits', { timeout: 120_000 }, async (size, viewport) => {
     const { page, complaints, look, leave } = await visitAs(size, viewport)
     await look('log', 'audit', 'Looked at a task')
     await page.goto('/admin/audit?action=user.promote')
