@@ -2,8 +2,8 @@
 import type { AdminTask } from '@/api/administration'
 import { isStopping } from '@/shared/taskNames'
 
-export const whileActive = 10_000
-export const whileQuiet = 30_000
+export const whileActive = 15_000
+export const whileQuiet = 60_000
 
 export const isActive = ({ state }: AdminTask) => state === 'queued' || state === 'running'
 export const mayCancel = (task: AdminTask) => isActive(task) && !isStopping(task)
