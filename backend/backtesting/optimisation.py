@@ -14,6 +14,7 @@ from backend.backtesting.objectives import Objective
 from backend.backtesting.overfitting import Overfitting, overfitting
 from backend.backtesting.space import Combination, ParameterSpace, Value
 from backend.backtesting.trials import Trial, Trials
+from backend.domain import format as say
 from backend.domain.errors import InputError
 from backend.domain.optimisation_errors import InvalidSpace
 from backend.domain.trading.evidence import deflated_sharpe, spread_of
@@ -210,13 +211,13 @@ class Optimisation:
         probability = self.overfitting.probability if self.overfitting else 0.0
         if probability >= _COIN:
             yield (
-                f"The best of one half of the history was below the median of the other half in {probability:.0%} of"
-                " the ways to split it: choosing did not help."
+                "The best of one half of the history was below the median of the other half in"
+                f" {say.percent(probability, 0)} of the ways to split it: choosing did not help."
             )
         if found.get("deflated_sharpe", 1.0) < _SURE:  # type: ignore[operator]  # it is a number
             yield (
                 f"After {self.in_family.trials:,} trials in this family, the winner's Sharpe ratio is more than luck"
-                f" with a probability of {found['deflated_sharpe']:.0%}."
+                f" with a probability of {say.percent(found['deflated_sharpe'], 0)}."
             )
         around = self.neighbourhood
         if around is not None and around.is_lone_peak:

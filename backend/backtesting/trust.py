@@ -14,6 +14,7 @@ from backend.backtesting.guards import SAMPLED_POINTS, THOROUGH_POINTS, look_ahe
 from backend.backtesting.result import Result
 from backend.backtesting.run import Run, feeds_of
 from backend.backtesting.verdicts import Band, Check, Fact, Trust, Verdict
+from backend.domain import format as say
 from backend.domain.config import TradingConfig
 from backend.domain.errors import TidemarkError
 from backend.domain.market import Span
@@ -161,9 +162,11 @@ def _recursive(run: Examined) -> Finding:
     last = drifts[-1]
     moved, drift = last.positions or 0.0, last.indicators or 0.0
     facts = {"bars": last.bars, "positions": moved, "indicators": drift}
-    words = f"With a history of {last.bars:,} bars instead of all, {moved:.0%} of the last signals are others"
+    words = (
+        f"With a history of {last.bars:,} bars instead of all, {say.percent(moved, 0)} of the last signals are others"
+    )
     if last.indicator is not None:
-        words += f", and {last.indicator} is {drift:.2%} away"
+        words += f", and {last.indicator} is {say.percent(drift)} away"
     verdict = Verdict.GOOD if moved <= 0.02 and drift <= 0.01 else Verdict.DOUBTFUL  # as little as rounding and a cross
     return verdict, f"{words}.", facts
 
@@ -230,7 +233,7 @@ def _trades(run: Examined) -> Finding:
 
 def _costs(run: Examined) -> Finding:
     share = _figure(run, "costs_of_gross_profit")
-    words = f"Fees, slippage and interest took {share:.0%} of the profit before costs."
+    words = f"Fees, slippage and interest took {say.percent(share, 0)} of the profit before costs."
     return (Verdict.GOOD if share <= HIGH_COSTS else Verdict.DOUBTFUL), words, {"share": share}
 
 
@@ -238,7 +241,7 @@ def _break_even(run: Examined) -> Finding:
     bps, paid = _figure(run, "break_even_bps"), run.result.config.costs
     own = paid.taker_bps + paid.slippage_bps + paid.spread_bps / 2
     words = (
-        f"Nothing would be left at costs of {bps:.1f} bps a side; this run supposes {own:.1f} bps for market orders."
+        f"Nothing would be left at costs of {say.bps(bps)} a side; this run supposes {say.bps(own)} for market orders."
     )
     verdict = Verdict.GOOD if bps >= 2 * own and bps >= 1 else Verdict.DOUBTFUL if bps >= own else Verdict.BAD
     return verdict, words, {"bps": bps, "supposed_bps": own}
@@ -248,7 +251,10 @@ def _band(band: Sequence[Band]) -> Finding:
     returns = [one.total_return for one in band]
     low, high = min(returns), max(returns)
     facts = {"low": low, "high": high}
-    words = f"From the kindest fills to costs three times as high, the return lies between {high:.1%} and {low:.1%}."
+    words = (
+        "From the kindest fills to costs three times as high, the return lies between"
+        f" {say.change(high, 1)} and {say.change(low, 1)}."
+    )
     verdict = Verdict.GOOD if low > 0 else Verdict.DOUBTFUL if high > 0 else Verdict.BAD
     return verdict, words, facts
 
@@ -257,8 +263,8 @@ def _interval(run: Examined) -> Finding:
     daily = run.analysis.daily
     found = sharpe_interval(daily.returns, daily.periods_a_year, seed=run.seed)
     words = (
-        f"The yearly Sharpe ratio lies between {found.low:.2f} and {found.high:.2f} in {found.level:.0%} of"
-        f" {found.draws:,} histories drawn from blocks of {found.block_days} days."
+        f"The yearly Sharpe ratio lies between {say.ratio(found.low)} and {say.ratio(found.high)}"
+        f" in {say.percent(found.level, 0)} of {found.draws:,} histories drawn from blocks of {found.block_days} days."
     )
     facts = {"low": found.low, "high": found.high, "block_days": found.block_days, "draws": found.draws}
     return (Verdict.GOOD if found.low > 0 else Verdict.DOUBTFUL if found.high > 0 else Verdict.BAD), words, facts
@@ -277,7 +283,8 @@ def _deflated(run: Examined) -> Finding:
         spread_of_trials=spread_of(sharpes, days=len(daily)),
     )
     tries = "the first trial of this family" if trials == 1 else f"the best of {trials:,} trials of this family"
-    words = f"If it is {tries}, its Sharpe ratio is above what luck shows with a probability of {probability:.0%}."
+    sure = say.percent(probability, 0)
+    words = f"If it is {tries}, its Sharpe ratio is above what luck shows with a probability of {sure}."
     facts = {"trials": trials, "probability": probability}
     return (Verdict.GOOD if probability >= SURE else Verdict.DOUBTFUL), words, facts
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from backend.domain import format as say
 from backend.domain.bars import start_microseconds
 from backend.domain.market import Span, Timeframe
 
@@ -145,8 +146,8 @@ def _outliers(bars: pd.DataFrame, timeframe: Timeframe) -> list[Suspect]:
             ts=bars["ts"].iloc[at + 1],
             end=bars["ts"].iloc[at + 1] + timeframe.length,
             kind="outlier",
-            detail=f"The close moves by {moves[at]:+.2%}, {abs(moves[at]) / size[at]:.0f} times the usual,"
-            " and the next bar takes it back.",
+            detail=f"The close moves by {say.change(float(moves[at]))},"
+            f" {abs(moves[at]) / size[at]:.0f} times the usual, and the next bar takes it back.",
         )
         for at in np.flatnonzero(jumps & taken_back)
     ]

@@ -84,6 +84,7 @@ def gates_of(texts: list[str] | None, known: Collection[str]) -> dict[str, float
 def judge(values: Mapping[str, Any], missing: Mapping[str, str], gates: Mapping[str, float]) -> None:
     """Raises CommandFailed at the first gate that is not met."""
     from backend.cli.failures import CommandFailed, ExitCode
+    from backend.domain.format import MINUS
 
     for name, least in gates.items():
         value = values.get(name)
@@ -91,5 +92,6 @@ def judge(values: Mapping[str, Any], missing: Mapping[str, str], gates: Mapping[
             why = missing.get(name, f"There is no such statistic. There are: {', '.join(values)}.")
             raise CommandFailed("gate_unmet", f"{name} could not be judged", why, exit_code=ExitCode.GATE_UNMET)
         if value < least:
-            words = f"It is {value:,.4g}, and --fail-under wants at least {least:,.4g}."
+            found = f"{value:,.4g}".replace("-", MINUS)
+            words = f"It is {found}, and --fail-under wants at least {least:,.4g}."
             raise CommandFailed("gate_unmet", f"{name} is too low", words, exit_code=ExitCode.GATE_UNMET)
