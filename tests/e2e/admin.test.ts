@@ -194,8 +194,8 @@ describe('nothing for axe to find, nothing that scrolls sideways', () => {
     [failed = ''] = await tidemark.addTasks(email, failing, longTask)
     joan = await idOf(email)
     await admin.page.goto(`/admin/tasks/${failed}`)
-    await admin.page.getByRole('dialog').getByText(/ZeroDivisionError/).first().waitFor({ timeout: 45_000 })
-  })
+    await admin.page.getByRole('dialog').getByText(/ZeroDivisionError/).first().waitFor({ timeout: 100_000 }) // the first task of all may wait for its child to load
+  }, 120_000)
 
   async function visitAs(size: string, viewport: typeof desktop) {
     const context = await browser.newContext({
