@@ -27,7 +27,7 @@ export default [
   {
     name: 'Everything, JavaScript and styles',
     path: ['dist/assets/*.js', 'dist/assets/*.css', ...workshop.map(({ file }) => `!dist/${file}`)],
-    limit: '605 KiB', // 450 were meant: charts, results, the rule builder, models and keys brought it above
+    limit: '630 KiB', // 450 were meant: charts, results, rules, models, keys and administration brought it above
     gzip: true,
   },
 ]

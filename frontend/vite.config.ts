@@ -42,7 +42,7 @@ const together = [
       String.raw`src/shared/(?:decimal|format|instant|keyboard|composables/(?:notify|useNow|useMediaQuery|useCountdown|useDelayed|useClipboard|localZone))\.ts`,
       String.raw`src/shared/components/(?:AsyncView|Badge|Button|Card|CopyAs|EnvironmentBand|ErrorState|FactList|IconButton|KeyHint|PageHeader|ServiceList|Skeleton|Spinner|StaleBanner|StateFace|StatusBadge|StatusDot|TimeText|Tooltip)\.vue`,
       String.raw`src/api/(?:accounts|faces|installation|stream)\.ts`,
-      String.raw`@lucide/vue/dist/esm/(?:createLucideIcon|icons/(?:activity|chart-spline|check|circle-check|circle-x|database|monitor|moon|save|search|settings|sun|triangle-alert|workflow)\.)`,
+      String.raw`@lucide/vue/dist/esm/(?:createLucideIcon|icons/(?:activity|chart-spline|check|circle-check|circle-x|database|monitor|moon|save|search|settings|shield-check|sun|triangle-alert|workflow)\.)`,
     ].join('|')),
   },
 ]

@@ -29,6 +29,7 @@ const app: RouteRecordRaw[] = [
   { path: 'strategies/:name?/:part(edit)?', name: 'strategies', component: () => import('./features/strategies/StrategyPages.vue'), meta: { title: 'Strategies', access: 'signed_in' } },
   { path: 'data/:id?', name: 'data', component: () => import('./features/market/MarketPages.vue'), meta: { title: 'Data', access: 'signed_in' } },
   { path: 'status', name: 'status', component: () => import('./features/jobs/StatusPage.vue'), meta: { title: 'Status centre', access: 'signed_in' } },
+  { path: 'admin/:part(users|tasks|audit|plans|limits)?/:id?', name: 'admin', component: () => import('./features/admin/AdminPages.vue'), meta: { title: 'Administration', access: 'signed_in' } },
   { path: 'settings/:tab(profile|preferences|keys|security|data)?', name: 'settings', component: () => import('./features/settings/SettingsPage.vue'), meta: { title: 'Settings', access: 'signed_in' } },
 ]
 

@@ -73,6 +73,11 @@ export class OwnInstance {
     return JSON.parse(await run(python, ['-m', 'tests.e2e.add_tasks', database, email], JSON.stringify(tasks))) as string[]
   }
 
+  /** To an administrator, from the next request on. */
+  async promote(email: string) {
+    await run(tidemark, ['user', 'promote', email, '--data-dir', this.dataDir])
+  }
+
   async kill() {
     const { process: child } = this
     if (child === undefined) return

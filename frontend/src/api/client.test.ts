@@ -42,6 +42,17 @@ describe('request', () => {
     expect(token).toHaveBeenCalledTimes(2)
   })
 
+  it('asks Auth whether the session is over when the account is suspended, and tells why', async () => {
+    const token = vi.fn(({ renew } = { renew: false }) => Promise.resolve(renew ? null : 'kept'))
+    takeTokensFrom({ token })
+    server.use(http.get('/api/me', () => problem(403, 'account_suspended', 'This account is suspended')))
+    expect(await failureOf(request('GET', '/api/me'))).toMatchObject({ status: 403, code: 'account_suspended' })
+    expect(token.mock.calls).toEqual([[], [{ renew: true }]])
+    server.use(http.get('/api/me', () => problem(403, 'scope_missing', 'Not with this token')))
+    await failureOf(request('GET', '/api/me'))
+    expect(token).toHaveBeenCalledTimes(3)
+  })
+
   it('tells what a problem says: code, text, request id, fields and when to come back', async () => {
     server.use(http.patch('/api/me', () => HttpResponse.json({
       status: 422, code: 'invalid_input', title: 'Some input is not valid', detail: 'Correct it.', request_id: 'req-9',

@@ -88,7 +88,7 @@ interface Transfer {
   asFile?: boolean
 }
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
 /** Whoever holds the session tells here how to get a token; `renew` asks for a fresh one after a refusal. */
 export interface TokenSource {
@@ -124,13 +124,18 @@ export function newIdempotencyKey() {
 export async function request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<Reply<T>> {
   const token = options.anonymous ? null : await tokens.token()
   let response = await send(method, path, options, token)
-  if (response.status === 401 && token !== null) {
+  if (token !== null && mayBeOver(response)) {
     const renewed = await tokens.token({ renew: true })
     if (renewed !== null && renewed !== token) response = await send(method, path, options, renewed)
   }
   const accepted = options.accept?.(response.status) ?? (response.status >= 200 && response.status < 300)
   if (!accepted) throw await problemIn(response)
   return { data: response.data as T, status: response.status, etag: header(response, 'etag'), requestId: header(response, 'x-request-id') }
+}
+
+/** Auth knows whether the session is; one that was suspended ends there. */
+function mayBeOver({ status, data }: AxiosResponse<unknown>) {
+  return status === 401 || (status === 403 && (data as Problem | null)?.code === 'account_suspended')
 }
 
 async function send(method: Method, path: string, options: RequestOptions, token: string | null) {

@@ -121,10 +121,10 @@ describe('EventStream', () => {
     await opened(streams, 2)
   })
 
-  it('asks for a fresh token once when the one it had is refused', async () => {
+  it.each([[401, 'token_rejected'], [403, 'account_suspended']])('asks for a fresh token once when it is refused with %i', async (status, code) => {
     const streams = serveEvents()
     server.use(http.get('/api/system/task-events', ({ request }) => {
-      if (request.headers.get('authorization') === 'Bearer kept') return problem(401, 'token_rejected', 'This access token is not valid')
+      if (request.headers.get('authorization') === 'Bearer kept') return problem(status, code, 'Not with this token')
     }))
     follow()
     expect((await opened(streams)).token).toBe('Bearer fresh')

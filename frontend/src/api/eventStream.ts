@@ -171,7 +171,7 @@ class Silence {
 async function open(place: number | null, signal: AbortSignal) {
   const token = await bearer()
   const response = await ask(token, place, signal)
-  if (response.status !== 401) return response
+  if (response.status !== 401 && response.status !== 403) return response // 403: the account is suspended
   const renewed = await bearer({ renew: true })
   return renewed === null || renewed === token ? response : await ask(renewed, place, signal)
 }

@@ -4,7 +4,7 @@ import { computed, type Component } from 'vue'
 import { useRouter } from 'vue-router'
 import { useSession } from '@/features/auth/session'
 import { useAppearance } from '@/shared/composables/appearance'
-import { destinations } from './navigation'
+import { useDestinations } from './navigation'
 import { choosePreferences } from './preferences'
 import { useSignOut } from './useSignOut'
 
@@ -26,12 +26,13 @@ export function useCommands(openSheet: () => void) {
   const router = useRouter()
   const session = useSession()
   const signOut = useSignOut()
+  const destinations = useDestinations()
   const { appearance } = useAppearance()
 
   return computed<CommandGroup[]>(() => [
     {
       label: 'Go to',
-      commands: destinations.map(({ name, label, icon, key, keywords }) => ({
+      commands: destinations.value.map(({ name, label, icon, key, keywords }) => ({
         id: `go-${name}`, label, icon, keywords, keys: ['g', key], run: () => { void router.push({ name }) },
       })),
     },

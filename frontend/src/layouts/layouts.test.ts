@@ -3,9 +3,11 @@ import { fireEvent, screen } from '@testing-library/vue'
 import { http, HttpResponse } from 'msw'
 import { describe, expect, it, vi } from 'vitest'
 import { defineComponent, h, ref } from 'vue'
+import { meQuery } from '@/api/accounts'
 import { ApiError, takeTokensFrom } from '@/api/client'
 import { useSession } from '@/features/auth/session'
 import { checkNow } from '@/api/connection'
+import { queryClient } from '@/api/queries'
 import { showStream } from '@/api/stream'
 import { useAppearance } from '@/shared/composables/appearance'
 import { localZone } from '@/shared/composables/localZone'
@@ -50,6 +52,13 @@ describe('CommandPalette', () => {
     expect(screen.getAllByRole('option').map((option) => option.textContent.trim())).toEqual([expect.stringMatching(/^Settings/)])
     await userEvent.keyboard('{Enter}')
     await expect.poll(() => router.currentRoute.value.name).toBe('settings')
+  })
+
+  it.each([[true, 1], [false, 0]])('leads to the administration only those who may go there: %s', async (isAdmin, count) => {
+    queryClient.setQueryData(meQuery.queryKey, { ...profile({ is_admin: isAdmin }), etag: '"3"' })
+    await renderPage(defineComponent({ setup: () => () => h(CommandPalette, { open: true }) }))
+    await screen.findByRole('option', { name: /^Settings/ })
+    expect(screen.queryAllByRole('option', { name: /^Administration/ })).toHaveLength(count)
   })
 
   it('says so when nothing matches', async () => {

@@ -2,7 +2,7 @@
 import { onBeforeUnmount, onMounted, type Ref } from 'vue'
 import { useRouter } from 'vue-router'
 import { dialogIsOpen, isTyping } from '@/shared/keyboard'
-import { destinations } from './navigation'
+import { type Destination, useDestinations } from './navigation'
 
 const goWithinMilliseconds = 1_500
 
@@ -15,7 +15,7 @@ export interface Shortcut {
 export const isMac = /Mac|iPhone|iPad/.test(navigator.userAgent)
 export const paletteKeys = isMac ? ['⌘', 'K'] : ['Ctrl', 'K']
 
-export const shortcuts: Shortcut[] = [
+export const shortcutsTo = (destinations: readonly Destination[]): Shortcut[] => [
   { keys: paletteKeys, does: 'Open the command palette', single: false },
   { keys: ['?'], does: 'Show all shortcuts', single: true },
   { keys: ['/'], does: 'Search the list, or pages and actions', single: true },
@@ -31,6 +31,7 @@ interface Handlers {
 
 export function useShortcuts({ singleKeys, openPalette, openSheet }: Handlers) {
   const router = useRouter()
+  const destinations = useDestinations()
   let goPressedAt = -Infinity
 
   function press(event: KeyboardEvent) {
@@ -49,7 +50,7 @@ export function useShortcuts({ singleKeys, openPalette, openSheet }: Handlers) {
     const afterGo = now - goPressedAt < goWithinMilliseconds
     goPressedAt = -Infinity
     if (afterGo) {
-      const destination = destinations.find((candidate) => candidate.key === key.toLowerCase())
+      const destination = destinations.value.find((candidate) => candidate.key === key.toLowerCase())
       if (destination !== undefined) void router.push({ name: destination.name })
       return destination !== undefined
     }

@@ -19,6 +19,7 @@ export async function renderPage(page: Component, options: { at?: string, props?
       { path: '/predictions/:part(new|models)?/:id?', name: 'predictions', component: Empty },
       { path: '/data/:id?', name: 'data', component: Empty },
       { path: '/shared/:token', name: 'shared', component: Empty },
+      { path: '/admin/:part?/:id?', name: 'admin', component: Empty },
       { path: '/settings/:tab?', name: 'settings', component: Empty, meta: { access: 'signed_in' as const } },
     ],
   })

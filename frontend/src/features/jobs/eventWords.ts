@@ -2,7 +2,7 @@
 import type { TaskChanged } from '@/api/events'
 import { duration, integer } from '@/shared/format'
 import { isStopping } from '@/shared/taskNames'
-import { took } from './columns'
+import { took } from '@/shared/taskColumns'
 
 export function saying({ task }: TaskChanged): string {
   if (isStopping(task)) return 'was asked to stop'
