@@ -81,7 +81,7 @@ def promote(
     revoke: Annotated[bool, typer.Option("--revoke", help="Take the administrator's role away again.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a user an administrator. It holds from the user's next token on, within the hour."""
+    """Make a user an administrator. It holds at once."""
     account = _accounts(data_dir).set_admin(email, not revoke)
     print(f"{account.email} is {'no longer' if revoke else 'now'} an administrator.")
 
