@@ -31,7 +31,7 @@ class FakeQuotas:
     """Everybody has imported one gigabyte and uploaded another."""
 
     def share(self, owner: UUID) -> DiskShare:
-        return DiskShare(series_bytes=10**9, uploads_bytes=10**9, most_bytes=5 * 10**9)
+        return DiskShare(models_bytes=0, series_bytes=10**9, uploads_bytes=10**9, most_bytes=5 * 10**9)
 
     def require(self, owner: UUID, size_bytes: int, *, instead_of: int = 0) -> None: ...
 
