@@ -77,6 +77,16 @@ export const latestBacktestsQuery = queryOptions({
   staleTime: 0,
 })
 
+/** Of each strategy the newest run that finished, among the latest 200. */
+export const latestOfStrategiesQuery = queryOptions({
+  queryKey: [...backtestsKey, 'latest-of-strategies'],
+  queryFn: async ({ signal }) => {
+    const query = { kind: 'backtest', state: 'completed', limit: pageSize }
+    const { items } = (await request<BacktestPage>('GET', backtestsPath, { signal, query })).data
+    return new Map(items.toReversed().map((run) => [run.strategy, run]))
+  },
+})
+
 export const backtestKey = (id: string) => [...backtestsKey, 'one', id] as const
 
 export function backtestQuery(id: string) {

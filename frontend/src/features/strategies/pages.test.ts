@@ -3,6 +3,7 @@ import { fireEvent, screen, waitFor, within } from '@testing-library/vue'
 import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { backtestId, backtestRow } from '@/testing/backtests'
 import { renderPage } from '@/testing/render'
 import { problem, profile, server, useServer } from '@/testing/server'
 import { brief, examined, grammar, own, ownId, previewOf, rules, strategy } from '@/testing/strategies'
@@ -23,6 +24,7 @@ beforeEach(() => {
   server.use(
     http.get('/api/me', () => HttpResponse.json(profile(), { headers: { ETag: '"3"' } })),
     http.get('/api/data/series', () => HttpResponse.json({ items: [], next_cursor: null })),
+    http.get('/api/backtests', () => HttpResponse.json({ items: [], next_cursor: null })),
     http.get('/api/strategies', () => HttpResponse.json({ items: [brief(), mine], broken: [] })),
     http.get('/api/strategies/rules/grammar', () => HttpResponse.json(grammar())),
     http.get('/api/strategies/sma_cross', () => HttpResponse.json(strategy())),
@@ -44,6 +46,26 @@ describe('the gallery', () => {
     await userEvent.click(await screen.findByLabelText('Yours'))
     await waitFor(() => { expect(screen.queryByRole('link', { name: 'SMA cross' })).toBeNull() })
     expect(router.currentRoute.value.fullPath).toBe('/strategies?show=own')
+  })
+
+  it('shows how the newest finished run of a strategy went', async () => {
+    const asked: string[] = []
+    server.use(
+      http.get('/api/backtests', ({ request }) => {
+        asked.push(new URL(request.url).search)
+        const older = backtestRow({ id: ownId, summary: { total_return: -0.5, sharpe_ratio: -1, max_drawdown: -0.6, trades: 3 } })
+        return HttpResponse.json({ items: [backtestRow(), older], next_cursor: null })
+      }),
+      http.get(`/api/backtests/${backtestId}/equity`, () => HttpResponse.json({
+        total: 2, first: 0, rows: 2, columns: { ts: ['2023-01-01T00:00:00Z', '2023-06-01T00:00:00Z'], equity: [100, 112.4] },
+      })),
+    )
+    await renderPage(GalleryPage, { at: '/strategies' })
+    const card = (await screen.findByRole('link', { name: 'SMA cross' })).closest('article')
+    expect(await within(card as HTMLElement).findByRole('img', { name: 'Equity +12.40%' })).toBeTruthy()
+    expect(card?.textContent).toContain('+12.40%')
+    expect(card?.textContent).not.toContain('50.00%')
+    expect(asked).toEqual(['?kind=backtest&state=completed&limit=200'])
   })
 
   it('names the plugins that could not be loaded', async () => {
