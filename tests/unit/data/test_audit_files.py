@@ -86,7 +86,8 @@ def test_no_cell_is_one_that_a_spreadsheet_would_run(begins: str) -> None:
     """An address may begin like a formula too: it is whatever somebody signed up with."""
     formula = f"{begins}cmd|' /C calc'!A0"
     [row] = written("csv", [[a_line(0, reason=formula, actor_email=formula, object=f"x{formula}")]])
-    assert [row[name] for name in ("reason", "actor_email", "object")] == [f"'{formula}", f"'{formula}", f"x{formula}"]
+    shown = formula.replace("\r", "\n")  # it would begin a row
+    assert [row[name] for name in ("reason", "actor_email", "object")] == [f"'{shown}", f"'{shown}", f"x{shown}"]
 
 
 def test_a_piece_of_a_file_holds_no_more_than_its_lines() -> None:
