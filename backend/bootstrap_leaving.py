@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from backend.domain.accounts import Identity
+    from backend.domain.model_ports import ModelFiles
     from backend.domain.own_data_ports import OwnDataRepository, OwnFiles
     from backend.domain.ports import Clock
     from backend.infrastructure.places import Places
@@ -81,10 +82,11 @@ class _Pages:
             return await own.pieces(table, after)
 
 
-def open_leaving_desk(cache_dir: "Path", clock: "Clock", database: "ServiceDatabase") -> LeavingDesk:
-    """The database as the service, which sees to what people leave behind."""
+def open_leaving_desk(
+    cache_dir: "Path", clock: "Clock", database: "ServiceDatabase", model_files: "ModelFiles"
+) -> LeavingDesk:
+    """The database as the service, which sees to what people leave behind, wherever their models are kept."""
     from backend.data.bar_files import TableFiles
-    from backend.data.model_files import FolderModelFiles
     from backend.data.own_files import FolderOwnFiles
     from backend.data.storage.bars import ParquetBarStore
     from backend.data.storage.own_data import DepartureTables
@@ -92,7 +94,7 @@ def open_leaving_desk(cache_dir: "Path", clock: "Clock", database: "ServiceDatab
     from backend.services.leaving import Leaving
 
     store = ParquetBarStore(cache_dir, clock)
-    files = FolderOwnFiles(cache_dir, store, TableFiles(cache_dir), FolderModelFiles(cache_dir, clock))
+    files = FolderOwnFiles(cache_dir, store, TableFiles(cache_dir), model_files)
     return LeavingDesk(
         files=files,
         leaving=Leaving(DepartureTables(database), files, clock),
@@ -104,13 +106,16 @@ def open_leaving_desk(cache_dir: "Path", clock: "Clock", database: "ServiceDatab
 async def delete_account(settings: "Settings", worker_dsn: str, user_id: UUID, reason: str) -> bool:
     """For the command line, beside a server that runs; False when there is no such account."""
     from backend.bootstrap_market import usable_cache_dir
+    from backend.bootstrap_models import model_files_of
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.service_database import ServiceDatabase
 
     database = ServiceDatabase(worker_dsn, min_size=1, max_size=1)
     await database.open()
     try:
-        desk = open_leaving_desk(usable_cache_dir(settings.cache_dir), SystemClock(), database)
+        clock = SystemClock()
+        model_files, _ = model_files_of(settings, clock)
+        desk = open_leaving_desk(usable_cache_dir(settings.cache_dir), clock, database, model_files)
         return await desk.leaving.delete(user_id, reason)
     finally:
         await database.close()
