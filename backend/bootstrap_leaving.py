@@ -69,16 +69,18 @@ class LeavingDesk:
 
 @dataclass(frozen=True)
 class _Pages:
-    """Each page in a transaction of its own, which asks anew whether the account may be here."""
+    """Each page in a transaction of its own, which asks anew whether the account and the session are still there."""
 
     acting: "Acting"
 
     async def page(self, noun: Noun, after: Key | None) -> OwnPage:
         async with self.acting() as own:
+            await own.require_session()
             return await own.page(noun, after)
 
     async def pieces(self, table: str, after: Key | None) -> Sequence[TablePiece]:
         async with self.acting() as own:
+            await own.require_session()
             return await own.pieces(table, after)
 
 
