@@ -90,3 +90,26 @@ begin
     return 0;
 end
 $$;
+
+-- As before, and a user's own lines tell of the whole account alone: nobody claims to have promoted or suspended.
+create or replace function private.note_audit(
+    action text, actor text, subject uuid, object text, address inet, details jsonb, reason text
+) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if not coalesce(case actor
+        when 'user' then auth.uid() = subject and action in ('account.delete', 'account.export')
+        when 'admin' then private.caller_is_admin()
+        else session_user not in ('app_api', 'authenticator')
+    end, false) then
+        raise exception 'a line of the audit log tells what its own writer did' using errcode = 'insufficient_privilege';
+    end if;
+    insert into public.audit_log (actor_id, actor, action, subject_id, object, address, session_id, details, reason)
+    values (
+        case when actor in ('user', 'admin') then auth.uid() end,
+        actor, action, subject, object, address,
+        case when actor in ('user', 'admin') then (nullif(auth.jwt() ->> 'session_id', ''))::uuid end,
+        coalesce(details, '{}'), reason
+    );
+end
+$$;

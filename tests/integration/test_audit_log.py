@@ -133,6 +133,14 @@ async def test_nobody_writes_in_the_name_of_another(database: FreshDatabase, act
     assert not await execute(database, told, ada["sub"])
 
 
+@pytest.mark.parametrize("action", ["user.promote", "user.suspend", "audit.export", "task.read"])
+async def test_a_user_tells_of_nothing_but_the_own_account(database: FreshDatabase, action: str) -> None:
+    bob = await person(database)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="its own writer did"):
+        async with acting(database, "app_api", "authenticated", **bob) as connection:
+            await connection.execute(NOTE, *line("user", bob["sub"], action))
+
+
 @pytest.mark.parametrize("part", ["origin", "replica"])
 @pytest.mark.parametrize("login", ["supabase_admin", "postgres"])
 async def test_not_even_the_owner_of_the_database_changes_a_line(
