@@ -312,6 +312,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         stack.enter_context(_running(verifier.keep_noting()))
         openings = Openings(ShareCounts(worker_database))
         stack.enter_context(_running(openings.keep_noting()))
+        models = open_model_desk(settings, market, foresight.forecasts, clock, worker_database)
         yield House(
             settings=settings,
             address=settings.public_url or address,
@@ -330,7 +331,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             resources=resources,
             market=market,
             backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
-            models=open_model_desk(settings, market, foresight.forecasts, clock, worker_database),
+            models=models,
             adoption=Adoption(market.store, SharedSeries(worker_database)),
             housekeeping=HousekeepingTables(worker_database),
             election=_election(ground, stack),
@@ -338,7 +339,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             verifier=verifier,
             openings=openings,
             key_desk=key_desk,
-            leaving=open_leaving_desk(market.cache_dir, clock, worker_database),
+            leaving=open_leaving_desk(market.cache_dir, clock, worker_database, models.files),
             limiter=MemoryRateLimiter() if settings.rate_limits == "on" else None,
             auth=auth,
             mailbox_url=mailbox_url,

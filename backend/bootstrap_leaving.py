@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from backend.domain.accounts import Identity
+    from backend.domain.model_ports import ModelFiles
     from backend.domain.own_data_ports import OwnDataRepository, OwnFiles
     from backend.domain.ports import Clock
     from backend.infrastructure.places import Places
@@ -68,23 +69,26 @@ class LeavingDesk:
 
 @dataclass(frozen=True)
 class _Pages:
-    """Each page in a transaction of its own, which asks anew whether the account may be here."""
+    """Each page in a transaction of its own, which asks anew whether the account and the session are still there."""
 
     acting: "Acting"
 
     async def page(self, noun: Noun, after: Key | None) -> OwnPage:
         async with self.acting() as own:
+            await own.require_session()
             return await own.page(noun, after)
 
     async def pieces(self, table: str, after: Key | None) -> Sequence[TablePiece]:
         async with self.acting() as own:
+            await own.require_session()
             return await own.pieces(table, after)
 
 
-def open_leaving_desk(cache_dir: "Path", clock: "Clock", database: "ServiceDatabase") -> LeavingDesk:
-    """The database as the service, which sees to what people leave behind."""
+def open_leaving_desk(
+    cache_dir: "Path", clock: "Clock", database: "ServiceDatabase", model_files: "ModelFiles"
+) -> LeavingDesk:
+    """The database as the service, which sees to what people leave behind, wherever their models are kept."""
     from backend.data.bar_files import TableFiles
-    from backend.data.model_files import FolderModelFiles
     from backend.data.own_files import FolderOwnFiles
     from backend.data.storage.bars import ParquetBarStore
     from backend.data.storage.own_data import DepartureTables
@@ -92,7 +96,7 @@ def open_leaving_desk(cache_dir: "Path", clock: "Clock", database: "ServiceDatab
     from backend.services.leaving import Leaving
 
     store = ParquetBarStore(cache_dir, clock)
-    files = FolderOwnFiles(cache_dir, store, TableFiles(cache_dir), FolderModelFiles(cache_dir, clock))
+    files = FolderOwnFiles(cache_dir, store, TableFiles(cache_dir), model_files)
     return LeavingDesk(
         files=files,
         leaving=Leaving(DepartureTables(database), files, clock),
@@ -104,13 +108,16 @@ def open_leaving_desk(cache_dir: "Path", clock: "Clock", database: "ServiceDatab
 async def delete_account(settings: "Settings", worker_dsn: str, user_id: UUID, reason: str) -> bool:
     """For the command line, beside a server that runs; False when there is no such account."""
     from backend.bootstrap_market import usable_cache_dir
+    from backend.bootstrap_models import model_files_of
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.service_database import ServiceDatabase
 
     database = ServiceDatabase(worker_dsn, min_size=1, max_size=1)
     await database.open()
     try:
-        desk = open_leaving_desk(usable_cache_dir(settings.cache_dir), SystemClock(), database)
+        clock = SystemClock()
+        model_files, _ = model_files_of(settings, clock)
+        desk = open_leaving_desk(usable_cache_dir(settings.cache_dir), clock, database, model_files)
         return await desk.leaving.delete(user_id, reason)
     finally:
         await database.close()

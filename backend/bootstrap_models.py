@@ -58,7 +58,7 @@ def open_model_desk(
     bars = LatestBars(
         CacheBars(market.cache_dir), market.store, market.calendar, clock, is_simulated=at_hand.is_simulated
     )
-    files, courier = _model_files(settings, clock)
+    files, courier = model_files_of(settings, clock)
     book = PredictionBookTable(database)
     return ModelDesk(
         planner=TrainingPlanner(at_hand, forecasts=forecasts, clock=clock, quotas=market.quotas),
@@ -71,7 +71,8 @@ def open_model_desk(
     )
 
 
-def _model_files(settings: "Settings", clock: "Clock") -> "tuple[ModelFiles, ModelCourier | None]":
+def model_files_of(settings: "Settings", clock: "Clock") -> "tuple[ModelFiles, ModelCourier | None]":
+    """Where models are kept, and who carries them there and back if children cannot."""
     from backend.data.model_files import FolderModelFiles
 
     folder = FolderModelFiles(settings.cache_dir, clock)

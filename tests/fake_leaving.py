@@ -101,6 +101,10 @@ class FakeOwnData:
         found = self._equity if table == "equity" else []
         return [one for one in found if after is None or (one.backtest_id, one.part) > after][:2]
 
+    async def require_session(self) -> None:
+        if not self._has_session:
+            raise SessionEnded
+
     async def begin_export(self, address: str | None) -> None:
         if not self._has_session:
             raise SessionEnded

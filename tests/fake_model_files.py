@@ -31,6 +31,10 @@ class FakeModelFiles:
     def forget(self, owner: UUID, sha256: str) -> None:
         self.contents.pop((owner, sha256), None)
 
+    def forget_all(self, owner: UUID) -> None:
+        for key in [key for key in self.contents if key[0] == owner]:
+            del self.contents[key]
+
     def sweep(self, named: Collection[tuple[UUID, str]]) -> int:
         old = self._clock.now() - timedelta(days=1)
         gone = [key for key in self.contents if key not in named and self._kept_at[key] < old]

@@ -63,6 +63,12 @@ class BucketModelFiles:
         self._remove([_key(owner, sha256)])
         self._copies.forget(owner, sha256)
 
+    def forget_all(self, owner: UUID) -> None:
+        keys = [f"{owner}/{file['name']}" for file in self._listed(str(owner))]
+        for first in range(0, len(keys), _PAGE):
+            self._remove(keys[first : first + _PAGE])
+        self._copies.forget_all(owner)
+
     def sweep(self, named: Collection[tuple[UUID, str]]) -> int:
         kept = {_key(owner, sha256) for owner, sha256 in named}
         old = [key for key, age_seconds in self._aged() if key not in kept and age_seconds > YOUNG_SECONDS]

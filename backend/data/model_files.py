@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, NoReturn
@@ -55,6 +56,11 @@ class FolderModelFiles:
     def forget(self, owner: UUID, sha256: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._path(owner, sha256).unlink()
+
+    def forget_all(self, owner: UUID) -> None:
+        shutil.rmtree(self._root / str(owner), ignore_errors=True)
+        if (self._root / str(owner)).exists():
+            raise StorageFailed(f"{self._root / str(owner)} could not be removed.")
 
     def sweep(self, named: Collection[tuple[UUID, str]]) -> int:
         kept = {self._path(owner, sha256) for owner, sha256 in named}

@@ -70,10 +70,14 @@ class FolderOwnFiles:
         return sum(places.bytes_in(folder) for folder in self._folders(owner))
 
     def remove(self, owner: UUID) -> None:
-        """Tried twice: whoever writes there meanwhile may make a folder anew."""
+        """Tried twice: whoever writes there meanwhile may make a folder anew. Models may lie elsewhere as well."""
         for _ in range(2):
             for folder in self._folders(owner):
-                shutil.rmtree(folder, ignore_errors=True)
+                if folder.is_symlink():  # what it leads to is not ours to remove
+                    folder.unlink(missing_ok=True)
+                else:
+                    shutil.rmtree(folder, ignore_errors=True)
+        self._model_files.forget_all(owner)
         if left := self._folders(owner):
             raise StorageFailed(f"{left[0]} could not be removed.")
 

@@ -34,6 +34,9 @@ class ModelFiles(Protocol):
     def forget(self, owner: UUID, sha256: str) -> None:
         """Nothing happens when it is gone already."""
 
+    def forget_all(self, owner: UUID) -> None:
+        """Every file of this owner, whether a model names it or not: the owner leaves."""
+
     def sweep(self, named: Collection[tuple[UUID, str]]) -> int:
         """Removes what no model names and what a lost write left, unless it is so young that its model may still be
         on its way. Returns how many files that were.

@@ -149,6 +149,7 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
 NOT_TAKEN_ALONG: Final[Mapping[str, str]] = MappingProxyType(
     {
         "public.backtest_parts": "Its rows are unpacked into trades.csv, equity.csv and trials.jsonl.",
+        "public.prediction_waits": "When to look again for bars; what comes of it is in prediction_outcomes.json.",
         "public.idempotency_keys": "Copies of answers, kept for a day for requests that are sent again.",
     }
 )

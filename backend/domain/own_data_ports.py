@@ -20,6 +20,9 @@ class OwnDataRepository(Protocol):
     async def pieces(self, table: str, after: Key | None) -> Sequence[TablePiece]:
         """The next pieces of this table of all results, in order of (backtest_id, part); none at the end."""
 
+    async def require_session(self) -> None:
+        """Raises SessionEnded once the session of the acting user is over."""
+
     async def begin_export(self, address: str | None) -> None:
         """Writes the audit log. Raises SessionEnded, TooManyExports."""
 

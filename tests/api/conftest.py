@@ -152,11 +152,12 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     records, monitor = JobRecordTable(worker), Monitor()
     master_keys = (MasterKey.generate(),)
     foresight = Foresight(records, monitor)
+    models = open_model_desk(settings, market, foresight.forecasts, clock, worker)
     house = House(
         settings=settings,
         market=market,
         backtests=open_backtest_desk(settings, market, foresight.forecasts, clock),
-        models=open_model_desk(settings, market, foresight.forecasts, clock, worker),
+        models=models,
         adoption=Adoption(market.store, SharedSeries(worker)),
         address=ADDRESS,
         project=project,
@@ -182,7 +183,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         ),
         openings=Openings(ShareCounts(worker)),
         key_desk=await open_key_desk(worker, lambda: master_keys, print, FakeProber()),
-        leaving=open_leaving_desk(cache_dir, clock, worker),
+        leaving=open_leaving_desk(cache_dir, clock, worker, models.files),
         limiter=None,
         auth=None,
         mailbox_url=None,

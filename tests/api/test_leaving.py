@@ -99,6 +99,35 @@ async def test_afterwards_nothing_is_left_in_any_table_or_folder(
     assert (await client.get(PATH, headers=eve.headers)).status_code == 200
 
 
+async def test_much_goes_in_pieces_and_the_account_last(site: Site, admin: asyncpg.Connection, ada: Person) -> None:
+    """A statement has its limit in time: what grows without end must not all hang on the last one."""
+    await fill(site, ada)
+    for number in range(3):
+        await admin.execute(
+            "insert into public.tasks (id, user_id, kind, state, payload, cores, memory_bytes, max_attempts,"
+            " wall_limit_seconds) values (gen_random_uuid(), $1, 'backtest', 'queued', $2, 1, 1, 1, 60)",
+            ada.user_id,
+            json.dumps({"number": number}),
+        )
+    identity = await site.house.verifier.verify(ada.token)
+    async with site.house.own_data_of(identity) as own:
+        await own.close(None, None)
+    large = ("backtests", "task_events", "predictions", "prediction_outcomes", "models", "tasks", "api_key_audit_log")
+    steps = 0
+    while await site.house.worker_database.fetchval("select private.remove_some_of_account($1, 1)", ada.user_id):
+        steps += 1
+        left = [
+            table
+            for table in large
+            if await admin.fetchval(f"select exists (select from public.{table} where user_id = $1)", ada.user_id)
+        ]
+        account = await admin.fetchval("select exists (select from auth.users where id = $1)", ada.user_id)
+        assert account, left
+    assert steps > len(large)
+    assert left == [], "the account went with all of these at once"
+    assert await tables_with(admin, ada.user_id) == ["private.departures"]
+
+
 async def test_what_is_kept_names_an_id_and_no_address(
     client: httpx.AsyncClient, admin: asyncpg.Connection, ada: Person
 ) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from backend.domain.errors import AccountSuspended
+from backend.domain.errors import AccountSuspended, SessionEnded
 from backend.domain.own_data import MOST_EXPORTS_A_DAY, NOT_TAKEN_ALONG, NOUNS, TABLES
 from tests.api.conftest import Person, Site, assert_problem
 from tests.api.own_rows import MODEL, fill
@@ -177,6 +177,15 @@ async def test_whoever_is_suspended_meanwhile_gets_no_more(site: Site, ada: Pers
     await site.execute("update auth.users set banned_until = now() + interval '1 day' where id = $1", ada.user_id)
     with pytest.raises(AccountSuspended):
         await anext(pieces)
+
+
+async def test_whoever_is_signed_out_meanwhile_gets_no_more(site: Site, ada: Person) -> None:
+    """A thief who reads slowly, from whom the owner takes the session."""
+    pieces = await begun(site, ada)
+    await site.execute("delete from auth.sessions where id = $1", ada.session_id)
+    with pytest.raises(SessionEnded):
+        async for _ in pieces:
+            pass
 
 
 async def audited(site: Site, who: Person) -> list[str]:

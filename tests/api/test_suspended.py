@@ -1,5 +1,6 @@
 """A suspension holds at once at every door, also where nothing of the caller's is read; so does a deletion."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from backend.api.app import describe_api
+from backend.domain.own_data import CONFIRMATION
 from tests.api.conftest import Person, Site, assert_problem
 
 ESTIMATE = {"provider": "demo", "symbol": "BTC/USDT", "timeframe": "1d", "start": "2024-01-01T00:00:00Z"}
@@ -36,6 +38,24 @@ async def test_an_account_that_is_shut_out_reaches_nothing(
 ) -> None:
     answer = await client.request(method, path, headers=shut_out.headers, **asked)
     assert_problem(answer, 403, "account_suspended")
+
+
+@pytest.mark.parametrize("end", ["suspended", "gone"])
+async def test_an_upload_that_outlives_its_account_is_not_kept(
+    client: httpx.AsyncClient, site: Site, ada: Person, end: str
+) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"a,b\n"
+        if end == "suspended":
+            await site.execute("update auth.users set banned_until = 'infinity' where id = $1", ada.user_id)
+        else:
+            left = await client.request("DELETE", "/api/me", headers=ada.headers, json={"confirm": CONFIRMATION})
+            assert left.status_code == 204
+        yield b"1,2\n"
+
+    answer = await client.post("/api/data/uploads", params={"name": "a"}, headers=ada.headers, content=slowly())
+    assert_problem(answer, 403, "account_suspended")
+    assert list((site.house.market.cache_dir / "uploads").glob(f"{ada.user_id}/*")) == []
 
 
 async def test_no_operation_works_for_an_account_that_is_shut_out(client: httpx.AsyncClient, shut_out: Person) -> None:

@@ -91,6 +91,25 @@ def test_a_forgotten_file_is_gone(files: ModelFiles) -> None:
     assert files.read(BEN, digest) == b"trees"
 
 
+def test_all_of_an_owner_who_leaves_is_forgotten_and_nothing_of_others(files: ModelFiles) -> None:
+    mine = [files.keep(ADA, content) for content in (b"trees", b"forest")]
+    other = files.keep(BEN, b"trees")
+    files.forget_all(ADA)
+    files.forget_all(ADA)
+
+    for digest in mine:
+        with pytest.raises(ModelDamaged):
+            files.read(ADA, digest)
+    assert files.read(BEN, other) == b"trees"
+
+
+def test_what_only_lies_in_the_bucket_is_forgotten_too(storage: StorageServer, tmp_path: Path) -> None:
+    bucket_of(storage, tmp_path / "here").keep(ADA, b"trees")
+    bucket_of(storage, tmp_path / "there").forget_all(ADA)
+
+    assert storage.files == {}
+
+
 def test_a_sweep_takes_what_no_model_names_once_it_is_old(files: ModelFiles, clock: FakeClock) -> None:
     named, unnamed = files.keep(ADA, b"named"), files.keep(ADA, b"unnamed")
     assert files.sweep([(ADA, named)]) == 0

@@ -79,6 +79,8 @@ class OwnDataContract:
     async def test_without_a_session_nothing_is_taken_or_closed(self) -> None:
         async with self.open(has_session=False) as own:
             with pytest.raises(SessionEnded):
+                await own.require_session()
+            with pytest.raises(SessionEnded):
                 await own.begin_export(None)
             assert isinstance(await own.close(None, None), SessionEnded)
 

@@ -56,6 +56,15 @@ async def execute(
         await connection.close()
 
 
+async def execute_as(database: FreshDatabase, part: str, statement: str, login: str) -> None:
+    connection = await asyncpg.connect(database.dsn(login))
+    try:
+        await connection.execute(f"set session_replication_role = {part}")
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
 def line(actor: str, subject: UUID | None, action: str = "user.read", **details: Any) -> tuple[object, ...]:
     return action, actor, subject, "task 1", "192.0.2.7", json.dumps(details), "Asked for by its owner."
 
@@ -124,8 +133,20 @@ async def test_nobody_writes_in_the_name_of_another(database: FreshDatabase, act
     assert not await execute(database, told, ada["sub"])
 
 
+@pytest.mark.parametrize("action", ["user.promote", "user.suspend", "audit.export", "task.read"])
+async def test_a_user_tells_of_nothing_but_the_own_account(database: FreshDatabase, action: str) -> None:
+    bob = await person(database)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="its own writer did"):
+        async with acting(database, "app_api", "authenticated", **bob) as connection:
+            await connection.execute(NOTE, *line("user", bob["sub"], action))
+
+
+@pytest.mark.parametrize("part", ["origin", "replica"])
 @pytest.mark.parametrize("login", ["supabase_admin", "postgres"])
-async def test_not_even_the_owner_of_the_database_changes_a_line(database: FreshDatabase, login: str) -> None:
+async def test_not_even_the_owner_of_the_database_changes_a_line(
+    database: FreshDatabase, login: str, part: str
+) -> None:
+    """Nor as a replica, for which ordinary triggers sleep."""
     bob = await person(database)
     await execute(database, NOTE, *line("operator", bob["sub"]), login="postgres")
     for attack in (
@@ -134,7 +155,7 @@ async def test_not_even_the_owner_of_the_database_changes_a_line(database: Fresh
         "truncate public.audit_log",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="only added to"):
-            await execute(database, attack, login=login)
+            await execute_as(database, part, attack, login)
 
 
 async def test_lines_outlive_the_account(database: FreshDatabase) -> None:

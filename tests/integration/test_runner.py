@@ -22,6 +22,7 @@ import pytest
 from backend.bootstrap_leaving import open_leaving_desk
 from backend.bootstrap_market import Market, open_market
 from backend.bootstrap_models import open_model_desk
+from backend.data.model_files import FolderModelFiles
 from backend.data.storage.exchange_keys import KeyVaultTables
 from backend.data.storage.housekeeping import HousekeepingTables
 from backend.data.storage.job_queue import JobQueueTable
@@ -249,7 +250,7 @@ async def test_a_job_that_ignores_its_cancel_is_gone_within_five_seconds(house: 
 
 async def test_the_jobs_of_somebody_who_leaves_end_before_their_rows_go(house: House, tmp_path: Path) -> None:
     """Also one that ignores everything; and what waits never begins."""
-    desk = open_leaving_desk(tmp_path, SystemClock(), house.tables.worker)
+    desk = open_leaving_desk(tmp_path, SystemClock(), house.tables.worker, FolderModelFiles(tmp_path, SystemClock()))
     async with house.runner(cores=1) as runner:
         running = await house.submit(JobKind.OPTIMIZE)
         await house.becomes(running, JobState.RUNNING)
@@ -633,7 +634,7 @@ def maintain(house: House, market: Market) -> Maintain:
     settings = Settings(_env_file=None, cache_dir=market.cache_dir)
     models = open_model_desk(settings, market, Forecasts(), SystemClock(), house.tables.worker)
     keys = KeyDesk(FakeProber(), KeyManager(lambda: (MasterKey.generate(),)), KeyVaultTables(house.tables.worker))
-    leaving = open_leaving_desk(market.cache_dir, SystemClock(), house.tables.worker).leaving
+    leaving = open_leaving_desk(market.cache_dir, SystemClock(), house.tables.worker, models.files).leaving
     return Maintain(
         HousekeepingTables(house.tables.worker),
         market,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from backend.api.dependencies import ActiveCaller, Caller, TheHouse
+from backend.api.dependencies import ActiveCaller, Caller, TheHouse, active_caller
 from backend.api.documentation import SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
 from backend.api.errors import BadRequest
 from backend.api.idempotency import IdempotencyKey, once
@@ -99,6 +99,8 @@ async def upload_file(
     try:
         if not await _write_body(request, writer):
             raise BadFile("The file is empty.")
+        # Who was suspended or left meanwhile keeps nothing; an upload may take its time.
+        await active_caller(house, caller)
         # One that did not say how large it is counts as a whole only now.
         await asyncio.to_thread(house.market.quotas.require, caller.user_id, 0)
         kept = await asyncio.to_thread(writer.keep)

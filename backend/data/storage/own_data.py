@@ -73,6 +73,10 @@ class OwnDataTables:
         )
         return [TablePiece(**row) for row in rows]
 
+    async def require_session(self) -> None:
+        if not await self._connection.fetchval("select private.my_session_is_alive()"):
+            raise SessionEnded
+
     async def begin_export(self, address: str | None) -> None:
         (came,) = await self._connection.fetch("select * from private.begin_my_export($1::inet)", address)
         match came["outcome"]:

@@ -13,6 +13,7 @@ from backend.data.own_files import FolderOwnFiles
 from backend.data.run_tables import ParquetTables
 from backend.data.storage.bars import ParquetBarStore
 from backend.domain.own_data import TablePiece
+from tests.fake_model_files import FakeModelFiles
 from tests.fakes import FakeClock
 
 ADA, EVE = uuid4(), uuid4()
@@ -36,6 +37,27 @@ def test_it_goes_from_every_kind_of_folder(tmp_path: Path, files: FolderOwnFiles
     assert files.used_bytes(ADA) == 0
     assert [path.name for path in (tmp_path / place).iterdir()] == [str(EVE)]
     files.remove(ADA)
+
+
+def test_models_go_from_wherever_they_are_kept(tmp_path: Path) -> None:
+    clock = FakeClock()
+    elsewhere = FakeModelFiles(clock)
+    mine, other = elsewhere.keep(ADA, b"trees"), elsewhere.keep(EVE, b"trees")
+    files = FolderOwnFiles(tmp_path, ParquetBarStore(tmp_path, clock), TableFiles(tmp_path), elsewhere)
+    assert files.model(ADA, mine) == b"trees"
+    files.remove(ADA)
+    assert files.model(ADA, mine) is None
+    assert files.model(EVE, other) == b"trees"
+
+
+def test_a_link_is_removed_and_what_it_leads_to_stays(tmp_path: Path, files: FolderOwnFiles) -> None:
+    other = tmp_path / "models" / str(EVE)
+    other.mkdir(parents=True)
+    (other / "data").write_bytes(b"12345")
+    (tmp_path / "models" / str(ADA)).symlink_to(other)
+    files.remove(ADA)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [str(EVE)]
+    assert (other / "data").read_bytes() == b"12345"
 
 
 def test_a_table_becomes_rows_that_no_spreadsheet_runs(files: FolderOwnFiles) -> None:
