@@ -19,9 +19,9 @@ it('takes everything along, ends the other session, and deletes the account', as
   await signIn(elsewhere.page, email)
   await elsewhere.page.getByRole('heading', { name: 'Dashboard' }).waitFor()
   await page.goto('/settings/security')
-  await page.getByRole('button', { name: 'End all other sessions' }).click()
-  await page.getByRole('button', { name: 'End other sessions' }).click()
-  await page.getByText('All other sessions ended.').waitFor()
+  await page.getByRole('button', { name: 'End the other session' }).click()
+  await page.getByRole('button', { name: 'End other session' }).click()
+  await page.getByText('The other session ended.').waitFor()
   // Its stream ends, and with it the page: nobody has to touch it.
   await elsewhere.page.getByRole('heading', { name: 'Sign in' }).waitFor()
   await elsewhere.close()
