@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { launch, phone, visit, withoutRefusals } from './browser'
+import { base, launch, phone, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
 import { password, signIn, signUp, startDemo } from './people'
 
@@ -19,9 +19,9 @@ it('takes everything along, ends the other session, and deletes the account', as
   await signIn(elsewhere.page, email)
   await elsewhere.page.getByRole('heading', { name: 'Dashboard' }).waitFor()
   await page.goto('/settings/security')
-  await page.getByRole('button', { name: 'End all other sessions' }).click()
-  await page.getByRole('button', { name: 'End other sessions' }).click()
-  await page.getByText('All other sessions ended.').waitFor()
+  await page.getByRole('button', { name: 'End the other session' }).click()
+  await page.getByRole('button', { name: 'End other session' }).click()
+  await page.getByText('The other session ended.').waitFor()
   // Its stream ends, and with it the page: nobody has to touch it.
   await elsewhere.page.getByRole('heading', { name: 'Sign in' }).waitFor()
   await elsewhere.close()
@@ -63,6 +63,24 @@ it('lets a demo leave on a phone, without a password', async () => {
   await expectToLookWell(page, 'deleting a demo on a phone')
   await page.getByRole('button', { name: 'Delete my account' }).click()
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  expect(withoutRefusals(complaints, 401, 403)).toEqual([])
+  await close()
+})
+
+it('deletes a demo that is left by the menu', async () => {
+  const { page, complaints, close } = await visit(browser)
+  await startDemo(page)
+  const asked = page.waitForRequest((request) => request.url().includes('/api/') && 'authorization' in request.headers())
+  await page.reload()
+  const { authorization = '' } = (await asked).headers()
+  await page.getByRole('button', { name: /^Account:/ }).click()
+  await page.getByRole('menuitem', { name: 'Leave demo…' }).click()
+  await page.getByText('Tasks that run are stopped', { exact: false }).waitFor()
+  await expectToLookWell(page, 'leaving a demo')
+  await page.getByRole('button', { name: 'Leave demo' }).click()
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  await page.getByText('The demo and its data are deleted.').waitFor()
+  expect((await fetch(`${base}/api/me`, { headers: { authorization } })).status).toBe(403)
   expect(withoutRefusals(complaints, 401, 403)).toEqual([])
   await close()
 })

@@ -68,7 +68,7 @@ export function useCommands(openSheet: () => void) {
       commands: [
         ...(session.isDemo ? [{ id: 'save-demo', label: 'Save the demo as an account', icon: Save, keywords: 'upgrade keep sign up', run: () => { void router.push({ name: 'save-demo' }) } }] : []),
         { id: 'shortcuts', label: 'Show keyboard shortcuts', icon: Keyboard, keywords: 'help keys', keys: ['?'], run: openSheet },
-        { id: 'sign-out', label: 'Sign out', icon: LogOut, keywords: 'log out leave', run: () => { void signOut() } },
+        { id: 'sign-out', label: session.isDemo ? 'Leave the demo' : 'Sign out', icon: LogOut, keywords: 'log sign out leave delete', run: () => { void signOut() } },
       ],
     },
   ])

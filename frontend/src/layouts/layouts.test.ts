@@ -13,7 +13,7 @@ import { useAppearance } from '@/shared/composables/appearance'
 import { localZone } from '@/shared/composables/localZone'
 import { serveEvents } from '@/testing/eventServer'
 import { renderPage } from '@/testing/render'
-import { profile, server, useServer } from '@/testing/server'
+import { problem, profile, server, useServer } from '@/testing/server'
 import CommandPalette from './CommandPalette.vue'
 import ErrorBoundary from './ErrorBoundary.vue'
 import LeaveDemoDialog from './LeaveDemoDialog.vue'
@@ -121,35 +121,64 @@ describe('live updates', () => {
 })
 
 describe('signing out of a demo', () => {
+  const items = [{ name: 'backtests', count: 3, file: 'backtests.json', about: 'What it is.' }]
+
   async function page(isDemo: boolean) {
+    server.use(http.get('/api/me/data', () => HttpResponse.json({ items, disk_bytes: 0, has_password: false, most_exports_a_day: 5 })))
     const Page = defineComponent({
       setup() {
         const session = useSession()
         session.user = { id: 'u-1', aud: 'authenticated', is_anonymous: isDemo, app_metadata: {}, user_metadata: {}, created_at: '' }
-        const leave = vi.spyOn(session, 'signOut').mockResolvedValue(true)
-        const signOut = useSignOut()
-        return { leave, signOut }
+        vi.spyOn(session, 'signOut').mockResolvedValue(true)
+        return { signOut: useSignOut() }
       },
       render() { return [h('button', { onClick: this.signOut }, 'Sign out'), h(LeaveDemoDialog)] },
     })
     const { router } = await renderPage(Page)
+    const drop = vi.fn(() => Promise.resolve())
+    takeTokensFrom({ token: () => Promise.resolve('token'), drop })
     await userEvent.click(screen.getByRole('button', { name: 'Sign out' }))
-    return router
+    return { router, drop }
   }
 
-  it('asks first, because nobody can come back to it', async () => {
-    const router = await page(true)
-    expect((await screen.findByRole('alertdialog')).textContent).toMatch(/Leave the demo\?.*nobody can come back/)
+  async function leave() {
+    const button = await screen.findByRole<HTMLButtonElement>('button', { name: 'Leave demo' })
+    await expect.poll(() => button.disabled).toBe(false)
+    await userEvent.click(button)
+  }
+
+  it('says in numbers what goes with it, and can be thought over', async () => {
+    const { drop } = await page(true)
+    const dialog = await screen.findByRole('alertdialog')
+    expect(dialog.textContent).toMatch(/Leave the demo\?.*nobody can come back/)
+    await screen.findByText('3 backtests')
     await userEvent.click(screen.getByRole('button', { name: 'Stay' }))
     await expect.poll(() => screen.queryByRole('alertdialog')).toBeNull()
-    expect(router.currentRoute.value.name).toBe('dashboard')
-    await userEvent.click(screen.getByRole('button', { name: 'Sign out' }))
-    await userEvent.click(await screen.findByRole('button', { name: 'Leave demo' }))
-    await expect.poll(() => router.currentRoute.value.name).toBe('sign-in')
+    expect(drop).not.toHaveBeenCalled()
+  })
+
+  it('deletes it with everything in it', async () => {
+    let sent: unknown
+    server.use(http.delete('/api/me', async ({ request }) => {
+      sent = await request.json()
+      return new HttpResponse(null, { status: 204 })
+    }))
+    const { drop } = await page(true)
+    await leave()
+    await expect.poll(() => drop.mock.calls.length).toBe(1)
+    expect(sent).toEqual({ confirm: 'delete my account' })
+  })
+
+  it('stays, and says why, when it could not be deleted', async () => {
+    server.use(http.delete('/api/me', () => problem(503, 'unavailable', 'The database does not answer')))
+    const { drop } = await page(true)
+    await leave()
+    expect((await screen.findByRole('alert')).textContent).toContain('The database does not answer')
+    expect(drop).not.toHaveBeenCalled()
   })
 
   it('asks nobody who has an account', async () => {
-    const router = await page(false)
+    const { router } = await page(false)
     await expect.poll(() => router.currentRoute.value.name).toBe('sign-in')
     expect(screen.queryByRole('alertdialog')).toBeNull()
   })

@@ -72,6 +72,7 @@ describe('a line of the audit log', () => {
     expect(summaryOf(line({ details: { after: { most_queued: 9 } } }))).toBe('most queued 9')
     expect(summaryOf(line({ details: { before: { most_queued: 9 } } }))).toBe('most queued 9 → nothing')
     expect(summaryOf(line({ details: { states: ['failed', 'queued'], deep: { a: 1 } } }))).toBe('states failed, queued, deep {"a":1}')
+    expect(summaryOf(line({ details: { hours: 24, until: '2026-11-28T17:33:23.184954+00:00' } }))).toBe('hours 24, until 2026-11-28 17:33 UTC')
     expect(detailsOf(line({ details: {} }))).toEqual([])
   })
 

@@ -8,6 +8,7 @@ import Button from './Button.vue'
 import ConfirmDialog from './ConfirmDialog.vue'
 import CopyAs from './CopyAs.vue'
 import CopyButton from './CopyButton.vue'
+import Dialog from './Dialog.vue'
 import DropdownMenu from './DropdownMenu.vue'
 import EnvironmentBand from './EnvironmentBand.vue'
 import ErrorState from './ErrorState.vue'
@@ -152,6 +153,16 @@ describe('CopyAs', () => {
   it('is not there when there is nothing to copy', () => {
     const { container } = render(CopyAs, { props: { action: 'Nothing', commands: {} } })
     expect(container.textContent).toBe('')
+  })
+})
+
+describe('Dialog', () => {
+  it('begins in the first field of its form, and at its first control where it has none', async () => {
+    const { unmount } = render(Dialog, { props: { open: true, title: 'Rename' }, slots: { default: '<input aria-label="Name">' } })
+    await expect.poll(() => document.activeElement?.getAttribute('aria-label')).toBe('Name')
+    unmount()
+    render(Dialog, { props: { open: true, title: 'Keys' }, slots: { default: '<p>All of them.</p>' } })
+    await expect.poll(() => document.activeElement?.getAttribute('aria-label')).toBe('Close')
   })
 })
 

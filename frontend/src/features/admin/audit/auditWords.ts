@@ -1,7 +1,7 @@
 /** Lines of the audit log in words: what was done, to whom, and what is different since. */
 import type { AuditFilter, AuditLine } from '@/api/administration'
 import { isDay } from '@/shared/dayRange'
-import { integer } from '@/shared/format'
+import { dateTime, integer } from '@/shared/format'
 import type { ColumnFilter } from '@/shared/table'
 import { isId } from '../people'
 
@@ -77,11 +77,14 @@ function inWords(name: string) {
   return name.replaceAll('_', ' ')
 }
 
+const isMoment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/
+
 function text(value: unknown): string {
   if (value === undefined || value === null) return 'nothing'
   if (typeof value === 'number') return integer(value)
   if (Array.isArray(value)) return value.map(text).join(', ')
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  if (typeof value !== 'string') return JSON.stringify(value)
+  return isMoment.test(value) ? dateTime(value, 'UTC', 'minute') : value
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
