@@ -26,7 +26,7 @@ async def test_unknown_path_is_404_even_for_a_browser(client: httpx.AsyncClient,
 async def test_wrong_method_is_405_with_allow(client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/me")
     assert_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET, HEAD, PATCH"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, PATCH"
     assert_problem(await client.request("TRACE", "/api/config"), 405, "method_not_allowed")
 
 
