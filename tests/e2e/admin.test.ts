@@ -33,11 +33,6 @@ async function confirm(page: Page, button: string, reason: string) {
   await dialog.waitFor({ state: 'hidden' })
 }
 
-async function openAudit(page: Page, search = '') {
-  await page.goto(`/admin/audit${search}`)
-  await page.locator('tr.row').first().waitFor()
-}
-
 /** The export as a text, once it is saved. */
 async function exported(page: Page, format: string) {
   const saved = page.waitForEvent('download')
