@@ -219,7 +219,8 @@ async def test_task_over_ones_limit_of_running_ones_names_it(site: Site) -> None
     await queued(site, ada)
     ((reason, seconds),) = await waits(site, ada, FakeMachine(cores=4))
     assert reason == "Waits for one of your tasks to end: 1 of at most 1 run."
-    assert seconds == 30.0
+    assert seconds is not None
+    assert 0 < seconds <= 30  # of which some have passed by now
     async with site.client() as client:
         body = (await client.get("/api/system/resources", headers=ada.headers)).json()
     assert body["quota"] == {
