@@ -75,7 +75,7 @@ def strangers(locked: Iterable[Pinned], installed: Iterable[Distribution]) -> li
 
 
 def npm_faults(folder: str, lock: Mapping[str, Any]) -> list[str]:
-    """Every package comes from the registry, with the digest of its archive."""
+    """Every package has the digest of its archive, and none names an address: each asks a registry of its own."""
     packages = lock.get("packages")
     if lock.get("lockfileVersion") != 3 or not isinstance(packages, dict):
         return [f"{folder}: its lock is not of version 3"]
@@ -84,9 +84,8 @@ def npm_faults(folder: str, lock: Mapping[str, Any]) -> list[str]:
         if not path or facts.get("link"):
             continue
         name = path.rpartition("node_modules/")[2]
-        source = str(facts.get("resolved", ""))
-        if source and not source.startswith("https://registry.npmjs.org/"):
-            faults.append(f"{folder}: {name} comes from {source.partition('://')[0]}, not from the registry")
+        if source := str(facts.get("resolved", "")):
+            faults.append(f"{folder}: {name} names where it comes from, by {source.partition('://')[0]}")
         # What another package brings along in its own archive, and builds for other machines, have none of their own.
         if not facts.get("integrity") and not facts.get("inBundle") and not facts.get("optional"):
             faults.append(f"{folder}: {name} has no digest")
