@@ -2,8 +2,7 @@
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/vue-query'
 import { computed } from 'vue'
 import type { AdminList } from '@/api/administration'
-import { facesOf } from '@/api/faces'
-import { notify } from '@/shared/composables/notify'
+import { pagesOf } from '@/api/pages'
 import { useDelayed } from '@/shared/composables/useDelayed'
 
 const fewPages = 2
@@ -26,31 +25,10 @@ export function useAdminList<Item extends { id: string }>({ what, query: asked, 
     },
   })))
 
-  // A line that moved between two pages may come with both.
-  const rows = computed(() => {
-    const items = query.data.value?.pages.flatMap((page) => page.items) ?? []
-    return [...new Map(items.map((item) => [item.id, item])).values()]
-  })
-
-  async function loadAll() {
-    while (query.hasNextPage.value) {
-      const { isError } = await query.fetchNextPage()
-      if (!isError) continue
-      notify.error(`Not exported: some ${what} could not be loaded. Try again.`)
-      throw new Error(`Some ${what} could not be loaded`)
-    }
-  }
-
   return {
-    rows,
-    faces: facesOf(query),
+    ...pagesOf(query, `Not exported: some ${what} could not be loaded`),
     /** The rows are those of the question before. */
     isOld: useDelayed(() => query.isPlaceholderData.value),
     isFetching: query.isFetching,
-    hasMore: query.hasNextPage,
-    isLoadingMore: query.isFetchingNextPage,
-    loadMore: () => { void query.fetchNextPage() },
-    loadAll,
-    refetch: () => { void query.refetch() },
   }
 }

@@ -4,9 +4,8 @@ import { computed, onScopeDispose, type Ref } from 'vue'
 import { askTopAgain, hearOfBacktests, shortenLists } from '@/api/backtestCache'
 import { type BacktestFilter, backtestKinds, type BacktestKind, backtestsQuery } from '@/api/backtests'
 import { useTaskEvents } from '@/api/events'
-import { facesOf } from '@/api/faces'
+import { pagesOf } from '@/api/pages'
 import { useStream } from '@/api/stream'
-import { notify } from '@/shared/composables/notify'
 
 const pollWithoutStream = 10_000
 const fewPages = 2
@@ -24,12 +23,6 @@ export function useBacktestList(filter: Ref<BacktestFilter>) {
     },
   })))
 
-  // A backtest that moved into a page may come again with the next one.
-  const rows = computed(() => {
-    const items = query.data.value?.pages.flatMap((page) => page.items) ?? []
-    return [...new Map(items.map((row) => [row.id, row])).values()]
-  })
-
   let timer: ReturnType<typeof setTimeout> | undefined
   useTaskEvents((events) => {
     const unknown = hearOfBacktests(events.filter(({ task }) => backtestKinds.includes(task.kind as BacktestKind)))
@@ -41,24 +34,9 @@ export function useBacktestList(filter: Ref<BacktestFilter>) {
   })
   onScopeDispose(() => { clearTimeout(timer) })
 
-  async function loadAll() {
-    while (query.hasNextPage.value) {
-      const { isError } = await query.fetchNextPage()
-      if (!isError) continue
-      notify.error('Not exported: the other backtests could not be loaded. Try again.')
-      throw new Error('The other backtests could not be loaded')
-    }
-  }
-
   return {
-    rows,
-    faces: facesOf(query),
+    ...pagesOf(query, 'Not exported: the other backtests could not be loaded'),
     /** The rows are those of the question before. */
     isOld: query.isPlaceholderData,
-    hasMore: query.hasNextPage,
-    isLoadingMore: query.isFetchingNextPage,
-    loadMore: () => { if (query.hasNextPage.value && !query.isFetchingNextPage.value) void query.fetchNextPage() },
-    loadAll,
-    refetch: () => { void query.refetch() },
   }
 }
