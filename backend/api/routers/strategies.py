@@ -145,8 +145,9 @@ async def list_strategies(
     if deleted:
         return tagged(request, StrategyList(items=own, broken=[]))
     installed, broken = await house.market.strategies.all()
-    items = [StrategyInBrief(**_brief(one)) for one in installed]
-    return tagged(request, StrategyList(items=[*items, *own], broken=[_broken(one) for one in broken]))
+    return tagged(
+        request, StrategyList(items=[*map(_listed, installed), *own], broken=[_broken(one) for one in broken])
+    )
 
 
 @router.get(
@@ -540,6 +541,11 @@ def _line(line: SavedStrategy) -> StrategyInBrief:
         updated_at=line.updated_at,
         deleted_at=line.deleted_at,
     )
+
+
+@lru_cache(maxsize=1000)
+def _listed(listed: "Listed") -> StrategyInBrief:
+    return StrategyInBrief(**_brief(listed))
 
 
 def _brief(listed: "Listed") -> dict[str, Any]:
