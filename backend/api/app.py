@@ -42,6 +42,8 @@ from backend.api.routers import (
     resources,
     shares,
     strategies,
+    strategy_rules,
+    strategy_versions,
     tokens,
 )
 from backend.api.routers.market_files import UPLOAD_PATH
@@ -122,7 +124,9 @@ def describe_api() -> FastAPI:
         market_files,
         models,
         predictions,
+        strategy_rules,
         strategies,
+        strategy_versions,
         administration_users,
         administration_tasks,
         administration_plans,
