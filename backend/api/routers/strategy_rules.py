@@ -26,7 +26,7 @@ from backend.api.routers.strategy_shapes import (
     SeriesNamed,
 )
 from backend.api.scopes import Reach, needs
-from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.api.versions import PRIVATE, IfNoneMatch, tagged, untagged
 from backend.domain.accounts import Identity
 from backend.domain.errors import InputError, InvalidInput, QuotaReached
 from backend.domain.market import IMPORT, Series
@@ -79,7 +79,7 @@ async def validate_rules(given: RulesGiven, _caller: ActiveCaller) -> Response:
         warmup=found.warmup,
         least_bars=found.least_bars,
     )
-    return Response(body.model_dump_json(), media_type="application/json", headers=PRIVATE)
+    return untagged(body)
 
 
 @router.post(

@@ -417,6 +417,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's presets
+         * @description Filled-in forms to begin a run with.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_backtest_presets"];
+        put?: never;
+        /**
+         * Keep a filled-in form
+         * @description The form is kept as it is; it is checked when it is run.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["keep_backtest_preset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/presets/{preset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a preset
+         * @description Runs that began with it stay.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        delete: operations["forget_backtest_preset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/backtests/run": {
         parameters: {
             query?: never;
@@ -500,56 +550,6 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/backtests/presets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List one's presets
-         * @description Filled-in forms to begin a run with.
-         *
-         *     A personal access token needs the scope `read`: See everything that is yours.
-         */
-        get: operations["list_backtest_presets"];
-        put?: never;
-        /**
-         * Keep a filled-in form
-         * @description The form is kept as it is; it is checked when it is run.
-         *
-         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
-         */
-        post: operations["keep_backtest_preset"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/backtests/presets/{preset_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Delete a preset
-         * @description Runs that began with it stay.
-         *
-         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
-         */
-        delete: operations["forget_backtest_preset"];
         options?: never;
         head?: never;
         patch?: never;
@@ -9467,6 +9467,373 @@ export interface operations {
             };
         };
     };
+    list_backtest_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "name": "My costs",
+                     *           "form": {
+                     *             "strategy": "sma_cross",
+                     *             "parameters": {
+                     *               "fast": 20,
+                     *               "slow": 50
+                     *             },
+                     *             "series": [
+                     *               {
+                     *                 "provider": "demo",
+                     *                 "symbol": "BTC/USDT",
+                     *                 "timeframe": "1h"
+                     *               }
+                     *             ],
+                     *             "start": "2023-01-01T00:00:00Z",
+                     *             "end": "2024-01-01T00:00:00Z",
+                     *             "trading": {
+                     *               "cash": 10000,
+                     *               "costs": {
+                     *                 "taker_bps": 10,
+                     *                 "maker_bps": 10,
+                     *                 "slippage_bps": 5
+                     *               }
+                     *             }
+                     *           },
+                     *           "updated_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PresetsFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_backtest_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "My costs",
+                 *       "form": {
+                 *         "strategy": "sma_cross",
+                 *         "parameters": {
+                 *           "fast": 20,
+                 *           "slow": 50
+                 *         },
+                 *         "series": [
+                 *           {
+                 *             "provider": "demo",
+                 *             "symbol": "BTC/USDT",
+                 *             "timeframe": "1h"
+                 *           }
+                 *         ],
+                 *         "start": "2023-01-01T00:00:00Z",
+                 *         "end": "2024-01-01T00:00:00Z",
+                 *         "trading": {
+                 *           "cash": 10000,
+                 *           "costs": {
+                 *             "taker_bps": 10,
+                 *             "maker_bps": 10,
+                 *             "slippage_bps": 5
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PresetWanted"];
+            };
+        };
+        responses: {
+            /** @description Kept, in the place of the one of that name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "name": "My costs",
+                     *       "form": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "updated_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PresetFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forget_backtest_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The preset's id. */
+                preset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     run_backtest: {
         parameters: {
             query?: never;
@@ -9984,373 +10351,6 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_backtest_presets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description By name. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
-                     *           "name": "My costs",
-                     *           "form": {
-                     *             "strategy": "sma_cross",
-                     *             "parameters": {
-                     *               "fast": 20,
-                     *               "slow": 50
-                     *             },
-                     *             "series": [
-                     *               {
-                     *                 "provider": "demo",
-                     *                 "symbol": "BTC/USDT",
-                     *                 "timeframe": "1h"
-                     *               }
-                     *             ],
-                     *             "start": "2023-01-01T00:00:00Z",
-                     *             "end": "2024-01-01T00:00:00Z",
-                     *             "trading": {
-                     *               "cash": 10000,
-                     *               "costs": {
-                     *                 "taker_bps": 10,
-                     *                 "maker_bps": 10,
-                     *                 "slippage_bps": 5
-                     *               }
-                     *             }
-                     *           },
-                     *           "updated_at": "2026-11-20T09:30:00Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PresetsFound"];
-                };
-            };
-            /** @description Sign in to continue */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account is suspended */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This host name is not ours */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    keep_backtest_preset: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "name": "My costs",
-                 *       "form": {
-                 *         "strategy": "sma_cross",
-                 *         "parameters": {
-                 *           "fast": 20,
-                 *           "slow": 50
-                 *         },
-                 *         "series": [
-                 *           {
-                 *             "provider": "demo",
-                 *             "symbol": "BTC/USDT",
-                 *             "timeframe": "1h"
-                 *           }
-                 *         ],
-                 *         "start": "2023-01-01T00:00:00Z",
-                 *         "end": "2024-01-01T00:00:00Z",
-                 *         "trading": {
-                 *           "cash": 10000,
-                 *           "costs": {
-                 *             "taker_bps": 10,
-                 *             "maker_bps": 10,
-                 *             "slippage_bps": 5
-                 *           }
-                 *         }
-                 *       }
-                 *     }
-                 */
-                "application/json": components["schemas"]["PresetWanted"];
-            };
-        };
-        responses: {
-            /** @description Kept, in the place of the one of that name. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
-                     *       "name": "My costs",
-                     *       "form": {
-                     *         "strategy": "sma_cross",
-                     *         "parameters": {
-                     *           "fast": 20,
-                     *           "slow": 50
-                     *         },
-                     *         "series": [
-                     *           {
-                     *             "provider": "demo",
-                     *             "symbol": "BTC/USDT",
-                     *             "timeframe": "1h"
-                     *           }
-                     *         ],
-                     *         "start": "2023-01-01T00:00:00Z",
-                     *         "end": "2024-01-01T00:00:00Z",
-                     *         "trading": {
-                     *           "cash": 10000,
-                     *           "costs": {
-                     *             "taker_bps": 10,
-                     *             "maker_bps": 10,
-                     *             "slippage_bps": 5
-                     *           }
-                     *         }
-                     *       },
-                     *       "updated_at": "2026-11-20T09:30:00Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PresetFound"];
-                };
-            };
-            /** @description The request body cannot be read */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Sign in to continue */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account is suspended */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This host name is not ours */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The input is not valid */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description You have reached a limit of your plan */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    forget_backtest_preset: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The preset's id. */
-                preset_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is gone. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Sign in to continue */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account is suspended */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This host name is not ours */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The input is not valid */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
