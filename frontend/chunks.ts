@@ -18,9 +18,9 @@ const firstPages = ['main.ts', 'layouts/AppLayout.vue', 'layouts/AuthLayout.vue'
 
 const core = /node_modules\/(?:@vue\/|vue\/|vue-router\/|pinia\/|@tanstack\/)/
 /** Known only when somebody signs in or comes back: the client of Supabase Auth. */
-const session = /node_modules\/@supabase\//
+const session = /@supabase\/|unused-auth:|src\/features\/auth\/authClient\.ts/
 /** Of the library that all overlays are made of, what the first pages do without; its index would name them all. */
-const laterOverlays = /node_modules\/(?:reka-ui\/dist\/(?:AlertDialog|Dialog|Listbox|Popover|Tabs)\/|ohash\/)/
+const laterOverlays = /node_modules\/reka-ui\/dist\/(?:AlertDialog|Dialog|Popover|Tabs)\//
 const charts = /node_modules\/(?:lightweight-charts|fancy-canvas)\/|src\/shared\/charts\/(?!index\.ts)/
 
 /** Parts of a feature that are opened on their own, and not with its list. */

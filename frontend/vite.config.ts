@@ -7,6 +7,7 @@ import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig, type Plugin } from 'vite'
 import { chunks } from './chunks.ts'
+import { oneRegistration, withoutLabels, withoutUnusedAuth } from './leaner.ts'
 
 const compressible = /\.(?:js|css|html|svg|json|txt)$/
 const smallestWorthCompressing = 1024
@@ -35,7 +36,7 @@ const outDir = fileURLToPath(new URL('./dist', import.meta.url))
 const backend = process.env.TIDEMARK_URL ?? 'http://127.0.0.1:8000'
 
 export default defineConfig({
-  plugins: [vue(), tailwindcss(), precompress(outDir)],
+  plugins: [vue(), tailwindcss(), oneRegistration(), withoutLabels(), withoutUnusedAuth(), precompress(outDir)],
   define: { __VUE_OPTIONS_API__: 'false' }, // every component here and below is written with setup
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   build: {
