@@ -25,7 +25,8 @@ const charts = /node_modules\/(?:lightweight-charts|fancy-canvas)\/|src\/shared\
 
 /** Parts of a feature that are opened on their own, and not with its list. */
 const rooms: [RegExp, string][] = [
-  [/features\/backtests\/(?:result|compare|sharing)\//, 'results'],
+  [/features\/backtests\/sharing\//, 'shared'],
+  [/features\/backtests\/(?:result|compare)\//, 'results'],
   [/features\/models\/(?:page|charts)\//, 'model'],
 ]
 
@@ -79,13 +80,16 @@ function place(id: string, context: Context) {
   const needed = [...areasOf(id, context)].filter((area) => area !== 'dev')
   if (needed.length === 0) return null
   if (charts.test(id)) return 'charts'
-  if (needed.length === 1) return needed[0] ?? null
-  const [family] = [['backtests', 'results'], ['models', 'model']].filter((names) => needed.every((area) => names.includes(area)))
-  return family?.[0] ?? 'parts'
+  const isOneFeature = features.some((rooms) => needed.every((area) => rooms.includes(area)))
+  return needed.length === 1 || isOneFeature ? needed.sort().join('-') : 'parts'
 }
 
+const features = [['backtests', 'results', 'shared'], ['models', 'model']]
+
 /** The first of these that wants a module gets it, with what it imports. */
-export const chunks = ['core', 'session', 'frame', 'parts', 'charts', 'backtests', 'models', null].map((only, at, all) => ({
+export const chunks = [
+  'core', 'session', 'frame', 'parts', 'charts', 'backtests-results-shared', 'backtests-results', 'results-shared', 'model-models', null,
+].map((only, at, all) => ({
   priority: all.length - at,
   name: (id: string, context: Context) => {
     const name = place(id, context)
