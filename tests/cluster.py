@@ -23,6 +23,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import psutil
 import pytest
+from asyncpg.pool import PoolConnectionProxy
 
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
 from backend.infrastructure.supabase.migrator import migrate, set_login_passwords
@@ -46,24 +47,32 @@ class FreshDatabase:
         return self.address.dsn(role, self.name)
 
     async def add_user(self, address: str | None = None, **columns: object) -> UUID:
-        """A row in auth.users, as Supabase Auth would write it."""
-        user_id = uuid4()
-        row = {
-            "id": user_id,
-            "email": address or f"{user_id}@example.com",
-            "aud": "authenticated",
-            "role": "authenticated",
-            "is_anonymous": False,
-            **columns,
-        }
-        names = ", ".join(row)
-        marks = ", ".join(f"${number}" for number in range(1, len(row) + 1))
         connection = await asyncpg.connect(self.dsn("supabase_auth_admin"))
         try:
-            await connection.execute(f"insert into auth.users ({names}) values ({marks})", *row.values())
+            return await add_user(connection, address, **columns)
         finally:
             await connection.close()
-        return user_id
+
+
+async def add_user(
+    connection: "asyncpg.Connection | PoolConnectionProxy[asyncpg.Record]",
+    address: str | None = None,
+    **columns: object,
+) -> UUID:
+    """A row in auth.users, as Supabase Auth would write it."""
+    user_id = uuid4()
+    row = {
+        "id": user_id,
+        "email": address or f"{user_id}@example.com",
+        "aud": "authenticated",
+        "role": "authenticated",
+        "is_anonymous": False,
+        **columns,
+    }
+    names = ", ".join(row)
+    marks = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    await connection.execute(f"insert into auth.users ({names}) values ({marks})", *row.values())
+    return user_id
 
 
 @dataclass(frozen=True, kw_only=True)
