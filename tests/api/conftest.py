@@ -43,14 +43,13 @@ from backend.services.adoption import Adoption
 from backend.services.foresight import Foresight
 from backend.services.shares import Openings
 from backend.settings import Settings
-from tests.cluster import FreshDatabase, add_user, cluster, database
+from tests.cluster import AUTH_ADMIN, FreshDatabase, cluster, database
 from tests.fake_exchange_keys import FakeProber
 from tests.fake_jobs import FakeMachine
 
 __all__ = ["cluster", "database"]
 
 ADDRESS = "http://127.0.0.1:8000"
-AUTH_ADMIN = "supabase_auth_admin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +59,6 @@ class Site:
     house: House
     keys: AuthKeys
     database: FreshDatabase
-    # Each connection of its own would cost twenty milliseconds of a processor, some thousand times.
-    auth_tables: "asyncpg.Pool[asyncpg.Record]"
 
     def client(self, **changes: Any) -> httpx.AsyncClient:
         """A client of the app over this house, or over one that differs in the given parts."""
@@ -71,8 +68,7 @@ class Site:
 
     async def person(self, email: str | None = None, **claims: Any) -> "Person":
         """A user with a session and a token for it."""
-        async with self.auth_tables.acquire() as connection:
-            user_id = await add_user(connection, email)
+        user_id = await self.database.add_user(email)
         session_id = await self.session_of(user_id)
         person = Person(user_id=user_id, session_id=session_id, email=email or f"{user_id}@example.com", site=self)
         return replace(person, claims=claims)
@@ -98,7 +94,7 @@ class Site:
 
     async def execute(self, statement: str, *arguments: object, role: str = AUTH_ADMIN) -> None:
         if role == AUTH_ADMIN:
-            await self.auth_tables.execute(statement, *arguments)
+            await self.database.execute_as_auth(statement, *arguments)
             return
         connection = await asyncpg.connect(self.database.dsn(role))
         try:
@@ -153,7 +149,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     await worker.open()
     await bus.open()
     stack = AsyncExitStack()
-    auth_tables = await stack.enter_async_context(asyncpg.create_pool(database.dsn(AUTH_ADMIN), min_size=1, max_size=4))
+    database = await stack.enter_async_context(database.with_auth_tables())
     cache_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidemark-bars-")))
     settings = Settings(_env_file=None, data_dir=MIGRATIONS.parent, cache_dir=cache_dir, crypto_exchanges=())
     market = await stack.enter_async_context(open_market(settings, clock))
@@ -198,7 +194,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         owner_dsn=database.dsn("postgres"),
     )
     try:
-        yield Site(house=replace(house, **changes), keys=keys, database=database, auth_tables=auth_tables)
+        yield Site(house=replace(house, **changes), keys=keys, database=database)
     finally:
         await stack.aclose()
         await bus.close()
