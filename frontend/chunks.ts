@@ -13,6 +13,8 @@ interface Context {
   getModuleInfo: (id: string) => Module | null
 }
 
+const sources = `${import.meta.dirname}/src/`
+
 /** The first pages that people see: what they import is loaded before they can do anything. */
 const firstPages = ['main.ts', 'layouts/AppLayout.vue', 'layouts/AuthLayout.vue', 'features/dashboard/DashboardPage.vue', 'features/auth/SignInPage.vue']
 
@@ -29,41 +31,46 @@ const rooms: [RegExp, string][] = [
   [/features\/backtests\/(?:result|compare)\//, 'results'],
   [/features\/models\/(?:page|charts)\//, 'model'],
 ]
+const families = [['backtests', 'results', 'shared'], ['models', 'model']]
 
+/** The first of these that wants a module gets it, with what it imports: so each stands behind those that it needs. */
+const order = [
+  'core', 'session', 'frame', 'parts', 'charts', 'backtests-results-shared', 'backtests-results', 'results-shared', 'model-models',
+]
+
+const places = new Map<string, string | null>()
 let first: Set<string> | undefined
-const areas = new Map<string, Set<string>>()
 
-function isFirst(id: string, context: Context) {
-  first ??= reached(firstPages.map((page) => `${sources}${page}`), context)
-  return first.has(id) || first.has(plain(id))
+export const chunks = [...order, null].map((only, at) => ({
+  priority: order.length - at,
+  name: (id: string, context: Context) => {
+    const place = places.has(id) ? places.get(id) ?? null : placeOf(id, context)
+    places.set(id, place)
+    return only === null || place === only ? place : null
+  },
+}))
+
+function placeOf(id: string, context: Context) {
+  if (core.test(id)) return 'core'
+  if (session.test(id)) return 'session'
+  if (laterOverlays.test(id)) return 'parts'
+  first ??= reached(firstPages.map((page) => `${sources}${page}`), (from) => context.getModuleInfo(from)?.importedIds ?? [])
+  if (first.has(id)) return 'frame'
+  const needed = areasOf(id, context)
+  if (needed.length === 0) return null
+  if (charts.test(id)) return 'charts'
+  const isOneFeature = families.some((family) => needed.every((area) => family.includes(area)))
+  return needed.length === 1 || isOneFeature ? needed.join('-') : 'parts'
 }
 
-const sources = `${import.meta.dirname}/src/`
-const plain = (id: string) => id.split('?')[0] ?? id
-
-function reached(from: string[], context: Context) {
-  const seen = new Set<string>()
-  const waiting = [...from]
-  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-    if (seen.has(id)) continue
-    seen.add(id)
-    waiting.push(...context.getModuleInfo(id)?.importedIds ?? [])
-  }
-  return seen
-}
-
-/** The features that need a module, by themselves or through others. */
-function areasOf(id: string, context: Context): Set<string> {
-  const known = areas.get(id)
-  if (known) return known
-  const found = new Set<string>()
-  areas.set(id, found) // a circle of imports ends here
-  const own = ownArea(id)
-  if (own !== undefined) found.add(own)
-  const module = context.getModuleInfo(id)
-  const needing = [...module?.importers ?? [], ...own === undefined ? module?.dynamicImporters ?? [] : []]
-  for (const importer of needing) for (const area of areasOf(importer, context)) found.add(area)
-  return found
+/** The features that need a module, by themselves or through others. The workshop takes what is there. */
+function areasOf(id: string, context: Context) {
+  const needing = reached([id], (from) => {
+    const module = context.getModuleInfo(from)
+    return [...module?.importers ?? [], ...ownArea(from) === undefined ? module?.dynamicImporters ?? [] : []]
+  })
+  const areas = new Set([...needing].flatMap((from) => ownArea(from) ?? []).filter((area) => area !== 'dev'))
+  return [...areas].sort()
 }
 
 function ownArea(id: string) {
@@ -72,27 +79,13 @@ function ownArea(id: string) {
   return rooms.find(([place]) => place.test(path))?.[1] ?? /^(?:features\/(\w+)|(layouts))\//.exec(path)?.slice(1).find(Boolean)
 }
 
-function place(id: string, context: Context) {
-  if (core.test(id)) return 'core'
-  if (session.test(id)) return 'session'
-  if (laterOverlays.test(id)) return 'parts'
-  if (isFirst(id, context)) return 'frame'
-  const needed = [...areasOf(id, context)].filter((area) => area !== 'dev')
-  if (needed.length === 0) return null
-  if (charts.test(id)) return 'charts'
-  const isOneFeature = features.some((rooms) => needed.every((area) => rooms.includes(area)))
-  return needed.length === 1 || isOneFeature ? needed.sort().join('-') : 'parts'
+function reached(from: string[], next: (id: string) => string[]) {
+  const seen = new Set<string>()
+  const waiting = [...from]
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    if (seen.has(id)) continue
+    seen.add(id)
+    waiting.push(...next(id))
+  }
+  return seen
 }
-
-const features = [['backtests', 'results', 'shared'], ['models', 'model']]
-
-/** The first of these that wants a module gets it, with what it imports. */
-export const chunks = [
-  'core', 'session', 'frame', 'parts', 'charts', 'backtests-results-shared', 'backtests-results', 'results-shared', 'model-models', null,
-].map((only, at, all) => ({
-  priority: all.length - at,
-  name: (id: string, context: Context) => {
-    const name = place(id, context)
-    return only === null || name === only ? name : null
-  },
-}))
