@@ -6,11 +6,11 @@ import { lookOf, questionWords, trustLook } from './modelWords'
 export const columns: TableColumn<ModelRow>[] = [
   { id: 'name', header: 'Model', value: ({ name }) => name, width: 240, fixed: true },
   { id: 'state', header: 'State', value: (row) => lookOf(row).word, kind: 'choice', width: 124, unfiltered: true },
-  { id: 'trusted', header: 'Verdict', value: trustWord, kind: 'choice', width: 428, unfiltered: true },
+  { id: 'trusted', header: 'Verdict', value: trustWord, kind: 'choice', width: 320, unfiltered: true },
   { id: 'auc', header: 'AUC', value: ({ auc }) => auc?.value, kind: 'number', width: 164 },
   { id: 'ic', header: 'IC', value: ({ ic }) => ic?.value, kind: 'number', width: 180 },
-  { id: 'trained_until', header: 'Trained until', value: (row) => row.trained_until, kind: 'time', width: 124 },
   { id: 'age', header: 'Age', value: (row) => row.trained_until, kind: 'time', width: 96, unfiltered: true },
+  { id: 'trained_until', header: 'Trained until', value: (row) => row.trained_until, kind: 'time', width: 124 },
   { id: 'question', header: 'Question', value: questionWords, kind: 'choice', width: 168 },
   { id: 'symbol', header: 'Symbol', value: ({ series }) => series.symbol, kind: 'choice', width: 104, unfiltered: true },
   { id: 'timeframe', header: 'Bars', value: ({ series }) => series.timeframe, kind: 'choice', width: 68 },
