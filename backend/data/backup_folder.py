@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from backend.data.cache_copies import PART, copy_cache, copy_file, forget_gone, is_kept
+from backend.data.cache_copies import PART, copy_cache, copy_file, forget_gone, is_kept, make_private
 from backend.domain.backups import BackupDamaged, BackupManifest, BackupRefused, FileCopy, TableShape, read_manifest
 
 MANIFEST: Final = "manifest.json"
@@ -29,7 +29,7 @@ class BackupDraft:
         self._draft = folder.with_name(folder.name + DRAFT_SUFFIX)
         if folder.exists():
             raise BackupRefused(f"{folder} is there already. Name a folder that is not there yet.")
-        self._draft.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._draft)
         self._lock = os.open(self._draft, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,7 +45,7 @@ class BackupDraft:
 
     def table(self, table: TableShape) -> "RowsFile":
         path = self._draft / _rows_path(table)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        make_private(path.parent)
         return RowsFile(path)
 
     def add_cache(self, cache_dir: Path) -> None:
@@ -201,7 +201,7 @@ def _hash_of(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
         file.flush()

@@ -23,7 +23,7 @@ _TRIES: Final = 20
 
 def copy_cache(cache_dir: Path, into: Path) -> None:
     """What is new or changed since the last time; what is gone meanwhile stays as it was copied."""
-    into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(into)
     for folder, folders, names in os.walk(cache_dir):
         here = Path(folder).relative_to(cache_dir)
         folders[:] = sorted(name for name in folders if is_kept(here / name))
@@ -53,6 +53,13 @@ def is_kept(path: Path) -> bool:
     )
 
 
+def make_private(folder: Path) -> None:
+    """The folder, and those above it that are missing, for nobody else to look into."""
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def copy_file(source: Path, target: Path) -> None:
     """The whole file under its name, with its time, or nothing. Raises FileNotFoundError where the source is gone."""
     part = target.with_name(target.name + PART)
@@ -73,7 +80,7 @@ def _copy_if_new(source: Path, target: Path) -> None:
             there = target.stat()
             if (there.st_size, there.st_mtime_ns) == (stat.st_size, stat.st_mtime_ns):
                 return
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(target.parent)
         copy_file(source, target)
 
 
@@ -84,7 +91,7 @@ def _copy_series(source: Path, target: Path) -> None:
             manifest = (source / MANIFEST).read_bytes()
         except FileNotFoundError:
             return
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(target)
         names = set(_named_in(manifest))
         gone = [name for name in names if not _is_copied(source / name, target / name)]
         if not gone or attempt == _TRIES - 1:
