@@ -86,8 +86,13 @@ async def restore_backup(settings: Settings, folder: Path, *, keys: Path | None,
 
     backup = BackupFolder(folder)
     manifest = backup.manifest()
-    _require_empty(settings.data_dir)
     if manifest.database is not None:
+        if not settings.embedded:
+            raise BackupRefused(
+                "This backup holds an embedded database, and the settings name a Supabase project. Leave DATABASE_URL and"
+                " the other settings of the project out to restore it."
+            )
+        _require_empty(settings.data_dir)
         require_known(manifest.database.facts.migrations, _versions())
     say("Checking every file of the backup")
     check(backup)
