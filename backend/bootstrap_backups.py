@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backend.bootstrap_ground import MIGRATIONS, Say
 from backend.domain.backups import BackupFailed, BackupManifest, BackupRefused, require_known
 from backend.settings import REPOSITORY, Settings, default_cache_dir
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from backend.domain.backup_ports import BackupDatabase
     from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
 
-Say = Callable[[str], None]
-MIGRATIONS = REPOSITORY / "supabase" / "migrations"
 EMBEDDED = REPOSITORY / "supabase" / "embedded"
 # What operators write into the cluster by hand; the rest of its settings is written at every start.
 _OPERATOR_CONF = "operator.conf"
@@ -89,8 +88,8 @@ async def restore_backup(settings: Settings, folder: Path, *, keys: Path | None,
     if manifest.database is not None:
         if not settings.embedded:
             raise BackupRefused(
-                "This backup holds an embedded database, and the settings name a Supabase project. Leave DATABASE_URL and"
-                " the other settings of the project out to restore it."
+                "This backup holds an embedded database, and the settings name a Supabase project. Leave"
+                " DATABASE_URL and the other settings of the project out to restore it."
             )
         _require_empty(settings.data_dir)
         require_known(manifest.database.facts.migrations, _versions())

@@ -6,10 +6,11 @@ python -m tests.with_migrations FOLDER serve --data-dir DATA
 import sys
 from pathlib import Path
 
-from backend import bootstrap, bootstrap_backups
+from backend import bootstrap, bootstrap_backups, bootstrap_ground, bootstrap_operator
 from backend.cli.main import main
 
 if __name__ == "__main__":
     folder = Path(sys.argv.pop(1))
-    bootstrap.MIGRATIONS = bootstrap_backups.MIGRATIONS = folder
+    for module in (bootstrap, bootstrap_backups, bootstrap_ground, bootstrap_operator):
+        module.MIGRATIONS = folder  # type: ignore[attr-defined]
     main()

@@ -149,7 +149,7 @@ def test_an_older_data_directory_is_saved_upgraded_and_brought_back(place: Path)
         )
         assert answer.status_code == 200, answer.text
         token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-        listed = httpx.get(f"{running.url}/api/backtests/", headers=token).json()["items"]
+        listed = httpx.get(f"{running.url}/api/backtests/list", headers=token).json()["items"]
         assert [(one["name"], one["strategy"]) for one in listed] == [("My first", "sma_cross")]
 
     # The older version does not touch what a newer one made; what was saved is what it starts from.
