@@ -2,141 +2,43 @@
 
 import asyncio
 import gzip
-import json
 import os
 import shutil
 import signal
 import stat
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
-from tests.integration.test_backtest_jobs import SLOW, SLOW_ONE, WANTED, finished, read, started
-from tests.integration.test_market_jobs import PASSWORD, ended, signed_in, until
-from tests.integration.test_master_key import CREDENTIALS, Stored, file_of, opened, store
-from tests.serving import ROOT, TIDEMARK, Running, data_folder, environment, serving, tidemark
-
-QUICK = {**WANTED, "end": "2023-02-01T00:00:00Z"}
-ADA = "ada@example.com"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Original:
-    """An installation at work, and the backup that was made of it meanwhile."""
-
-    running: Running
-    folder: Path
-    settings: Mapping[str, str]
-    finished: str
-    result: Any
-    at_work: str
-    key: Stored
-    submitted: tuple[str, ...]
-
-    @property
-    def backup(self) -> Path:
-        return self.folder / "backups" / "friday"
-
-    @property
-    def keys(self) -> Path:
-        return self.folder / "elsewhere" / "keys.json"
-
-    @property
-    def manifest(self) -> Any:
-        return json.loads((self.backup / "manifest.json").read_text())
-
-    def commands(self, *arguments: str, cache: str = "cache") -> subprocess.CompletedProcess[str]:
-        return tidemark("backup", *arguments, **{**self.settings, "TIDEMARK_CACHE_DIR": str(self.folder / cache)})
+from tests.integration.saved_installation import ADA, Original, saved_installation, typed
+from tests.integration.test_backtest_jobs import read
+from tests.integration.test_market_jobs import PASSWORD, ended
+from tests.integration.test_master_key import CREDENTIALS, file_of, opened
+from tests.pages import OPERATIONS, block, blocks
+from tests.serving import ROOT, TIDEMARK, Running, environment, serving
 
 
 @pytest.fixture(scope="module")
 def original() -> Iterator[Original]:
-    with data_folder() as data:
-        folder = data.parent
-        (folder / "strategies").mkdir()
-        (folder / "strategies" / "slow_one.py").write_text(SLOW_ONE.replace("{gate}", str(folder / "gate")))
-        settings = {
-            "TIDEMARK_RATE_LIMITS": "off",
-            "TIDEMARK_STRATEGIES_DIR": str(folder / "strategies"),
-            "TIDEMARK_CACHE_DIR": str(folder / "cache"),
-            "TIDEMARK_DATA_DIR": str(data),
-        }
-        with serving(data, **settings) as running, signed_in(running, ADA) as ada:
-            import_bars(ada)
-            done = finished(ada, WANTED)
-            (folder / "gate").touch()
-            at_work = started(ada, SLOW)
-            until(ada, at_work, lambda task: task["state"] == "running")
-            key = asyncio.run(store(running))
-            with submitting(ada) as submitted:
-                backup = folder / "backups" / "friday"
-                keys = folder / "elsewhere" / "keys.json"
-                made = tidemark("backup", "create", str(backup), "--keys", str(keys), **settings)
-                assert made.returncode == 0, made.stderr
-            yield Original(
-                running=running,
-                folder=folder,
-                settings=settings,
-                finished=done,
-                result=read(ada, done),
-                at_work=at_work,
-                key=key,
-                submitted=tuple(submitted),
-            )
-
-
-@contextmanager
-def submitting(client: httpx.Client) -> Iterator[list[str]]:
-    """Somebody submits one backtest after the other meanwhile, at least one before and one after."""
-    enough, ids = Event(), [started(client, QUICK)]
-
-    def submit() -> None:
-        while not enough.wait(0.05):
-            ids.append(started(client, QUICK))
-
-    thread = Thread(target=submit)
-    thread.start()
-    try:
-        yield ids
-    finally:
-        enough.set()
-        thread.join()
-        ids.append(started(client, QUICK))
-
-
-def import_bars(client: httpx.Client) -> None:
-    """A series of one's own, which can be fetched from nowhere."""
-    days = "".join(f"2025-01-{day:02},10{day}.5,110{day},9{day}.25,10{day}.75,{day}000\n" for day in range(10, 29))
-    text = "Date,Open,High,Low,Close,Volume\n" + days
-    sent = client.post("/api/data/uploads", params={"name": "mine.csv"}, content=text)
-    upload = sent.json()["upload_id"]
-    shown = client.post("/api/data/import/preview", json={"upload_id": upload}).json()
-    wanted = {"upload_id": upload, "symbol": "MINE", "timeframe": "1d", "reading": shown["reading"]}
-    task = client.post("/api/data/import", json=wanted).json()
-    assert ended(client, task["task_id"])["state"] == "completed", task
+    with saved_installation() as original:
+        yield original
 
 
 @pytest.fixture(scope="module")
 def restored(original: Original) -> Path:
     """The data directory that was made from the backup; nothing serves it yet."""
-    place = original.folder / "restored"
-    answer = original.commands(
-        "restore", str(original.backup), "--keys", str(original.keys), "--data-dir", str(place), cache="restored-cache"
-    )
-    assert answer.returncode == 0, answer.stderr
+    said = typed(block(OPERATIONS, "TIDEMARK_CACHE_DIR=~/restored/cache"), original.folder, **original.settings)
     tables, rows = len(original.manifest["database"]["tables"]), rows_of(original.manifest)
-    assert f"Restored {tables} tables with {rows:,} rows" in answer.stdout
-    assert "locked" not in answer.stderr
-    return place
+    assert f"Restored {tables} tables with {rows:,} rows" in said
+    assert "locked" not in said
+    assert said.endswith("Every table and every file is the same.\n")
+    return original.folder / "restored" / "data"
 
 
 def rows_of(manifest: Any) -> int:
@@ -184,11 +86,7 @@ def column(original: Original, table: str, name: str) -> list[str]:
     return [line.split("\t")[shape["columns"].index(name)] for line in text.splitlines()]
 
 
-def test_what_was_restored_is_compared_with_the_backup(original: Original, restored: Path) -> None:
-    same = original.commands("compare", str(original.backup), "--data-dir", str(restored), cache="restored-cache")
-    assert same.returncode == 0, same.stdout + same.stderr
-    assert same.stdout == "Every table and every file is the same.\n"
-    # The original has gone on meanwhile, and says so table by table.
+def test_an_installation_that_went_on_is_told_from_its_backup(original: Original) -> None:
     other = original.commands("compare", str(original.backup))
     assert other.returncode == 1
     assert "public.tasks has " in other.stdout
@@ -196,7 +94,7 @@ def test_what_was_restored_is_compared_with_the_backup(original: Original, resto
 
 
 def test_a_restored_installation_goes_on(original: Original, restored: Path) -> None:
-    settings = {**original.settings, "TIDEMARK_CACHE_DIR": str(original.folder / "restored-cache")}
+    settings = {**original.settings, "TIDEMARK_CACHE_DIR": str(original.folder / "restored" / "cache")}
     del settings["TIDEMARK_DATA_DIR"]
     with serving(restored, **settings) as running:
         signed = httpx.post(
@@ -324,3 +222,60 @@ def test_a_backup_that_was_cut_off_has_no_name_and_is_finished_by_the_next(origi
     assert original.commands("check", str(cut)).returncode == 0
     assert not draft.exists()
     assert not (cut / "cache" / "gone").exists()
+
+
+@pytest.fixture
+def clone(original: Original) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A clone whose settings name the running instance as its Supabase project, by steps 7 and 8 of the page."""
+    folder, status = original.folder / "clone", original.running.status
+    folder.mkdir()
+    (folder / "supabase").symlink_to(ROOT / "supabase")
+    values = {
+        "DATABASE_URL": status["DB_URL"],
+        "SUPABASE_URL": status["API_URL"],
+        "SUPABASE_PUBLISHABLE_KEY": status["PUBLISHABLE_KEY"],
+        "SUPABASE_SECRET_KEY": status["SECRET_KEY"],
+        "ENCRYPTION_KEY": typed(block(OPERATIONS, "openssl"), folder).strip(),
+    }
+    wanted = [line.partition("=") for line in block(OPERATIONS, "DATABASE_URL=").splitlines()]
+    (folder / ".env").write_text("".join(f"{name}={values.get(name, value)}\n" for name, _, value in wanted))
+    yield (
+        folder,
+        {"TIDEMARK_ENV_FILE": str(folder / ".env"), "HOME": str(original.folder)}
+        | {
+            "TIDEMARK_DATA_DIR": str(folder / "data"),
+            "TIDEMARK_CACHE_DIR": str(folder / "cache"),
+        },
+    )
+    shutil.rmtree(folder)
+
+
+def test_a_project_is_set_up_step_by_step(original: Original, clone: tuple[Path, dict[str, str]]) -> None:
+    folder, settings = clone
+    looked = typed(block(OPERATIONS, "tidemark doctor\n"), folder, **settings)
+    assert "ENCRYPTION_KEY is set." in looked
+    assert looked.endswith("The database is up to date.\n")
+    pushed = typed(block(OPERATIONS, "set -a; . ./.env; set +a\nsupabase db push"), folder, **settings)
+    assert "up to date" in pushed
+    made = typed(block(OPERATIONS, "tidemark user create grace@example.com"), folder, **settings)
+    assert "grace@example.com" in made
+    with pytest.raises(AssertionError, match="which makes backups of its own"):
+        typed(f"tidemark backup create {original.folder}/whole", folder, **settings)
+    (folder / "cache").mkdir()
+    (folder / "cache" / "mine").write_text("Mine.")
+    [saves] = [text for text in blocks(OPERATIONS) if text.startswith("set -a; . ./.env; set +a\nsupabase db dump")]
+    assert "no database, 1 files" in typed(saves.splitlines()[-1], folder, **settings)
+    shutil.rmtree(folder / "cache")
+    [back] = [line for text in blocks(OPERATIONS) for line in text.splitlines() if line.endswith("friday-files")]
+    typed(back, folder, **settings)
+    assert (folder / "cache" / "mine").read_text() == "Mine."
+    with pytest.raises(AssertionError, match="the settings name a Supabase project"):
+        typed(f"tidemark backup restore {original.backup}", folder, **settings)
+
+
+def test_the_database_is_migrated_by_either_and_keys_are_changed(original: Original) -> None:
+    folder = original.folder / "by-hand"
+    folder.mkdir()
+    (folder / "supabase").symlink_to(ROOT / "supabase")
+    assert "up to date" in typed(block(OPERATIONS, "eval"), folder, **original.settings)
+    assert "sealed anew" in typed(block(OPERATIONS, "tidemark keys rotate"), folder, **original.settings)

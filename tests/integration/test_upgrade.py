@@ -16,7 +16,7 @@ import pytest
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
 from backend.infrastructure.supabase.migrator import migrate, read_migrations
 from tests.cluster import MIGRATIONS
-from tests.serving import ROOT, data_folder, environment, serving, tidemark
+from tests.serving import ROOT, data_folder, environment, serving
 
 # The first version that had backtests. Everything after it is an upgrade.
 LAST_OF_OLDER = "20261127200000"
@@ -149,7 +149,7 @@ def test_an_older_data_directory_is_saved_upgraded_and_brought_back(place: Path)
         )
         assert answer.status_code == 200, answer.text
         token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-        listed = httpx.get(f"{running.url}/api/backtests/list", headers=token).json()["items"]
+        listed = httpx.get(f"{running.url}/api/backtests", headers=token).json()["items"]
         assert [(one["name"], one["strategy"]) for one in listed] == [("My first", "sma_cross")]
 
     # The older version does not touch what a newer one made; what was saved is what it starts from.
@@ -157,11 +157,6 @@ def test_an_older_data_directory_is_saved_upgraded_and_brought_back(place: Path)
     assert refused.returncode == 3
     assert "migrations that this version of Tidemark does not know" in refused.stderr
     assert NEWER[0].version in refused.stderr
-    newest = place / "newest"
-    assert tidemark("backup", "create", str(newest), data_dir=place / "old").returncode == 0
-    too_new = as_version(older, "backup", "restore", newest, "--data-dir", place / "back")
-    assert too_new.returncode == 3
-    assert f"{len(NEWER)} migrations that are not known here, the last one {NEWER[-1].version}" in too_new.stderr
     back = as_version(older, "backup", "restore", place / "backup", "--data-dir", place / "back")
     assert back.returncode == 0, back.stderr
     assert f"{len(OLDER)} migrations (the last one {LAST_OF_OLDER})" in back.stdout
