@@ -282,10 +282,9 @@ def _notes(settings: Settings, manifest: BackupManifest, keys: Path | None) -> I
     if facts is not None and keys is not None:
         yield f"Keys: {keys}. Keep it apart from the backup: who has both opens all exchange keys."
     elif facts is not None:
-        yield (
-            f"Not in it: the signing keys, and the master key {', '.join(facts.masters)}, without which its"
-            f" {facts.exchange_keys:,} exchange keys cannot be opened. --keys FILE saves them, apart."
-        )
+        opened = f"{', '.join(facts.masters)}, which opens its {facts.exchange_keys:,} exchange keys"
+        master = f"the master key {opened if facts.exchange_keys else '(it holds no exchange key)'}"
+        yield f"Not in it: the signing keys, and {master}. --keys FILE saves them, apart."
     if settings.strategies_dir is not None:
         yield f"Not in it: your strategies in {settings.strategies_dir}, and your settings. Keep copies of them, too."
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,10 +14,12 @@ import asyncpg
 import httpx
 import pytest
 
+from backend import bootstrap_backups
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
-from backend.infrastructure.supabase.migrator import migrate, read_migrations
+from backend.infrastructure.supabase.migrator import migrate, pending, read_migrations
+from backend.settings import Settings
 from tests.cluster import MIGRATIONS
-from tests.serving import ROOT, data_folder, environment, serving
+from tests.serving import ROOT, Running, data_folder, environment, serving
 
 # The first version that had backtests. Everything after it is an upgrade.
 LAST_OF_OLDER = "20261127200000"
@@ -104,61 +107,108 @@ async def kept(dsn: str, before: dict[str, list[str]]) -> bool:
     return counts == [len(rows) for rows in before.values()]
 
 
-def as_version(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """A command of the version that brings the migrations of this folder, to its end."""
+@contextmanager
+def version_of(folder: Path) -> Iterator[None]:
+    """What is called within is of the version that brings the migrations of this folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap_backups, "MIGRATIONS", folder)
+        yield
+
+
+def served_by(folder: Path, data_dir: Path) -> subprocess.CompletedProcess[str]:
+    """A start by the version that brings the migrations of this folder, to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "tests.with_migrations", folder, *arguments],
+        [sys.executable, "-m", "tests.with_migrations", folder, "serve", "--port", "0", "--data-dir", data_dir],
         cwd=ROOT,
-        env=environment(TIDEMARK_CACHE_DIR=str(folder.parent / "cache"), TIDEMARK_LOG_FORMAT="text"),
+        env=environment(TIDEMARK_CACHE_DIR=str(data_dir.parent / "cache"), TIDEMARK_LOG_FORMAT="text"),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=100,
         check=False,
     )
 
 
-def test_an_older_data_directory_is_saved_upgraded_and_brought_back(place: Path) -> None:
-    before = json.loads((place / "rows.json").read_text())
-    assert [len(rows) for rows in before.values()] == [1, 1, 1, 2, 1]
-    older, broken = place / "older", place / "broken"
-    older.mkdir()
+def settings_of(data_dir: Path) -> Settings:
+    return Settings(_env_file=None, data_dir=data_dir, cache_dir=data_dir.parent / "cache")  # type: ignore[call-arg]
+
+
+@pytest.fixture(scope="module")
+def older(place: Path) -> Path:
+    """The migrations that the older version brings."""
+    folder = place / "older"
+    folder.mkdir()
     for migration in OLDER:
-        shutil.copy(MIGRATIONS / migration.file_name, older)
+        shutil.copy(MIGRATIONS / migration.file_name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def saved(place: Path, older: Path) -> Path:
+    """A backup by the older version."""
+    folder = place / "backup"
+    with version_of(older):
+        made = asyncio.run(
+            bootstrap_backups.create_backup(
+                settings_of(place / "old"), folder, keys=None, files_only=False, is_running=False, say=print
+            )
+        )
+    assert f"{len(OLDER)} migrations (the last one {LAST_OF_OLDER})" in made.words
+    assert made.notes == (
+        "Not in it: the signing keys, and the master key (it holds no exchange key). --keys FILE saves them, apart.",
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def upgraded(place: Path, saved: Path) -> Iterator[Running]:
+    """The same data directory, served by this version."""
+    with serving(place / "old", TIDEMARK_CACHE_DIR=str(place / "cache")) as running:
+        yield running
+
+
+def test_an_upgrade_that_fails_half_way_changes_nothing(place: Path, older: Path, saved: Path) -> None:
+    broken = place / "broken"
     shutil.copytree(MIGRATIONS, broken)
     (broken / "29991231000000_broken.sql").write_text("alter table public.tasks add column more text;\nselect 1 / 0;")
-
-    saved = as_version(older, "backup", "create", place / "backup", "--data-dir", place / "old")
-    assert saved.returncode == 0, saved.stderr
-    assert f"{len(OLDER)} migrations (the last one {LAST_OF_OLDER})" in saved.stdout
-
-    # An upgrade that fails half way changes nothing.
-    failed = as_version(broken, "serve", "--port", "0", "--data-dir", place / "old")
+    failed = served_by(broken, place / "old")
     assert failed.returncode == 3
     assert "29991231000000_broken.sql failed: division by zero. Nothing was changed" in failed.stderr
-    unchanged = as_version(older, "backup", "compare", place / "backup", "--data-dir", place / "old")
-    assert unchanged.returncode == 0, unchanged.stdout + unchanged.stderr
+    with version_of(older):
+        compared = bootstrap_backups.compare_backup(settings_of(place / "old"), saved, is_running=False, say=print)
+        assert asyncio.run(compared) == []
 
-    with serving(place / "old", TIDEMARK_CACHE_DIR=str(place / "cache")) as running:
-        applied = f"Applied {len(NEWER)} migrations, the last one {NEWER[-1].file_name}"
-        assert applied in running.log.read_text()
-        assert asyncio.run(kept(running.status["DB_URL"], before))
-        answer = httpx.post(
-            f"{running.url}/auth/v1/token?grant_type=password",
-            headers={"apikey": running.status["PUBLISHABLE_KEY"]},
-            json={"email": "ada@example.com", "password": PASSWORD},
-        )
-        assert answer.status_code == 200, answer.text
-        token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-        listed = httpx.get(f"{running.url}/api/backtests", headers=token).json()["items"]
-        assert [(one["name"], one["strategy"]) for one in listed] == [("My first", "sma_cross")]
 
-    # The older version does not touch what a newer one made; what was saved is what it starts from.
-    refused = as_version(older, "serve", "--port", "0", "--data-dir", place / "old")
+def test_an_older_data_directory_is_upgraded_with_all_its_rows(place: Path, upgraded: Running) -> None:
+    before = json.loads((place / "rows.json").read_text())
+    assert [len(rows) for rows in before.values()] == [1, 1, 1, 2, 1]
+    assert f"Applied {len(NEWER)} migrations, the last one {NEWER[-1].file_name}" in upgraded.log.read_text()
+    assert asyncio.run(kept(upgraded.status["DB_URL"], before))
+    assert asyncio.run(pending(upgraded.status["DB_URL"], MIGRATIONS)) == []
+    answer = httpx.post(
+        f"{upgraded.url}/auth/v1/token?grant_type=password",
+        headers={"apikey": upgraded.status["PUBLISHABLE_KEY"]},
+        json={"email": "ada@example.com", "password": PASSWORD},
+    )
+    assert answer.status_code == 200, answer.text
+    token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    listed = httpx.get(f"{upgraded.url}/api/backtests", headers=token).json()["items"]
+    assert [(one["name"], one["strategy"]) for one in listed] == [("My first", "sma_cross")]
+
+
+def test_an_older_version_refuses_what_a_newer_one_made(older: Path, upgraded: Running) -> None:
+    if upgraded.process.poll() is None:
+        upgraded.stop()
+    refused = served_by(older, upgraded.data_dir)
     assert refused.returncode == 3
     assert "migrations that this version of Tidemark does not know" in refused.stderr
     assert NEWER[0].version in refused.stderr
-    back = as_version(older, "backup", "restore", place / "backup", "--data-dir", place / "back")
-    assert back.returncode == 0, back.stderr
-    assert f"{len(OLDER)} migrations (the last one {LAST_OF_OLDER})" in back.stdout
-    pending = as_version(older, "migrate", "--dry-run", "--data-dir", place / "back")
-    assert pending.stdout == "The database is up to date.\n", pending.stderr
+
+
+def test_what_was_saved_before_is_brought_back_as_the_older_version_knows_it(
+    place: Path, older: Path, saved: Path
+) -> None:
+    back = settings_of(place / "back")
+    with version_of(older):
+        made = asyncio.run(bootstrap_backups.restore_backup(back, saved, keys=None, say=print))
+        assert asyncio.run(bootstrap_backups.compare_backup(back, saved, is_running=False, say=print)) == []
+    assert f"{len(OLDER)} migrations (the last one {LAST_OF_OLDER})" in made.words
