@@ -16,10 +16,12 @@ from tests.integration.test_backtest_jobs import SLOW, SLOW_ONE, WANTED, finishe
 from tests.integration.test_market_jobs import ended, signed_in, until
 from tests.integration.test_master_key import Stored, store
 from tests.pages import OPERATIONS, block
-from tests.serving import TIDEMARK, Running, data_folder, environment, serving, tidemark
+from tests.serving import Running, data_folder, environment, serving, tidemark
 from tests.supabase_cli import PROGRAM
+from tests.warm_commands import put_on_path
 
 QUICK = {**WANTED, "end": "2023-02-01T00:00:00Z"}
+MOST_SUBMITTED = 20
 ADA = "ada@example.com"
 
 
@@ -94,7 +96,8 @@ def typed(text: str, folder: Path, **settings: str) -> str:
         cwd=folder,
         env={
             **environment(**settings),
-            "PATH": f"{TIDEMARK.parent}:{PROGRAM.parent}:/usr/bin:/bin",
+            **put_on_path(folder),
+            "PATH": f"{folder}:{PROGRAM.parent}:/usr/bin:/bin",
             # For the Supabase CLI: no questions, no TLS with what is on this machine, nothing told to anybody.
             "PGSSLMODE": "disable",
             "DO_NOT_TRACK": "1",
@@ -118,7 +121,7 @@ def submitting(client: httpx.Client) -> Iterator[list[str]]:
     enough, ids = Event(), [started(client, QUICK)]
 
     def submit() -> None:
-        while not enough.wait(0.05):
+        while len(ids) < MOST_SUBMITTED and not enough.wait(0.1):
             ids.append(started(client, QUICK))
 
     thread = Thread(target=submit)
