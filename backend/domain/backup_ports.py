@@ -1,13 +1,13 @@
 """The plugs of backups: a database at one moment, a folder that becomes a backup, and the files of the cache."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from backend.domain.backups import BackupManifest, DatabaseCopy, DatabaseFacts, FileCopy, TableShape
 
-Sink = Callable[[bytes], Awaitable[None]]
+Sink = Callable[[bytes], Coroutine[Any, Any, None]]
 
 
 class Snapshot(Protocol):

@@ -135,6 +135,13 @@ def read_manifest(text: str) -> BackupManifest:
         )
     if told != _digest(body):
         raise BackupDamaged("Its manifest was changed since it was written. Use another backup.")
+    outside = [
+        file["path"] for file in body["files"] if file["path"].startswith("/") or ".." in file["path"].split("/")
+    ]
+    if outside:
+        raise BackupDamaged(
+            f"Its manifest names files that lie outside of it, such as {outside[0]}. Use another backup."
+        )
     return BackupManifest(
         tidemark=body["tidemark"],
         made_at=datetime.fromisoformat(body["made_at"]),
@@ -176,15 +183,13 @@ def _digest(body: Mapping[str, Any]) -> str:
 
 
 def _database(body: Mapping[str, Any]) -> DatabaseCopy:
-    facts = body["facts"]
+    facts: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in body["facts"].items()
+    }
+    facts["tables"] = tuple(map(_shape, facts["tables"]))
+    facts["counters"] = tuple(Counter(**counter) for counter in facts["counters"])
     return DatabaseCopy(
-        facts=DatabaseFacts(
-            **{
-                **{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()},
-                "tables": tuple(_shape(shape) for shape in facts["tables"]),
-                "counters": tuple(Counter(**counter) for counter in facts["counters"]),
-            }
-        ),
+        facts=DatabaseFacts(**facts),
         tables=tuple(TableCopy(**{**table, "shape": _shape(table["shape"])}) for table in body["tables"]),
     )
 

@@ -49,7 +49,9 @@ async def take(
     """Make the backup. `texts` are files of the operator that belong in; without a database only files are saved."""
     say(f"Copying files from {cache_dir}")
     draft.add_cache(cache_dir)
-    copied, missing, made_at = None, (), clock.now()
+    copied: DatabaseCopy | None = None
+    missing: tuple[str, ...] = ()
+    made_at = clock.now()
     if database is not None:
         async with database.snapshot() as snapshot:
             made_at, facts = clock.now(), await snapshot.facts()

@@ -21,7 +21,7 @@ from tests.supabase_cli import PROGRAM
 from tests.warm_commands import put_on_path
 
 QUICK = {**WANTED, "end": "2023-02-01T00:00:00Z"}
-MOST_SUBMITTED = 20
+MOST_SUBMITTED = 8
 ADA = "ada@example.com"
 
 
@@ -51,7 +51,8 @@ class Original:
         return json.loads((self.backup / "manifest.json").read_text())
 
     def commands(self, *arguments: str, cache: str = "cache") -> subprocess.CompletedProcess[str]:
-        return tidemark("backup", *arguments, **{**self.settings, "TIDEMARK_CACHE_DIR": str(self.folder / cache)})
+        settings: dict[str, Any] = {**self.settings, "TIDEMARK_CACHE_DIR": str(self.folder / cache)}
+        return tidemark("backup", *arguments, **settings)
 
 
 @contextmanager

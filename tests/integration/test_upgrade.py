@@ -129,7 +129,7 @@ def served_by(folder: Path, data_dir: Path) -> subprocess.CompletedProcess[str]:
 
 
 def settings_of(data_dir: Path) -> Settings:
-    return Settings(_env_file=None, data_dir=data_dir, cache_dir=data_dir.parent / "cache")  # type: ignore[call-arg]
+    return Settings(_env_file=None, data_dir=data_dir, cache_dir=data_dir.parent / "cache")
 
 
 @pytest.fixture(scope="module")

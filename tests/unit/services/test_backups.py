@@ -186,3 +186,11 @@ async def test_damage_is_told_in_few_lines() -> None:
     with pytest.raises(BackupDamaged, match=r"12 of its 1 files are not sound:\n  file 0\n") as damage:
         check(draft)
     assert damage.value.detail.endswith("file 9\n  ... and 2 more")
+
+
+@pytest.mark.parametrize("path", ["../secrets", "cache/../../x", "/etc/passwd"])
+async def test_a_manifest_names_nothing_outside_of_the_backup(path: str) -> None:
+    draft = await taken(FakeDatabase({"public.notes": [], "public.tasks": []}), f"cache/{MODEL}")
+    files = (FileCopy(path=path, size_bytes=1, sha256="b"),)
+    with pytest.raises(BackupDamaged, match="outside of it"):
+        read_manifest(replace(draft.manifest(), files=files).to_text())
