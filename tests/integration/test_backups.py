@@ -201,6 +201,12 @@ def test_nothing_that_is_there_is_overwritten(original: Original, tmp_path: Path
     assert not os.path.lexists(new)
 
 
+def test_what_the_disk_refuses_is_told_in_words(original: Original) -> None:
+    answer = original.commands("create", str(original.keys / "in a file"))
+    assert answer.returncode == 1
+    assert f"{original.keys}: File exists. Run it again when that is mended." in answer.stderr
+
+
 def test_a_backup_that_was_cut_off_has_no_name_and_is_finished_by_the_next(original: Original, tmp_path: Path) -> None:
     cut, draft = tmp_path / "cut", tmp_path / "cut.unfinished"
     settings = environment(**original.settings)
