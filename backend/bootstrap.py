@@ -30,21 +30,17 @@ from backend.bootstrap_ground import (
 )
 from backend.domain.accounts import Identity
 from backend.domain.errors import TokenRejected
-from backend.domain.ports import (
-    AccountWatch,
-    Clock,
+from backend.domain.job_ports import (
     Election,
     EventBus,
     EventFeed,
     Housekeeping,
-    IdempotencyRepository,
     JobHints,
     JobQueue,
     JobRecords,
-    RateLimiter,
     ResourceMonitor,
-    StreamTickets,
 )
+from backend.domain.ports import AccountWatch, Clock, IdempotencyRepository, RateLimiter, StreamTickets
 from backend.services.accounts import Accounts
 from backend.services.events import Events
 from backend.services.exchange_keys import ExchangeKeys

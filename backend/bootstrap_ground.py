@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import SecretStr
 
-from backend.domain.ports import Election, EventBus
+from backend.domain.job_ports import Election, EventBus
 from backend.settings import REPOSITORY, Settings
 
 if TYPE_CHECKING:

@@ -54,8 +54,8 @@ from backend.api.streams import Streams
 from backend.api.task_events import TASK_EVENTS_PATH, TaskEvents
 from backend.api.web import WebApp
 from backend.bootstrap import WEB_APP, House
+from backend.domain.job_ports import Readiness
 from backend.domain.market_ports import LARGEST_UPLOAD_BYTES
-from backend.domain.ports import Readiness
 from backend.version import VERSION
 
 SMALLEST_WORTH_COMPRESSING = 1024

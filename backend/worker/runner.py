@@ -14,8 +14,8 @@ from backend.bootstrap_market import desk_environment
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
 from backend.domain.forecast import Forecasts
+from backend.domain.job_ports import EventBus, JobHints, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.domain.jobs import HEARTBEAT_SECONDS, Ahead, Demand, JobFailure, JobKind, Lease, Outcome, Progress
-from backend.domain.ports import EventBus, JobHints, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.worker.backtesting import PREPARES
 from backend.worker.books import Books
 from backend.worker.child import Child
