@@ -42,7 +42,7 @@ def run(
         given.write(stdin.encode())
         given.seek(0)
         line.settimeout(timeout)
-        line.connect(_address())
+        line.connect(address())
         request = json.dumps({"arguments": list(arguments), "env": dict(env)}).encode()
         socket.send_fds(line, [request], [given.fileno(), out.fileno(), errors.fileno()])
         pid = int(line.recv(64))
@@ -56,13 +56,21 @@ def run(
         return subprocess.CompletedProcess(list(arguments), code, out.read().decode(), errors.read().decode())
 
 
+def put_on_path(folder: Path) -> dict[str, str]:
+    """A `tidemark` in this folder for shells, and what their environment needs for it."""
+    program = folder / "tidemark"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {ROOT}/tests/warm_tidemark.py "$@"\n')
+    program.chmod(0o755)
+    return {"WARM_COMMANDS": address()}
+
+
 @functools.cache
-def _address() -> str:
+def address() -> str:
     """Of the loaded process, which ends with this one."""
     folder = tempfile.mkdtemp(prefix="tidemark-commands-")
-    address = f"{folder}/socket"
+    found = f"{folder}/socket"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.warm_commands", address],
+        [sys.executable, "-m", "tests.warm_commands", found],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith(("TIDEMARK_", "SUPABASE_"))},
         stdin=subprocess.PIPE,
@@ -70,11 +78,11 @@ def _address() -> str:
     )
     atexit.register(_end, process, Path(folder))
     deadline = time.monotonic() + START_SECONDS
-    while not os.path.exists(address):
+    while not os.path.exists(found):
         assert process.poll() is None, "the process that commands are forked from ended while it loaded"
         assert time.monotonic() < deadline, f"it did not load within {START_SECONDS} s"
         time.sleep(0.02)
-    return address
+    return found
 
 
 def _end(process: "subprocess.Popen[bytes]", folder: Path) -> None:

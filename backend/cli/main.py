@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from backend.cli import backtest, data, keys, model, shares, strategies, tasks, tokens, users
+from backend.cli import backtest, backup, data, keys, model, shares, strategies, tasks, tokens, users
 from backend.cli.database import database
 from backend.cli.doctor import doctor
 from backend.cli.failures import CommandFailed
@@ -59,6 +59,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(shares.app, name="shares")
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="keys")
+app.add_typer(backup.app, name="backup")
 
 
 def _show_version(wanted: bool) -> None:

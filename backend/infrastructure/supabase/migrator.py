@@ -5,7 +5,7 @@ transaction, so a failing migration leaves the database as the older version of 
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -43,9 +43,12 @@ class Migration:
     file_name: str
 
 
-async def migrate(dsn: str, folder: Path) -> list[str]:
-    """Apply what is pending and return the file names; raise MigrationRefused and change nothing if that can't be."""
-    migrations = read_migrations(folder)
+async def migrate(dsn: str, folder: Path, *, only: Collection[str] | None = None) -> list[str]:
+    """Apply what is pending and return the file names; raise MigrationRefused and change nothing if that can't be.
+
+    `only` makes the database of an older version: that of these migrations.
+    """
+    migrations = [each for each in read_migrations(folder) if only is None or each.version in only]
     async with _connected(dsn) as connection, connection.transaction():
         # Held to the end of the transaction, so it also works through a pooler.
         await connection.execute(_LOCK)

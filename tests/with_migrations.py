@@ -1,0 +1,16 @@
+"""`tidemark` as an older or newer version of it: one that brings the migrations of another folder.
+
+python -m tests.with_migrations FOLDER serve --data-dir DATA
+"""
+
+import sys
+from pathlib import Path
+
+from backend import bootstrap, bootstrap_backups, bootstrap_ground, bootstrap_operator
+from backend.cli.main import main
+
+if __name__ == "__main__":
+    folder = Path(sys.argv.pop(1))
+    for module in (bootstrap, bootstrap_backups, bootstrap_ground, bootstrap_operator):
+        module.MIGRATIONS = folder  # type: ignore[attr-defined]
+    main()
