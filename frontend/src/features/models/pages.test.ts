@@ -38,7 +38,7 @@ describe('the list', () => {
   it('shows state, verdict and figures with their intervals', async () => {
     await renderPage(ModelsPage, { at: '/predictions' })
     const row = await screen.findByRole('row', { name: /BTC, half a day ahead/ })
-    expect(row.textContent).toMatch(/Champion\s*Not trusted\s*No signal.*0\.512\s*0\.494 to 0\.531\s*0\.011\s*−0\.021 to 0\.043\s*2026-11-20.* ago\s*Up after 12 bars\s*BTC\/USDT/)
+    expect(row.textContent).toMatch(/Champion\s*Not trusted\s*No signal.*0\.512\s*0\.494 to 0\.531\s*0\.011\s*−0\.021 to 0\.043\s*.* ago\s*2026-11-20\s*Up after 12 bars\s*BTC\/USDT/)
   })
 
   it('is narrowed by what stands in the address', async () => {
