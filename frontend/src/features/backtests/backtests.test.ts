@@ -13,7 +13,7 @@ import { draftOf, dropDraft, keepDraft } from './draft'
 import { withFilter } from '@/shared/table'
 import { filterOf, tagsIn, tagsText } from './listFilter'
 import { runFormOf } from './modelRun'
-import { runCommands, studyCommands } from './runCommands'
+import { runCommands, studyCommands } from '@/shared/runCommands'
 import { formFrom, formProblems, newForm, wantedOf } from './runForm'
 import { newStudy, studyOf, usualRange } from './studyForm'
 
