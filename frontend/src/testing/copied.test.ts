@@ -41,9 +41,9 @@ const run = {
 const tried = { ...run, series: [days], start: '2022-01-01T00:00:00Z', end: null } satisfies RunWanted
 const untilThen = { ...tried, end: '2025-01-01T00:00:00Z' } satisfies RunWanted
 const study = { space: { fast: { from: 5, to: 15, step: 5 }, slow: [30, 50] }, objective: 'sortino', least_trades: 1, trials: null }
-const rules = { long: { enter: { all: [{ is: 'above', left: 'close', right: { indicator: 'sma', parameters: { period: 20 } } }] } }, stop_percent: 5 }
+const rules = { long: { enter: { op: '>', left: { price: 'close' }, right: { indicator: 'sma', parameters: { period: 20 } } } }, stop_percent: 5 }
 const ruled = strategy({ kind: 'own', name: ids.strategy, run: { strategy: 'rules', parameters: { rules } }, rules })
-const wanted = { ...days, start: '2024-01-01T00:00:00Z', end: '2024-02-01T06:00:00Z' }
+const wanted = { ...demo, start: '2024-01-01T00:00:00Z', end: '2024-02-01T06:00:00Z' }
 const training = { series: demo, start: '2026-03-01T00:00:00Z', end: '2026-09-01T00:00:00Z', spec: { ...spec, rounds: 5, label: 'triple_barrier' }, name: null, threads: 1 } as const
 const saved = { name: hostile, about: `${hostile}\n${hostile}`, rules, note: hostile }
 
@@ -81,8 +81,8 @@ const copied = {
   'read the services': by(status.healthCommands),
   'ask whether it is ready': by(tasks.readinessCommands),
   'train a model': by(models.trainCommands, training),
-  'predict': by(models.predictCommands, { series: demo, spec: training.spec }),
-  'predict by a model': by(models.predictCommands, { model_id: ids.model }),
+  'predict': by(models.predictCommands, { series: demo, spec: training.spec }, training.start),
+  'predict by a model': by(models.predictCommands, { model_id: ids.model }, training.start),
   'list models': by(models.listCommands),
   'read a track record': by(models.trackRecordCommands, ids.model),
   'read the drift': by(models.driftCommands, ids.model),

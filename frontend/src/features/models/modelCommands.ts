@@ -18,11 +18,11 @@ export function trainCommands({ threads, ...wanted }: TrainingWanted & { threads
   }
 }
 
-/** A model that is named lives on the server; a question can be asked anywhere. */
-export function predictCommands(question: PredictionAsked): Commands {
+/** A model that is named lives on the server; a question can be asked anywhere, with bars since then where none are stored. */
+export function predictCommands(question: PredictionAsked, since: string): Commands {
   const http = { curl: curl('POST', predictionsPath, { body: question }) }
   if ('model_id' in question) return http
-  return { ...asked('predict', 'prediction', question.series, [null, null], optionsOf(question.spec)), ...http }
+  return { ...asked('predict', 'prediction', question.series, [since, null], optionsOf(question.spec)), ...http }
 }
 
 export function trackRecordCommands(id: string): Commands {
