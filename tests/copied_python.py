@@ -1,10 +1,12 @@
-"""Runs copied Python as a notebook would, all in one process: a list of snippets comes in, what each came to goes out."""
+"""Runs copied Python as a notebook would, all in one process: snippets come in, what each came to goes out."""
 
 import contextlib
 import io
 import json
 import sys
 from typing import Any
+
+from backend.domain.errors import TidemarkError
 
 
 def main() -> None:
@@ -16,7 +18,7 @@ def _run(snippet: str) -> dict[str, Any]:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         try:
             exec(compile(snippet, "copied", "exec"), names)
-        except Exception as problem:
+        except TidemarkError as problem:
             return {"error": str(problem)}
     return {"printed": printed.getvalue(), **_facts(names)}
 

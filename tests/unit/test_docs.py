@@ -56,6 +56,6 @@ def test_every_picture_is_shown_and_small() -> None:
 
 def test_the_check_of_links_finds_what_is_not_there(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# A page: 1\n[one](gone.md) `[no](code.md)` [two](#a-page-1) <img src=\"gone.png\">\n")
+    page.write_text('# A page: 1\n[one](gone.md) `[no](code.md)` [two](#a-page-1) <img src="gone.png">\n')
     assert links(page) == ["gone.md", "#a-page-1", "gone.png"]
     assert anchors(page) == {"a-page-1"}
