@@ -321,3 +321,27 @@ def test_users_are_looked_after_at_the_terminal(page: Page) -> None:
         assert holds(state()), action
     done = page.types("set a plan")
     assert done.returncode == (0 if "large" in [plan["plan"] for plan in plans] else 4), done.stderr
+
+
+def test_what_the_how_tos_tell_works_as_it_stands(page: Page) -> None:
+    """Those that no other test covers."""
+    names = {"TIDEMARK_TOKEN": page.session, "TOKEN": page.session, "KEY": KEY, "SECRET": SECRET}
+    [keep] = _blocks("keep-exchange-keys")
+    assert json.loads(page.shell(_here(page, keep), **names))["label"] == "Research"
+    [share] = _blocks("share-a-result")
+    shared = page.shell(_here(page, share).replace(IDS["backtest"], page.made["backtest"]), **names)
+    assert json.loads(shared)["title"] == "Slow cross, 2023"
+    take, leave = _blocks("leave-or-take-your-data")
+    assert "tidemark" in page.shell(_here(page, take), **names).lower()
+    assert page.shell(_here(page, leave).replace('"..."', json.dumps(PASSWORD)), **names) == ""
+    assert page.http.get("/api/me").status_code == 401
+
+
+def _blocks(page: str) -> list[str]:
+    text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text()
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+
+
+def _here(page: Page, text: str) -> str:
+    quiet = re.sub(r"\bcurl ", "curl --silent --show-error --noproxy '*' ", text)
+    return quiet.replace("http://127.0.0.1:8000", page.url)

@@ -65,7 +65,7 @@ def _leak(
     if not (surely.low > UNBELIEVABLE or surely.high < 1 - UNBELIEVABLE):
         return None
     words = (
-        f"{name} alone tells ups from downs of {question} with an AUC of {ratio(surely.value)}. Nothing of the past does:"
-        " it is likely made from later bars."
+        f"{name} alone tells ups from downs of {question} with an AUC of {ratio(surely.value)}. Nothing of the past"
+        " does: it is likely made from later bars."
     )
     return {"feature": name, "auc": surely.document()["value"], "text": words}
