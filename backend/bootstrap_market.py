@@ -195,6 +195,7 @@ def open_backtest_desk(settings: Settings, market: Market, forecasts: "Forecasts
 @cache
 def open_bench(cache_dir: str, strategies_dir: str | None) -> "Bench":
     """What a child makes runs with, kept from run to run: strategies are loaded once."""
+    from backend.data.calendars import TradingCalendars
     from backend.data.research_bars import CacheBars
     from backend.data.run_tables import ParquetTables
     from backend.domain.strategies.registry import StrategyRegistry
@@ -204,6 +205,7 @@ def open_bench(cache_dir: str, strategies_dir: str | None) -> "Bench":
         bars=CacheBars(Path(cache_dir)),
         strategies=StrategyRegistry(folder=Path(strategies_dir) if strategies_dir else None),
         tables=ParquetTables(),
+        calendar=TradingCalendars(),
         predictions=open_predictions,
     )
 

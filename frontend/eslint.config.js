@@ -8,8 +8,8 @@ import ts from 'typescript-eslint'
 
 const rawColour = '[value=/#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})\\b/i]'
 const colourMessage = 'Raw colours live in styles/tokens.css alone: use a token.'
-const toFixed = {
-  selector: 'MemberExpression[property.name="toFixed"]',
+const ownNumbers = {
+  selector: ':matches(MemberExpression[property.name=/^(toFixed|toLocaleString|toLocaleDateString|toLocaleTimeString)$/], MemberExpression[property.name="NumberFormat"])',
   message: 'Numbers are written by shared/format.ts: it knows signs, currencies and what is missing.',
 }
 
@@ -58,8 +58,8 @@ export default ts.config(
     files: ['src/**'],
     ignores: ['src/shared/components/**', 'src/shared/format.ts'],
     rules: {
-      'no-restricted-syntax': ['error', toFixed, { selector: `Literal${rawColour}`, message: colourMessage }, { selector: `TemplateElement[value.raw=/#[0-9a-f]{6}\\b/i]`, message: colourMessage }],
-      'vue/no-restricted-syntax': ['error', toFixed, { selector: `VLiteral${rawColour}`, message: colourMessage }, { selector: `Literal${rawColour}`, message: colourMessage }],
+      'no-restricted-syntax': ['error', ownNumbers, { selector: `Literal${rawColour}`, message: colourMessage }, { selector: `TemplateElement[value.raw=/#[0-9a-f]{6}\\b/i]`, message: colourMessage }],
+      'vue/no-restricted-syntax': ['error', ownNumbers, { selector: `VLiteral${rawColour}`, message: colourMessage }, { selector: `Literal${rawColour}`, message: colourMessage }],
     },
   },
   {

@@ -149,23 +149,27 @@ def _data_dir(settings: "Settings") -> Finding:
 
 
 def _disk(settings: "Settings") -> Finding:
+    from backend.domain import format as say
+
     present = next(parent for parent in (settings.data_dir, *settings.data_dir.parents) if parent.exists())
-    free = shutil.disk_usage(present).free / GIB
-    if free < 2:
+    free = shutil.disk_usage(present).free
+    if free < 2 * GIB:
         return Finding(
             name="disk",
-            state="problem" if free < 0.5 else "warning",
-            detail=f"{free:.1f} GiB free at {present}; Postgres stops when it is full.",
+            state="problem" if free < GIB / 2 else "warning",
+            detail=f"{say.bytes_(free)} free at {present}; Postgres stops when it is full.",
             remedy="Free at least 2 GiB, or choose another --data-dir.",
         )
-    return Finding(name="disk", state="ok", detail=f"{free:.0f} GiB free.")
+    return Finding(name="disk", state="ok", detail=f"{say.bytes_(free)} free.")
 
 
 def _memory() -> Finding:
     import psutil
 
+    from backend.domain import format as say
+
     memory = psutil.virtual_memory()
-    detail = f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB available on {os.cpu_count()} cores."
+    detail = f"{say.bytes_(memory.available)} of {say.bytes_(memory.total)} available on {os.cpu_count()} cores."
     if memory.available < GIB:
         return Finding(
             name="memory", state="warning", detail=detail, remedy="Close other programs; 1 GiB should be free."

@@ -13,7 +13,7 @@ from backend.domain.errors import JobTooLarge
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """Where a task stands."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -44,7 +44,7 @@ _MOVES: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
 
 
 class JobKind(StrEnum):
-    """What a job does; each kind has rules in KINDS."""
+    """What a task does; each kind has rules in KINDS."""
 
     BACKTEST = "backtest"
     SWEEP = "sweep"

@@ -147,7 +147,7 @@ def _outliers(bars: pd.DataFrame, timeframe: Timeframe) -> list[Suspect]:
             end=bars["ts"].iloc[at + 1] + timeframe.length,
             kind="outlier",
             detail=f"The close moves by {say.change(float(moves[at]))},"
-            f" {abs(moves[at]) / size[at]:.0f} times the usual, and the next bar takes it back.",
+            f" {say.integer(float(abs(moves[at]) / size[at]))} times the usual, and the next bar takes it back.",
         )
         for at in np.flatnonzero(jumps & taken_back)
     ]

@@ -63,7 +63,7 @@ def evaluation_in_words(told: Mapping[str, Any]) -> str:
 
 def drift_in_words(told: Mapping[str, Any]) -> str:
     fresh, worst = told["freshness"], told["worst"]
-    lines = [told["text"], *(f"  {name:<28} PSI {told['psi'][name]:.2f}" for name in worst)]
+    lines = [told["text"], *(f"  {name:<28} PSI {say.ratio(told['psi'][name])}" for name in worst)]
     if worst:
         lines.append("By the usual rule a PSI below 0.10 is little, up to 0.25 some, and above it much.")
     if fresh["is_fresh"]:

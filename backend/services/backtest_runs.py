@@ -12,11 +12,11 @@ import numpy.typing as npt
 from backend.backtesting.families import written_down
 from backend.backtesting.record import Record, record_of
 from backend.backtesting.run import Run, run
-from backend.backtesting.trust import Examined, Family, examine
+from backend.backtesting.trust import Examined, Family, examine, quality_of
 from backend.backtesting.verdicts import Trust, trust_document
 from backend.domain.backtest_ports import RunBars, TablePacking
 from backend.domain.config import RunConfig
-from backend.domain.market_ports import Loaded
+from backend.domain.market_ports import Loaded, TradingCalendar
 from backend.domain.strategies.registry import StrategyRegistry
 from backend.domain.trading.trade_statistics import WHY
 from backend.services.bars_at_hand import series_of
@@ -50,6 +50,7 @@ class Bench:
     bars: RunBars
     strategies: StrategyRegistry
     tables: TablePacking
+    calendar: TradingCalendar  # that bars are compared with
     predictions: "Callable[[], WalkForward]"  # opened for strategies that ask models
 
 
@@ -63,7 +64,7 @@ def run_backtest(
     heed(is_cancelled)
     told("checks", 85.0)
     family = Remembered.of(payload)
-    trust = examined(done, family=written_down(done, family))
+    trust = examined(done, bench.calendar, family=written_down(done, family))
     heed(is_cancelled)
     told("packing", 97.0)
     came = result_of(record, trust, bench.tables, trades=with_rules(record.trades, done))
@@ -78,7 +79,7 @@ def guard_backtest(
     heed(is_cancelled)
     told("checks", 40.0)
     family = written_down(done, Remembered.of(payload))
-    return {"trust": trust_document(examined(done, family=family, thorough=True))}
+    return {"trust": trust_document(examined(done, bench.calendar, family=family, thorough=True))}
 
 
 def bars_of(config: RunConfig, owner: UUID, bench: Bench) -> tuple[list[Loaded], dict[str, Loaded]]:
@@ -124,8 +125,9 @@ def trade(config: RunConfig, owner: UUID, bench: Bench, told: Told, is_cancelled
     return run(config, histories, listed, details=details, watch=watch, predictions=predictions)
 
 
-def examined(done: Run, *, family: Family | None = None, thorough: bool = False) -> Trust:
-    return examine(Examined.of(done, family=family), thorough=thorough)
+def examined(done: Run, calendar: TradingCalendar, *, family: Family | None = None, thorough: bool = False) -> Trust:
+    quality = quality_of(done.histories, calendar)
+    return examine(Examined.of(done, family=family, quality=quality), thorough=thorough)
 
 
 def with_rules(trades: "pd.DataFrame", done: Run) -> "pd.DataFrame":

@@ -1,4 +1,6 @@
-"""The tutorials work as they stand there: every block is run in order, and every answer that they show was given."""
+"""The tutorials and the page of the trust panel work as they stand there: every block is run in order, and every answer
+that they show was given.
+"""
 
 import re
 import subprocess
@@ -11,10 +13,11 @@ from tests.serving import ROOT, environment
 
 TUTORIALS = ROOT / "docs" / "tutorials"
 PAGES = sorted(page.stem for page in TUTORIALS.glob("*.md") if page.stem != "README")
+MORE = ["../trust-panel"]
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: (?P<file>\S+))?\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *MORE])
 def test_every_block_works_and_answers_as_shown(page: str, tmp_path: Path) -> None:
     said = ""
     for block in BLOCK.finditer((TUTORIALS / f"{page}.md").read_text()):

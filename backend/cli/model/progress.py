@@ -4,6 +4,8 @@ import sys
 import time
 from typing import Any
 
+from backend.domain import format as say
+
 _EVERY_SECONDS = 0.2
 
 
@@ -36,6 +38,7 @@ class Progress:
         self._said, self._said_at = part, now
         words = part if percent is None else f"{percent:3.0f} %  {part}"
         if "round" in more:
-            words += f", round {more['round']:,}, loss {more['loss']:.4f}, later bars {more['stop_loss']:.4f}"
+            loss, later = say.fixed(more["loss"], 4), say.fixed(more["stop_loss"], 4)
+            words += f", round {more['round']:,}, loss {loss}, later bars {later}"
         print(f"\r{words:<{self._length}}", end="", file=sys.stderr, flush=True)
         self._length = len(words)

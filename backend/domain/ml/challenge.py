@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from backend.domain.format import fixed
 from backend.domain.ml.bootstrap import Blocks, plain
 from backend.domain.ml.contest import CONTEST_LEVEL, Gain, paired_gain
 from backend.domain.ml.evaluation import OutOfFold
@@ -50,9 +51,13 @@ def contest(champion: Champion, predicted: OutOfFold, rows: Matrix, starts: Mome
 
 
 def _words(gain: Gain, bars: int) -> str:
-    between = f"between {gain.low:+.5f} and {gain.high:+.5f} in {CONTEST_LEVEL:.0%} of cases"
-    what = f"On {bars:,} bars that neither had learned from, its loss is lower by {gain.mean:+.5f} a bar ({between})."
+    between = f"between {_loss(gain.low)} and {_loss(gain.high)} in {CONTEST_LEVEL:.0%} of cases"
+    what = f"On {bars:,} bars that neither had learned from, its loss is lower by {_loss(gain.mean)} a bar ({between})."
     return f"{what} It takes the champion's place." if gain.is_won else f"{what} That may be luck: the champion stays."
+
+
+def _loss(value: float) -> str:
+    return fixed(value, 5, signed=True)
 
 
 def _document(champion: Champion, bars: int, gain: Gain | None, why: str) -> dict[str, Any]:

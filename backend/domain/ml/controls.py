@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from backend.domain.format import ratio
 from backend.domain.ml.bootstrap import Blocks, auc, ranked
 from backend.domain.ml.forecaster import Floats, Labels, Matrix
 from backend.domain.ml.metrics import auc_interval
@@ -64,7 +65,7 @@ def _leak(
     if not (surely.low > UNBELIEVABLE or surely.high < 1 - UNBELIEVABLE):
         return None
     words = (
-        f"{name} alone tells ups from downs of {question} with an AUC of {surely.value:.2f}. Nothing of the past does:"
-        " it is likely made from later bars."
+        f"{name} alone tells ups from downs of {question} with an AUC of {ratio(surely.value)}. Nothing of the past"
+        " does: it is likely made from later bars."
     )
     return {"feature": name, "auc": surely.document()["value"], "text": words}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 import numpy as np
 import pandas as pd
 
+from backend.domain.format import ratio
 from backend.domain.ml.forecaster import Floats
 
 if TYPE_CHECKING:
@@ -102,4 +103,4 @@ def _decay(expected: Sequence[float], realised: Sequence[float], horizon: int) -
     # Outcomes overlap: only those that are a horizon apart count.
     if seen > -_SURE * np.sqrt((horizon + 1) / len(said)):
         return ""
-    return f"What it said went against what came: over {len(said):,} predictions the correlation is {seen:.2f}."
+    return f"What it said went against what came: over {len(said):,} predictions the correlation is {ratio(seen)}."

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backend.domain.format import change
+from backend.domain.format import change, fixed, ratio
 
 FEWEST_OUTCOMES: Final = 60
 FEWEST_FOLDS_SHARE: Final = 0.75
@@ -131,7 +131,9 @@ def _baseline(card: Card) -> Reason | None:
         if at_least is None or at_least > 0:
             continue
         own, theirs = card["pooled"]["log_loss"], baseline["metrics"]["log_loss"]
-        words = f"{baseline['title']}: a loss of {theirs:.4f}, where the model has {own:.4f}. Lower is better."
+        words = (
+            f"{baseline['title']}: a loss of {fixed(theirs, 4)}, where the model has {fixed(own, 4)}. Lower is better."
+        )
         return Reason(code="baseline", text=words)
     return None
 
@@ -143,8 +145,8 @@ def _folds(card: Card) -> Reason | None:
     if not known or above >= FEWEST_FOLDS_SHARE * len(known):
         return None
     words = (
-        f"Only {above} of {len(known)} folds were better than chance; their AUC lies between {min(known):.2f} and"
-        f" {max(known):.2f}."
+        f"Only {above} of {len(known)} folds were better than chance; their AUC lies between {ratio(min(known))} and"
+        f" {ratio(max(known))}."
     )
     return Reason(code="folds", text=words)
 
@@ -203,4 +205,4 @@ def _paid(card: Card) -> Reason:
 
 
 def _between(interval: Mapping[str, float]) -> str:
-    return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"
+    return f"{fixed(interval['value'], 3)} ({fixed(interval['low'], 3)} to {fixed(interval['high'], 3)})"

@@ -21,7 +21,7 @@ export type Timeframe = Schemas['Timeframe']
 export type Adjustment = Schemas['Adjustment']
 
 const marketKey = ['market'] as const
-const dataPath = '/api/data'
+export const dataPath = '/api/data'
 const mostBars = 5_000
 
 export const providersQuery = queryOptions({

@@ -3789,13 +3789,13 @@ export interface components {
         IntrabarMode: "pessimistic" | "neutral" | "optimistic";
         /**
          * JobKind
-         * @description What a job does; each kind has rules in KINDS.
+         * @description What a task does; each kind has rules in KINDS.
          * @enum {string}
          */
         JobKind: "backtest" | "sweep" | "optimize" | "walk_forward" | "train" | "predict" | "fetch" | "import" | "export" | "guard" | "score" | "maintain";
         /**
          * JobState
-         * @description Where a job stands.
+         * @description Where a task stands.
          * @enum {string}
          */
         JobState: "queued" | "running" | "completed" | "failed" | "cancelled";

@@ -10,8 +10,12 @@ export type SharedBacktest = components['schemas']['SharedBacktest']
 export type SharedTable = components['schemas']['TableRead']
 type SharePage = components['schemas']['Page_ShareLink_']
 
-const path = '/api/shares'
+export const sharesPath = '/api/shares'
 export const sharesKey = ['shares'] as const
+
+export function sharePath(id: string) {
+  return `${sharesPath}/${encodeURIComponent(id)}`
+}
 
 /** One's own, of one backtest or of all. */
 export function sharesQuery(backtestId?: string) {
@@ -22,7 +26,7 @@ export function sharesQuery(backtestId?: string) {
       let cursor: string | undefined
       do {
         const query = { limit: 200, cursor, backtest_id: backtestId }
-        const { data } = await request<SharePage>('GET', path, { signal, query })
+        const { data } = await request<SharePage>('GET', sharesPath, { signal, query })
         shares.push(...data.items)
         cursor = data.next_cursor ?? undefined
       } while (cursor !== undefined)
@@ -33,11 +37,11 @@ export function sharesQuery(backtestId?: string) {
 
 /** The only answer that holds the link itself. */
 export async function createShare(wanted: ShareWanted): Promise<FreshShare> {
-  return (await request<FreshShare>('POST', path, { body: wanted })).data
+  return (await request<FreshShare>('POST', sharesPath, { body: wanted })).data
 }
 
 export async function revokeShare(id: string) {
-  await request('DELETE', `${path}/${encodeURIComponent(id)}`)
+  await request('DELETE', sharePath(id))
 }
 
 /** What a visitor reads: no session is shown, whoever is signed in. */
@@ -62,5 +66,5 @@ export function sharedTradesQuery(link: string, limit: number) {
 }
 
 async function shared<T>(link: string, table: string, query: Record<string, number>, signal: AbortSignal): Promise<T> {
-  return (await request<T>('GET', `${path}/${encodeURIComponent(link)}${table}`, { signal, query, anonymous: true })).data
+  return (await request<T>('GET', `${sharePath(link)}${table}`, { signal, query, anonymous: true })).data
 }

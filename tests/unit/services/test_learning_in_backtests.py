@@ -16,6 +16,7 @@ from backend.domain.strategies.registry import StrategyRegistry
 from backend.services.backtest_runs import Bench, Stopped, run_backtest
 from backend.services.strategy_preview import PreviewWanted, preview
 from backend.services.study_runs import study
+from tests.fake_calendars import FakeCalendars
 from tests.fake_forecaster import FakeForecaster
 
 USER = UUID(int=7)
@@ -44,6 +45,7 @@ def bench(forecaster: FakeForecaster) -> Bench:
         bars=Made(),
         strategies=StrategyRegistry(points=tuple),
         tables=ParquetTables(),
+        calendar=FakeCalendars(),
         predictions=lambda: predictions,
     )
 

@@ -54,10 +54,10 @@ describe('somebody', () => {
   })
 
   it('is changed from the terminal by the same words, quoted for the shell', () => {
-    expect(suspendCommands(user(), 24)?.cli).toBe('tidemark user suspend ada@example.com --hours 24')
+    expect(suspendCommands(user(), 24)?.cli).toBe('tidemark user suspend --hours 24 ada@example.com')
     expect(suspendCommands(user(), null)?.cli).toBe('tidemark user suspend ada@example.com')
-    expect(restoreCommands(user())?.cli).toBe('tidemark user suspend ada@example.com --lift')
-    expect(roleCommands(user({ email: 'o\'neill@example.com' }), true)?.cli).toBe(String.raw`tidemark user promote 'o'\''neill@example.com' --revoke`)
+    expect(restoreCommands(user())?.cli).toBe('tidemark user suspend --lift ada@example.com')
+    expect(roleCommands(user({ email: 'o\'neill@example.com' }), true)?.cli).toBe(String.raw`tidemark user promote --revoke 'o'\''neill@example.com'`)
     expect(planCommands(user(), 'large')?.cli).toBe('tidemark user plan ada@example.com large')
     expect(roleCommands(user({ email: null }), false)).toBeUndefined()
   })

@@ -13,7 +13,7 @@ import { draftOf, dropDraft, keepDraft } from './draft'
 import { withFilter } from '@/shared/table'
 import { filterOf, tagsIn, tagsText } from './listFilter'
 import { runFormOf } from './modelRun'
-import { runCommands, studyCommands } from './runCommands'
+import { runCommands, studyCommands } from '@/shared/runCommands'
 import { formFrom, formProblems, newForm, wantedOf } from './runForm'
 import { newStudy, studyOf, usualRange } from './studyForm'
 
@@ -90,8 +90,8 @@ describe('commands', () => {
   it('say for a shell what differs from what is usual', () => {
     expect(runCommands(wanted).cli).toBe(
       'tidemark backtest run --strategy sma_cross -p fast=10 -p \'kind=it\'\\\'\'s\' -p \'flag="true"\' -p \'rules={"a":[1,null]}\' '
-      + '--provider demo --symbol BTC/USDT --timeframe 1h --start 2023-01-01 --end 2023-07-01T09:30:00Z --cash 5000 --taker-bps 4 '
-      + '--maker-bps 2 --size-percent 1.5 --stop-percent 3 --leverage 2 --sizing risk --sides both --intrabar neutral --seed 7',
+      + '--provider demo --symbol BTC/USDT --timeframe 1h --start 2023-01-01 --end 2023-07-01T09:30:00Z --cash 5000 --maker-bps 2 '
+      + '--taker-bps 4 --sizing risk --size-percent 1.5 --sides both --intrabar neutral --stop-percent 3 --leverage 2 --seed 7',
     )
   })
 

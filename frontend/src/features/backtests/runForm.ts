@@ -2,6 +2,7 @@
 import type { RunWanted, TradingConfig } from '@/api/backtests'
 import type { Timeframe } from '@/api/market'
 import { presetDays } from '@/shared/dayRange'
+import { MINUS, quantity } from '@/shared/format'
 import { isRecord } from '@/shared/jsonSchema'
 import { daysFrom, type MarketForm, type MarketProblems, marketProblems, momentsOf } from '@/shared/marketForm'
 import { allTradingFields, sizeNeeds, type SizingMethod } from './tradingFields'
@@ -120,7 +121,7 @@ function numberOf(text: string | null | undefined) {
 /** `1e21` and `1e-7` are no text of a field. */
 function plain(value: number) {
   const text = String(value)
-  return text.includes('e') ? value.toLocaleString('en-US', { useGrouping: false, maximumFractionDigits: 20 }) : text
+  return text.includes('e') ? quantity(value).replaceAll(',', '').replace(MINUS, '-') : text
 }
 
 export interface FormProblems extends MarketProblems {

@@ -13,18 +13,10 @@ export function showCommands(id: string): Commands {
   return { cli: `tidemark tasks show ${shortId(id)}`, curl: curl('GET', taskAddress(id)) }
 }
 
-export function cancelCommands(id: string): Commands {
-  return { cli: `tidemark tasks cancel ${shortId(id)}`, curl: curl('POST', `${taskAddress(id)}/cancel`) }
-}
-
-export function retryCommands(id: string): Commands {
-  return { cli: `tidemark tasks retry ${shortId(id)}`, curl: curl('POST', `${taskAddress(id)}/retry`) }
-}
-
 export function resourcesCommands(): Commands {
   return { curl: curl('GET', '/api/system/resources') }
 }
 
 export function healthCommands(): Commands {
-  return { cli: 'tidemark status', curl: curl('GET', '/api/system/health') }
+  return { curl: curl('GET', '/api/system/health') }
 }

@@ -9,7 +9,8 @@ import { taskInBrief } from '@/testing/eventServer'
 import { renderPage } from '@/testing/render'
 import { problem, profile, server, useServer } from '@/testing/server'
 import { pageOf, task, taskInFull } from '@/testing/tasks'
-import { cancelCommands, listCommands } from './copyCommands'
+import { taskCommands } from '@/shared/taskCommands'
+import { listCommands } from './copyCommands'
 import { saying } from './eventWords'
 import StatusPage from './StatusPage.vue'
 
@@ -177,6 +178,6 @@ describe('words', () => {
       cli: 'tidemark tasks list --state failed --kind train',
       curl: `curl -H "Authorization: Bearer $TIDEMARK_TOKEN" '${window.location.origin}/api/system/tasks?state=failed&kind=train'`,
     })
-    expect(cancelCommands(id).curl).toBe(`curl -X POST -H "Authorization: Bearer $TIDEMARK_TOKEN" ${window.location.origin}/api/system/tasks/${id}/cancel`)
+    expect(taskCommands(id, true).curl).toBe(`curl -X POST -H "Authorization: Bearer $TIDEMARK_TOKEN" ${window.location.origin}/api/system/tasks/${id}/cancel`)
   })
 })

@@ -1,4 +1,5 @@
 /** The parameters of a strategy as rows of a table, from their JSON Schema. */
+import { quantity } from '@/shared/format'
 
 export interface ParameterRow {
   name: string
@@ -60,5 +61,5 @@ function referred(facts: Facts, named: Record<string, Facts>): Facts {
 function wordOf(value: unknown): string {
   if (value === null || value === undefined) return 'none'
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  return typeof value === 'number' ? value.toLocaleString('en-US', { maximumFractionDigits: 10 }) : String(value as string)
+  return typeof value === 'number' ? quantity(value) : String(value as string)
 }

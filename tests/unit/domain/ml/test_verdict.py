@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backend.domain.format import MINUS
 from backend.domain.ml.evaluation import OutOfFold, evaluate
 from backend.domain.ml.spec import ModelSpec
 from backend.domain.ml.verdict import verdict_of
@@ -101,7 +102,7 @@ def _costs(card: Card) -> None:
         (_control, "control", "shuffled labels it had an AUC of 0.600 (0.580 to 0.620), where 0.50 is all that can be"),
         (_few, "too_few_rows", "With a horizon of 500 bars that is about 11 outcomes that do not overlap"),
         (_wrong, "no_signal", "wrong more often than chance: the AUC is 0.450 (0.430 to 0.470), below 0.50"),
-        (_returns, "no_signal", "do not go along with returns: their correlation is 0.010 (-0.010 to 0.030)"),
+        (_returns, "no_signal", f"do not go along with returns: their correlation is 0.010 ({MINUS}0.010 to 0.030)"),
         (_unknown, "no_signal", "nothing to see"),
         (_base_rate, "baseline", "Always the base rate: a loss of 0.6931, where the model has 0.6"),
         (_linear, "baseline", "A linear model of all features: a loss of"),

@@ -6,9 +6,10 @@ import { quoted } from '@/shared/shell'
 type Somebody = Pick<AdminUser, 'email'>
 
 export const listCommands: Commands = { cli: 'tidemark user list' }
+export const plansCommands: Commands = { cli: 'tidemark user plans' }
 
 export function roleCommands(user: Somebody, isAdmin: boolean): Commands | undefined {
-  return about('promote', user, isAdmin ? ' --revoke' : '')
+  return about(isAdmin ? 'promote --revoke' : 'promote', user)
 }
 
 export function planCommands(user: Somebody, plan: string): Commands | undefined {
@@ -16,14 +17,14 @@ export function planCommands(user: Somebody, plan: string): Commands | undefined
 }
 
 export function suspendCommands(user: Somebody, hours: number | null): Commands | undefined {
-  return about('suspend', user, hours === null ? '' : ` --hours ${hours}`)
+  return about(hours === null ? 'suspend' : `suspend --hours ${hours}`, user)
 }
 
 export function restoreCommands(user: Somebody): Commands | undefined {
-  return about('suspend', user, ' --lift')
+  return about('suspend --lift', user)
 }
 
 /** Demo accounts have no address, and the terminal knows nobody otherwise. */
-function about(command: string, { email }: Somebody, rest: string): Commands | undefined {
-  return email === null ? undefined : { cli: `tidemark user ${command} ${quoted(email)}${rest}` }
+function about(command: string, { email }: Somebody, rest = ''): Commands | undefined {
+  return email === null ? undefined : { cli: `tidemark user ${command}${email.startsWith('-') ? ' --' : ''} ${quoted(email)}${rest}` }
 }

@@ -1,5 +1,6 @@
 /** Configurations as flat facts, and what of them differs. */
 import type { RunConfig } from '@/api/backtestResults'
+import { usual } from '@/api/usual'
 import { bps, date, dateTime, fixed } from '@/shared/format'
 
 export interface ConfigFact {
@@ -10,17 +11,6 @@ export interface ConfigFact {
   text: string
   /** Its default, where it is another one. */
   usual?: string
-}
-
-const usual: Record<string, unknown> = {
-  'trading/cash': 100_000,
-  'trading/costs/maker_bps': 10, 'trading/costs/taker_bps': 10, 'trading/costs/minimum_fee': 0, 'trading/costs/slippage_bps': 0,
-  'trading/costs/spread_bps': 0, 'trading/costs/impact_bps': 0, 'trading/costs/borrow_percent_a_year': 0,
-  'trading/sizing/method': 'all_in', 'trading/sizing/percent': null, 'trading/sizing/amount': null, 'trading/sizing/volatility_bars': 20,
-  'trading/execution/sides': 'long', 'trading/execution/intrabar': 'pessimistic', 'trading/execution/detail': null,
-  'trading/execution/limit_life_bars': null, 'trading/execution/stop_percent': null, 'trading/execution/target_percent': null,
-  'trading/execution/trail_percent': null, 'trading/execution/volume_percent': null, 'trading/execution/remainder': 'carry',
-  'trading/execution/leverage': 1, 'trading/execution/most_positions': null, 'seed': 0,
 }
 
 const names: Record<string, string> = {

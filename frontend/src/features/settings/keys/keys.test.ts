@@ -231,9 +231,9 @@ describe('words and commands', () => {
   it('copies commands that read the parts of a key from the environment', () => {
     for (const { value, passphrase } of providers) {
       const command = addCommands(value, 'Ada\'s $(rm)').curl ?? ''
-      expect(command).toContain(String.raw`--arg label 'Ada'\''s $(rm)'`)
-      expect(command).toContain('key: env.KEY, secret: env.SECRET')
-      expect(command.includes('env.PASSPHRASE')).toBe(passphrase !== undefined)
+      expect(command).toContain(String.raw`"label": "Ada'\''s $(rm)"`)
+      expect(command).toContain('"key": env["KEY"], "secret": env["SECRET"]')
+      expect(command.includes('env["PASSPHRASE"]')).toBe(passphrase !== undefined)
     }
     expect(listCommands().curl).toContain('/api/keys/')
     expect(testCommand('one')).toMatch(/personal access tokens cannot reach keys\ncurl -X POST .*\/api\/keys\/one\/test/)
