@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from backend.api.app import create_app
-from backend.bootstrap import MIGRATIONS, House, Project
+from backend.bootstrap import House
+from backend.bootstrap_ground import MIGRATIONS, Project
 from backend.bootstrap_keys import open_key_desk
 from backend.bootstrap_leaving import open_leaving_desk
 from backend.bootstrap_market import open_backtest_desk, open_market

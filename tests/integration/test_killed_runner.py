@@ -17,8 +17,8 @@ import psutil
 import pytest
 
 from backend.domain.errors import DatabaseUnavailable
+from backend.domain.job_ports import JobRepository
 from backend.domain.jobs import Demand, Job, JobKind, JobState, NewJob
-from backend.domain.ports import JobRepository
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
 from backend.infrastructure.supabase.migrator import migrate, set_login_passwords
 from tests.cluster import MIGRATIONS, FreshDatabase
