@@ -66,14 +66,14 @@ LANES = (
         [module("scripts.audit")],
     ),
     Lane("imports", "calls go inward", [(str(TOOLS / "lint-imports"),)]),
-    Lane("unit", "the pure parts are right", [pytest("tests/unit")], needs=["kernels"]),
-    # It takes longest and waits most, so it begins early and the next ones run beside it.
+    # It takes longest and waits most, so it begins before the others that need something.
     Lane(
         "e2e",
         "whole journeys in Chromium",
         [pytest("tests/e2e", "--capture=no")],
         needs=["kernels", "chromium"],
     ),
+    Lane("unit", "the pure parts are right", [pytest("tests/unit")], needs=["kernels"]),
     Lane("api", "the HTTP face of a running process", [pytest("tests/api")], needs=["kernels"]),
     Lane(
         "contracts",
@@ -120,16 +120,26 @@ def main(arguments: list[str]) -> int:
         )
         return 2
     chosen = [lane for lane in LANES if not names or lane.name in names]
-    needed = [lane for lane in SURROUNDINGS if any(lane.name in one.needs for one in chosen)]
     # A lane that is run alone is watched as it works.
     places = places_of(cores_of_this_machine()) if len(chosen) > 1 else 1
-    results = run_all([*needed, *chosen], lambda lane, out: run(lane, extra, out), places=places)
+    results = run_all(in_order(chosen), lambda lane, out: run(lane, extra, out), places=places)
     print()
     for result in results:
         print(f"{'passed' if result.ok else 'FAILED':<7} {result.work.name:<12} {result.seconds:5.0f} s")
     failed = sum(not result.ok for result in results)
     print(f"lanes: {len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def in_order(chosen: Sequence[Lane]) -> list[Lane]:
+    """With what they need: the rest of it after those that need nothing, since packages come one by one."""
+    needed = [lane for lane in SURROUNDINGS if any(lane.name in one.needs for one in chosen)]
+    return [
+        *needed[:2],
+        *(lane for lane in chosen if not lane.needs),
+        *needed[2:],
+        *(lane for lane in chosen if lane.needs),
+    ]
 
 
 def places_of(cores: int) -> int:

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TIDEMARK = ROOT / ".venv" / "bin" / "tidemark"
 # The same, with jobs that do what tests/integration/works.py says.
 WITH_WORKS = (sys.executable, "-m", "tests.serve_with_works")
-START_SECONDS = 60
+START_SECONDS = 100
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import TypeVar
 
 import psutil
 import pytest
 
+from backend.domain.errors import DatabaseUnavailable
 from backend.domain.job_ports import JobRepository
 from backend.domain.jobs import Demand, Job, JobKind, JobState, NewJob
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
@@ -23,6 +25,7 @@ from tests.cluster import MIGRATIONS, FreshDatabase
 from tests.integration.writers import postmaster_of
 from tests.job_tables import Tables, open_tables
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = Demand(cores=1, memory_bytes=128 * 1024**2)
 
@@ -113,7 +116,7 @@ def counting(*, steps: int, marks: Path | None = None) -> NewJob:
 async def becomes(mine: JobRepository, job: Job, state: JobState, *, seconds: float = 30) -> Job:
     deadline = time.monotonic() + seconds
     while True:
-        found = await mine.job(job.id)
+        found = await patiently(lambda: mine.job(job.id))
         assert found is not None
         if found.state == state:
             return found
@@ -121,8 +124,20 @@ async def becomes(mine: JobRepository, job: Job, state: JobState, *, seconds: fl
         await asyncio.sleep(0.05)
 
 
+async def patiently(ask: Callable[[], Awaitable[T]], *, seconds: float = 30) -> T:
+    """Ask again while a Postgres that was killed comes back."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return await ask()
+        except DatabaseUnavailable:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.1)
+
+
 async def events_of(mine: JobRepository, job: Job) -> list[str]:
-    log = await mine.event_log(after=0, limit=1000)
+    log = await patiently(lambda: mine.event_log(after=0, limit=1000))
     return [event.type.removeprefix("task_") for event in log.events if event.task["id"] == str(job.id)]
 
 
@@ -246,8 +261,7 @@ async def test_jobs_finish_though_postgres_is_killed_while_they_run(data_dir: Pa
             for job in jobs:
                 await becomes(mine, job, JobState.RUNNING)
             (await asyncio.to_thread(postmaster_of, data_dir)).kill()
-            await asyncio.sleep(3)
-            late = await mine.submit(counting(steps=1))
+            late = await patiently(lambda: mine.submit(counting(steps=1)))
             for job in [*jobs, late]:
                 assert (await becomes(mine, job, JobState.COMPLETED)).attempts == 1
                 assert await events_of(mine, job) == ["queued", "running", "completed"]
@@ -263,11 +277,10 @@ async def test_many_brief_jobs_finish_once_though_postgres_is_killed_in_the_midd
                 for _ in range(200):
                     running.line()
                 (await asyncio.to_thread(postmaster_of, data_dir)).kill()
-            await asyncio.sleep(3)
             done = [await becomes(mine, job, JobState.COMPLETED, seconds=60) for job in jobs]
         assert {job.result is not None for job in done} == {True}
         # A claim whose answer was lost does not count as an attempt.
         assert {job.attempts for job in done} == {1}
-        log = await mine.event_log(after=0, limit=10_000)
+        log = await patiently(lambda: mine.event_log(after=0, limit=10_000))
         assert [event.id for event in log.events] == list(range(1, len(log.events) + 1))
         assert sum(event.type == "task_completed" for event in log.events) == 600
