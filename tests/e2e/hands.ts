@@ -29,9 +29,8 @@ export class MouseHand implements Hand {
   async press(target: Locator) {
     this.presses += 1
     await expectNoSidewaysScroll(this.page)
-    const label = target.and(this.page.getByRole('radio')).locator('xpath=ancestor::label')
-    await target.or(label).last().waitFor({ state: 'attached' })
-    await (await label.count() > 0 ? label : target).click() // a radio is pressed by its words
+    const isRadio = await target.getAttribute('type') === 'radio' // which is pressed by its words
+    await (isRadio ? target.locator('xpath=ancestor::label') : target).click()
   }
 
   async type(field: Locator, text: string) { await field.fill(text) }

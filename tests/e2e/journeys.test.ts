@@ -62,7 +62,7 @@ describe.each(Object.entries(ways))('%s', (_way, { hand: Hand, viewport, colorSc
       arrive: async () => { await signUp(page, undefined, letterTo) },
       elsewhere: () => visit(browser, { url: tidemark.url }),
       interrupt: async () => { if (isKilled) await killAndResume() },
-    })
+    }).catch(async (e: unknown) => { await page.screenshot({ path: `/tmp/jr_${_name.slice(0, 6)}_${colorScheme}.png`, fullPage: true }); console.log((await page.locator('main').innerText()).slice(0, 1500), complaints); throw e })
     await expectNoSidewaysScroll(page)
     expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe(colorScheme)
     expect(foreign).toEqual([])

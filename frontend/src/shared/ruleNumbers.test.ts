@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { reactive } from 'vue'
 import { numberFields, withNumbers } from './ruleNumbers'
 
 const rules = {
@@ -27,7 +28,7 @@ describe('numbers in rules', () => {
   })
 
   it('are put into a copy, and plain parameters beside the others', () => {
-    const placed = withNumbers({ rules }, { 'long.enter.of.0.right.parameters.period': 40, 'stop_percent': 5 })
+    const placed = withNumbers(reactive({ rules }), { 'long.enter.of.0.right.parameters.period': 40, 'stop_percent': 5 })
     const changed = { right: { parameters: { period: 40 } } }
     expect(placed).toMatchObject({ rules: { stop_percent: 5, long: { enter: { of: [changed, {}, {}] } } } })
     expect(Object.keys(placed)).toEqual(['rules'])

@@ -29,12 +29,14 @@ function isAsUsual(name: string, value: unknown) {
 /** Parameters of a run, with numbers that a trial had put where they stand in its rules. */
 export function withNumbers(parameters: Values, trial: Values): Record<string, unknown> {
   if (!('rules' in parameters)) return { ...parameters, ...trial }
-  const rules = structuredClone(parameters.rules) as Record<string, unknown>
-  for (const [place, value] of Object.entries(trial)) {
-    const way = place.split('.')
-    const last = way.pop() ?? ''
-    const node = way.reduce<Record<string, unknown>>((at, part) => at[part] as Record<string, unknown>, rules)
-    node[last] = value
-  }
-  return { ...parameters, rules }
+  const put = (rules: unknown, [place, value]: [string, unknown]) => withAt(rules, place.split('.'), value)
+  return { ...parameters, rules: Object.entries(trial).reduce(put, parameters.rules) }
+}
+
+/** A copy of what changes; the rest is shared. */
+function withAt(node: unknown, [first, ...rest]: readonly string[], value: unknown): unknown {
+  if (first === undefined) return value
+  if (Array.isArray(node)) return node.map((child: unknown, at) => (String(at) === first ? withAt(child, rest, value) : child))
+  const object = node as Record<string, unknown>
+  return { ...object, [first]: withAt(object[first], rest, value) }
 }

@@ -35,7 +35,7 @@ export async function model({ page, hand, arrive, interrupt }: Traveller) {
   expect(await page.getByLabel('Rounds', { exact: true }).inputValue()).toBe('10')
   await page.getByText('Takes about').waitFor()
   await hand.type(page.getByRole('textbox', { name: 'Name (optional)' }), 'Trades the model')
-  await hand.press(page.getByRole('button', { name: 'Run backtest' }))
+  await hand.press(page.getByRole('button', { name: 'Run backtest', exact: true }))
   await page.getByRole('heading', { name: 'Trades the model' }).waitFor()
   await finished(page)
 

@@ -23,7 +23,7 @@ export async function rules({ page, hand, arrive, interrupt }: Traveller) {
   await hand.type(page.getByLabel('First day'), '2025-01-01')
   await hand.type(page.getByLabel('Last day'), '2025-03-31')
   await hand.type(page.getByRole('textbox', { name: 'Name (optional)' }), 'Which average')
-  await hand.press(page.getByRole('button', { name: 'Run sweep' }))
+  await hand.press(page.getByRole('button', { name: 'Run sweep', exact: true }))
   await page.getByRole('heading', { name: 'Which average' }).waitFor()
 
   const trials = page.getByRole('grid', { name: 'trials' })
