@@ -14,7 +14,7 @@ export async function model({ page, hand, arrive, interrupt }: Traveller) {
   await page.keyboard.press('Enter')
   await hand.type(page.getByLabel('First day'), '2026-03-01')
   await hand.type(page.getByLabel('Folds', { exact: true }), '2')
-  await hand.press(page.getByText('How it learns'))
+  await hand.press(page.locator('summary', { hasText: 'How it learns' }))
   await hand.type(page.getByLabel('Rounds', { exact: true }), '10')
   await hand.type(page.getByLabel('Patience', { exact: true }), '5')
   await page.getByText('Takes about').waitFor()
