@@ -125,7 +125,7 @@ export class KeyboardHand implements Hand {
   private async reach(target: Locator) {
     await target.waitFor({ state: 'attached' })
     await expect.poll(() => target.isEnabled()).toBe(true)
-    if (!this.isFresh && await target.evaluate(() => document.activeElement === document.body)) this.lost.push(String(target))
+    if (!this.isFresh && !await this.hasFocus()) this.lost.push(String(target))
     this.isFresh = false
     const seen: string[] = []
     for (let steps = 0; steps < 150; steps += 1) {
@@ -135,6 +135,11 @@ export class KeyboardHand implements Hand {
       await this.page.keyboard.press(key)
     }
     throw new Error(`The keyboard never reached ${String(target)}; it pressed ${seen.slice(-6).join(' ')} …`)
+  }
+
+  /** Within a moment: what loses it by going away gives it on. */
+  private async hasFocus() {
+    return await this.page.waitForFunction(() => document.activeElement !== document.body, undefined, { timeout: 2_000 }).then(() => true, () => false)
   }
 
   /** At the first part of a date, wherever one came from. */

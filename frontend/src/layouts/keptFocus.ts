@@ -21,12 +21,11 @@ export function keepFocus() {
   }
 
   function look() {
-    if (!isLost()) return
-    clearTimeout(timer)
-    timer = setTimeout(regain, settleMilliseconds)
+    if (isLost()) timer ??= setTimeout(regain, settleMilliseconds)
   }
 
   function regain() {
+    timer = undefined
     if (!isLost()) return
     for (const [element, ...around] of trail) {
       if (element !== undefined && takes(element)) return
