@@ -1,7 +1,8 @@
 /** Whole journeys, each in two ways: by mouse on a desk in light, and by keyboard on a phone in the dark over a killed server. */
-import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { desktop, expectNoSidewaysScroll, launch, phone, visit, withoutRefusals } from './browser'
+import { desktop, expectNoSidewaysScroll, phone, visit, withoutRefusals } from './browser'
+import { confirming } from './confirming'
+import { exchangeKeys } from './exchange-keys'
 import { type Hand, KeyboardHand, MouseHand } from './hands'
 import { account } from './journeys/account'
 import { demo } from './journeys/demo'
@@ -10,24 +11,14 @@ import { model } from './journeys/model'
 import { rules } from './journeys/rules'
 import type { Traveller } from './journeys/traveller'
 import { upload } from './journeys/upload'
-import { MailServer } from './mail-server'
-import { OwnInstance } from './own-instance'
+import { outage } from './outage'
 import { signUp } from './people'
+import { closeWorld, openWorld, type World } from './world'
 
-let browser: Browser
-let mail: MailServer
-let tidemark: OwnInstance
+let world: World
 
-beforeAll(async () => {
-  browser = await launch()
-  mail = await MailServer.start()
-  tidemark = await OwnInstance.startWithKeyVendors({ TIDEMARK_SMTP_URL: mail.url })
-}, 120_000)
-afterAll(async () => {
-  await browser.close()
-  await tidemark.end()
-  mail.stop()
-})
+beforeAll(async () => { world = await openWorld() }, 120_000)
+afterAll(async () => { await closeWorld(world) })
 
 const journeys: Record<string, (traveller: Traveller) => Promise<void>> = {
   'the demo, to its first backtest': demo,
@@ -52,6 +43,7 @@ const ways: Record<string, Way> = {
 
 describe.each(Object.entries(ways))('%s', (_way, { hand: Hand, viewport, colorScheme, isKilled }) => {
   it.each(Object.entries(journeys))('%s', { timeout: 300_000 }, async (_name, travel) => {
+    const { browser, mail, tidemark } = world
     const letterTo = (email: string) => mail.letterTo(email)
     const { page, complaints, close } = await visit(browser, { url: tidemark.url, viewport, colorScheme, acceptDownloads: true })
     const foreign: string[] = []
@@ -62,7 +54,7 @@ describe.each(Object.entries(ways))('%s', (_way, { hand: Hand, viewport, colorSc
       arrive: async () => { await signUp(page, undefined, letterTo) },
       elsewhere: () => visit(browser, { url: tidemark.url }),
       interrupt: async () => { if (isKilled) await killAndResume() },
-    }).catch(async (e: unknown) => { await page.screenshot({ path: `/tmp/jr_${_name.slice(0, 6)}_${colorScheme}.png`, fullPage: true }); console.log((await page.locator('main').innerText()).slice(0, 1500), complaints); throw e })
+    })
     await expectNoSidewaysScroll(page)
     expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe(colorScheme)
     expect(foreign).toEqual([])
@@ -81,3 +73,7 @@ describe.each(Object.entries(ways))('%s', (_way, { hand: Hand, viewport, colorSc
     }
   })
 })
+
+describe('confirming an email', () => { confirming(() => world) })
+describe('API keys', () => { exchangeKeys(() => world) })
+describe('without the server', () => { outage(() => world) })

@@ -1,5 +1,6 @@
 /** When what has the focus goes away, the focus goes to what is left around it: it never falls off the page. */
-const remembered = 8
+/** More than the fields of a dialog: what opened it is to be remembered until it closes. */
+const remembered = 60
 /** A dialog or a page that closes gives the focus back by itself, if it can. */
 const settleMilliseconds = 60
 const places = 'section, form, [role=tabpanel], [role=dialog], main'
@@ -31,6 +32,7 @@ export function keepFocus() {
       if (element !== undefined && takes(element)) return
       for (const place of around) if (place.matches(places) && takes(place)) return
     }
+    document.querySelector('main')?.focus({ preventScroll: true })
   }
 
   const observer = new MutationObserver(look)
