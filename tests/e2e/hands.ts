@@ -77,7 +77,7 @@ export class KeyboardHand implements Hand {
       await this.page.keyboard.type(text.replace(/^(\d{4})-(\d\d)-(\d\d)$/, '$2$3$1')) // in the order of this browser's parts
     } else {
       await this.page.keyboard.press('Control+a')
-      await this.page.keyboard.type(text)
+      await (text.length > 12 ? this.page.keyboard.insertText(text) : this.page.keyboard.type(text)) // who has much to enter pastes it
     }
   }
 
@@ -128,11 +128,11 @@ export class KeyboardHand implements Hand {
     if (!this.isFresh && !await this.hasFocus()) this.lost.push(String(target))
     this.isFresh = false
     const seen: string[] = []
-    for (let steps = 0; steps < 150; steps += 1) {
-      const key = await target.evaluate(keyTowards)
-      if (key === null) return
-      seen.push(key)
-      await this.page.keyboard.press(key)
+    while (seen.length < 150) {
+      const next = await target.evaluate(keyTowards)
+      if (next === null) return
+      for (let press = 0; press < next.times; press += 1) await this.page.keyboard.press(next.key)
+      seen.push(`${next.times} × ${next.key}`)
     }
     throw new Error(`The keyboard never reached ${String(target)}; it pressed ${seen.slice(-6).join(' ')} …`)
   }
@@ -150,8 +150,8 @@ export class KeyboardHand implements Hand {
   }
 }
 
-/** In the page: what to press next on the way to an element, null at it. Within a group arrows lead on, else Tab. */
-function keyTowards(target: Element): string | null {
+/** In the page: what to press next on the way to an element, and about how often; null at it. Within a group arrows lead on. */
+function keyTowards(target: Element): { key: string, times: number } | null {
   const here = document.activeElement ?? document.body
   if (here === target) return null
   const isAhead = (here.compareDocumentPosition(target) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0
@@ -161,7 +161,15 @@ function keyTowards(target: Element): string | null {
   }
   const areRadios = here instanceof HTMLInputElement && target instanceof HTMLInputElement
     && here.type === 'radio' && target.type === 'radio' && here.name === target.name
-  if (shares('[role=menu]') || areRadios) return isAhead ? 'ArrowDown' : 'ArrowUp'
-  if (shares('[role=tablist]')) return isAhead ? 'ArrowRight' : 'ArrowLeft'
-  return isAhead || here === document.body ? 'Tab' : 'Shift+Tab'
+  if (shares('[role=menu]') || areRadios) return { key: isAhead ? 'ArrowDown' : 'ArrowUp', times: 1 }
+  if (shares('[role=tablist]')) return { key: isAhead ? 'ArrowRight' : 'ArrowLeft', times: 1 }
+  const lies = (of: Element, where: number) => (of.compareDocumentPosition(here) & where) !== 0
+  const stops = [...document.querySelectorAll<HTMLElement>('a[href], button, input, select, textarea, summary, [tabindex]')]
+    .filter((stop) => stop.tabIndex >= 0 && !stop.matches(':disabled, [type=radio]:not(:checked)') && stop.checkVisibility())
+  const between = stops.filter((stop) => {
+    const after = lies(stop, isAhead ? Node.DOCUMENT_POSITION_PRECEDING : Node.DOCUMENT_POSITION_FOLLOWING)
+    const other = isAhead ? Node.DOCUMENT_POSITION_FOLLOWING : Node.DOCUMENT_POSITION_PRECEDING
+    return stop !== target && after && (stop.compareDocumentPosition(target) & other) !== 0
+  }).length
+  return { key: isAhead || here === document.body ? 'Tab' : 'Shift+Tab', times: Math.max(1, between) }
 }
