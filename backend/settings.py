@@ -105,6 +105,15 @@ class Settings(BaseSettings):
         description="`smtp://user:password@mail.example.com:587?from=tidemark@example.com`, or `smtps://`.",
     )
 
+    job_niceness: int = Field(
+        default=10,
+        ge=0,
+        le=19,
+        description=(
+            "How far jobs step back behind the server and the database for processor time: 0 not at all, 19 most."
+            " Another value than 10 is for a machine that serves nobody meanwhile, or where many wait for answers."
+        ),
+    )
     cache_gib: float = Field(
         default=20.0,
         gt=0,

@@ -32,6 +32,8 @@ NPM_FOLDERS = {
 }
 # Each contains what those before it need.
 PYTHON_PURPOSES = ("run", "test", "bench")
+# It compiles nothing: the first lanes of the tests do without the kernels, and `prepare.py kernels` runs beside them.
+WITHOUT_KERNELS = "test"
 KERNEL_SOURCES = ("backend/domain", "backend/backtesting")
 WEB_SOURCES = ("frontend/src", "frontend/public", "frontend/build")
 
@@ -160,6 +162,9 @@ class Setup:
 
     def everything(self) -> None:
         """Python and npm packages have nothing to do with each other, so they come side by side."""
+        if self.purpose == "kernels":
+            self.kernels()
+            return
         system_node = find_system_node()
         if system_node is None:
             self.python()
@@ -209,6 +214,8 @@ class Setup:
 
     def kernels(self) -> None:
         """Compiled here, so that the first backtest does not wait for it."""
+        if self.purpose == WITHOUT_KERNELS:
+            return
         sources = sorted(path for folder in KERNEL_SOURCES for path in (ROOT / folder).rglob("*.py"))
         wanted = fingerprint(*sources, LOCKS / "run.txt", extra=venv_identity())
         if not stamped("kernels", wanted):

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts import debian
+
 ROOT = Path(__file__).resolve().parent.parent
 UNPACKED = ROOT / ".setup" / "promtool"
 # Newer releases have it in a package of its own.
@@ -20,7 +22,7 @@ PACKAGES = ("promtool", "prometheus")
 def promtool() -> str | None:
     """Its path; on Debian and Ubuntu a root gets it fetched, anyone else is told the package's name."""
     found = find_promtool()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get") and shutil.which("dpkg-deb"):
+    if found is None and debian.is_ours() and shutil.which("dpkg-deb"):
         print("No promtool on this machine; taking it out of Debian's package `prometheus`.", flush=True)
         fetch()
         found = find_promtool()
@@ -43,13 +45,17 @@ def fetch() -> None:
     """Download the package and unpack it into the folder of the set-up."""
     shutil.rmtree(UNPACKED, ignore_errors=True)
     UNPACKED.mkdir(parents=True)
-    subprocess.run(("apt-get", "update", "-qq"), check=False)
-    for package in PACKAGES:
-        # The sandbox user of apt may not write here; as root there is nothing to protect.
-        command = ("apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package)
-        subprocess.run(command, cwd=UNPACKED, check=False, stderr=subprocess.DEVNULL)
-        for archive in UNPACKED.glob("*.deb"):
-            subprocess.run(("dpkg-deb", "--extract", archive, UNPACKED), check=False)
-            archive.unlink()
-        if find_promtool() is not None:
-            return
+    with debian.fresh_lists():
+        for package in PACKAGES:
+            # The sandbox user of apt may not write here; as root there is nothing to protect.
+            asked = ("download", "-o", "APT::Sandbox::User=root", package)
+            debian.apt_get(*asked, cwd=UNPACKED, stderr=subprocess.DEVNULL)
+            for archive in UNPACKED.glob("*.deb"):
+                subprocess.run(("dpkg-deb", "--extract", archive, UNPACKED), check=False)
+                archive.unlink()
+            if find_promtool() is not None:
+                return
+
+
+if __name__ == "__main__":
+    sys.exit(0 if promtool() else 1)

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from backend.domain.errors import QuotaReached
 from backend.domain.events import EventLog, EventType, FeedPlace, Standing, TaskEvent
 from backend.domain.forecast import CompletedRun
+from backend.domain.job_ports import Admission, MachineGauges
 from backend.domain.jobs import (
     DEFAULT_QUOTA,
     KINDS,
@@ -36,7 +37,6 @@ from backend.domain.jobs import (
     Waiting,
 )
 from backend.domain.pages import Page, Place
-from backend.domain.ports import Admission, MachineGauges
 from backend.domain.queue_play import ME, BusyJob, QueueAround, WaitingJobs
 from tests.fakes import FakeClock
 

@@ -13,8 +13,8 @@ from backend.data.storage.events import EventTable
 from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.jobs import JobTable
 from backend.domain.accounts import Identity
+from backend.domain.job_ports import EventFeed, JobQueue, JobRepository
 from backend.domain.jobs import Demand, Job, JobFailure, JobKind, Lease, NewJob, Outcome
-from backend.domain.ports import EventFeed, JobQueue, JobRepository
 from backend.infrastructure.database import Database
 from backend.infrastructure.service_database import ServiceDatabase
 from tests.cluster import FreshDatabase

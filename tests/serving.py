@@ -84,6 +84,8 @@ def environment(**settings: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
         "TIDEMARK_ENV_FILE": "",
         "TIDEMARK_LOG_FORMAT": "json",
+        # Lanes that run beside it are no users to step back for.
+        "TIDEMARK_JOB_NICENESS": "5",
         # Nobody's own login; a test that signs in brings a folder.
         "XDG_CONFIG_HOME": "/nowhere",
         **settings,

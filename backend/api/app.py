@@ -25,6 +25,7 @@ from backend.api.routers import (
     administration_tasks,
     administration_users,
     backtest_insights,
+    backtest_presets,
     backtest_results,
     backtest_studies,
     backtests,
@@ -34,6 +35,7 @@ from backend.api.routers import (
     health,
     jobs,
     market_data,
+    market_fetching,
     market_files,
     models,
     own_data,
@@ -42,6 +44,8 @@ from backend.api.routers import (
     resources,
     shares,
     strategies,
+    strategy_rules,
+    strategy_versions,
     tokens,
 )
 from backend.api.routers.market_files import UPLOAD_PATH
@@ -50,8 +54,8 @@ from backend.api.streams import Streams
 from backend.api.task_events import TASK_EVENTS_PATH, TaskEvents
 from backend.api.web import WebApp
 from backend.bootstrap import WEB_APP, House
+from backend.domain.job_ports import Readiness
 from backend.domain.market_ports import LARGEST_UPLOAD_BYTES
-from backend.domain.ports import Readiness
 from backend.version import VERSION
 
 SMALLEST_WORTH_COMPRESSING = 1024
@@ -110,6 +114,7 @@ def describe_api() -> FastAPI:
         own_data,
         tokens,
         exchange_keys,
+        backtest_presets,
         backtests,
         backtest_results,
         backtest_insights,
@@ -119,10 +124,13 @@ def describe_api() -> FastAPI:
         shares,
         events,
         market_data,
+        market_fetching,
         market_files,
         models,
         predictions,
+        strategy_rules,
         strategies,
+        strategy_versions,
         administration_users,
         administration_tasks,
         administration_plans,

@@ -17,7 +17,8 @@ from backend.api.stream import MOST_WAITING_FRAMES, End, Frame, Stream
 from backend.domain.accounts import Identity
 from backend.domain.errors import DatabaseUnavailable, QuotaReached
 from backend.domain.events import EVENT_CHANNEL, PROGRESS_CHANNEL, EventType, TaskEvent
-from backend.domain.ports import AccountWatch, Clock, EventBus, EventFeed, Meter
+from backend.domain.job_ports import EventBus, EventFeed
+from backend.domain.ports import AccountWatch, Clock, Meter
 
 __all__ = ["MOST_WAITING_FRAMES", "End", "Frame", "Stream", "Streams"]
 

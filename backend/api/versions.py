@@ -50,6 +50,11 @@ def tagged(
     return Response(content, media_type="application/json", headers=every)
 
 
+def untagged(body: BaseModel, *, status: int = 200) -> Response:
+    """An answer about a person that is not asked for again, or has changed by then."""
+    return Response(body.model_dump_json(), status_code=status, media_type="application/json", headers=PRIVATE)
+
+
 def required_version(if_match: str | None) -> int | None:
     """The version that an edit is based on; None when any will do."""
     if if_match is None:

@@ -14,7 +14,8 @@ def database(data_dir: DataDir = None) -> None:
     """Run the embedded Postgres without Tidemark, and say its DB_URL. Nothing is migrated."""
     import sys
 
-    from backend.bootstrap import open_database, read_settings
+    from backend.bootstrap import read_settings
+    from backend.bootstrap_operator import open_database
     from backend.cli import instance
     from backend.domain.errors import InvalidSetting
 

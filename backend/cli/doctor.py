@@ -174,7 +174,7 @@ def _memory() -> Finding:
 
 
 def _embedded_postgres(settings: "Settings") -> Finding:
-    from backend.bootstrap import embedded_postgres_is_installed
+    from backend.bootstrap_operator import embedded_postgres_is_installed
 
     if not embedded_postgres_is_installed():
         return Finding(
@@ -231,7 +231,7 @@ def _answers(url: str, detail: str) -> Finding:
 def _project(settings: "Settings") -> list[Finding]:
     import asyncio
 
-    from backend.bootstrap import examine_project
+    from backend.bootstrap_operator import examine_project
 
     return [
         *(

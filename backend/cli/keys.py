@@ -15,7 +15,8 @@ def keys() -> None:
 @app.command("rotate-signing")
 def rotate_signing(data_dir: DataDir = None) -> None:
     """Sign access tokens with a new key. Nobody is signed out: older tokens stay good until they expire."""
-    from backend.bootstrap import read_settings, rotate_signing_key
+    from backend.bootstrap import read_settings
+    from backend.bootstrap_operator import rotate_signing_key
     from backend.cli.instance import hold
     from backend.domain.errors import ConfigurationError
 
@@ -39,7 +40,8 @@ def rotate(data_dir: DataDir = None) -> None:
     import contextlib
     import sys
 
-    from backend.bootstrap import read_settings, rotate_master_key
+    from backend.bootstrap import read_settings
+    from backend.bootstrap_operator import rotate_master_key
     from backend.cli import instance
 
     settings = read_settings(data_dir=data_dir)

@@ -16,7 +16,8 @@ def migrate(
     import contextlib
     import sys
 
-    from backend.bootstrap import migrate_database, read_settings
+    from backend.bootstrap import read_settings
+    from backend.bootstrap_operator import migrate_database
     from backend.cli import instance
 
     settings = read_settings(data_dir=data_dir)

@@ -27,7 +27,8 @@ def status(
     data_dir: DataDir = None,
 ) -> None:
     """Show where the running instance answers, and its keys."""
-    from backend.bootstrap import describe_project, read_settings
+    from backend.bootstrap import read_settings
+    from backend.bootstrap_operator import describe_project
     from backend.cli import instance
 
     settings = read_settings(data_dir=data_dir)

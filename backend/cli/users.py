@@ -167,7 +167,7 @@ def delete(
     """
     import asyncio
 
-    from backend.bootstrap import delete_account
+    from backend.bootstrap_operator import delete_account
     from backend.domain.errors import NotFound
 
     account = _accounts(data_dir).find(email)
@@ -209,7 +209,7 @@ def _password(*, from_stdin: bool, generate: bool) -> str:
 
 
 def _accounts(data_dir: "DataDir") -> "AccountAdmin":
-    from backend.bootstrap import open_auth_admin
+    from backend.bootstrap_operator import open_auth_admin
     from backend.cli import instance
 
     settings = _settings(data_dir)
@@ -234,7 +234,7 @@ def _settings(data_dir: "DataDir") -> "Settings":
 def _plans(data_dir: "DataDir") -> "Sequence[Plan]":
     import asyncio
 
-    from backend.bootstrap import read_plans
+    from backend.bootstrap_operator import read_plans
 
     return asyncio.run(read_plans(_settings(data_dir)))
 

@@ -4,8 +4,9 @@ A file that is in the form that we write is read by a short way; any other is fo
 """
 
 from datetime import datetime
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
@@ -15,7 +16,12 @@ from backend.domain.market_errors import BadBars, BadFile, NoBars
 from backend.domain.market_ports import Loaded
 from backend.domain.research_frames import checked_frame
 
+if TYPE_CHECKING:
+    from backend.data.fetchers.demo import DemoFetcher
+
 DEMO: Final = "demo"
+# Of one range of the demo market: 100,000 bars are 5 MB.
+_MOST_KEPT_BARS: Final = 100_000
 _OURS: Final = ("ts", *COLUMNS)
 
 
@@ -174,21 +180,37 @@ def _wanted(
 
 def simulated(series: Series, wanted: Span) -> Loaded:
     """Bars of the demo market, made at once. Raises UnknownSymbol, NotServed, NoBars."""
-    from backend.data.calendars import TradingCalendars
-    from backend.data.fetchers.demo import DemoFetcher
     from backend.domain.market_errors import NotServed
     from backend.domain.simulation.markets import MARKETS
-    from backend.infrastructure.clock import SystemClock
 
     if series.adjustment is not Adjustment.RAW:
         raise NotServed.of(series, tuple(Timeframe), (Adjustment.RAW,))
-    bars = DemoFetcher(TradingCalendars(), SystemClock()).bars(series.symbol, series.timeframe, wanted)
+    market, timeframe = _demo_market(), series.timeframe
+    until = market.until(series.symbol, timeframe, wanted)
+    made = _kept if (until - wanted.start) / timeframe.length <= _MOST_KEPT_BARS else market.bars
+    # Whoever changes it changes a copy of their own: pandas copies what is written to.
+    bars = made(series.symbol, timeframe, Span(start=wanted.start, end=until)).copy(deep=False)
     if bars.empty:
         raise NoBars(
             f"The demo market has no bars of {series.symbol} {series.timeframe}"
             f" {_range_words(wanted.start, wanted.end)}. Choose a longer or an earlier range."
         )
     return Loaded(series=series, instrument=MARKETS[series.symbol].instrument, bars=bars)
+
+
+@cache
+def _demo_market() -> "DemoFetcher":
+    from backend.data.calendars import TradingCalendars
+    from backend.data.fetchers.demo import DemoFetcher
+    from backend.infrastructure.clock import SystemClock
+
+    return DemoFetcher(TradingCalendars(), SystemClock())
+
+
+@lru_cache(maxsize=4)
+def _kept(symbol: str, timeframe: Timeframe, wanted: Span) -> pd.DataFrame:
+    """To make bars takes longer than to trade on them, and whoever tries a series tries it again."""
+    return _demo_market().bars(symbol, timeframe, wanted)
 
 
 def _refuse(series: Series, wanted: Span, *, is_stored: bool) -> None:

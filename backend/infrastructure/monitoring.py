@@ -25,9 +25,9 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from backend.domain.job_ports import MachineGauges
 from backend.domain.jobs import Waiting
 from backend.domain.market_ports import DiskRoom
-from backend.domain.ports import MachineGauges
 from backend.infrastructure.redaction import redact, redacted
 from backend.version import VERSION
 

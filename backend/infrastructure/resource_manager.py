@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from backend.domain.job_ports import Admission, MachineGauges
 from backend.domain.jobs import Demand
-from backend.domain.ports import Admission, MachineGauges
 
 # Jobs step back for the server, so they may have every core, but never all of the memory.
 MEMORY_SHARE = 0.75

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from backend.domain.errors import JobNotFound
 from backend.domain.events import EventLog, Standing
+from backend.domain.job_ports import JobRepository
 from backend.domain.jobs import JobState
-from backend.domain.ports import JobRepository
 
 _BEHIND_EVERYTHING = 2**63 - 1
 _MOST_RUNNING = 200

@@ -7,7 +7,7 @@ from loguru import logger
 
 from backend.domain.errors import ServiceUnavailable
 from backend.domain.forecast import LATEST_COMMIT, REMEMBERED_RUNS, Forecasts, KindHistory
-from backend.domain.ports import JobMeter, JobRecords
+from backend.domain.job_ports import JobMeter, JobRecords
 
 SECONDS_BETWEEN_LOOKS = 5.0
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from backend.domain.errors import JobNotFound, JobNotRetryable
 from backend.domain.forecast import Forecasts
 from backend.domain.job_data import require_storable
+from backend.domain.job_ports import JobRepository, ResourceMonitor
 from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobInBrief, JobKind, JobState, NewJob, require_possible
 from backend.domain.pages import Page, Place
-from backend.domain.ports import JobRepository, ResourceMonitor
 from backend.domain.waiting import Wait, waits
 
 

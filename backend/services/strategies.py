@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from backend.domain.errors import NotAllowed, VersionConflict
@@ -30,6 +30,8 @@ from backend.domain.strategy_errors import (
 if TYPE_CHECKING:
     from backend.domain.errors import InputError
     from backend.domain.strategies.registry import Listed, StrategyRegistry
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,23 +62,30 @@ class Installed:
 
     open: "Callable[[], StrategyRegistry]"
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _are_all_loaded: bool = False
 
     @cached_property
     def registry(self) -> "StrategyRegistry":
         return self.open()
 
     async def all(self) -> "tuple[Sequence[Listed], Sequence[StrategyBroken]]":
-        async with self._turn:
-            return await asyncio.to_thread(lambda: (tuple(self.registry), self.registry.broken))
+        return await self._ask(lambda: (tuple(self.registry), self.registry.broken), loads_all=True)
 
     async def get(self, name: str) -> "Listed":
         """Raises UnknownStrategy with what may have been meant, StrategyBroken where it cannot be used."""
-        async with self._turn:
-            return await asyncio.to_thread(lambda: self.registry.get(name))
+        return await self._ask(lambda: self.registry.get(name))
 
     async def names(self) -> frozenset[str]:
+        return await self._ask(lambda: frozenset(self.registry.names))
+
+    async def _ask(self, question: Callable[[], T], *, loads_all: bool = False) -> T:
+        """Once all are loaded, nothing that is asked takes its time any more."""
+        if self._are_all_loaded:
+            return question()
         async with self._turn:
-            return frozenset(await asyncio.to_thread(lambda: self.registry.names))
+            answer = await asyncio.to_thread(question)
+        self._are_all_loaded = self._are_all_loaded or loads_all
+        return answer
 
 
 class Strategies:

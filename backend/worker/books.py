@@ -7,8 +7,8 @@ from typing import TypeVar
 from loguru import logger
 
 from backend.domain.errors import ServiceUnavailable
+from backend.domain.job_ports import JobQueue
 from backend.domain.jobs import JobFailure, Outcome
-from backend.domain.ports import JobQueue
 from backend.worker.running import Return, Running, Verdict
 
 MOST_IN_ONE_WRITE = 64

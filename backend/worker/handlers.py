@@ -9,8 +9,8 @@ from loguru import logger
 
 from backend.domain.exchange_keys import MasterKeyMissing
 from backend.domain.format import bytes_
+from backend.domain.job_ports import Housekeeping, JobHandler
 from backend.domain.jobs import Job, JobKind, Progress
-from backend.domain.ports import Housekeeping, JobHandler
 from backend.services.key_checks import Checked
 from backend.worker.errands import CarryModels, Errand
 from backend.worker.fetching import Fetch

@@ -37,7 +37,7 @@ PR_SET_PDEATHSIG = 1
 # A result, and the few words around it.
 LARGEST_FRAME_BYTES = LARGEST_RESULT_BYTES + 1024
 # The server must answer while jobs compute, and when memory runs out it is a job that the kernel should end.
-NICENESS = 5
+NICENESS_NAME = "TIDEMARK_JOB_NICENESS"
 OOM_SCORE = 800
 SECONDS_BETWEEN_REPORTS = 0.1
 # "package.module:function" of a generator that loads a little at each step.
@@ -308,7 +308,7 @@ def tie_to(parent: int) -> None:
 
 
 def _step_back() -> None:
-    os.nice(NICENESS)
+    os.nice(int(os.environ.get(NICENESS_NAME, "10")))
     # A dump of a job's memory would be large and somebody's.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:

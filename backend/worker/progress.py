@@ -10,8 +10,8 @@ from typing import Any
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.domain.forecast import Forecasts
 from backend.domain.job_data import last_lines, readable
+from backend.domain.job_ports import EventBus
 from backend.domain.jobs import LEARNING, Job, Progress
-from backend.domain.ports import EventBus
 
 SECONDS_BETWEEN_TELLINGS = 0.2
 LONGEST_STAGE = 80

@@ -14,8 +14,8 @@ from backend.bootstrap_market import desk_environment
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
 from backend.domain.forecast import Forecasts
+from backend.domain.job_ports import EventBus, JobHints, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.domain.jobs import HEARTBEAT_SECONDS, Ahead, Demand, JobFailure, JobKind, Lease, Outcome, Progress
-from backend.domain.ports import EventBus, JobHints, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.worker.backtesting import PREPARES
 from backend.worker.books import Books
 from backend.worker.child import Child
@@ -23,7 +23,7 @@ from backend.worker.children import Children
 from backend.worker.handlers import WORKS, errands_of, handlers_of
 from backend.worker.hearsay import Hearsay
 from backend.worker.line import LONGEST_WAIT_SECONDS, Line, Pace
-from backend.worker.process import PREPARES_NAME
+from backend.worker.process import NICENESS_NAME, PREPARES_NAME
 from backend.worker.progress import Telling
 from backend.worker.running import Return, Running, Verdict, Workshop, log_failure
 
@@ -341,7 +341,11 @@ async def open_runner(house: "House", *, gone: str | None = None) -> AsyncIterat
     """The runner of a serving process, from the first job to the last word. `gone` is the one that it comes after."""
     children = Children(
         house.resources.capacity().cores,
-        environment={**desk_environment(house.settings), PREPARES_NAME: PREPARES},
+        environment={
+            **desk_environment(house.settings),
+            PREPARES_NAME: PREPARES,
+            NICENESS_NAME: str(house.settings.job_niceness),
+        },
         on_restart=house.monitor.worker_restarted,
     )
     house.monitor.watch_workers(lambda: children.count, lambda: children.fit)

@@ -11,8 +11,8 @@ from loguru import logger
 from backend.domain.backtests import BACKTEST_KINDS
 from backend.domain.errors import ServiceUnavailable, TidemarkError
 from backend.domain.job_data import LARGEST_RESULT_BYTES, size_of
+from backend.domain.job_ports import JobHandler
 from backend.domain.jobs import KINDS, Job, JobFailure, JobKind, Lease, Outcome, Progress, Workplace
-from backend.domain.ports import JobHandler
 from backend.worker.child import COOPERATION_SECONDS, Child
 from backend.worker.children import Children
 from backend.worker.endings import Assignment, Ending, How, result_too_large

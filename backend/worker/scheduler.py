@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from backend.domain.errors import TidemarkError
+from backend.domain.job_ports import Election, JobQueue
 from backend.domain.jobs import KINDS, JobKind, NewJob
-from backend.domain.ports import Election, JobQueue
 
 if TYPE_CHECKING:
     from backend.bootstrap import House

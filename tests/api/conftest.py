@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from backend.api.app import create_app
-from backend.bootstrap import MIGRATIONS, House, Project
+from backend.bootstrap import House
+from backend.bootstrap_ground import MIGRATIONS, Project
 from backend.bootstrap_keys import open_key_desk
 from backend.bootstrap_leaving import open_leaving_desk
 from backend.bootstrap_market import open_backtest_desk, open_market
@@ -43,7 +44,7 @@ from backend.services.adoption import Adoption
 from backend.services.foresight import Foresight
 from backend.services.shares import Openings
 from backend.settings import Settings
-from tests.cluster import FreshDatabase, cluster, database
+from tests.cluster import AUTH_ADMIN, FreshDatabase, cluster, database
 from tests.fake_exchange_keys import FakeProber
 from tests.fake_jobs import FakeMachine
 
@@ -92,7 +93,10 @@ class Site:
         )
         return session_id
 
-    async def execute(self, statement: str, *arguments: object, role: str = "supabase_auth_admin") -> None:
+    async def execute(self, statement: str, *arguments: object, role: str = AUTH_ADMIN) -> None:
+        if role == AUTH_ADMIN:
+            await self.database.execute_as_auth(statement, *arguments)
+            return
         connection = await asyncpg.connect(self.database.dsn(role))
         try:
             await connection.execute(statement, *arguments)
@@ -146,6 +150,7 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     await worker.open()
     await bus.open()
     stack = AsyncExitStack()
+    database = await stack.enter_async_context(database.with_auth_tables())
     cache_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidemark-bars-")))
     settings = Settings(_env_file=None, data_dir=MIGRATIONS.parent, cache_dir=cache_dir, crypto_exchanges=())
     market = await stack.enter_async_context(open_market(settings, clock))

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from backend.domain.events import BusMessage
-from backend.domain.ports import EventBus
+from backend.domain.job_ports import EventBus
 from backend.infrastructure.event_bus import LARGEST_PAYLOAD_BYTES, MOST_WAITING_MESSAGES, PostgresEventBus
 from tests.cluster import FreshDatabase
 from tests.fakes import FakeEventBus

@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from backend.data.storage.job_records import JobRecordTable
+from backend.domain.job_ports import JobQueue, JobRecords, JobRepository
 from backend.domain.jobs import Job, JobKind, NewJob, Outcome, RunningNow
-from backend.domain.ports import JobQueue, JobRecords, JobRepository
 from tests.cluster import FreshDatabase
 from tests.fake_jobs import FakeJobQueue, FakeJobRecords, FakeJobs, FakeTasks
 from tests.job_tables import BACKTEST, BROKEN, ROOM, SMALL, open_tables

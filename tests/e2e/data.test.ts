@@ -168,12 +168,9 @@ describe('without the server', () => {
   it('what was loaded stays, and what is asked for says why it is not there', async () => {
     const { page, context } = it_
     await download(page, { from: '2025-01-01', to: '2025-01-31' })
-    // The other pages are fetched once this one is at rest.
-    const ready = page.waitForResponse((response) => /\/UploadPage-[^/]+\.js$/.test(response.url()))
     await page.goto('/data')
     const row = page.getByRole('row', { name: /BTC\/USDT.* 1h/ })
     await row.waitFor()
-    await (await ready).finished()
     await context.setOffline(true)
     await page.getByText('Tidemark does not answer.').waitFor()
     expect(await row.count()).toBe(1)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +127,7 @@ def test_ctrl_c_keeps_what_came(tmp_path: Path) -> None:
     assert kept["first"].startswith("2016-01-01")
 
 
-def test_help_is_quick() -> None:
-    """No part of market data is loaded for it."""
+def test_help_loads_no_part_of_market_data() -> None:
     code = "import sys; from backend.cli.main import app; print([m for m in ('pandas', 'pyarrow') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        command(Path("/nowhere"), "--help")
-        took.append(time.perf_counter() - began)
-    assert min(took) < 2.0

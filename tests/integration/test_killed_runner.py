@@ -15,8 +15,8 @@ from threading import Thread
 import psutil
 import pytest
 
+from backend.domain.job_ports import JobRepository
 from backend.domain.jobs import Demand, Job, JobKind, JobState, NewJob
-from backend.domain.ports import JobRepository
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
 from backend.infrastructure.supabase.migrator import migrate, set_login_passwords
 from tests.cluster import MIGRATIONS, FreshDatabase

@@ -32,10 +32,10 @@ from backend.domain.errors import DatabaseUnavailable
 from backend.domain.events import PROGRESS_CHANNEL
 from backend.domain.forecast import Forecasts
 from backend.domain.job_data import LARGEST_RESULT_BYTES
+from backend.domain.job_ports import JobHandler, JobRepository
 from backend.domain.jobs import Demand, Job, JobKind, JobState, Lease, NewJob, Outcome, Progress
 from backend.domain.market import IMPORT, Series, Span, Timeframe
 from backend.domain.market_ports import FetchedPage
-from backend.domain.ports import JobHandler, JobRepository
 from backend.infrastructure.clock import SystemClock
 from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.job_hints import LocalJobHints

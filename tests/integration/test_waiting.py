@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from backend.domain.forecast import CompletedRun, Forecasts
+from backend.domain.job_ports import JobRepository
 from backend.domain.jobs import Demand, Job, JobKind, Lease, NewJob, Outcome
-from backend.domain.ports import JobRepository
 from backend.domain.queue_play import MOST_USERS_AROUND
 from backend.domain.waiting import waits
 from tests.cluster import FreshDatabase

@@ -19,7 +19,7 @@ from backend.api.routers.administration_shapes import (
     Plans,
 )
 from backend.api.scopes import Reach, needs
-from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.api.versions import IfNoneMatch, tagged, untagged
 from backend.domain import administration as domain
 
 router = APIRouter(prefix="/api/admin", tags=["Administration"])
@@ -64,7 +64,7 @@ async def put_plan(change: PlanChange, administration: Administering, name: Plan
     """Holds from the next request on. Less than somebody has takes nothing away: it only lets nothing more in."""
     limits = domain.PlanLimits(**change.model_dump(exclude={"reason"}))
     plan = await administration.put_plan(name, limits, reason=change.reason)
-    return Response(Plan.of(plan).model_dump_json(), media_type="application/json", headers=PRIVATE)
+    return untagged(Plan.of(plan))
 
 
 @router.delete(

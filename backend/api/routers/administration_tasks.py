@@ -24,7 +24,7 @@ from backend.api.routers.administration_shapes import (
 )
 from backend.api.scopes import Reach, needs
 from backend.api.streams import Streams
-from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.api.versions import IfNoneMatch, tagged, untagged
 from backend.domain.administration import SomebodysWholeJob, TaskNotFound
 from backend.domain.errors import InvalidCursor
 from backend.domain.jobs import JobInBrief, JobKind, JobState
@@ -116,7 +116,7 @@ async def read_task(
 async def cancel_task(request: Request, because: Because, administration: Administering, task_id: TaskId) -> Response:
     """A queued task is cancelled at once, a running one is asked to stop; one that has ended stays as it is."""
     cancelled = await administration.cancel_task(task_id, reason=because.reason)
-    return Response(_in_full(request, cancelled).model_dump_json(), media_type="application/json", headers=PRIVATE)
+    return untagged(_in_full(request, cancelled))
 
 
 def _told(request: Request, found: Sequence[JobInBrief]) -> Mapping[UUID, Mapping[str, Any]]:

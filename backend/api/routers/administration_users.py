@@ -24,7 +24,7 @@ from backend.api.routers.administration_shapes import (
     Suspension,
 )
 from backend.api.scopes import Reach, needs
-from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.api.versions import IfNoneMatch, tagged, untagged
 from backend.domain import administration as domain
 from backend.domain.errors import InvalidCursor
 from backend.domain.exchange_keys import MOST_KEYS
@@ -187,4 +187,4 @@ def _details(user: domain.UserDetails) -> AdminUserDetails:
 
 
 def _answer(user: domain.UserDetails) -> Response:
-    return Response(_details(user).model_dump_json(), media_type="application/json", headers=PRIVATE)
+    return untagged(_details(user))

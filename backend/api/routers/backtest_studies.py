@@ -23,7 +23,7 @@ from backend.api.routers.backtest_study_shapes import (
 )
 from backend.api.routers.backtests import NOT_RUNNABLE, RUNS, BacktestId, estimate_of
 from backend.api.scopes import Reach, needs
-from backend.api.versions import PRIVATE
+from backend.api.versions import PRIVATE, untagged
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
 from backend.domain.backtests import LONGEST_NAME, Plan, Rows, usual_name
@@ -112,7 +112,7 @@ async def estimate_study(
     """The same checks as before a start."""
     plan = await _planned(JobKind(kind), wanted, house, caller)
     body = StudyEstimate(**estimate_of(plan).model_dump(), trials=plan.trials)
-    return Response(body.model_dump_json(), media_type="application/json", headers=PRIVATE)
+    return untagged(body)
 
 
 @router.get(

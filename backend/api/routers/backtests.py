@@ -17,7 +17,6 @@ from backend.api.routers.backtest_shapes import (
     EDIT,
     ESTIMATE,
     FOUND,
-    PRESET,
     ROW,
     STARTED,
     WANTED,
@@ -27,17 +26,15 @@ from backend.api.routers.backtest_shapes import (
     BacktestStarted,
     BacktestWanted,
     FailureFound,
-    PresetFound,
-    PresetsFound,
-    PresetWanted,
     RunEstimate,
     RunWanted,
     TagCount,
     TagCounts,
 )
-from backend.api.routers.market_data import NO_NUL, STARTS
+from backend.api.routers.market_data import NO_NUL
+from backend.api.routers.market_fetching import STARTS
 from backend.api.scopes import Reach, needs
-from backend.api.versions import PRIVATE, IfMatch, IfNoneMatch, required_version, tagged
+from backend.api.versions import PRIVATE, IfMatch, IfNoneMatch, required_version, tagged, untagged
 from backend.domain.backtest_errors import BarsMissing
 from backend.domain.backtests import (
     Backtest,
@@ -47,7 +44,6 @@ from backend.domain.backtests import (
     BacktestOrder,
     BacktestSort,
     Plan,
-    Preset,
 )
 from backend.domain.errors import (
     BacktestNotFinished,
@@ -55,7 +51,6 @@ from backend.domain.errors import (
     InputError,
     InvalidCursor,
     InvalidInput,
-    NotFound,
     QuotaReached,
     VersionConflict,
     VersionRequired,
@@ -120,7 +115,7 @@ async def run_backtest(
 async def estimate_backtest(wanted: RunWanted, house: TheHouse, caller: ActiveCaller) -> Response:
     """The same checks as before a run."""
     plan = await house.backtests.planner.plan(wanted.config(), caller.user_id)
-    return _json(estimate_of(plan))
+    return untagged(estimate_of(plan))
 
 
 @router.get(
@@ -194,67 +189,7 @@ async def list_backtests(
 async def list_backtest_tags(services: Reading) -> Response:
     """Of all backtests that are not deleted."""
     found = await services.backtests.tags()
-    return _json(TagCounts(items=[TagCount(tag=tag, count=count) for tag, count in found.items()]))
-
-
-@router.get(
-    "/presets",
-    operation_id="list_backtest_presets",
-    openapi_extra=needs(Reach.READ),
-    summary="List one's presets",
-    responses={
-        **shows(PresetsFound, PresetsFound(items=[PRESET]), "By name."),
-        **problems("/api/backtests/presets", *SIGNED_IN),
-    },
-)
-async def list_backtest_presets(services: Reading) -> Response:
-    """Filled-in forms to begin a run with."""
-    return _json(PresetsFound(items=[_preset(one) for one in await services.backtests.presets()]))
-
-
-@router.post(
-    "/presets",
-    openapi_extra={**takes({"name": "My costs", "form": WANTED}), **needs(Reach.RUN)},
-    operation_id="keep_backtest_preset",
-    summary="Keep a filled-in form",
-    responses={
-        **shows(PresetFound, PRESET, "Kept, in the place of the one of that name."),
-        **problems(
-            "/api/backtests/presets",
-            *SIGNED_IN,
-            *WITH_BODY,
-            QuotaReached("presets", limit=100, count=100),
-            invalid("/name", "A name has 1 to 120 visible characters."),
-        ),
-    },
-)
-async def keep_backtest_preset(wanted: PresetWanted, services: Changing) -> Response:
-    """The form is kept as it is; it is checked when it is run."""
-    return _json(_preset(await services.backtests.keep_preset(wanted.name, wanted.form)))
-
-
-@router.delete(
-    "/presets/{preset_id:uuid}",
-    operation_id="forget_backtest_preset",
-    openapi_extra=needs(Reach.RUN),
-    summary="Delete a preset",
-    status_code=204,
-    responses={
-        204: {"description": "It is gone."},
-        **problems(
-            "/api/backtests/presets/{preset_id}",
-            *SIGNED_IN,
-            NotFound("You have no such preset."),
-            invalid("/path/preset_id", "Input should be a valid UUID."),
-        ),
-    },
-)
-async def forget_backtest_preset(
-    preset_id: Annotated[UUID, Path(description="The preset's id.")], services: Changing
-) -> Response:
-    """Runs that began with it stay."""
-    await services.backtests.forget_preset(preset_id)
-    return Response(status_code=204)
+    return untagged(TagCounts(items=[TagCount(tag=tag, count=count) for tag, count in found.items()]))
 
 
 @router.get(
@@ -452,11 +387,3 @@ def _answer(request: Request, found: Backtest) -> Response:
 
 def _facts(found: BacktestInBrief) -> dict[str, Any]:
     return {**vars(found), "summary": vars(found.summary), "failure": found.failure and vars(found.failure)}
-
-
-def _preset(preset: Preset) -> PresetFound:
-    return PresetFound(**vars(preset))
-
-
-def _json(body: Any) -> Response:
-    return Response(body.model_dump_json(), media_type="application/json", headers=PRIVATE)

@@ -16,7 +16,7 @@ from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
 from backend.api.scopes import Reach, needs
 from backend.api.streams import Streams
-from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.api.versions import IfNoneMatch, tagged, untagged
 from backend.bootstrap import Services
 from backend.domain import jobs as domain
 from backend.domain.accounts import Identity
@@ -363,4 +363,4 @@ _AS_THEY_ARE: Sequence[str] = (
 
 
 def _answer(task: TaskInFull, *, status: int = 200) -> Response:
-    return Response(task.model_dump_json(), status_code=status, media_type="application/json", headers=PRIVATE)
+    return untagged(task, status=status)

@@ -8,60 +8,44 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from backend.api.dependencies import ActiveCaller, Caller, TheHouse
-from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
-from backend.api.idempotency import IdempotencyKey, once
+from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, invalid, problems, shows
 from backend.api.moments import Moment
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
 from backend.api.routers.market_shapes import (
     BARS,
     COVERAGE,
-    ESTIMATE,
     FOUND,
     INSTRUMENT,
     PROVIDER,
-    REPAIR,
     SERIES_ID,
-    STARTED,
-    WANTED,
     Bars,
     Cell,
     Coverage,
-    EstimateMade,
     GapFound,
     InstrumentFound,
     Instruments,
     Provider,
     Providers,
     Range,
-    RepairWanted,
     SeriesFound,
-    Started,
     Stored,
     SuspectFound,
-    Wanted,
 )
 from backend.api.scopes import Reach, needs
-from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.api.versions import PRIVATE, IfNoneMatch, tagged, untagged
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
 from backend.domain.bars import COLUMNS, start_microseconds
 from backend.domain.errors import (
-    IdempotencyKeyInvalid,
-    IdempotencyKeyReused,
     InputError,
     InvalidCursor,
     InvalidInput,
-    JobTooLarge,
     NotAllowed,
-    QuotaReached,
-    RequestInProgress,
 )
-from backend.domain.jobs import Job
-from backend.domain.market import Instrument, Series, Span
+from backend.domain.market import Instrument, Span
 from backend.domain.market_errors import (
     NoBars,
     NotServed,
@@ -75,35 +59,25 @@ from backend.domain.market_errors import (
     VendorUnavailable,
 )
 from backend.domain.market_ports import SeriesEntry
-from backend.services.bar_library import Estimate, Held
+from backend.services.bar_library import Held
 
 router = APIRouter(prefix="/api", tags=["Market data"])
 
 SERIES = "series"
 MOST_BARS = 50_000
 NO_NUL = r"^[^\x00]*$"  # Postgres has no text with it
-_ID = SERIES_ID
 
-SeriesId = Annotated[UUID, Path(description="The series' id.", examples=[str(_ID)])]
-SeriesQuery = Annotated[UUID, Query(description="The series' id.", examples=[str(_ID)])]
+SeriesId = Annotated[UUID, Path(description="The series' id.", examples=[str(SERIES_ID)])]
+SeriesQuery = Annotated[UUID, Query(description="The series' id.", examples=[str(SERIES_ID)])]
 _BAD_ID = invalid("/path/series_id", "Input should be a valid UUID.")
 _BAD_QUERY_ID = invalid("/query/series_id", "Input should be a valid UUID.")
-_VENDOR = (
+VENDOR = (
     UnknownProvider("dem", ["demo"]),
     UnknownSymbol("BTCUSDT", "demo", ["BTC/USDT"]),
     NotServed("demo has no bars of 2w."),
     VendorUnavailable("crypto:binance did not answer 5 times. Try again later."),
     VendorRefused("alpaca refused (HTTP 403). Check the keys."),
     VendorBusy("crypto:binance", 30),
-)
-STARTS = (
-    *SIGNED_IN,
-    *WITH_BODY,
-    QuotaReached("waiting tasks", limit=1000, count=1000),
-    JobTooLarge(cores=1, memory_bytes=1 << 30, capacity_cores=1, capacity_memory_bytes=1 << 29),
-    RequestInProgress(),
-    IdempotencyKeyInvalid(),
-    IdempotencyKeyReused(),
 )
 
 
@@ -132,7 +106,7 @@ async def list_providers(request: Request, house: TheHouse, _caller: ActiveCalle
     responses={
         **shows(Instruments, Instruments(items=[INSTRUMENT]), "Best matches first."),
         **problems(
-            "/api/data/instruments", *SIGNED_IN, *_VENDOR, invalid("/query/limit", "Input should be at most 200.")
+            "/api/data/instruments", *SIGNED_IN, *VENDOR, invalid("/query/limit", "Input should be at most 200.")
         ),
     },
 )
@@ -145,7 +119,7 @@ async def search_instruments(
 ) -> Response:
     """Symbols as the provider writes them, which is how a fetch names them."""
     found = await house.market.markets.instruments(provider, search, limit=limit)
-    return _json(Instruments(items=[_instrument(one) for one in found]))
+    return untagged(Instruments(items=[_instrument(one) for one in found]))
 
 
 @router.get(
@@ -193,7 +167,7 @@ async def list_series(
     responses={
         **shows(SeriesFound, FOUND, "The series.", "ETag"),
         **NOT_MODIFIED,
-        **problems("/api/data/series/{series_id}", *SIGNED_IN, UnknownSeries(_ID), _BAD_ID),
+        **problems("/api/data/series/{series_id}", *SIGNED_IN, UnknownSeries(SERIES_ID), _BAD_ID),
     },
 )
 async def read_series(
@@ -215,7 +189,7 @@ async def read_series(
         **problems(
             "/api/data/series/{series_id}",
             *SIGNED_IN,
-            UnknownSeries(_ID),
+            UnknownSeries(SERIES_ID),
             NotAllowed("Shared series are everybody's; they can be fetched again, but not deleted by one user."),
             _BAD_ID,
         ),
@@ -241,7 +215,7 @@ async def delete_series(house: TheHouse, caller: Caller, series_id: SeriesId) ->
         **problems(
             "/api/data/bars",
             *SIGNED_IN,
-            UnknownSeries(_ID),
+            UnknownSeries(SERIES_ID),
             NoBars("The series has bars from 2025-01-01 to 2026-01-01, none in this range."),
             SeriesBusy("demo BTC/USDT 1h", 60),
             SeriesDamaged("The file of 2025-03 is not what was written. It was set aside; fetch it again."),
@@ -279,7 +253,7 @@ async def read_bars(
         **problems(
             "/api/data/coverage",
             *SIGNED_IN,
-            UnknownSeries(_ID),
+            UnknownSeries(SERIES_ID),
             NoBars("Nothing of demo BTC/USDT 1h is stored yet. Download it first."),
             SeriesBusy("demo BTC/USDT 1h", 60),
             SeriesDamaged("The file of 2025-03 is not what was written. It was set aside; fetch it again."),
@@ -311,127 +285,13 @@ async def read_coverage(
     )
 
 
-@router.post(
-    "/data/fetch/estimate",
-    operation_id="estimate_fetch",
-    openapi_extra={**takes(WANTED), **needs(Reach.READ)},
-    summary="Estimate a download before it starts",
-    responses={
-        **shows(EstimateMade, ESTIMATE, "What is missing, and what it takes."),
-        **problems(
-            "/api/data/fetch/estimate", *SIGNED_IN, *WITH_BODY, *_VENDOR, invalid("/start", "It lies in the future.")
-        ),
-    },
-)
-async def estimate_fetch(wanted: Wanted, house: TheHouse, _caller: ActiveCaller) -> Response:
-    """Only what is not stored yet counts; nothing is downloaded."""
-    series, span = _asked(wanted, house.clock.now())
-    instrument = await house.market.markets.instrument_of(series)
-    made = await _estimate(house, instrument, series, span)
-    return _json(
-        EstimateMade(
-            missing=_ranges(made.missing),
-            bars=made.bars,
-            requests=house.market.markets.fetcher(series.provider).requests(series, made.missing, made.bars),
-            size_bytes=made.size_bytes,
-            seconds=made.seconds,
-        )
-    )
-
-
-@router.post(
-    "/data/fetch",
-    operation_id="fetch_bars",
-    openapi_extra={**takes(WANTED), **needs(Reach.DATA)},
-    summary="Download bars",
-    status_code=202,
-    responses={
-        **shows(Started, STARTED, "Queued.", "Location", "Idempotency-Replayed", status=202),
-        **problems("/api/data/fetch", *STARTS, *_VENDOR, invalid("/start", "It lies in the future.")),
-    },
-)
-async def fetch_bars(
-    *, request: Request, wanted: Wanted, house: TheHouse, caller: Caller, key: IdempotencyKey = None
-) -> Response:
-    """A task downloads what is missing, page by page: cancelled or cut, it goes on where it was."""
-    series, span = _asked(wanted, house.clock.now())
-    # The provider is asked before the transaction begins: it may take its time.
-    instrument = await house.market.markets.instrument_of(series)
-    planned = await _estimate(house, instrument, series, span)
-    span = house.market.library.until_now(span)
-    async with house.acting_as(caller) as services:
-
-        async def work() -> Response:
-            entry, job = await services.market_data.fetch(series, [span], bars=planned.bars)
-            return started(entry.id, job)
-
-        return await once(request, key, caller, services.idempotency, work)
-
-
-@router.post(
-    "/data/repair",
-    operation_id="repair_series",
-    openapi_extra={**takes(REPAIR), **needs(Reach.DATA)},
-    summary="Fetch the gaps of a series again",
-    status_code=202,
-    responses={
-        **shows(Started, STARTED, "Queued.", "Location", "Idempotency-Replayed", status=202),
-        **problems(
-            "/api/data/repair",
-            *STARTS,
-            UnknownSeries(_ID),
-            NoBars("The series has no gaps, so there is nothing to fetch again."),
-            NotAllowed("An imported series has no provider to ask again."),
-            invalid("/series_id", "Input should be a valid UUID."),
-        ),
-    },
-)
-async def repair_series(
-    *, request: Request, wanted: RepairWanted, house: TheHouse, caller: Caller, key: IdempotencyKey = None
-) -> Response:
-    """What the provider does not have either stays a gap."""
-    gaps = [_span_of(f"/gaps/{place}/end", gap.start, gap.end) for place, gap in enumerate(wanted.gaps)]
-    for place, gap in enumerate(gaps):
-        if gap.is_empty or gap.end > house.clock.now():
-            raise invalid(f"/gaps/{place}", "It is empty, or ends in the future.")
-    if not gaps:
-        async with house.acting_as(caller, readonly=True) as services:
-            entry = await services.market_data.repairable(wanted.series_id)
-        gaps = [gap.span for gap in (await house.market.library.examine(entry)).quality.gaps]
-    async with house.acting_as(caller) as services:
-
-        async def work() -> Response:
-            return started(wanted.series_id, await services.market_data.repair(wanted.series_id, gaps))
-
-        return await once(request, key, caller, services.idempotency, work)
-
-
 async def entry_of(house: House, caller: Identity, series_id: UUID) -> SeriesEntry:
     """The caller's line of the catalogue; its transaction is over before the disk is read."""
     async with house.acting_as(caller, readonly=True) as services:
         return await services.market_data.entry(series_id)
 
 
-async def _estimate(house: House, instrument: Instrument, series: Series, span: Span) -> Estimate:
-    pace = house.market.markets.fetcher(series.provider).bars_a_second
-    return await house.market.library.estimate(instrument, series, span, bars_a_second=pace)
-
-
-def _asked(wanted: Wanted, now: datetime) -> tuple[Series, Span]:
-    try:
-        series = Series(
-            provider=wanted.provider,
-            symbol=wanted.symbol,
-            timeframe=wanted.timeframe,
-            adjustment=wanted.adjustment,
-        )
-    except ValueError as error:
-        field = "/symbol" if "symbol" in str(error) else "/provider"
-        raise InvalidInput([InputError(pointer=field, detail=f"{error}.")]) from error
-    return series, _span_of("/end", wanted.start, wanted.end or max(now, wanted.start))
-
-
-def _span_of(pointer: str, start: datetime, end: datetime) -> Span:
+def span_of(pointer: str, start: datetime, end: datetime) -> Span:
     if start.tzinfo is None or end.tzinfo is None:
         raise InvalidInput([InputError(pointer=pointer, detail="A time needs its zone, such as 2026-01-01T00:00:00Z.")])
     try:
@@ -448,17 +308,7 @@ def _span_of(pointer: str, start: datetime, end: datetime) -> Span:
 def _span(start: datetime | None, end: datetime | None) -> Span | None:
     if start is None and end is None:
         return None
-    return _span_of("/query/end", start or datetime(1900, 1, 1, tzinfo=UTC), end or datetime(2200, 1, 1, tzinfo=UTC))
-
-
-def started(series_id: UUID, job: Job) -> Response:
-    body = Started(task_id=job.id, series_id=series_id, kind=job.kind, state=job.state)
-    return Response(
-        body.model_dump_json(),
-        status_code=202,
-        media_type="application/json",
-        headers={**PRIVATE, "Location": f"/api/system/tasks/{job.id}"},
-    )
+    return span_of("/query/end", start or datetime(1900, 1, 1, tzinfo=UTC), end or datetime(2200, 1, 1, tzinfo=UTC))
 
 
 def _series(held: Held) -> SeriesFound:
@@ -478,7 +328,7 @@ def _series(held: Held) -> SeriesFound:
             size_bytes=manifest.size_bytes,
             first=manifest.first,
             last=manifest.last,
-            covered=_ranges(manifest.covered),
+            covered=ranges(manifest.covered),
             content_hash=manifest.content_hash,
             source=manifest.source,
             fetched_at=manifest.fetched_at,
@@ -491,7 +341,7 @@ def _instrument(instrument: Instrument) -> InstrumentFound:
     return InstrumentFound(**vars(instrument))
 
 
-def _ranges(spans: Sequence[Span]) -> list[Range]:
+def ranges(spans: Sequence[Span]) -> list[Range]:
     return [Range(start=span.start, end=span.end) for span in spans]
 
 
@@ -503,7 +353,3 @@ def _bars_json(bars: Any, content_hash: str, limit: int) -> bytes:
     milliseconds = (start_microseconds(shown) // 1000).tolist()
     body = {"ts": milliseconds, **columns, "content_hash": content_hash, "next_start": rest}
     return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _json(body: BaseModel) -> Response:
-    return Response(body.model_dump_json(), media_type="application/json", headers=PRIVATE)

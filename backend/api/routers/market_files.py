@@ -22,10 +22,11 @@ from backend.api.routers.file_shapes import (
     PreviewWanted,
     UploadKept,
 )
-from backend.api.routers.market_data import STARTS, SeriesQuery, entry_of, started
+from backend.api.routers.market_data import SeriesQuery, entry_of
+from backend.api.routers.market_fetching import STARTS, started
 from backend.api.routers.market_shapes import SERIES_ID, STARTED, Started
 from backend.api.scopes import Reach, needs
-from backend.api.versions import PRIVATE
+from backend.api.versions import PRIVATE, untagged
 from backend.bootstrap import House
 from backend.domain.errors import BodyTooLarge
 from backend.domain.jobs import KINDS, Demand, JobKind
@@ -109,7 +110,7 @@ async def upload_file(
     finally:
         await asyncio.to_thread(writer.discard)
     body = UploadKept(upload_id=kept.id, name=kept.name, size_bytes=kept.size_bytes)
-    return Response(body.model_dump_json(), status_code=201, media_type="application/json", headers=PRIVATE)
+    return untagged(body, status=201)
 
 
 @router.post(
@@ -137,7 +138,7 @@ async def preview_import(wanted: PreviewWanted, house: TheHouse, caller: ActiveC
         calendar=wanted.calendar,
     )
     made = PreviewMade.model_validate({"name": upload.name, **seen})
-    return Response(made.model_dump_json(), media_type="application/json", headers=PRIVATE)
+    return untagged(made)
 
 
 @router.post(

@@ -11,7 +11,8 @@ from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invali
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
 from backend.api.routers.backtests import NOT_RUNNABLE
-from backend.api.routers.market_data import NO_NUL, STARTS
+from backend.api.routers.market_data import NO_NUL
+from backend.api.routers.market_fetching import STARTS
 from backend.api.routers.model_shapes import (
     DRIFT,
     EDIT,
@@ -33,7 +34,7 @@ from backend.api.routers.model_shapes import (
     TrainingWanted,
 )
 from backend.api.scopes import Reach, needs
-from backend.api.versions import PRIVATE, IfMatch, IfNoneMatch, required_version, tagged
+from backend.api.versions import PRIVATE, IfMatch, IfNoneMatch, required_version, tagged, untagged
 from backend.domain.errors import InvalidCursor, QuotaReached, VersionConflict, VersionRequired
 from backend.domain.jobs import Job
 from backend.domain.market_errors import DataTooLarge
@@ -106,7 +107,7 @@ async def list_models(
 )
 async def read_model_form(_: ActiveCaller) -> Response:
     """The same for everybody."""
-    return _json(ModelForm(form=ModelSpec.model_json_schema(), defaults=ModelSpec()))
+    return untagged(ModelForm(form=ModelSpec.model_json_schema(), defaults=ModelSpec()))
 
 
 @router.post(
@@ -153,7 +154,7 @@ async def estimate_training(wanted: TrainingRange, house: TheHouse, caller: Acti
     plan = await house.models.planner.estimate(
         wanted.series, wanted.spec, caller.user_id, start=wanted.start, end=wanted.end, threads=wanted.threads
     )
-    return _json(_estimate(plan))
+    return untagged(_estimate(plan))
 
 
 @router.get(
@@ -270,7 +271,7 @@ async def read_model_drift(model_id: ModelId, house: TheHouse, caller: Caller) -
     """Of the latest bars that are stored, or made."""
     async with house.acting_as(caller, readonly=True) as services:
         fitness = await services.models.fitness(model_id)
-    return _json(DriftRead.model_validate(await house.models.predictor.drift(fitness, caller.user_id)))
+    return untagged(DriftRead.model_validate(await house.models.predictor.drift(fitness, caller.user_id)))
 
 
 def started(job: Job, name: str, *, why: str, place: str) -> Response:
@@ -303,7 +304,3 @@ def _estimate(plan: TrainingPlan) -> TrainingEstimate:
         cores=plan.demand.cores,
         notes=list(plan.notes),
     )
-
-
-def _json(body: Any) -> Response:
-    return Response(body.model_dump_json(), media_type="application/json", headers=PRIVATE)

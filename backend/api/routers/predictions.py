@@ -1,7 +1,7 @@
 """Predictions: made before the outcome, kept for ever, and measured when their time has come."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
@@ -24,7 +24,7 @@ from backend.api.routers.prediction_shapes import (
     TrackRecordRead,
 )
 from backend.api.scopes import Reach, needs
-from backend.api.versions import PRIVATE, IfNoneMatch, tagged
+from backend.api.versions import IfNoneMatch, tagged, untagged
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
 from backend.domain.errors import InvalidCursor
@@ -229,8 +229,4 @@ def _spec(wanted: PredictionWanted, fitness: Fitness | None) -> ModelSpec:
 async def _written(house: House, caller: Identity, answer: Answer) -> Response:
     """What it says is kept before it is told."""
     prediction = await house.models.predictor.write(answer, caller.user_id)
-    return _json(prediction_of(prediction, house.clock))
-
-
-def _json(body: Any) -> Response:
-    return Response(body.model_dump_json(), media_type="application/json", headers=PRIVATE)
+    return untagged(prediction_of(prediction, house.clock))

@@ -61,10 +61,13 @@ class DemoFetcher:
 
     def bars(self, symbol: str, timeframe: Timeframe, wanted: Span) -> pd.DataFrame:
         """All that `fetch` would bring, at once and without an event loop."""
-        market = _market(symbol)
-        until = max(wanted.start, self._until(market, timeframe, wanted))
+        market, until = _market(symbol), self.until(symbol, timeframe, wanted)
         pages = [self._bars(market, timeframe, span) for span in _pages(timeframe, Span(start=wanted.start, end=until))]
         return check_bars(pd.concat(pages, ignore_index=True), timeframe, market.calendar) if pages else empty_bars()
+
+    def until(self, symbol: str, timeframe: Timeframe, wanted: Span) -> datetime:
+        """Where its bars end: what is not finished yet does not exist."""
+        return max(wanted.start, self._until(_market(symbol), timeframe, wanted))
 
     def _until(self, market: SimulatedMarket, timeframe: Timeframe, wanted: Span) -> datetime:
         """Where the wanted time ends, or before it the first bar that is not finished, or now."""

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -54,7 +54,12 @@ class Listed:
         return source_hash(self.strategy)
 
     def describe(self) -> dict[str, Any]:
-        return {**self.strategy.describe(), "origin": self.origin, "source_hash": self.source_hash}
+        return {**self._described, "origin": self.origin, "source_hash": self.source_hash}
+
+    @cached_property
+    def _described(self) -> Mapping[str, Any]:
+        """A schema takes a millisecond to make, and whoever lists strategies wants those of all."""
+        return self.strategy.describe()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +204,7 @@ def _built_in_names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(built_in.__path__)))
 
 
+@cache
 def _load_built_in(name: str) -> Listed:
     try:
         (strategy,) = _strategies_in(importlib.import_module(f"{built_in.__name__}.{name}"))

@@ -97,4 +97,23 @@ describe('request', () => {
     await expect(work).rejects.not.toBeInstanceOf(ApiError)
     expect(unreachable).not.toHaveBeenCalled()
   })
+
+  it('does not send what was cancelled before', async () => {
+    await expect(request('GET', '/api/me', { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+  })
+
+  it('asks for what is given, and escapes it', async () => {
+    let asked = ''
+    server.use(http.get('/api/tasks', ({ request: sent }) => {
+      asked = new URL(sent.url).search
+      return HttpResponse.json([])
+    }))
+    await request('GET', '/api/tasks', { query: { kind: 'a & b', cursor: undefined, limit: 20, open: false } })
+    expect(asked).toBe('?kind=a+%26+b&limit=20&open=false')
+  })
+
+  it('takes an answer without a body', async () => {
+    server.use(http.delete('/api/me/tokens/1', () => new HttpResponse(null, { status: 204 })))
+    expect(await request('DELETE', '/api/me/tokens/1')).toMatchObject({ status: 204, data: null })
+  })
 })

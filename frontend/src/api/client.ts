@@ -1,5 +1,5 @@
 /** The one way to talk to the Tidemark API: typed replies, one ApiError, the bearer of the session. */
-import axios, { type AxiosProgressEvent, type AxiosResponse, AxiosError } from 'axios'
+import { exchange, NoAnswer, type Answer } from './transport'
 
 export interface FieldProblem {
   pointer: string
@@ -102,7 +102,7 @@ interface Observer {
   unreachable: () => void
 }
 
-const http = axios.create({ timeout: 20_000, validateStatus: () => true })
+const patienceMilliseconds = 20_000
 let tokens: TokenSource = { token: () => Promise.resolve(null) }
 let observer: Observer = { answered: () => undefined, unreachable: () => undefined }
 
@@ -130,30 +130,25 @@ export async function request<T>(method: Method, path: string, options: RequestO
   }
   const accepted = options.accept?.(response.status) ?? (response.status >= 200 && response.status < 300)
   if (!accepted) throw await problemIn(response)
-  return { data: response.data as T, status: response.status, etag: header(response, 'etag'), requestId: header(response, 'x-request-id') }
+  return { data: response.data as T, status: response.status, etag: response.header('etag'), requestId: response.header('x-request-id') }
 }
 
 /** Auth knows whether the session is; one that was suspended ends there. */
-function mayBeOver({ status, data }: AxiosResponse<unknown>) {
+function mayBeOver({ status, data }: Answer) {
   return status === 401 || (status === 403 && (data as Problem | null)?.code === 'account_suspended')
 }
 
 async function send(method: Method, path: string, options: RequestOptions, token: string | null) {
   const { transfer } = options
   try {
-    const response = await http.request<unknown>({
+    const response = await exchange({
       method,
-      url: path,
-      params: options.query,
-      data: options.body,
+      path,
+      query: options.query,
+      body: options.body,
       signal: options.signal,
-      ...(options.timeoutMilliseconds !== undefined && { timeout: options.timeoutMilliseconds }),
-      ...(transfer && {
-        timeout: 0,
-        responseType: transfer.asFile ? 'blob' as const : 'json' as const,
-        onUploadProgress: ({ loaded }: AxiosProgressEvent) => transfer.sent?.(loaded),
-        onDownloadProgress: ({ loaded }: AxiosProgressEvent) => transfer.received?.(loaded),
-      }),
+      timeoutMilliseconds: transfer ? 0 : options.timeoutMilliseconds ?? patienceMilliseconds,
+      ...transfer,
       headers: {
         ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
         ...(options.ifMatch === undefined ? {} : { 'If-Match': options.ifMatch }),
@@ -163,10 +158,9 @@ async function send(method: Method, path: string, options: RequestOptions, token
     observer.answered()
     return response
   } catch (error) {
-    if (axios.isCancel(error)) throw error
-    if (!(error instanceof AxiosError)) throw error
+    if (!(error instanceof NoAnswer)) throw error
     observer.unreachable()
-    throw unreachable(error.code === AxiosError.ECONNABORTED || error.code === AxiosError.ETIMEDOUT)
+    throw unreachable(error.timedOut)
   }
 }
 
@@ -179,16 +173,16 @@ function unreachable(timedOut: boolean) {
   })
 }
 
-async function problemIn(response: AxiosResponse<unknown>) {
+async function problemIn(response: Answer) {
   const said = response.data instanceof Blob ? await readJson(response.data) : response.data
   const problem: Problem = typeof said === 'object' && said !== null ? said : {}
-  const retryAfter = Number(header(response, 'retry-after'))
+  const retryAfter = Number(response.header('retry-after'))
   return new ApiError({
     status: response.status,
     code: problem.code ?? 'unexpected_answer',
     title: problem.title ?? `The server answered ${response.status}`,
     detail: problem.detail ?? 'Try again. If it happens again, report the request id.',
-    requestId: problem.request_id ?? header(response, 'x-request-id'),
+    requestId: problem.request_id ?? response.header('x-request-id'),
     errors: problem.errors,
     retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
   })
@@ -200,9 +194,4 @@ async function readJson(blob: Blob): Promise<unknown> {
   } catch {
     return null
   }
-}
-
-function header(response: AxiosResponse<unknown>, name: string): string | undefined {
-  const value: unknown = response.headers[name]
-  return typeof value === 'string' ? value : undefined
 }

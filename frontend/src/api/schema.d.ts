@@ -417,6 +417,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's presets
+         * @description Filled-in forms to begin a run with.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_backtest_presets"];
+        put?: never;
+        /**
+         * Keep a filled-in form
+         * @description The form is kept as it is; it is checked when it is run.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["keep_backtest_preset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backtests/presets/{preset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a preset
+         * @description Runs that began with it stay.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        delete: operations["forget_backtest_preset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/backtests/run": {
         parameters: {
             query?: never;
@@ -500,56 +550,6 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/backtests/presets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List one's presets
-         * @description Filled-in forms to begin a run with.
-         *
-         *     A personal access token needs the scope `read`: See everything that is yours.
-         */
-        get: operations["list_backtest_presets"];
-        put?: never;
-        /**
-         * Keep a filled-in form
-         * @description The form is kept as it is; it is checked when it is run.
-         *
-         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
-         */
-        post: operations["keep_backtest_preset"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/backtests/presets/{preset_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Delete a preset
-         * @description Runs that began with it stay.
-         *
-         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
-         */
-        delete: operations["forget_backtest_preset"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1677,34 +1677,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/strategies": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List strategies
-         * @description Those of this installation beside the rules that the caller saved; plugins that failed by name and reason.
-         *
-         *     A personal access token needs the scope `read`: See everything that is yours.
-         */
-        get: operations["list_strategies"];
-        put?: never;
-        /**
-         * Save rules as a strategy of one's own
-         * @description Rules are checked and kept in their full form.
-         *
-         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
-         */
-        post: operations["save_strategy"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/strategies/rules/grammar": {
         parameters: {
             query?: never;
@@ -1765,6 +1737,34 @@ export interface paths {
          *     A personal access token needs the scope `read`: See everything that is yours.
          */
         post: operations["preview_strategy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strategies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List strategies
+         * @description Those of this installation beside the rules that the caller saved; plugins that failed by name and reason.
+         *
+         *     A personal access token needs the scope `read`: See everything that is yours.
+         */
+        get: operations["list_strategies"];
+        put?: never;
+        /**
+         * Save rules as a strategy of one's own
+         * @description Rules are checked and kept in their full form.
+         *
+         *     A personal access token needs the scope `run`: Start, cancel and retry tasks; create, change and delete backtests, strategies and models.
+         */
+        post: operations["save_strategy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -9467,6 +9467,373 @@ export interface operations {
             };
         };
     };
+    list_backtest_presets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *           "name": "My costs",
+                     *           "form": {
+                     *             "strategy": "sma_cross",
+                     *             "parameters": {
+                     *               "fast": 20,
+                     *               "slow": 50
+                     *             },
+                     *             "series": [
+                     *               {
+                     *                 "provider": "demo",
+                     *                 "symbol": "BTC/USDT",
+                     *                 "timeframe": "1h"
+                     *               }
+                     *             ],
+                     *             "start": "2023-01-01T00:00:00Z",
+                     *             "end": "2024-01-01T00:00:00Z",
+                     *             "trading": {
+                     *               "cash": 10000,
+                     *               "costs": {
+                     *                 "taker_bps": 10,
+                     *                 "maker_bps": 10,
+                     *                 "slippage_bps": 5
+                     *               }
+                     *             }
+                     *           },
+                     *           "updated_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PresetsFound"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_backtest_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "My costs",
+                 *       "form": {
+                 *         "strategy": "sma_cross",
+                 *         "parameters": {
+                 *           "fast": 20,
+                 *           "slow": 50
+                 *         },
+                 *         "series": [
+                 *           {
+                 *             "provider": "demo",
+                 *             "symbol": "BTC/USDT",
+                 *             "timeframe": "1h"
+                 *           }
+                 *         ],
+                 *         "start": "2023-01-01T00:00:00Z",
+                 *         "end": "2024-01-01T00:00:00Z",
+                 *         "trading": {
+                 *           "cash": 10000,
+                 *           "costs": {
+                 *             "taker_bps": 10,
+                 *             "maker_bps": 10,
+                 *             "slippage_bps": 5
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PresetWanted"];
+            };
+        };
+        responses: {
+            /** @description Kept, in the place of the one of that name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
+                     *       "name": "My costs",
+                     *       "form": {
+                     *         "strategy": "sma_cross",
+                     *         "parameters": {
+                     *           "fast": 20,
+                     *           "slow": 50
+                     *         },
+                     *         "series": [
+                     *           {
+                     *             "provider": "demo",
+                     *             "symbol": "BTC/USDT",
+                     *             "timeframe": "1h"
+                     *           }
+                     *         ],
+                     *         "start": "2023-01-01T00:00:00Z",
+                     *         "end": "2024-01-01T00:00:00Z",
+                     *         "trading": {
+                     *           "cash": 10000,
+                     *           "costs": {
+                     *             "taker_bps": 10,
+                     *             "maker_bps": 10,
+                     *             "slippage_bps": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "updated_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PresetFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forget_backtest_preset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The preset's id. */
+                preset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     run_backtest: {
         parameters: {
             query?: never;
@@ -9984,373 +10351,6 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_backtest_presets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description By name. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
-                     *           "name": "My costs",
-                     *           "form": {
-                     *             "strategy": "sma_cross",
-                     *             "parameters": {
-                     *               "fast": 20,
-                     *               "slow": 50
-                     *             },
-                     *             "series": [
-                     *               {
-                     *                 "provider": "demo",
-                     *                 "symbol": "BTC/USDT",
-                     *                 "timeframe": "1h"
-                     *               }
-                     *             ],
-                     *             "start": "2023-01-01T00:00:00Z",
-                     *             "end": "2024-01-01T00:00:00Z",
-                     *             "trading": {
-                     *               "cash": 10000,
-                     *               "costs": {
-                     *                 "taker_bps": 10,
-                     *                 "maker_bps": 10,
-                     *                 "slippage_bps": 5
-                     *               }
-                     *             }
-                     *           },
-                     *           "updated_at": "2026-11-20T09:30:00Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PresetsFound"];
-                };
-            };
-            /** @description Sign in to continue */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account is suspended */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This host name is not ours */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    keep_backtest_preset: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "name": "My costs",
-                 *       "form": {
-                 *         "strategy": "sma_cross",
-                 *         "parameters": {
-                 *           "fast": 20,
-                 *           "slow": 50
-                 *         },
-                 *         "series": [
-                 *           {
-                 *             "provider": "demo",
-                 *             "symbol": "BTC/USDT",
-                 *             "timeframe": "1h"
-                 *           }
-                 *         ],
-                 *         "start": "2023-01-01T00:00:00Z",
-                 *         "end": "2024-01-01T00:00:00Z",
-                 *         "trading": {
-                 *           "cash": 10000,
-                 *           "costs": {
-                 *             "taker_bps": 10,
-                 *             "maker_bps": 10,
-                 *             "slippage_bps": 5
-                 *           }
-                 *         }
-                 *       }
-                 *     }
-                 */
-                "application/json": components["schemas"]["PresetWanted"];
-            };
-        };
-        responses: {
-            /** @description Kept, in the place of the one of that name. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11",
-                     *       "name": "My costs",
-                     *       "form": {
-                     *         "strategy": "sma_cross",
-                     *         "parameters": {
-                     *           "fast": 20,
-                     *           "slow": 50
-                     *         },
-                     *         "series": [
-                     *           {
-                     *             "provider": "demo",
-                     *             "symbol": "BTC/USDT",
-                     *             "timeframe": "1h"
-                     *           }
-                     *         ],
-                     *         "start": "2023-01-01T00:00:00Z",
-                     *         "end": "2024-01-01T00:00:00Z",
-                     *         "trading": {
-                     *           "cash": 10000,
-                     *           "costs": {
-                     *             "taker_bps": 10,
-                     *             "maker_bps": 10,
-                     *             "slippage_bps": 5
-                     *           }
-                     *         }
-                     *       },
-                     *       "updated_at": "2026-11-20T09:30:00Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PresetFound"];
-                };
-            };
-            /** @description The request body cannot be read */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Sign in to continue */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account is suspended */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This host name is not ours */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The input is not valid */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description You have reached a limit of your plan */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    forget_backtest_preset: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The preset's id. */
-                preset_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is gone. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Sign in to continue */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account is suspended */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This host name is not ours */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The input is not valid */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18708,394 +18708,6 @@ export interface operations {
             };
         };
     };
-    list_strategies: {
-        parameters: {
-            query?: {
-                /** @description Only the latest that one deleted, which can be restored. */
-                deleted?: boolean;
-            };
-            header?: {
-                /** @description ETags that the caller holds; answered with 304 if one is current. */
-                "If-None-Match"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description All of them. */
-            200: {
-                headers: {
-                    /** @description The version of this answer, for If-None-Match and If-Match. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "items": [
-                     *         {
-                     *           "name": "sma_cross",
-                     *           "title": "SMA cross",
-                     *           "kind": "built_in",
-                     *           "description": "Long when the fast simple average crosses above the slow one.",
-                     *           "markets": "Trending markets",
-                     *           "needs_symbols": false
-                     *         },
-                     *         {
-                     *           "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
-                     *           "title": "Above its average",
-                     *           "kind": "own",
-                     *           "description": "Long while the price is above its average.",
-                     *           "markets": "",
-                     *           "needs_symbols": false,
-                     *           "version": 2,
-                     *           "updated_at": "2026-11-20T09:30:00Z"
-                     *         }
-                     *       ],
-                     *       "broken": [
-                     *         {
-                     *           "name": "wrong",
-                     *           "reason": "ModuleNotFoundError: No module named 'nothing'"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["StrategyList"];
-                };
-            };
-            /** @description The caller holds the current version. */
-            304: {
-                headers: {
-                    /** @description The version of this answer, for If-None-Match and If-Match. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Sign in to continue */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account is suspended */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This host name is not ours */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The input is not valid */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    save_strategy: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
-                "Idempotency-Key"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "name": "Above its average",
-                 *       "about": "",
-                 *       "rules": {
-                 *         "long": {
-                 *           "enter": {
-                 *             "op": "crosses_above",
-                 *             "left": {
-                 *               "price": "close"
-                 *             },
-                 *             "right": {
-                 *               "indicator": "sma"
-                 *             }
-                 *           },
-                 *           "exit": {
-                 *             "op": "crosses_below",
-                 *             "left": {
-                 *               "price": "close"
-                 *             },
-                 *             "right": {
-                 *               "indicator": "sma"
-                 *             }
-                 *           }
-                 *         },
-                 *         "stop_percent": 5
-                 *       },
-                 *       "note": "A stop"
-                 *     }
-                 */
-                "application/json": components["schemas"]["StrategyWanted"];
-            };
-        };
-        responses: {
-            /** @description Saved, as version 1. */
-            201: {
-                headers: {
-                    /** @description The version of this answer, for If-None-Match and If-Match. */
-                    ETag?: string;
-                    /** @description Where the thing can be read. */
-                    Location?: string;
-                    /** @description `true` when this answer was given before. */
-                    "Idempotency-Replayed"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
-                     *       "title": "Above its average",
-                     *       "kind": "own",
-                     *       "description": "Long while the price is above its average.",
-                     *       "markets": "",
-                     *       "needs_symbols": false,
-                     *       "version": 2,
-                     *       "updated_at": "2026-11-20T09:30:00Z",
-                     *       "parameters": {
-                     *         "type": "object",
-                     *         "properties": {}
-                     *       },
-                     *       "plots": [
-                     *         {
-                     *           "indicator": "sma",
-                     *           "parameters": {
-                     *             "period": 20
-                     *           },
-                     *           "outputs": [
-                     *             "sma"
-                     *           ],
-                     *           "pane": "price",
-                     *           "levels": []
-                     *         }
-                     *       ],
-                     *       "warmup": 19,
-                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
-                     *       "run": {
-                     *         "strategy": "rules",
-                     *         "parameters": {
-                     *           "rules": {
-                     *             "long": {
-                     *               "enter": {
-                     *                 "op": "crosses_above",
-                     *                 "left": {
-                     *                   "price": "close"
-                     *                 },
-                     *                 "right": {
-                     *                   "indicator": "sma",
-                     *                   "parameters": {
-                     *                     "period": 20
-                     *                   },
-                     *                   "output": "sma"
-                     *                 }
-                     *               },
-                     *               "exit": {
-                     *                 "op": "crosses_below",
-                     *                 "left": {
-                     *                   "price": "close"
-                     *                 },
-                     *                 "right": {
-                     *                   "indicator": "sma",
-                     *                   "parameters": {
-                     *                     "period": 20
-                     *                   },
-                     *                   "output": "sma"
-                     *                 }
-                     *               }
-                     *             },
-                     *             "stop_percent": 5
-                     *           }
-                     *         }
-                     *       },
-                     *       "rules": {
-                     *         "long": {
-                     *           "enter": {
-                     *             "op": "crosses_above",
-                     *             "left": {
-                     *               "price": "close"
-                     *             },
-                     *             "right": {
-                     *               "indicator": "sma",
-                     *               "parameters": {
-                     *                 "period": 20
-                     *               },
-                     *               "output": "sma"
-                     *             }
-                     *           },
-                     *           "exit": {
-                     *             "op": "crosses_below",
-                     *             "left": {
-                     *               "price": "close"
-                     *             },
-                     *             "right": {
-                     *               "indicator": "sma",
-                     *               "parameters": {
-                     *                 "period": 20
-                     *               },
-                     *               "output": "sma"
-                     *             }
-                     *           }
-                     *         },
-                     *         "stop_percent": 5
-                     *       },
-                     *       "words": [
-                     *         "Enter long: the close price crosses above SMA (20)",
-                     *         "Leave long: the close price crosses below SMA (20)",
-                     *         "Stop: 5 % from the fill"
-                     *       ],
-                     *       "note": "A stop",
-                     *       "created_at": "2026-11-20T09:30:00Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["StrategyFound"];
-                };
-            };
-            /** @description The request body cannot be read */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Sign in to continue */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account is suspended */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The name is taken */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This host name is not ours */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The rules are not valid */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description You have reached a limit of your plan */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The database does not answer */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     read_rules_grammar: {
         parameters: {
             query?: never;
@@ -19576,6 +19188,394 @@ export interface operations {
             };
             /** @description There is no such strategy */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The rules are not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You have reached a limit of your plan */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_strategies: {
+        parameters: {
+            query?: {
+                /** @description Only the latest that one deleted, which can be restored. */
+                deleted?: boolean;
+            };
+            header?: {
+                /** @description ETags that the caller holds; answered with 304 if one is current. */
+                "If-None-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "sma_cross",
+                     *           "title": "SMA cross",
+                     *           "kind": "built_in",
+                     *           "description": "Long when the fast simple average crosses above the slow one.",
+                     *           "markets": "Trending markets",
+                     *           "needs_symbols": false
+                     *         },
+                     *         {
+                     *           "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *           "title": "Above its average",
+                     *           "kind": "own",
+                     *           "description": "Long while the price is above its average.",
+                     *           "markets": "",
+                     *           "needs_symbols": false,
+                     *           "version": 2,
+                     *           "updated_at": "2026-11-20T09:30:00Z"
+                     *         }
+                     *       ],
+                     *       "broken": [
+                     *         {
+                     *           "name": "wrong",
+                     *           "reason": "ModuleNotFoundError: No module named 'nothing'"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyList"];
+                };
+            };
+            /** @description The caller holds the current version. */
+            304: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This host name is not ours */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_strategy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Makes it safe to send this request again: for 24 hours the same key gives the same answer. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Above its average",
+                 *       "about": "",
+                 *       "rules": {
+                 *         "long": {
+                 *           "enter": {
+                 *             "op": "crosses_above",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           },
+                 *           "exit": {
+                 *             "op": "crosses_below",
+                 *             "left": {
+                 *               "price": "close"
+                 *             },
+                 *             "right": {
+                 *               "indicator": "sma"
+                 *             }
+                 *           }
+                 *         },
+                 *         "stop_percent": 5
+                 *       },
+                 *       "note": "A stop"
+                 *     }
+                 */
+                "application/json": components["schemas"]["StrategyWanted"];
+            };
+        };
+        responses: {
+            /** @description Saved, as version 1. */
+            201: {
+                headers: {
+                    /** @description The version of this answer, for If-None-Match and If-Match. */
+                    ETag?: string;
+                    /** @description Where the thing can be read. */
+                    Location?: string;
+                    /** @description `true` when this answer was given before. */
+                    "Idempotency-Replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
+                     *       "title": "Above its average",
+                     *       "kind": "own",
+                     *       "description": "Long while the price is above its average.",
+                     *       "markets": "",
+                     *       "needs_symbols": false,
+                     *       "version": 2,
+                     *       "updated_at": "2026-11-20T09:30:00Z",
+                     *       "parameters": {
+                     *         "type": "object",
+                     *         "properties": {}
+                     *       },
+                     *       "plots": [
+                     *         {
+                     *           "indicator": "sma",
+                     *           "parameters": {
+                     *             "period": 20
+                     *           },
+                     *           "outputs": [
+                     *             "sma"
+                     *           ],
+                     *           "pane": "price",
+                     *           "levels": []
+                     *         }
+                     *       ],
+                     *       "warmup": 19,
+                     *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
+                     *       "run": {
+                     *         "strategy": "rules",
+                     *         "parameters": {
+                     *           "rules": {
+                     *             "long": {
+                     *               "enter": {
+                     *                 "op": "crosses_above",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               },
+                     *               "exit": {
+                     *                 "op": "crosses_below",
+                     *                 "left": {
+                     *                   "price": "close"
+                     *                 },
+                     *                 "right": {
+                     *                   "indicator": "sma",
+                     *                   "parameters": {
+                     *                     "period": 20
+                     *                   },
+                     *                   "output": "sma"
+                     *                 }
+                     *               }
+                     *             },
+                     *             "stop_percent": 5
+                     *           }
+                     *         }
+                     *       },
+                     *       "rules": {
+                     *         "long": {
+                     *           "enter": {
+                     *             "op": "crosses_above",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           },
+                     *           "exit": {
+                     *             "op": "crosses_below",
+                     *             "left": {
+                     *               "price": "close"
+                     *             },
+                     *             "right": {
+                     *               "indicator": "sma",
+                     *               "parameters": {
+                     *                 "period": 20
+                     *               },
+                     *               "output": "sma"
+                     *             }
+                     *           }
+                     *         },
+                     *         "stop_percent": 5
+                     *       },
+                     *       "words": [
+                     *         "Enter long: the close price crosses above SMA (20)",
+                     *         "Leave long: the close price crosses below SMA (20)",
+                     *         "Stop: 5 % from the fill"
+                     *       ],
+                     *       "note": "A stop",
+                     *       "created_at": "2026-11-20T09:30:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StrategyFound"];
+                };
+            };
+            /** @description The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in to continue */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account is suspended */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

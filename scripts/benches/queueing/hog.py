@@ -18,7 +18,8 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from backend.bootstrap import describe_project, read_settings
+from backend.bootstrap import read_settings
+from backend.bootstrap_operator import describe_project
 from scripts.benches.queueing.ours import add_user
 
 LIMIT_BYTES = 1024**3

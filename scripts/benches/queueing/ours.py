@@ -16,8 +16,8 @@ import asyncpg
 from backend.bootstrap import House, open_house, read_settings, start_logging
 from backend.cli.serve import spare_the_collector
 from backend.domain.accounts import Identity
+from backend.domain.job_ports import JobHints, JobQueue
 from backend.domain.jobs import Demand, Job, JobKind, Lease, Outcome
-from backend.domain.ports import JobHints, JobQueue
 from backend.worker.children import Children
 from backend.worker.runner import Runner
 from backend.worker.running import Workshop

@@ -20,7 +20,7 @@ from backend.bootstrap import House
 from backend.domain.accounts import Identity
 from backend.domain.errors import AccountSuspended, DatabaseUnavailable
 from backend.domain.events import EventLog, EventType, TaskEvent
-from backend.domain.ports import EventFeed
+from backend.domain.job_ports import EventFeed
 from tests.fakes import START, FakeAccountWatch, FakeClock, FakeEventBus, FakeMeter
 
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
+from backend.domain.job_ports import MachineGauges
 from backend.domain.jobs import Demand
 from backend.domain.market_ports import DiskRoom
-from backend.domain.ports import MachineGauges
 from backend.infrastructure import monitoring
 from backend.infrastructure.monitoring import Monitor, configure_logging
 from backend.infrastructure.redaction import redact, redacted

@@ -4,7 +4,6 @@ import { installation } from '@/api/installation'
 
 export const sessionStorageKey = 'tidemark.session'
 
-/** Of Supabase's client we use this part alone; the others (tables, storage, realtime) would weigh more than all of it. */
 export interface Supabase {
   auth: InstanceType<typeof AuthClient>
 }
@@ -39,7 +38,7 @@ export function forgetSession() {
 }
 
 async function load(): Promise<Supabase> {
-  const [project, { AuthClient: Client }] = await Promise.all([installation(), import('@supabase/auth-js')])
+  const [project, { AuthClient: Client }] = await Promise.all([installation(), import('./authClient')])
   const key = project.publishable_key
   const auth = new Client({
     url: `${project.supabase_url || window.location.origin}/auth/v1`,

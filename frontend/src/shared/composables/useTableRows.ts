@@ -1,19 +1,6 @@
-/** The rows of a table as its view asks for them: filtered by TanStack Table, then put in order. */
-import {
-  columnFilteringFeature, createFilteredRowModel, tableFeatures, useTable, type ColumnDef, type Row as TableRow,
-} from '@tanstack/vue-table'
+/** The rows of a table as its view asks for them: filtered, then put in order. */
 import { computed, type ComputedRef } from 'vue'
-import { keyTest, orderOf, searchText, sortKey, type SortKey, type TableColumn, type TableView } from '../table'
-
-const features = tableFeatures({
-  columnFilteringFeature,
-  filteredRowModel: createFilteredRowModel(),
-  filterFns: {},
-})
-type Features = typeof features
-
-/** A column that nobody sees: the search box filters it like any other. */
-const SEARCH = '\u0000search'
+import { keyTest, orderOf, searchText, sortKey, type KeyTest, type SortKey, type TableColumn, type TableView } from '../table'
 
 interface Source<Row> {
   rows: () => readonly Row[]
@@ -22,57 +9,67 @@ interface Source<Row> {
   view: () => TableView
 }
 
-export function useTableRows<Row extends object>(source: Source<Row>): ComputedRef<readonly TableRow<Features, Row>[]> {
-  const definitions = computed<ColumnDef<Features, Row>[]>(() => {
-    const columns = source.columns()
-    return [...columns.map((column) => definitionOf(column)), searchDefinition(columns)]
-  })
+export interface ListedRow<Row> {
+  id: string
+  original: Row
+}
+
+interface Filter {
+  keys: readonly SortKey[]
+  test: KeyTest
+}
+
+export function useTableRows<Row>(source: Source<Row>): ComputedRef<readonly ListedRow<Row>[]> {
+  const listed = computed(() => source.rows().map((row) => ({ id: source.rowKey(row), original: row })))
+  const keys = computed(() => keysOf(source.rows(), source.columns()))
   // Only what filters: a new order or a hidden column must not filter 100,000 rows again.
   const wanted = computed(() => JSON.stringify([source.view().search.trim().toLowerCase(), source.view().filters]))
-  const state = computed(() => {
+
+  /** Positions of the rows that pass. */
+  const passing = computed(() => {
     const [search, filters] = JSON.parse(wanted.value) as [string, TableView['filters']]
-    return { columnFilters: filtersOf(source.columns(), search, filters) }
+    const all = [...listed.value.keys()]
+    return filtersOf(source.columns(), keys.value, search, filters)
+      .reduce((positions, { keys: read, test }) => positions.filter((at) => test(read[at])), all)
   })
-  const table = useTable<Features, Row>({
-    features,
-    columns: definitions,
-    data: computed(() => source.rows()),
-    getRowId: source.rowKey,
-    state,
-  })
-  const filtered = computed(() => table.getRowModel().rows)
+
   return computed(() => {
     const { sort } = source.view()
-    const rows = filtered.value
-    if (sort === null || !source.columns().some((column) => column.id === sort.id)) return rows
-    // One key a row, read once: TanStack's own sorting asks the row for it in every one of two million comparisons.
-    const order = orderOf(rows.map((row) => row.getValue<SortKey>(sort.id)), sort.desc)
-    return order.map((index) => rows[index] as TableRow<Features, Row>)
+    const rows = listed.value
+    const positions = passing.value
+    const column = source.columns().find(({ id }) => id === sort?.id)
+    if (sort === null || column === undefined) return rowsAt(rows, positions)
+    const read = keys.value.of(column)
+    const order = orderOf(positions.map((at) => read[at]), sort.desc)
+    return rowsAt(rows, order.map((index) => positions[index] as number))
   })
 }
 
-function definitionOf<Row extends object>(column: TableColumn<Row>): ColumnDef<Features, Row> {
+function rowsAt<Row>(rows: readonly Row[], positions: readonly number[]) {
+  return positions.map((at) => rows[at] as Row)
+}
+
+/** What rows are compared by is read once for each column, and not again with every letter that is typed. */
+function keysOf<Row>(rows: readonly Row[], columns: readonly TableColumn<Row>[]) {
+  const known = new Map<TableColumn<Row>, readonly SortKey[]>()
+  let texts: readonly string[] | undefined
   return {
-    id: column.id,
-    accessorFn: (row) => sortKey(column, row),
-    filterFn: (row, id, test: (key: SortKey) => boolean) => test(row.getValue<SortKey>(id)),
+    of: (column: TableColumn<Row>) => {
+      const keys = known.get(column) ?? rows.map((row) => sortKey(column, row))
+      known.set(column, keys)
+      return keys
+    },
+    texts: () => texts ??= rows.map((row) => searchText(columns, row)),
   }
 }
 
-function searchDefinition<Row extends object>(columns: readonly TableColumn<Row>[]): ColumnDef<Features, Row> {
-  return {
-    id: SEARCH,
-    accessorFn: (row) => searchText(columns, row),
-    filterFn: (row, id, test: (key: SortKey) => boolean) => test(row.getValue<SortKey>(id)),
-  }
-}
-
-function filtersOf<Row>(columns: readonly TableColumn<Row>[], search: string, wanted: TableView['filters']) {
+function filtersOf<Row>(
+  columns: readonly TableColumn<Row>[], keys: ReturnType<typeof keysOf<Row>>, search: string, wanted: TableView['filters'],
+): Filter[] {
   const filters = columns.flatMap((column) => {
     const filter = wanted[column.id]
-    return filter === undefined ? [] : [{ id: column.id, value: keyTest(column, filter) }]
+    return filter === undefined ? [] : [{ keys: keys.of(column), test: keyTest(column, filter) }]
   })
   if (search === '') return filters
-  const found = (key: SortKey) => typeof key === 'string' && key.includes(search)
-  return [...filters, { id: SEARCH, value: found }]
+  return [...filters, { keys: keys.texts(), test: (text) => typeof text === 'string' && text.includes(search) }]
 }

@@ -1,0 +1,26 @@
+"""Bars of the demo market are made once and kept for a while; nobody sees what another did to theirs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from backend.data.fetchers.demo import simulated_bars
+from backend.data.research_bars import DEMO, simulated
+from backend.domain.market import Series, Span, Timeframe
+
+BITCOIN = Series(provider=DEMO, symbol="BTC/USDT", timeframe=Timeframe.H1)
+JANUARY = Span(start=datetime(2024, 1, 1, tzinfo=UTC), end=datetime(2024, 2, 1, tzinfo=UTC))
+
+
+def test_what_one_run_writes_into_its_bars_no_other_sees() -> None:
+    first = simulated(BITCOIN, JANUARY).bars
+    first.loc[0, "open"] = 1.0
+    first["close"] = 2.0
+    second = simulated(BITCOIN, JANUARY).bars
+    pd.testing.assert_frame_equal(second, simulated_bars("BTC/USDT", "1h", JANUARY.start, JANUARY.end))
+
+
+def test_a_range_up_to_now_grows_with_the_time_and_ends_with_the_last_finished_bar() -> None:
+    begun = datetime.now(UTC)
+    bars = simulated(BITCOIN, Span(start=begun - timedelta(days=2), end=begun + timedelta(days=9))).bars
+    assert begun - timedelta(hours=2) < bars["ts"].iloc[-1] <= datetime.now(UTC) - timedelta(hours=1)
