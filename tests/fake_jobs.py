@@ -355,12 +355,16 @@ class FakeJobQueue:
         job = self._held(lease)
         return None if job is None else self._give_up(job, failure)
 
-    async def reap(self) -> int:
-        now = self._tasks.clock.now()
-        expired = [self._tasks.jobs[job_id] for job_id, until in self._tasks.leases.items() if until < now]
-        for job in expired:
+    async def reap(self, *, gone: str | None = None) -> int:
+        now, leases, runners = self._tasks.clock.now(), self._tasks.leases, self._tasks.runners
+        left = [
+            job
+            for job in self._tasks.in_state(JobState.RUNNING)
+            if leases[job.id] < now or (gone is not None and runners[job.id] == gone)
+        ]
+        for job in left:
             self._give_up(job, LOST)
-        return len(expired)
+        return len(left)
 
     async def waiting(self) -> Sequence[Waiting]:
         queued = self._tasks.in_state(JobState.QUEUED)

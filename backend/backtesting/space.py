@@ -15,7 +15,7 @@ from backend.domain.errors import InputError
 from backend.domain.market import closest
 from backend.domain.optimisation_errors import InvalidSpace
 from backend.domain.strategies.base import StrategyParameters, TradingStrategy
-from backend.domain.strategy_errors import InvalidParameters
+from backend.domain.strategy_errors import InvalidParameters, InvalidRules
 
 AUTO: Final = "auto"
 MOST_VALUES: Final = 100_000
@@ -66,7 +66,10 @@ class ParameterSpace:
         others = dict(fixed or {})
         problems: list[InputError] = []
         values: dict[str, tuple[Value, ...]] = {}
-        fields = strategy.Parameters.model_fields
+        within = strategy.numbers_within(others)
+        fields = strategy.Parameters.model_fields | {
+            name: FieldInfo(annotation=type(number)) for name, number in within.items()
+        }
         if not ranges:
             problems.append(InputError(pointer=at, detail=f"No parameter is tried. {_there_are(list(fields))}"))
         for name, asked in ranges.items():
@@ -115,9 +118,13 @@ class ParameterSpace:
     def parameters(self, combination: Sequence[Value]) -> StrategyParameters | str:
         """As the strategy takes them, or why it does not."""
         try:
-            return self.strategy.given({**self.fixed, **dict(zip(self.names, combination, strict=True))}).parameters
-        except InvalidParameters as problem:
+            return self.strategy.given(self.placed(dict(zip(self.names, combination, strict=True)))).parameters
+        except (InvalidParameters, InvalidRules) as problem:
             return problem.errors[0].detail
+
+    def placed(self, tried: Mapping[str, Value]) -> Mapping[str, Any]:
+        """All parameters of a run, with what is tried in its place."""
+        return self.strategy.placed({**self.fixed, **tried})
 
     def neighbours(self, combination: Sequence[Value]) -> Iterator[Combination]:
         """Those at most one value away in each parameter, itself left out."""
@@ -140,11 +147,19 @@ class ParameterSpace:
         problems = []
         for name, values in self.values.items():
             for place, value in _ends(values):
-                detail = _out_of_bounds(self.strategy, name, value)
+                detail = self._out_of_bounds(name, value)
                 if detail is not None:
                     problems.append(InputError(pointer=f"{at}/{name}/{place}", detail=detail))
         if problems:
             raise InvalidSpace(self.strategy.name, problems)
+
+    def _out_of_bounds(self, name: str, value: Value) -> str | None:
+        is_within = name not in self.strategy.Parameters.model_fields
+        try:
+            self.strategy.given(self.placed({name: value}) if is_within else {name: value}, at="")
+        except (InvalidParameters, InvalidRules) as problem:
+            return next((each.detail for each in problem.errors if is_within or each.pointer == f"/{name}"), None)
+        return None
 
 
 class _Unusable(Exception):
@@ -245,14 +260,6 @@ def _ends(values: tuple[Value, ...]) -> Iterator[tuple[int, Value]]:
     numbers = all(type(value) in (int, float) for value in values)
     places = sorted({0, len(values) - 1}) if numbers else range(len(values))
     return ((place, values[place]) for place in places)
-
-
-def _out_of_bounds(strategy: type[TradingStrategy], name: str, value: Value) -> str | None:
-    try:
-        strategy.given({name: value}, at="")
-    except InvalidParameters as problem:
-        return next((each.detail for each in problem.errors if each.pointer == f"/{name}"), None)
-    return None
 
 
 def _unknown(name: str, fields: Mapping[str, FieldInfo], at: str) -> InputError | None:

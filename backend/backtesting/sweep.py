@@ -163,7 +163,7 @@ class Run:
         yearly = self.trier.periods_a_year**0.5
         for trial in trials_of(self.space.names, batch):
             yield Entry(
-                parameters={**self._defaults, **self.space.fixed, **trial.parameters},
+                parameters={**self._defaults, **self.space.placed(trial.parameters)},
                 metrics=trial.metrics,
                 missing=trial.missing,
                 failure=trial.failure,

@@ -22,6 +22,7 @@ class Instance:
     started_at: str
     data_dir: str
     mailbox_url: str | None = None
+    runner_id: str | None = None
 
 
 @contextlib.contextmanager
@@ -48,6 +49,8 @@ class Held:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "running.json"
+        # The runner of one that was killed: it is gone, since we hold the lock that it held.
+        self.gone = left.runner_id if (left := _read(data_dir)) else None
         self._path.unlink(missing_ok=True)
 
     def announce(self, instance: Instance) -> None:
@@ -64,8 +67,10 @@ class Held:
 
 def find(data_dir: Path) -> Instance | None:
     """The instance that serves this data directory now; what a killed one left behind does not count."""
-    if not is_held(data_dir):
-        return None
+    return _read(data_dir) if is_held(data_dir) else None
+
+
+def _read(data_dir: Path) -> Instance | None:
     try:
         content = json.loads((data_dir / "running.json").read_text())
         return Instance(**{field.name: content[field.name] for field in fields(Instance)})

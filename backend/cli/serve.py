@@ -148,7 +148,7 @@ async def _serve(settings: "Settings", held: "Held", listener: socket.socket, st
     async with open_house(settings, address=address, say=say) as house:
         if stop.requested:
             return
-        async with open_runner(house) as runner, open_scheduler(house):
+        async with open_runner(house, gone=held.gone) as runner, open_scheduler(house):
             stop.server = _server(house, runner, lambda: _announce(house, held, address, say))
             spare_the_collector()
             try:
@@ -225,6 +225,7 @@ def _announce(house: "House", held: "Held", address: str, say: Say) -> None:
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             data_dir=str(house.settings.data_dir),
             mailbox_url=house.mailbox_url,
+            runner_id=house.runner_id,
         )
     )
     say(f"Tidemark {VERSION} answers at {address}")

@@ -94,8 +94,8 @@ class JobQueue(Protocol):
     async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
         """The child died: queue the job again, or fail it when its attempts are spent; None when the lease was lost."""
 
-    async def reap(self) -> int:
-        """Do the same for every expired lease; how many there were."""
+    async def reap(self, *, gone: str | None = None) -> int:
+        """Do the same for every expired lease, and for all that a runner has which is gone; how many there were."""
 
     async def waiting(self) -> Sequence[Waiting]: ...
 

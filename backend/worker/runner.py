@@ -52,10 +52,13 @@ class Runner:
         hints: JobHints | None = None,
         forecasts: Forecasts | None = None,
         runner_id: str | None = None,
+        gone: str | None = None,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         self.id = runner_id or uuid4().hex
+        # The one before us, which was killed: what it had is ours to give back.
+        self._gone = gone
         self.forecasts = forecasts or Forecasts()
         self._queue = queue
         self._bus = bus
@@ -88,6 +91,8 @@ class Runner:
         self._is_closing = False
 
     async def open(self) -> None:
+        if self._gone is not None:
+            self._pulse.set()
         children = self._workshop.children
         children.on_idle = self._has_idle_child
         await children.open()
@@ -301,7 +306,8 @@ class Runner:
                 if self._running.get(job_id) is held[job_id] and not held[job_id].is_over:
                     logger.warning("A lease was lost, so its job is stopped here")
                     held[job_id].lose()
-        self._meter.leases_expired(await self._queue.reap())
+        self._meter.leases_expired(await self._queue.reap(gone=self._gone))
+        self._gone = None
         self._meter.jobs_wait(await self._queue.waiting())
         self._last_beat = time.monotonic()
 
@@ -331,8 +337,8 @@ def _not_run(error: Exception) -> JobFailure:
 
 
 @asynccontextmanager
-async def open_runner(house: "House") -> AsyncIterator[Runner]:
-    """The runner of a serving process, from the first job to the last word."""
+async def open_runner(house: "House", *, gone: str | None = None) -> AsyncIterator[Runner]:
+    """The runner of a serving process, from the first job to the last word. `gone` is the one that it comes after."""
     children = Children(
         house.resources.capacity().cores,
         environment={
@@ -352,6 +358,7 @@ async def open_runner(house: "House") -> AsyncIterator[Runner]:
         hints=house.hints,
         forecasts=house.foresight.forecasts,
         runner_id=house.runner_id,
+        gone=gone,
     )
     await runner.open()
     try:

@@ -281,6 +281,17 @@ class JobQueueContract(OpensSides):
         assert await sides.queue.reap() == 0
         assert await sides.queue.finish([(lease, Outcome.completed({}))])
 
+    async def test_what_a_runner_had_that_is_gone_is_reaped_at_once(self, sides: Sides) -> None:
+        left = await claimed(sides)
+        kept = await claim(sides.queue, await sides.mine.submit(BACKTEST), runner_id="another")
+        assert kept is not None
+        assert await sides.queue.reap(gone="runner") == 1
+        assert await sides.queue.reap(gone="runner") == 0
+        assert (await sides.queue.renew([left, kept])).lost == {left.job.id}
+        again = await claim(sides.queue)
+        assert again is not None
+        assert (again.job.id, again.job.attempts) == (left.job.id, 2)
+
     async def test_waiting_jobs_are_counted_by_kind(self, sides: Sides) -> None:
         assert list(await sides.queue.waiting()) == []
         first = await sides.mine.submit(BACKTEST)

@@ -1,9 +1,9 @@
-/** Backtests over a real server and the simulated market: the first run of a new user, the form, the list, cancelling, copying. */
-import AxeBuilder from '@axe-core/playwright'
-import { mkdirSync, readFileSync } from 'node:fs'
+/** Backtests over a real server and the simulated market: the form, the list, cancelling, copying. */
+import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { desktop, expectNoSidewaysScroll, launch, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { expectNothingForAxe } from './looks'
 import { startDemo } from './people'
 
 const pictures = process.env.TIDEMARK_SCREENSHOTS
@@ -11,10 +11,7 @@ const pictures = process.env.TIDEMARK_SCREENSHOTS
 let browser: Browser
 let it_: Visit
 
-beforeAll(async () => {
-  browser = await launch()
-  if (pictures) mkdirSync(pictures, { recursive: true })
-})
+beforeAll(async () => { browser = await launch() })
 afterAll(async () => { await browser.close() })
 beforeEach(async () => { it_ = await visit(browser) })
 afterEach(async () => { await it_.close() })
@@ -39,22 +36,6 @@ async function run(page: Page, name: string) {
   await page.getByRole('textbox', { name: 'Name (optional)' }).press('Control+Enter')
   await page.getByRole('heading', { name, level: 1 }).waitFor()
 }
-
-it('a new user sees a finished result after three clicks, without a network', async () => {
-  const { page, complaints } = it_
-  const foreign: string[] = []
-  page.on('request', (request) => { if (!request.url().startsWith(process.env.TIDEMARK_URL ?? '')) foreign.push(request.url()) })
-  await page.goto('/')
-  await page.getByRole('button', { name: 'Try the demo' }).click()
-  await page.getByRole('button', { name: 'Run sample backtest' }).click()
-  await page.getByRole('heading', { name: 'Sample: SMA cross on BTC/USDT' }).waitFor()
-  await finished(page)
-  await page.goBack()
-  await page.getByRole('region', { name: 'Latest backtests' }).getByText('+', { exact: false }).or(page.getByText('−', { exact: false })).first().waitFor()
-  await page.getByText('Run sample backtest (done)').waitFor()
-  expect(foreign.filter((url) => !url.startsWith('blob:') && !url.startsWith('data:'))).toEqual([])
-  expect(complaints).toEqual([])
-})
 
 describe('the form', () => {
   it('keeps its draft, shows what the server says at the field, and runs by Ctrl and Enter', async () => {
@@ -126,24 +107,6 @@ describe('the form', () => {
     expect(await page.getByLabel('Last day').inputValue()).toBe('2025-03-31')
     await page.goBack()
     await expect.poll(() => page.getByLabel('Last day').inputValue()).toBe('2025-03-31')
-  })
-})
-
-describe('a sweep', () => {
-  it('tries out ranges, says how many runs that are, and shows what came of them', async () => {
-    const { page, complaints } = it_
-    await startDemo(page)
-    await fillIn(page)
-    await page.getByRole('radio', { name: 'Sweep' }).check({ force: true })
-    await page.getByRole('combobox', { name: 'Fast' }).selectOption({ label: 'From, to, step' })
-    const trials = page.locator('dl > div').filter({ hasText: 'Trials' })
-    await trials.getByText('7', { exact: true }).waitFor()
-    await page.getByRole('spinbutton', { name: 'To', exact: true }).fill('30')
-    await trials.getByText('5', { exact: true }).waitFor()
-    expect(new URL(page.url()).searchParams.get('mode')).toBe('sweep')
-    await run(page, 'Five of them')
-    await page.getByRole('tab', { name: 'Study' }).waitFor({ timeout: 45_000 })
-    expect(complaints).toEqual([])
   })
 })
 
@@ -233,10 +196,8 @@ describe('in every state', () => {
     const { page, complaints } = await openPage(context)
 
     async function inspect(name: string) {
-      if (pictures) await page.screenshot({ path: `${pictures}/backtests-${name}-${size}-${colorScheme}.png`, fullPage: true })
       await expectNoSidewaysScroll(page)
-      const { violations } = await new AxeBuilder({ page }).analyze()
-      expect(violations.map((found) => `${found.id}: ${found.nodes.map(({ target }) => target.join(' ')).join(', ')}`), name).toEqual([])
+      await expectNothingForAxe(page, `backtests, ${name}, ${size}, ${colorScheme}`)
     }
 
     await page.goto('/backtests')

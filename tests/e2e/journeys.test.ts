@@ -1,220 +1,79 @@
-/** What people do from the first visit on: come in, stay in, come back in, leave. */
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { launch, type Visit, visit, withoutRefusals } from './browser'
-import { codeIn, letterTo, linkIn, password, savedBy, signIn, signOut, signUp, someone, startDemo } from './people'
+/** Whole journeys, each in two ways: by mouse on a desk in light, and by keyboard on a phone in the dark over a killed server. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { desktop, expectNoSidewaysScroll, phone, visit, withoutRefusals } from './browser'
+import { confirming } from './confirming'
+import { exchangeKeys } from './exchange-keys'
+import { type Hand, KeyboardHand, MouseHand } from './hands'
+import { account } from './journeys/account'
+import { demo } from './journeys/demo'
+import { keys } from './journeys/keys'
+import { model } from './journeys/model'
+import { rules } from './journeys/rules'
+import type { Traveller } from './journeys/traveller'
+import { upload } from './journeys/upload'
+import { outage } from './outage'
+import { signUp } from './people'
+import { closeWorld, openWorld, type World } from './world'
 
-let browser: Browser
-let it_: Visit
+let world: World
 
-beforeAll(async () => { browser = await launch() })
-afterAll(async () => { await browser.close() })
-beforeEach(async () => { it_ = await visit(browser) })
-afterEach(async () => { await it_.close() })
+beforeAll(async () => { world = await openWorld() }, 120_000)
+afterAll(async () => { await closeWorld(world) })
 
-describe('signing up and in', () => {
-  it('makes an account and stays signed in over a reload', async () => {
-    const { page, complaints } = it_
-    const email = await signUp(page)
-    await page.getByText(email).first().waitFor()
-    await page.reload()
-    await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-    expect(complaints).toEqual([])
-  })
+const journeys: Record<string, (traveller: Traveller) => Promise<void>> = {
+  'the demo, to its first backtest': demo,
+  'an account, confirmed by mail, on two devices': account,
+  'a file, tested, compared, exported and shared': upload,
+  'rules, swept, and their best trial': rules,
+  'a model, asked and traded': model,
+  'a key, rotated and deleted': keys,
+}
 
-  it('leads back to the page that was asked for', async () => {
-    const { page, complaints } = it_
-    const email = await signUp(page)
-    await signOut(page)
-    await page.goto('/settings/security?from=mail')
-    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-    await page.getByLabel('Email').fill(email)
-    await page.getByLabel('Password', { exact: true }).fill(password)
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-    await page.getByText('This browser').waitFor()
-    expect(new URL(page.url()).pathname + new URL(page.url()).search).toBe('/settings/security?from=mail')
-    expect(complaints).toEqual([])
-  })
+interface Way {
+  hand: new (...of: ConstructorParameters<typeof MouseHand>) => Hand
+  viewport: typeof desktop
+  colorScheme: 'light' | 'dark'
+  isKilled: boolean
+}
 
-  it('says what is wrong with a wrong password, and keeps the email', async () => {
-    const { page, complaints } = it_
-    const email = await signUp(page)
-    await signOut(page)
-    await signIn(page, email, 'not the password')
-    await page.getByText('Email or password is wrong. Check both, or reset the password.').waitFor()
-    expect(await page.getByLabel('Email').inputValue()).toBe(email)
-    expect(withoutRefusals(complaints, 400)).toEqual([])
-  })
+const ways: Record<string, Way> = {
+  'by mouse, wide, in light': { hand: MouseHand, viewport: desktop, colorScheme: 'light', isKilled: false },
+  'by keyboard, at 360 px, in the dark, over a kill': { hand: KeyboardHand, viewport: phone, colorScheme: 'dark', isKilled: true },
+}
 
-  it('says that an email is taken, before and after asking the server', async () => {
-    const { page } = it_
-    const email = await signUp(page)
-    await signOut(page)
-    await page.goto('/sign-up')
-    await page.getByRole('button', { name: 'Create account' }).click()
-    await page.getByText('Enter your email.').waitFor()
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('email')
-    await page.getByLabel('Email').fill(email)
-    await page.getByLabel('Password', { exact: true }).fill(password)
-    await page.getByRole('button', { name: 'Create account' }).click()
-    await page.getByText(/An account with this email exists already/).waitFor()
-  })
+describe.each(Object.entries(ways))('%s', (_way, { hand: Hand, viewport, colorScheme, isKilled }) => {
+  it.each(Object.entries(journeys))('%s', { timeout: 300_000 }, async (_name, travel) => {
+    const { browser, mail, tidemark } = world
+    const letterTo = (email: string) => mail.letterTo(email)
+    const { page, complaints, close } = await visit(browser, { url: tidemark.url, viewport, colorScheme, acceptDownloads: true })
+    const foreign: string[] = []
+    page.on('request', (request) => { if (/^http/.test(request.url()) && !request.url().startsWith(tidemark.url)) foreign.push(request.url()) })
+    const hand = new Hand(page)
+    await travel({
+      page, hand, letterTo,
+      arrive: async () => { await signUp(page, undefined, letterTo) },
+      elsewhere: () => visit(browser, { url: tidemark.url }),
+      interrupt: async () => { if (isKilled) await killAndResume() },
+    })
+    await expectNoSidewaysScroll(page)
+    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe(colorScheme)
+    expect(foreign).toEqual([])
+    expect(hand.lost).toEqual([])
+    // While a number is typed, the server says what is wrong with it; one that is away says nothing at all.
+    expect(withoutRefusals(complaints, 422).filter((text) => !isKilled || !text.includes('net::ERR_'))).toEqual([])
+    await close()
 
-  it('keeps strangers out of every page behind the sign-in, and does not redirect outside', async () => {
-    const { page } = it_
-    for (const path of ['/', '/settings', '/settings/security', '/save-demo']) {
-      await page.goto(path)
-      await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    async function killAndResume() {
+      const banner = page.getByText('Tidemark does not answer.', { exact: true })
+      await tidemark.kill()
+      await banner.waitFor()
+      await expectNoSidewaysScroll(page)
+      await tidemark.resume()
+      await banner.waitFor({ state: 'detached' })
     }
-    await page.goto('/sign-in?next=https://example.org/')
-    await page.getByRole('button', { name: 'Try the demo' }).click()
-    await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-    expect(new URL(page.url()).origin).toBe(new URL(process.env.TIDEMARK_URL ?? '').origin)
-  })
-
-  it('signs out here, and in the other tab of this browser', async () => {
-    const { page, context } = it_
-    await signUp(page)
-    const other = await context.newPage()
-    await other.goto('/settings')
-    await other.getByRole('heading', { name: 'Settings' }).waitFor()
-    await signOut(page)
-    await other.getByRole('heading', { name: 'Sign in' }).waitFor()
-    await page.reload()
-    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-    expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('session')))).toEqual([])
   })
 })
 
-describe('the demo', () => {
-  it('needs no account, and becomes one with everything in it', async () => {
-    const { page, complaints } = it_
-    await startDemo(page)
-    await page.goto('/settings/profile')
-    await page.getByLabel('Name').fill('Grace Hopper')
-    await page.getByRole('button', { name: 'Save profile', exact: true }).click()
-    await page.getByText('Profile saved.').waitFor()
-
-    const email = someone('grace')
-    await page.getByRole('button', { name: /^Account:/ }).click()
-    await page.getByRole('menuitem', { name: 'Save as account' }).click()
-    await page.getByRole('heading', { name: 'Keep what you did' }).waitFor()
-    await page.getByLabel('Email').fill(email)
-    await page.getByLabel('Password', { exact: true }).fill(password)
-    await page.getByRole('button', { name: 'Save as account' }).click()
-    await page.getByText('Signed in as Grace Hopper.').waitFor()
-    await page.getByText(email).waitFor()
-
-    await signOut(page)
-    await signIn(page, email)
-    await page.getByText('Signed in as Grace Hopper.').waitFor()
-    expect(complaints).toEqual([])
-  })
-})
-
-describe('a forgotten password', () => {
-  async function askForMessage(email: string) {
-    const { page } = it_
-    await page.goto('/sign-in')
-    await page.getByRole('link', { name: 'Forgot password?' }).click()
-    await page.getByRole('heading', { name: 'Reset your password' }).waitFor()
-    await page.getByLabel('Email').fill(email)
-    await page.getByRole('button', { name: 'Send code' }).click()
-    await page.getByRole('heading', { name: 'Check your email' }).waitFor()
-    return await letterTo(email)
-  }
-
-  async function choosePassword(secret: string) {
-    const { page } = it_
-    await page.getByRole('heading', { name: 'Choose a new password' }).waitFor()
-    await page.getByLabel('New password', { exact: true }).fill(secret)
-    await page.getByRole('button', { name: 'Change password' }).click()
-    await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-  }
-
-  it('is replaced by the code of the message', async () => {
-    const { page } = it_
-    const email = await signUp(page)
-    await signOut(page)
-    const letter = await askForMessage(email)
-    await page.getByLabel('Code').fill('000000' === codeIn(letter) ? '111111' : '000000')
-    await page.getByText(/code is wrong or no longer valid/).waitFor()
-    await page.getByLabel('Code').fill(codeIn(letter))
-    await choosePassword('another harbour 43')
-    await signOut(page)
-    await signIn(page, email, 'another harbour 43')
-    await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-  })
-
-  it('is replaced by the link of the message, which works once', async () => {
-    const { page } = it_
-    const email = await signUp(page)
-    await signOut(page)
-    const link = linkIn(await askForMessage(email))
-    await page.goto(link)
-    await choosePassword('another harbour 44')
-    expect(page.url()).not.toContain('code=')
-    await signOut(page)
-    await page.goto(link)
-    await page.getByText(/This link is wrong, was used already or is too old/).waitFor()
-    await page.getByRole('link', { name: 'Ask for a new message' }).click()
-    await page.getByRole('heading', { name: 'Reset your password' }).waitFor()
-  })
-
-  it('does not tell a stranger who has an account', async () => {
-    const { page } = it_
-    await page.goto('/forgotten-password')
-    await page.getByLabel('Email').fill(someone('nobody'))
-    await page.getByRole('button', { name: 'Send code' }).click()
-    await page.getByText(/has an account here, a message is on its way/).waitFor()
-  })
-})
-
-describe('settings', () => {
-  it('end a session on another device', async () => {
-    const { page } = it_
-    const email = await signUp(page)
-    const other = await visit(browser, { userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1' })
-    await signIn(other.page, email)
-    await other.page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-    await page.goto('/settings/security')
-    await page.getByRole('button', { name: 'End session of Safari on iPhone' }).click()
-    await page.getByRole('button', { name: 'End session', exact: true }).click()
-    await page.getByText('Session ended.').waitFor()
-    await expect.poll(() => page.getByText('Safari on iPhone').count()).toBe(0)
-    await other.close()
-  })
-
-  it('follow a person to another browser', async () => {
-    const { page } = it_
-    const email = await signUp(page)
-    await page.goto('/settings/preferences')
-    for (const choice of ['Dark', 'Colour-blind', 'Compact']) {
-      await savedBy(page, () => page.getByText(choice, { exact: true }).click())
-    }
-    await expect.poll(() => page.evaluate(() => ({ ...document.documentElement.dataset }))).toMatchObject({ theme: 'dark', palette: 'colour_blind', density: 'compact' })
-
-    const other = await visit(browser)
-    await signIn(other.page, email)
-    await other.page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-    await expect.poll(() => other.page.evaluate(() => ({ ...document.documentElement.dataset }))).toMatchObject({ theme: 'dark', palette: 'colour_blind', density: 'compact' })
-    await other.close()
-  })
-
-  it('do not overwrite what was changed elsewhere meanwhile', async () => {
-    const { page, context, complaints } = it_
-    await signUp(page)
-    await page.goto('/settings/profile')
-    const other = await context.newPage()
-    await other.goto('/settings/profile')
-    await other.getByLabel('Name').fill('Written there')
-    await other.getByRole('button', { name: 'Save profile', exact: true }).click()
-    await other.getByText('Profile saved.').waitFor()
-    await page.getByLabel('Name').fill('Written here')
-    await page.getByRole('button', { name: 'Save profile', exact: true }).click()
-    await page.getByText(/changed elsewhere since you opened it/).waitFor()
-    await page.getByRole('button', { name: 'Save profile', exact: true }).click()
-    await page.getByText('Profile saved.').waitFor()
-    expect(withoutRefusals(complaints, 412)).toEqual([])
-  })
-})
+describe('confirming an email', () => { confirming(() => world) })
+describe('API keys', () => { exchangeKeys(() => world) })
+describe('without the server', () => { outage(() => world) })

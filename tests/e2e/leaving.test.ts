@@ -1,4 +1,4 @@
-/** Taking everything along, ending what runs elsewhere, and leaving for good. */
+/** Taking everything along, and leaving for good. */
 import { readFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -11,21 +11,10 @@ let browser: Browser
 beforeAll(async () => { browser = await launch() })
 afterAll(async () => { await browser.close() })
 
-it('takes everything along, ends the other session, and deletes the account', async () => {
+it('takes everything along, and deletes the account', async () => {
   const { page, complaints, close } = await visit(browser)
   const email = await signUp(page)
-
-  const elsewhere = await visit(browser)
-  await signIn(elsewhere.page, email)
-  await elsewhere.page.getByRole('heading', { name: 'Dashboard' }).waitFor()
   await page.goto('/settings/security')
-  await page.getByRole('button', { name: 'End the other session' }).click()
-  await page.getByRole('button', { name: 'End other session' }).click()
-  await page.getByText('The other session ended.').waitFor()
-  // Its stream ends, and with it the page: nobody has to touch it.
-  await elsewhere.page.getByRole('heading', { name: 'Sign in' }).waitFor()
-  await elsewhere.close()
-
   await page.getByRole('tab', { name: 'Your data' }).click()
   const [file] = await Promise.all([
     page.waitForEvent('download'),

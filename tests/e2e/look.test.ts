@@ -119,15 +119,28 @@ describe.each([['desk', desktop], ['phone', phone]] as const)('%s', (size, viewp
 })
 
 describe('at 200 % zoom', () => {
+  // Zooming by two on a 1280 px screen leaves 640 px, with everything twice as large.
+  const zoomed = { baseURL: base, viewport: { width: 640, height: 450 }, deviceScaleFactor: 2, reducedMotion: 'reduce' as const }
+  let guest: BrowserContext
+  let insider: BrowserContext
+
+  beforeAll(async () => {
+    guest = await browser.newContext(zoomed)
+    insider = await browser.newContext({ ...zoomed, storageState: member })
+  })
+  afterAll(async () => {
+    await guest.close()
+    await insider.close()
+  })
+
   it.each(faces.filter(({ arrange }) => arrange === undefined))('$name still fits', async ({ path, signedIn, heading }) => {
-    // Zooming by two on a 1280 px screen leaves 640 px, with everything twice as large.
-    const { page, close } = await visit(browser, { viewport: { width: 640, height: 450 }, deviceScaleFactor: 2, storageState: signedIn ? member : undefined })
+    const { page } = await openPage(signedIn ? insider : guest)
     await page.goto(path)
     await page.getByRole('heading', heading === '' ? { level: 1 } : { name: heading }).first().waitFor()
     await expectNoSidewaysScroll(page)
     await page.setViewportSize({ width: 320, height: 256 }) // 400 % of the same screen: WCAG 1.4.10
     await expectNoSidewaysScroll(page)
-    await close()
+    await page.close()
   })
 })
 

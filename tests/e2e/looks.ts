@@ -25,7 +25,7 @@ async function wear(page: Page, theme: 'light' | 'dark') {
   await page.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, theme)
 }
 
-async function expectNothingForAxe(page: Page, name: string, rules?: string[]) {
+export async function expectNothingForAxe(page: Page, name: string, rules?: string[]) {
   if (pictures) await page.screenshot({ path: `${pictures}/${name.replaceAll(/\W+/g, '-')}.png`, fullPage: true })
   const axe = new AxeBuilder({ page }).setLegacyMode(true) // there are no frames, so no second page has to gather their findings
   const { violations } = await (rules === undefined ? axe : axe.withRules(rules)).analyze()

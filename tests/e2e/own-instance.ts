@@ -42,8 +42,8 @@ export class OwnInstance {
   }
 
   /** One whose exchanges and brokers are tests/vendors/key_vendors.py. */
-  static startWithKeyVendors() {
-    return OwnInstance.start({}, [python, '-m', 'tests.serve_with_key_vendors'])
+  static startWithKeyVendors(settings: Record<string, string> = {}) {
+    return OwnInstance.start(settings, [python, '-m', 'tests.serve_with_key_vendors'])
   }
 
   get url() { return `http://127.0.0.1:${this.port}` }

@@ -343,6 +343,13 @@ async def test_a_job_that_another_runner_left_behind_is_taken_back_and_counted(h
     assert "tidemark_job_leases_expired_total 1.0" in meter.exposition()[0].decode()
 
 
+async def test_what_the_runner_before_had_is_taken_back_at_once(house: House) -> None:
+    job = await house.submit(JobKind.PREDICT)
+    assert await house.tables.queue.claim("the one before", Demand(cores=9, memory_bytes=GIB), job_ids=[job.id])
+    async with house.runner(gone="the one before"):
+        assert (await house.becomes(job, JobState.COMPLETED, seconds=10)).attempts == 2
+
+
 async def test_what_is_written_under_a_lost_lease_changes_nothing(house: House) -> None:
     async with house.runner(heartbeat_seconds=0.2) as runner:
         job = await house.submit(steps=200, pause=0.05)

@@ -159,14 +159,16 @@ class JobQueueTable:
         )
         return None if state is None else JobState(state)
 
-    async def reap(self) -> int:
+    async def reap(self, *, gone: str | None = None) -> int:
         rows = await self._database.fetch(
             _GIVE_UP.format(
                 failure="$1::jsonb",
-                which="""id in (select id from public.tasks where state = 'running' and leased_until < now()
+                which="""id in (select id from public.tasks
+                                where state = 'running' and (leased_until < now() or runner_id = $2)
                                 order by id for update skip locked)""",
             ),
             _failure(RUNNER_LOST),
+            gone,
         )
         return len(rows)
 

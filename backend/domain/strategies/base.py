@@ -94,6 +94,16 @@ class TradingStrategy(ABC):
             known = list(cls.Parameters.model_fields)
             raise InvalidParameters(cls.name, _problems(problem, cls.name, known, at)) from None
 
+    @classmethod
+    def numbers_within(cls, parameters: Mapping[str, Any]) -> Mapping[str, int | float]:
+        """Numbers inside of parameters, by where they stand there: they can be tried as if each were a parameter."""
+        return {}
+
+    @classmethod
+    def placed(cls, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Parameters as `given` takes them, with such numbers put where they stand."""
+        return parameters
+
     @abstractmethod
     def generate_signals(self, market: Market) -> Signals:
         """Where to stand, as of the close of each bar."""

@@ -49,6 +49,7 @@ export function changePreferences(preferences: Partial<Preferences>): Promise<Ve
 
 export const sessionsQuery = queryOptions({
   queryKey: ['me', 'sessions'],
+  staleTime: 0, // one may have signed in elsewhere a moment ago
   queryFn: async ({ signal }) => {
     const sessions: Session[] = []
     let cursor: string | undefined

@@ -1,5 +1,6 @@
 /** What came out of a backtest: read whole, by table and by range, and what can be done with it. */
 import { queryOptions } from '@tanstack/vue-query'
+import { withNumbers } from '@/shared/ruleNumbers'
 import { type Backtest as BacktestFound, backtestAddress, type BacktestEdit, backtestKey, backtestListsKey, backtestsKey, backtestsPath } from './backtests'
 import { newIdempotencyKey, request } from './client'
 import { queryClient } from './queries'
@@ -230,7 +231,7 @@ export function askAgain(id: string) {
 /** One trial of a study as a backtest of its own, with all its trades. */
 export async function runTrial({ id, config }: Pick<Backtest, 'id' | 'config'>, parameters: Record<string, unknown>, name: string): Promise<Started> {
   const { strategy, series, start, end, trading, seed } = config
-  const form = { strategy, series, start, end, trading, seed, parameters: { ...config.parameters, ...parameters } }
+  const form = { strategy, series, start, end, trading, seed, parameters: withNumbers(config.parameters, parameters) }
   const body = { ...form, parent_id: id, name: name.slice(0, longestName) }
   const { data } = await request<Started>('POST', `${backtestsPath}/run`, { body, idempotencyKey: newIdempotencyKey() })
   void queryClient.invalidateQueries({ queryKey: backtestListsKey })

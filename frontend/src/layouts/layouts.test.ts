@@ -54,6 +54,12 @@ describe('CommandPalette', () => {
     await expect.poll(() => router.currentRoute.value.name).toBe('settings')
   })
 
+  it('puts the page that is called so before those that have a word for it', async () => {
+    await renderPage(defineComponent({ setup: () => () => h(CommandPalette, { open: true }) }))
+    await userEvent.type(await screen.findByLabelText('Search pages and actions'), 'strategies')
+    expect(screen.getAllByRole('option').map((option) => option.textContent.trim())[0]).toMatch(/^Strategies/)
+  })
+
   it.each([[true, 1], [false, 0]])('leads to the administration only those who may go there: %s', async (isAdmin, count) => {
     queryClient.setQueryData(meQuery.queryKey, { ...profile({ is_admin: isAdmin }), etag: '"3"' })
     await renderPage(defineComponent({ setup: () => () => h(CommandPalette, { open: true }) }))

@@ -9,6 +9,7 @@ from backend.domain.optimisation_errors import InvalidSpace
 from backend.domain.signals import Signals
 from backend.domain.strategies.base import StrategyParameters, TradingStrategy, parameter
 from backend.domain.strategies.built_in.rsi_reversion import RsiReversion
+from backend.domain.strategies.built_in.rules import RulesStrategy
 from backend.domain.strategies.built_in.sma_cross import SmaCross
 from backend.domain.strategies.market import Market
 
@@ -113,3 +114,42 @@ def test_values_without_bounds_have_to_be_given() -> None:
 def test_a_fixed_parameter_has_to_exist() -> None:
     with pytest.raises(InvalidSpace, match=r"There is no parameter 'slwo'. Did you mean 'slow'"):
         ParameterSpace.of(SmaCross, {"fast": [5]}, fixed={"slwo": 9})
+
+
+AVERAGE: dict[str, Any] = {
+    "long": {
+        "enter": {
+            "op": ">",
+            "left": {"price": "close"},
+            "right": {"indicator": "sma", "parameters": {"period": 50}},
+        }
+    },
+    "stop_percent": 5,
+}
+PERIOD = "long.enter.right.parameters.period"
+
+
+def test_a_number_in_rules_is_tried_where_it_stands() -> None:
+    ranges = {PERIOD: {"from": 10, "to": 20, "step": 5}, "stop_percent": [2.5, 5]}
+    space = ParameterSpace.of(RulesStrategy, ranges, fixed={"rules": AVERAGE})
+    assert space.combinations == 6
+    found = space.parameters(space.at(3))
+    assert not isinstance(found, str)
+    rules = found.model_dump()["rules"]
+    assert (rules["long"]["enter"]["right"]["parameters"], rules["stop_percent"]) == ({"period": 15}, 5)
+    assert AVERAGE["stop_percent"] == 5
+    assert AVERAGE["long"]["enter"]["right"]["parameters"] == {"period": 50}
+
+
+@pytest.mark.parametrize(
+    ("ranges", "words"),
+    [
+        ({PERIOD: [1, 20]}, "period is 1; 2 to 2,000 is allowed."),
+        ({"long.enter.left.period": [5]}, "There is no parameter 'long.enter.left.period'"),
+        ({PERIOD: "auto"}, "has no bounds to choose values from"),
+    ],
+)
+def test_what_is_wrong_with_a_number_in_rules_is_said(ranges: Any, words: str) -> None:
+    with pytest.raises(InvalidSpace) as caught:
+        ParameterSpace.of(RulesStrategy, ranges, fixed={"rules": AVERAGE})
+    assert words in caught.value.errors[0].detail

@@ -1,5 +1,6 @@
 """Rules that somebody put together without code."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from backend.domain.strategies.base import Plot, StrategyParameters, TradingStra
 from backend.domain.strategies.market import Market
 from backend.domain.strategies.rules.evaluating import signals_from
 from backend.domain.strategies.rules.examples import BREAKOUT_ON_VOLUME
+from backend.domain.strategies.rules.numbers import numbers_in, with_numbers
 from backend.domain.strategies.rules.reading import read_rules, written
 from backend.domain.strategies.rules.tree import Indicated, Rules, lines
 
@@ -43,6 +45,15 @@ class RulesStrategy(TradingStrategy):
     def of(cls, document: object) -> Self:
         """From a tree of rules, as JSON text or parsed."""
         return cls.given({"rules": document})
+
+    @classmethod
+    def numbers_within(cls, parameters: Mapping[str, Any]) -> Mapping[str, int | float]:
+        return dict(numbers_in(parameters.get("rules", BREAKOUT_ON_VOLUME)))
+
+    @classmethod
+    def placed(cls, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        numbers = {name: value for name, value in parameters.items() if name != "rules"}
+        return {"rules": with_numbers(parameters.get("rules", BREAKOUT_ON_VOLUME), numbers)} if numbers else parameters
 
     @cached_property
     def tree(self) -> Rules:

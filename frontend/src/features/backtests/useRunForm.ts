@@ -9,6 +9,7 @@ import { useNow } from '@/shared/composables/useNow'
 import { useSettled } from '@/shared/composables/useSettled'
 import { defaultsOf, fieldsOf, problemsOf } from '@/shared/jsonSchema'
 import { formProblems, type RunForm, wantedOf } from './runForm'
+import { numberFields } from '@/shared/ruleNumbers'
 import { type Mode, newStudy, type StudyForm, studyOf } from './studyForm'
 
 const settleMilliseconds = 350
@@ -23,6 +24,8 @@ export function useRunForm(begun: RunForm, mode: Ref<Mode>) {
   const strategy = computed(() => (strategyAsked.data.value?.name === form.strategy ? strategyAsked.data.value : undefined))
   const isOwn = computed(() => strategy.value?.kind === 'own')
   const fields = computed(() => (strategy.value === undefined || isOwn.value ? [] : fieldsOf(strategy.value.parameters)))
+  /** What a study can try out: of rules of one's own the numbers in them. */
+  const triedFields = computed(() => (isOwn.value ? numberFields(strategy.value?.run.parameters.rules) : fields.value))
 
   // What an earlier run gave stays; what it did not give, and what another strategy has, is as usual.
   let begins = true
@@ -44,7 +47,7 @@ export function useRunForm(begun: RunForm, mode: Ref<Mode>) {
   })
 
   /** What is tried out beside that; null while nothing is, or for a single run. */
-  const tried = computed(() => (mode.value === 'single' ? null : studyOf(mode.value, study, fields.value)))
+  const tried = computed(() => (mode.value === 'single' ? null : studyOf(mode.value, study, triedFields.value)))
   const isReady = computed(() => wanted.value !== null && (mode.value === 'single' || tried.value !== null))
   const question = computed(() => (isReady.value ? { mode: mode.value, ...wanted.value, ...tried.value } : null))
 
@@ -96,7 +99,7 @@ export function useRunForm(begun: RunForm, mode: Ref<Mode>) {
   }
 
   return {
-    form, study, fields, strategyAsked, strategy, problems, wanted, tried, isReady, isSettling, estimate, problem, errors, errorAt,
+    form, study, triedFields, strategyAsked, strategy, problems, wanted, tried, isReady, isSettling, estimate, problem, errors, errorAt,
     isStarting, start,
   }
 }

@@ -1,5 +1,6 @@
 /** Sweeps, searches and walks forward as their documents say it, and how their figures are called. */
 import type { Value } from '@/api/backtestResults'
+import { placeWords } from '@/shared/ruleNumbers'
 import type { TableColumn } from '@/shared/table'
 import { change, integer, MISSING, percent } from '@/shared/format'
 import { howOf, type StatisticKind, written } from './statistics'
@@ -126,6 +127,11 @@ export function valueText(value: Value | null | undefined): string {
   return value === null || value === undefined ? MISSING : String(value)
 }
 
+/** A number in rules is called by where it stands there, a parameter as it is. */
+export function nameIn(name: string) {
+  return name.includes('.') ? placeWords(name) : name
+}
+
 /** The ledger: a column a parameter, then the figures that every trial has. */
 export function trialColumns(study: SearchStudy): TableColumn<Trial>[] {
   const [first] = study.best
@@ -134,7 +140,7 @@ export function trialColumns(study: SearchStudy): TableColumn<Trial>[] {
   return [
     { id: 'number', header: 'Trial', value: ({ number }) => number, kind: 'number', width: 84, fixed: true, unfiltered: true },
     ...Object.keys(first?.parameters ?? {}).map((name): TableColumn<Trial> => ({
-      id: `p.${name}`, header: name, width: 112,
+      id: `p.${name}`, header: nameIn(name), width: 112,
       value: ({ parameters }) => parameters[name],
       kind: typeof first?.parameters[name] === 'number' ? 'number' : 'choice',
     })),
