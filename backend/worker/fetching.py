@@ -13,7 +13,7 @@ from typing import Any
 
 from backend.domain.errors import NotAllowed
 from backend.domain.jobs import Job, Progress
-from backend.domain.market import Series, Span, joined, missing
+from backend.domain.market import Series, Span, Timeframe, joined, missing
 from backend.domain.market_errors import VendorBusy, VendorError, VendorUnavailable
 from backend.domain.market_ports import BarStore, FetchedPage
 from backend.services.market_jobs import series_of, spans_of
@@ -96,7 +96,8 @@ class Fetch:
     ) -> None:
         instrument = await self._markets.instrument_of(series)
         async with aclosing(self._pages(series, count.left())) as pages:
-            async for page in pages:
+            async for found in pages:
+                page = _whole(found, series.timeframe)
                 # A write that has begun is finished: the file system knows no cancel in the middle.
                 write = asyncio.to_thread(self._store.write, instrument, series, page, source=series.provider)
                 await asyncio.shield(write)
@@ -116,6 +117,16 @@ class Fetch:
         """What was stored before a restart, or by somebody else, is not fetched again."""
         found = [await asyncio.to_thread(self._store.missing, series, span) for span in wanted]
         return joined(span for spans in found for span in spans)
+
+
+def _whole(page: FetchedPage, timeframe: Timeframe) -> FetchedPage:
+    """Without the bar that begins within the covered time and ends after it, as one at the end of a range may."""
+    late = page.bars["ts"] + timeframe.length > page.covered.end
+    if not late.any():
+        return page
+    first = int(late.argmax())
+    covered = Span(start=page.covered.start, end=page.bars["ts"].iloc[first].to_pydatetime())
+    return FetchedPage(bars=page.bars.iloc[:first].reset_index(drop=True), covered=covered)
 
 
 async def _cancelled_within(seconds: float, is_cancelled: Callable[[], bool]) -> bool:

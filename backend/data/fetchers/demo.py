@@ -137,7 +137,9 @@ def _pages(timeframe: Timeframe, span: Span) -> Iterator[Span]:
             following = (month + timedelta(days=32)).replace(day=1)
         else:
             following = month.replace(year=within.year + 1, month=1)
-        end = min(span.end, following)
+        # No week is cut in two where a year ends.
+        border = timeframe.floor(following)
+        end = min(span.end, border if border > start else border + timeframe.length)
         yield Span(start=start, end=end)
         start = end
 

@@ -120,3 +120,18 @@ def test_waits_double_up_to_the_longest() -> None:
     assert [Pauses().after(down(), failures) for failures in range(1, 6)] == [10, 20, 40, 80, None]
     assert Pauses().after(VendorBusy("moody", 90), 1) == 90
     assert Pauses().after(VendorBusy("moody"), 1) == 10
+
+
+def test_a_bar_that_ends_after_the_wanted_time_waits_for_another_fetch() -> None:
+    class UntilHalfPast(Moody):
+        async def fetch(self, series: Series, wanted: Span) -> AsyncIterator[FetchedPage]:
+            half_past = START + timedelta(hours=9, minutes=30)
+            yield FetchedPage(bars=page(10, START).bars, covered=Span(start=START, end=half_past))
+
+    store = FakeBarStore(FakeClock())
+    fetch = Fetch(Markets({"moody": UntilHalfPast()}, ()), store, SHORT)
+    wanted = [Span(start=START, end=START + timedelta(hours=9, minutes=30))]
+    assert asyncio.run(fetch.fetch(BTC, wanted, lambda progress: None, lambda: False))["bars"] == 9
+    manifest = store.manifest(BTC)
+    assert manifest is not None
+    assert manifest.covered == (Span(start=START, end=START + timedelta(hours=9)),)

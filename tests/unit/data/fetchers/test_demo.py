@@ -168,3 +168,14 @@ async def test_making_bars_leaves_the_event_loop_free() -> None:
     counting.cancel()
     assert len(pages) == 3
     assert turns > 20
+
+
+async def test_no_week_is_cut_in_two_where_a_year_ends() -> None:
+    series = Series(provider="demo", symbol="BTC/USDT", timeframe=Timeframe.W1)
+    # The first of January is a Saturday, a Sunday and a Monday; the last range begins within the last week of a year.
+    for start in (datetime(2021, 1, 4, tzinfo=UTC), datetime(2021, 12, 30, tzinfo=UTC)):
+        pages = [page async for page in demo().fetch(series, Span(start=start, end=datetime(2024, 3, 4, tzinfo=UTC)))]
+        for page in pages:
+            assert (page.bars["ts"] + series.timeframe.length <= page.covered.end).all()
+        weeks = pd.concat([page.bars["ts"] for page in pages]).diff().dropna()
+        assert set(weeks) == {pd.Timedelta(days=7)}
