@@ -194,7 +194,7 @@ describe('words and commands', () => {
   it('that can be pasted carry no secret, and what is in them cannot run', () => {
     expect(catalogueCommands('').curl).toBe(`curl -H "Authorization: Bearer $TIDEMARK_TOKEN" ${window.location.origin}/api/data/series`)
     const wanted = { provider: 'demo', symbol: 'A\'; rm x', timeframe: '1h', adjustment: 'splits', start: '2025-01-01T00:00:00Z', end: '2025-02-01T00:00:00Z' } as const
-    expect(fetchCommands(wanted).cli).toBe('tidemark data fetch --provider demo --symbol \'A\'\\\'\'; rm x\' --timeframe 1h --start 2025-01-01 --adjustment splits --end 2025-02-01')
+    expect(fetchCommands(wanted).cli).toBe('tidemark data fetch --provider demo --symbol \'A\'\\\'\'; rm x\' --timeframe 1h --start 2025-01-01 --end 2025-02-01 --adjustment splits')
   })
 
   it('of the demo market: two years of three markets', () => {

@@ -55,7 +55,7 @@ describe('commands', () => {
 
   it('predict by the model that is named', () => {
     const { cli, python } = predictCommands({ series: model().series, spec }, '2024-11-20T00:00:00Z')
-    expect(cli).toMatch(/^tidemark model predict --provider demo --symbol BTC\/USDT --timeframe 1h --horizon 12 /)
+    expect(cli).toMatch(/^tidemark model predict --provider demo --symbol BTC\/USDT --timeframe 1h --start 2024-11-20 --horizon 12 /)
     expect(python).toContain('prediction = predict(bars, horizon=12, ')
     expect(predictCommands({ model_id: 'x' }, '2024-11-20T00:00:00Z').cli).toBeUndefined()
     expect(predictCommands({ model_id: 'x' }, '2024-11-20T00:00:00Z').curl).toContain(String.raw`-d '{"model_id":"x"}'`)
