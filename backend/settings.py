@@ -105,12 +105,12 @@ class Settings(BaseSettings):
         description="`smtp://user:password@mail.example.com:587?from=tidemark@example.com`, or `smtps://`.",
     )
 
-    job_niceness: int = Field(
+    task_niceness: int = Field(
         default=10,
         ge=0,
         le=19,
         description=(
-            "How far jobs step back behind the server and the database for processor time: 0 not at all, 19 most."
+            "How far tasks step back behind the server and the database for processor time: 0 not at all, 19 most."
             " Another value than 10 is for a machine that serves nobody meanwhile, or where many wait for answers."
         ),
     )

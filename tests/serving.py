@@ -85,7 +85,7 @@ def environment(**settings: str) -> dict[str, str]:
         "TIDEMARK_ENV_FILE": "",
         "TIDEMARK_LOG_FORMAT": "json",
         # Lanes that run beside it are no users to step back for.
-        "TIDEMARK_JOB_NICENESS": "5",
+        "TIDEMARK_TASK_NICENESS": "5",
         # Nobody's own login; a test that signs in brings a folder.
         "XDG_CONFIG_HOME": "/nowhere",
         **settings,

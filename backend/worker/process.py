@@ -37,7 +37,7 @@ PR_SET_PDEATHSIG = 1
 # A result, and the few words around it.
 LARGEST_FRAME_BYTES = LARGEST_RESULT_BYTES + 1024
 # The server must answer while jobs compute, and when memory runs out it is a job that the kernel should end.
-NICENESS_NAME = "TIDEMARK_JOB_NICENESS"
+NICENESS_NAME = "TIDEMARK_TASK_NICENESS"
 OOM_SCORE = 800
 SECONDS_BETWEEN_REPORTS = 0.1
 # "package.module:function" of a generator that loads a little at each step.

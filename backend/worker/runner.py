@@ -344,7 +344,7 @@ async def open_runner(house: "House", *, gone: str | None = None) -> AsyncIterat
         environment={
             **desk_environment(house.settings),
             PREPARES_NAME: PREPARES,
-            NICENESS_NAME: str(house.settings.job_niceness),
+            NICENESS_NAME: str(house.settings.task_niceness),
         },
         on_restart=house.monitor.worker_restarted,
     )

@@ -34,7 +34,7 @@ _WANTED = {
     "start": "2023-01-01T00:00:00Z",
     "end": "2023-02-01T00:00:00Z",
 }
-_SETTINGS = {"TIDEMARK_RATE_LIMITS": "off", "TIDEMARK_JOB_NICENESS": "10"}
+_SETTINGS = {"TIDEMARK_RATE_LIMITS": "off", "TIDEMARK_TASK_NICENESS": "10"}
 
 
 def run() -> Sequence[Figure]:

@@ -112,7 +112,7 @@ function run(program: string, options: string[], input = '') {
 function surroundings() {
   const foreign = /^(TIDEMARK_|SUPABASE_|DATABASE_URL|MAILPIT_URL|NODE_ENV|VITEST)/
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
-  return { ...inherited, TIDEMARK_RATE_LIMITS: 'off', TIDEMARK_ENV_FILE: '', TIDEMARK_JOB_NICENESS: '5', TIDEMARK_LOG_LEVEL: 'warning' }
+  return { ...inherited, TIDEMARK_RATE_LIMITS: 'off', TIDEMARK_ENV_FILE: '', TIDEMARK_TASK_NICENESS: '5', TIDEMARK_LOG_LEVEL: 'warning' }
 }
 
 function freePort() {
