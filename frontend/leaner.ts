@@ -59,9 +59,8 @@ const passkeys = [
 const wallets = ['createSiweMessage', 'fromHex', 'getAddress', 'toHex']
 const absent = 'class Absent {}\n'
 
-/** Parts of Supabase Auth that Tidemark does not offer: its administration (a service's business), passkeys and wallets. */
+/** Parts of Supabase Auth that Tidemark does not offer: passkeys and wallets. Its admin API is what signs out. */
 const parts = new Map([
-  ['./GoTrueAdminApi', `${absent}export default Absent`],
   ['./lib/webauthn', `${absent}export { ${passkeys.map((name) => `Absent as ${name}`).join(', ')} }`],
   ['./lib/web3/ethereum', `${absent}export { ${wallets.map((name) => `Absent as ${name}`).join(', ')} }`],
 ])

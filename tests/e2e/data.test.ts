@@ -219,7 +219,7 @@ describe('a file', () => {
 
     await page.getByRole('button', { name: 'Delete' }).click()
     await page.getByRole('alertdialog').getByText('58 bars will be deleted from the disk.').waitFor()
-    await page.getByRole('button', { name: 'Delete series' }).click()
+    await page.getByRole('button', { name: 'Delete series', exact: true }).click()
     await page.getByText('Deleted MY-FUND 1h.').waitFor()
     await page.getByRole('grid', { name: 'series' }).or(page.getByText('No data yet')).waitFor()
     expect(await page.getByRole('row', { name: /MY-FUND/ }).count()).toBe(0)

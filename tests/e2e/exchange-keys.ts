@@ -84,7 +84,7 @@ export function exchangeKeys(world: () => World) {
     await page.getByText('Research works: Binance takes it.').waitFor()
 
     await choose(page, 'Research', 'Delete')
-    await page.getByRole('button', { name: 'Delete key' }).click()
+    await page.getByRole('button', { name: 'Delete key', exact: true }).click()
     await page.getByText('No API keys').waitFor()
     const log = page.getByRole('grid', { name: 'audit lines' })
     for (const [action, outcome] of [['Add', 'Done'], ['Rotate', 'Refused'], ['Rotate', 'Done'], ['Test', 'Done'], ['Delete', 'Done']] as const) {

@@ -127,7 +127,7 @@ describe('a result', () => {
 
   it('comes out the same when it is replayed', async () => {
     await page.goto(`/backtests/${quick}?tab=reproduce`)
-    await page.getByRole('button', { name: 'Replay backtest' }).click()
+    await page.getByRole('button', { name: 'Replay backtest', exact: true }).click()
     await page.getByText(/^The same to the last bit: \d+ trades and the equity of every bar\.$/).waitFor({ timeout: 60_000 })
   })
 

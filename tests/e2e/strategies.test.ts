@@ -47,7 +47,7 @@ describe('rules without code', () => {
 
     await page.getByLabel('Name', { exact: true }).fill('Above its average')
     await page.getByLabel('What this version is for').fill('First idea')
-    await page.getByRole('button', { name: 'Save strategy' }).click()
+    await page.getByRole('button', { name: 'Save strategy', exact: true }).click()
     await page.getByRole('heading', { name: 'Above its average' }).waitFor()
     await page.getByText('Version 1: First idea').waitFor()
 

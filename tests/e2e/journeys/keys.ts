@@ -34,7 +34,7 @@ export async function keys({ page, hand, arrive, interrupt }: Traveller) {
 
   await hand.press(page.getByRole('button', { name: 'More for Research' }))
   await hand.press(page.getByRole('menuitem', { name: 'Delete' }))
-  await hand.press(page.getByRole('button', { name: 'Delete key' }))
+  await hand.press(page.getByRole('button', { name: 'Delete key', exact: true }))
   await page.getByText('No API keys').waitFor()
   const log = page.getByRole('grid', { name: 'audit lines' })
   for (const action of ['Add', 'Rotate', 'Delete']) {

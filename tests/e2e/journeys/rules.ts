@@ -11,7 +11,7 @@ export async function rules({ page, hand, arrive, interrupt }: Traveller) {
   await page.getByText('Enter long: the close price > SMA (20)').waitFor()
   await hand.type(page.getByLabel('Name', { exact: true }), 'Above its average')
   await interrupt()
-  await hand.press(page.getByRole('button', { name: 'Save strategy' }))
+  await hand.press(page.getByRole('button', { name: 'Save strategy', exact: true }))
   await page.getByRole('heading', { name: 'Above its average' }).waitFor()
 
   await hand.press(page.getByRole('link', { name: 'New backtest' }))

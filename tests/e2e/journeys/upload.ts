@@ -63,7 +63,7 @@ export async function upload({ page, hand, arrive, elsewhere, interrupt }: Trave
 
   await hand.press(page.getByRole('button', { name: 'Share' }))
   await hand.type(page.getByLabel('Title of the page'), 'A fund of mine')
-  await hand.press(page.getByRole('button', { name: 'Create link' }))
+  await hand.press(page.getByRole('button', { name: 'Create link', exact: true }))
   const link = await page.getByRole('dialog', { name: 'Your link' }).getByText(/\/shared\//).textContent() ?? ''
   await hand.press(page.getByRole('button', { name: 'Done' }))
   const stranger = await elsewhere()
