@@ -56,7 +56,7 @@ describe('rules without code', () => {
     await page.getByText('Stop: 3 % from the fill').waitFor()
     await page.getByLabel('What this version is for').fill('A tighter stop')
     await page.getByText('Good', { exact: true }).waitFor()
-    await page.getByRole('button', { name: 'Save as a new version' }).click()
+    await page.getByRole('button', { name: 'Save as a new version', exact: true }).click()
     const diff = page.getByRole('region', { name: 'What differs' })
     await diff.getByText('Stop: 5 % from the fill').waitFor()
     await diff.getByText('Stop: 3 % from the fill').waitFor()
