@@ -77,7 +77,7 @@ def served(database: FreshDatabase) -> Iterator[Served]:
 @pytest.mark.timeout(400)  # a preview is a process of its own each time
 @schema.parametrize()
 # So many at random. What each schema bounds, Schemathesis asks beside that, up to some hundred times.
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_documented(case: Case[Any], served: Served) -> None:
     headers = headers_for(case, served)
     case.call_and_validate(base_url=served.url, headers=headers, excluded_checks=TOO_STRICT, timeout=60)
