@@ -132,14 +132,9 @@ def main(arguments: list[str]) -> int:
 
 
 def in_order(chosen: Sequence[Lane]) -> list[Lane]:
-    """With what they need: the rest of it after those that need nothing, since packages come one by one."""
+    """What they need comes first, and those that do without it run meanwhile."""
     needed = [lane for lane in SURROUNDINGS if any(lane.name in one.needs for one in chosen)]
-    return [
-        *needed[:2],
-        *(lane for lane in chosen if not lane.needs),
-        *needed[2:],
-        *(lane for lane in chosen if lane.needs),
-    ]
+    return [*needed, *sorted(chosen, key=lambda lane: bool(lane.needs))]
 
 
 def places_of(cores: int) -> int:

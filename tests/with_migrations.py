@@ -12,5 +12,5 @@ from backend.cli.main import main
 if __name__ == "__main__":
     folder = Path(sys.argv.pop(1))
     for module in (bootstrap, bootstrap_backups, bootstrap_ground, bootstrap_operator):
-        module.MIGRATIONS = folder  # type: ignore[attr-defined]
+        vars(module)["MIGRATIONS"] = folder
     main()

@@ -6,11 +6,12 @@ import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from backend.data.cache_copies import PART, copy_cache, copy_file, forget_gone, is_kept, make_private
+from backend.data.cache_copies import PART, copy_cache, copy_file, forget_gone, is_kept, make_private, private_file
 from backend.domain.backups import BackupDamaged, BackupManifest, BackupRefused, FileCopy, TableShape, read_manifest
 
 MANIFEST: Final = "manifest.json"
@@ -82,9 +83,11 @@ class RowsFile:
     """TableSink: compressed, with the hash of what it was before."""
 
     def __init__(self, path: Path) -> None:
-        self._raw = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")  # noqa: SIM115 - closed by close()
+        self._open = ExitStack()
+        raw = self._open.enter_context(private_file(path))
         # Without a time and a name in it, the same rows are the same file.
-        self._packed = gzip.GzipFile(filename="", fileobj=self._raw, mode="wb", compresslevel=_EFFORT, mtime=0)
+        packed = gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=_EFFORT, mtime=0)
+        self._packed = self._open.enter_context(packed)
         self._hash = hashlib.sha256()
 
     async def write(self, piece: bytes) -> None:
@@ -92,10 +95,7 @@ class RowsFile:
         self._packed.write(piece)
 
     def close(self) -> str:
-        self._packed.close()
-        self._raw.flush()
-        os.fsync(self._raw.fileno())
-        self._raw.close()
+        self._open.close()
         return self._hash.hexdigest()
 
 
@@ -202,10 +202,8 @@ def _hash_of(path: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     make_private(path.parent)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with private_file(path) as file:
+        file.write(text.encode())
 
 
 def _sync(folder: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from backend.data.storage.bars.folders import LOCK
 from backend.data.storage.bars.places import BARS, MANIFEST, QUARANTINE
@@ -60,15 +60,22 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
+@contextlib.contextmanager
+def private_file(path: Path) -> Iterator[BinaryIO]:
+    """For nobody else to read; what was written is on the disk when the block ends."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def copy_file(source: Path, target: Path) -> None:
     """The whole file under its name, with its time, or nothing. Raises FileNotFoundError where the source is gone."""
     part = target.with_name(target.name + PART)
     with source.open("rb") as content:
         stat = os.fstat(content.fileno())
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with private_file(part) as file:
             shutil.copyfileobj(content, file, 1024**2)
-            file.flush()
-            os.fsync(file.fileno())
     os.utime(part, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     part.rename(target)
 
@@ -118,8 +125,6 @@ def _is_copied(source: Path, target: Path) -> bool:
 
 def _write(path: Path, content: bytes) -> None:
     part = path.with_name(path.name + PART)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with private_file(part) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
     part.rename(path)

@@ -9,13 +9,22 @@ import pytest
 
 from backend.infrastructure.supabase.postgres import leftovers
 from tests.cluster import cluster, database
+from tests.integration.runner_house import house
 from tests.integration.writers import Writer
 
-__all__ = ["cluster", "data_dir", "database"]
+__all__ = ["cluster", "data_dir", "database", "house"]
 
 # Those that wait for leases and restarts, or start many servers. They begin first, so that none is alone at the end.
 LONGEST = frozenset(
-    {"test_market_jobs", "test_two_servers", "test_serve", "test_killed_postgres", "test_killed_runner", "test_runner"}
+    {
+        "test_market_jobs",
+        "test_two_servers",
+        "test_serve",
+        "test_killed_postgres",
+        "test_killed_runner",
+        "test_runner",
+        "test_runner_claims",
+    }
 )
 
 

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -315,9 +315,10 @@ def test_tokens_and_keys_take_a_session(page: Page) -> None:
 
 def test_users_are_looked_after_at_the_terminal(page: Page) -> None:
     page.sign_up(SOMEBODY)
-    state: Callable[[], dict[str, Any]] = lambda: next(  # noqa: E731
-        one for one in page.command("list users") if one["email"] == SOMEBODY
-    )
+
+    def state() -> dict[str, Any]:
+        return next(one for one in page.command("list users") if one["email"] == SOMEBODY)
+
     plans = page.command("list plans")
     for action, holds in (
         ("make an administrator", lambda one: one["role"] == "admin"),

@@ -24,7 +24,10 @@ class StudyWanted(RunWanted):
     space: dict[str, Any] = Field(
         min_length=1,
         max_length=20,
-        description='By parameter: a list of values, {"from", "to", "step"}, or "auto".',
+        description=(
+            'By parameter: a list of values, {"from", "to", "step"}, or "auto". A number in rules is named by where it'
+            " stands, such as `long.enter.right.parameters.period`."
+        ),
     )
     objective: str = Field(default="sharpe", max_length=60, description="The metric that trials are ranked by.")
     least_trades: int = Field(default=0, ge=0, le=1_000_000, description="With fewer a trial is not ranked.")

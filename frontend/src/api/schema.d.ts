@@ -6135,7 +6135,7 @@ export interface components {
             seed: number;
             /**
              * Space
-             * @description By parameter: a list of values, {"from", "to", "step"}, or "auto".
+             * @description By parameter: a list of values, {"from", "to", "step"}, or "auto". A number in rules is named by where it stands, such as `long.enter.right.parameters.period`.
              */
             space: {
                 [key: string]: unknown;
@@ -6881,7 +6881,7 @@ export interface components {
             seed: number;
             /**
              * Space
-             * @description By parameter: a list of values, {"from", "to", "step"}, or "auto".
+             * @description By parameter: a list of values, {"from", "to", "step"}, or "auto". A number in rules is named by where it stands, such as `long.enter.right.parameters.period`.
              */
             space: {
                 [key: string]: unknown;
