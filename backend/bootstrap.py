@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 from backend.bootstrap_ground import (
     MIGRATIONS,
+    Ground,
     Project,
     Say,
     embedded_ground,
@@ -26,6 +27,7 @@ from backend.bootstrap_ground import (
     open_event_bus,
     open_user_database,
     open_worker_database,
+    secret_of,
     signing_keys,
 )
 from backend.domain.accounts import Identity
@@ -256,14 +258,11 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.data.storage.job_records import JobRecordTable
     from backend.data.storage.series import SharedSeries
     from backend.data.storage.shares import ShareCounts
-    from backend.data.storage.tokens import TokenBook
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.job_hints import LocalJobHints
     from backend.infrastructure.monitoring import Monitor
-    from backend.infrastructure.personal_tokens import PersonalTokens
     from backend.infrastructure.rate_limits import MemoryRateLimiter
     from backend.infrastructure.resource_manager import ResourceManager
-    from backend.infrastructure.supabase.tokens import JwtVerifier
     from backend.services.adoption import Adoption
     from backend.services.shares import Openings
 
@@ -284,14 +283,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         foresight = Foresight(records, monitor)
         await foresight.look()
         stack.enter_context(_running(foresight.keep_looking()))
-        sessions = JwtVerifier(
-            issuer=ground.project.issuer,
-            keys=signing_keys(ground, stack),
-            clock=clock,
-            shared_secret=settings.supabase_jwt_secret.get_secret_value() if settings.supabase_jwt_secret else None,
-        )
-        verifier = PersonalTokens(sessions, TokenBook(worker_database), clock)
-        stack.enter_context(_running(verifier.keep_noting()))
+        verifier = _open_verifier(settings, ground, clock, worker_database, stack)
         openings = Openings(ShareCounts(worker_database))
         stack.enter_context(_running(openings.keep_noting()))
         models = open_model_desk(settings, market, foresight.forecasts, clock, worker_database)
@@ -327,6 +319,25 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             mailbox_url=mailbox_url,
             owner_dsn=ground.owner_dsn,
         )
+
+
+def _open_verifier(
+    settings: Settings, ground: Ground, clock: Clock, worker_database: "ServiceDatabase", stack: AsyncExitStack
+) -> "PersonalTokens":
+    """Of sessions and of personal access tokens, whose last use it notes down meanwhile."""
+    from backend.data.storage.tokens import TokenBook
+    from backend.infrastructure.personal_tokens import PersonalTokens
+    from backend.infrastructure.supabase.tokens import JwtVerifier
+
+    sessions = JwtVerifier(
+        issuer=ground.project.issuer,
+        keys=signing_keys(ground, stack),
+        clock=clock,
+        shared_secret=secret_of(settings.supabase_jwt_secret) or None,
+    )
+    verifier = PersonalTokens(sessions, TokenBook(worker_database), clock)
+    stack.enter_context(_running(verifier.keep_noting()))
+    return verifier
 
 
 @contextlib.contextmanager

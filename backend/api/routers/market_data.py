@@ -45,7 +45,7 @@ from backend.domain.errors import (
     InvalidInput,
     NotAllowed,
 )
-from backend.domain.market import Instrument, Span
+from backend.domain.market import Instrument, Series, Span
 from backend.domain.market_errors import (
     NoBars,
     NotServed,
@@ -289,6 +289,15 @@ async def entry_of(house: House, caller: Identity, series_id: UUID) -> SeriesEnt
     """The caller's line of the catalogue; its transaction is over before the disk is read."""
     async with house.acting_as(caller, readonly=True) as services:
         return await services.market_data.entry(series_id)
+
+
+def series_given(at: str, **facts: Any) -> Series:
+    """Raises InvalidInput at the field that names none; `at` begins its pointer."""
+    try:
+        return Series(**facts)
+    except ValueError as error:
+        field = "symbol" if "symbol" in str(error) else "provider"
+        raise InvalidInput([InputError(pointer=f"{at}/{field}", detail=f"{error}.")]) from error
 
 
 def span_of(pointer: str, start: datetime, end: datetime) -> Span:

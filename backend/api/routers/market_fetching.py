@@ -9,7 +9,7 @@ from starlette.responses import Response
 from backend.api.dependencies import ActiveCaller, Caller, TheHouse
 from backend.api.documentation import SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
 from backend.api.idempotency import IdempotencyKey, once
-from backend.api.routers.market_data import VENDOR, ranges, span_of
+from backend.api.routers.market_data import VENDOR, ranges, series_given, span_of
 from backend.api.routers.market_shapes import (
     ESTIMATE,
     REPAIR,
@@ -27,8 +27,6 @@ from backend.bootstrap import House
 from backend.domain.errors import (
     IdempotencyKeyInvalid,
     IdempotencyKeyReused,
-    InputError,
-    InvalidInput,
     JobTooLarge,
     NotAllowed,
     QuotaReached,
@@ -154,16 +152,7 @@ async def _estimate(house: House, instrument: Instrument, series: Series, span: 
 
 
 def _asked(wanted: Wanted, now: datetime) -> tuple[Series, Span]:
-    try:
-        series = Series(
-            provider=wanted.provider,
-            symbol=wanted.symbol,
-            timeframe=wanted.timeframe,
-            adjustment=wanted.adjustment,
-        )
-    except ValueError as error:
-        field = "/symbol" if "symbol" in str(error) else "/provider"
-        raise InvalidInput([InputError(pointer=field, detail=f"{error}.")]) from error
+    series = series_given("", **wanted.model_dump(include={"provider", "symbol", "timeframe", "adjustment"}))
     return series, span_of("/end", wanted.start, wanted.end or max(now, wanted.start))
 
 

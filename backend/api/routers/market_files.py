@@ -22,7 +22,7 @@ from backend.api.routers.file_shapes import (
     PreviewWanted,
     UploadKept,
 )
-from backend.api.routers.market_data import SeriesQuery, entry_of
+from backend.api.routers.market_data import SeriesQuery, entry_of, series_given
 from backend.api.routers.market_fetching import STARTS, started
 from backend.api.routers.market_shapes import SERIES_ID, STARTED, Started
 from backend.api.scopes import Reach, needs
@@ -254,10 +254,7 @@ def _file_name(series: Series) -> str:
 
 
 def _require_symbol(wanted: ImportWanted) -> None:
-    try:
-        Series(provider=IMPORT, symbol=wanted.symbol, timeframe=wanted.timeframe)
-    except ValueError as error:
-        raise invalid("/symbol", f"{error}.") from error
+    series_given("", provider=IMPORT, symbol=wanted.symbol, timeframe=wanted.timeframe)
 
 
 async def _require_calendar(house: House, calendar: str) -> None:

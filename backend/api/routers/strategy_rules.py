@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from backend.api.dependencies import ActiveCaller, TheHouse
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, WITH_BODY, invalid, problems, shows, takes
+from backend.api.routers.market_data import series_given
 from backend.api.routers.strategy_names import UNKNOWN, without_paths
 from backend.api.routers.strategy_shapes import (
     EXAMINED,
@@ -140,17 +141,7 @@ async def preview_strategy(wanted: PreviewAsked, house: TheHouse, caller: Active
 
 def _series(named: SeriesNamed, caller: Identity) -> Series:
     owner: UUID | None = caller.user_id if named.provider == IMPORT else None
-    try:
-        return Series(
-            provider=named.provider,
-            symbol=named.symbol,
-            timeframe=named.timeframe,
-            adjustment=named.adjustment,
-            owner=owner,
-        )
-    except ValueError as error:
-        field = "symbol" if "symbol" in str(error) else "provider"
-        raise InvalidInput([InputError(pointer=f"/series/{field}", detail=f"{error}.")]) from error
+    return series_given("/series", **dict(named), owner=owner)
 
 
 @lru_cache(maxsize=1)
