@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from backend.domain.backtests import (
-    MOST_SHARPES,
+    MOST_T_VALUES,
     Backtest,
     BacktestChange,
     BacktestFilter,
@@ -116,8 +116,8 @@ class FakeBacktests:
             and (one.strategy, one.symbols[0]) == (config["strategy"], config["series"][0]["symbol"])
             and one.config != config
         }
-        sharpes = tuple(sharpe for one in kin.values() for sharpe in one.sharpes)
-        return Tried(trials=sum(one.trials for one in kin.values()), sharpes=sharpes[:MOST_SHARPES])
+        t_values = tuple(value for one in kin.values() for value in one.t_values)
+        return Tried(trials=sum(one.trials for one in kin.values()), t_values=t_values[:MOST_T_VALUES])
 
     async def tags(self) -> Mapping[str, int]:
         counted = Counter(tag for one in self._mine() if one.deleted_at is None for tag in one.tags)

@@ -52,13 +52,14 @@ def written_down(run: Run, ledger: Ledger) -> Tried:
         missing={name: statistics.missing.get(name, "") for name, value in numbers.items() if value is None},
         failure=None,
         daily_sharpe=_daily_sharpe(run),
+        days=len(run.analysis.daily),
         about=facts_of(course, method="single", seed=run.config.seed),
     )
     family = family_of(course)
     if not ledger.knows(family, entry):
         ledger.append(family, [entry])
     size = ledger.size(family)
-    return Tried(trials=size.trials, sharpes=size.sharpes)
+    return Tried(trials=size.trials, t_values=size.t_values)
 
 
 def _daily_sharpe(run: Run) -> float:

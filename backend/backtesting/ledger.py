@@ -1,7 +1,7 @@
 """The ledger of trials: every one that was ever made stays, since how much was tried decides what a result is worth.
 
 One folder holds a file of JSON lines a family, and beside it an index of numbers that tells how many different trials
-there were, and how their Sharpe ratios spread, without reading the lines. Processes take turns by a lock on the file.
+there were, and how far their Sharpe ratios spread, without reading the lines. Processes take turns by a lock.
 """
 
 import fcntl
@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.domain.optimisation_errors import LedgerDamaged
-from backend.domain.trading.evidence import spread_of
+from backend.domain.trading.evidence import spread_of, t_value_of
 
-_INDEX: Final = np.dtype([("key", "<u8"), ("sharpe", "<f8"), ("end", "<u8")])
+_INDEX: Final = np.dtype([("key", "<u8"), ("t_value", "<f8"), ("end", "<u8")])
 
 
 class Clock(Protocol):
@@ -54,10 +54,10 @@ class FamilySize:
     """How much was tried. A trial that was repeated counts once."""
 
     trials: int
-    sharpes: npt.NDArray[np.float64]  # of one day, of those that have one
+    t_values: npt.NDArray[np.float64]  # of their Sharpe ratios, of those that have one
 
     def spread(self, days: int) -> float:
-        return spread_of(self.sharpes, days=days)
+        return spread_of(self.t_values, days=days)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,12 @@ class Entry:
     missing: Mapping[str, str]
     failure: str | None
     daily_sharpe: float  # NaN when there is none
+    days: int
     about: Mapping[str, Any]
+
+    @property
+    def t_value(self) -> float:
+        return t_value_of(self.daily_sharpe, days=self.days)
 
     @property
     def key(self) -> int:
@@ -97,7 +102,7 @@ class Ledger:
             end = os.fstat(lines).st_size
             made = np.zeros(len(rows), _INDEX)
             made["key"] = [entry.key for entry, _ in rows]
-            made["sharpe"] = [entry.daily_sharpe for entry, _ in rows]
+            made["t_value"] = [entry.t_value for entry, _ in rows]
             made["end"] = end + np.cumsum([len(line) for _, line in rows])
             _write(lines, b"".join(line for _, line in rows))
             self._write_index(family, index, made)
@@ -105,12 +110,12 @@ class Ledger:
     def size(self, family: Family) -> FamilySize:
         """Reads 24 bytes a trial."""
         if not self._path(family).exists():
-            return FamilySize(trials=0, sharpes=np.empty(0))
+            return FamilySize(trials=0, t_values=np.empty(0))
         with self._locked(family, fcntl.LOCK_SH) as lines:
             index = self._whole_index(family, lines)
         _, first = np.unique(index["key"], return_index=True)
-        sharpes = index["sharpe"][first]
-        return FamilySize(trials=len(first), sharpes=sharpes[np.isfinite(sharpes)])
+        t_values = index["t_value"][first]
+        return FamilySize(trials=len(first), t_values=t_values[np.isfinite(t_values)])
 
     def knows(self, family: Family, entry: Entry) -> bool:
         """Whether the same was tried before."""
@@ -134,7 +139,7 @@ class Ledger:
         return self.folder / family.file_name
 
     def _index_path(self, family: Family) -> Path:
-        return self._path(family).with_suffix(".index")
+        return self._path(family).with_suffix(".trials")
 
     @contextmanager
     def _locked(self, family: Family, kind: int) -> Iterator[int]:
@@ -186,6 +191,7 @@ def _line(family: Family, entry: Entry, at: str) -> bytes:
         "metrics": dict(entry.metrics),
         "missing": dict(entry.missing),
         "daily_sharpe": entry.daily_sharpe if math.isfinite(entry.daily_sharpe) else None,
+        "days": entry.days,
         "key": f"{entry.key:016x}",
     }
     if entry.failure is not None:
@@ -200,9 +206,14 @@ def _indexed(text: bytes, begin: int, path: Path, before: int) -> npt.NDArray[np
             break
         end += len(line)
         row = _parsed(line, path, number)
-        sharpe = row.get("daily_sharpe")
-        rows.append((int(row["key"], 16), math.nan if sharpe is None else sharpe, end))
+        rows.append((int(row["key"], 16), _t_value(row), end))
     return np.array(rows, _INDEX)
+
+
+def _t_value(row: Mapping[str, Any]) -> float:
+    """Earlier versions did not write down how many days a line is about: it counts, and says nothing of the spread."""
+    sharpe, days = row.get("daily_sharpe"), row.get("days")
+    return math.nan if sharpe is None or days is None else t_value_of(sharpe, days=days)
 
 
 def _parsed(line: bytes, path: Path, number: int) -> dict[str, Any]:

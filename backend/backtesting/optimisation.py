@@ -269,7 +269,7 @@ class Optimisation:
 def family_count(trials: Trials, periods_a_year: float, days: int) -> FamilyCount:
     """Of these trials alone, where no ledger is kept."""
     daily = trials.metric("sharpe") / math.sqrt(periods_a_year)
-    return FamilyCount(trials=max(len(trials), 1), spread=spread_of(daily, days=max(days, 2)))
+    return FamilyCount(trials=max(len(trials), 1), spread=spread_of(daily * math.sqrt(days), days=max(days, 2)))
 
 
 def _there(trial: Trial | None) -> Trial:

@@ -168,6 +168,7 @@ class Run:
                 missing=trial.missing,
                 failure=trial.failure,
                 daily_sharpe=trial.metrics.get("sharpe", float("nan")) / yearly,
+                days=self.trier.days,
                 about={**self._about, "number": first + trial.number},
             )
 

@@ -50,10 +50,10 @@ LUCK: Final = 0.05
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Family:
-    """All that was tried of one strategy on one symbol, this run included: how often, and each daily Sharpe ratio."""
+    """All that was tried of one strategy on one symbol, this run included; t-values are those of the Sharpe ratios."""
 
     trials: int
-    sharpes: Floats
+    t_values: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -273,14 +273,14 @@ def _interval(run: Examined) -> Finding:
 def _deflated(run: Examined) -> Finding:
     daily, sharpe = run.analysis.daily, _daily_sharpe(run)
     trials = 1 if run.family is None else max(run.family.trials, 1)
-    sharpes = np.empty(0) if run.family is None else run.family.sharpes
+    t_values = np.empty(0) if run.family is None else run.family.t_values
     probability = deflated_sharpe(
         sharpe,
         days=len(daily),
         skew=_figure(run, "skew"),
         kurtosis=_figure(run, "kurtosis"),
         trials=trials,
-        spread_of_trials=spread_of(sharpes, days=len(daily)),
+        spread_of_trials=spread_of(t_values, days=len(daily)),
     )
     tries = "the first trial of this family" if trials == 1 else f"the best of {trials:,} trials of this family"
     sure = say.percent(probability, 0)

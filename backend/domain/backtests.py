@@ -19,7 +19,7 @@ LONGEST_TAG = 40
 MOST_TAGS = 20
 MOST_COMPARED = 20
 # So many daily Sharpe ratios tell how those of a family spread.
-MOST_SHARPES = 1_000
+MOST_T_VALUES = 1_000
 
 
 class BacktestSort(StrEnum):
@@ -83,10 +83,10 @@ class Backtest(BacktestInBrief):
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """What its user tried of one strategy on one symbol: how often, and daily Sharpe ratios (of very many some)."""
+    """What its user tried of one strategy on one symbol: how often, and t-values of the ratios (of very many some)."""
 
     trials: int = 0
-    sharpes: tuple[float, ...] = field(default=(), repr=False)
+    t_values: tuple[float, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

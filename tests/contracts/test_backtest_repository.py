@@ -213,9 +213,9 @@ class BacktestRepositoryContract:
         assert await both.mine.count_rows(added, "trades") == 10
 
     async def test_all_trials_of_a_strategy_on_a_symbol_are_counted_whatever_became_of_them(self, both: Both) -> None:
-        async def tried(trials: int, *sharpes: float, **config: Any) -> UUID:
+        async def tried(trials: int, *t_values: float, **config: Any) -> UUID:
             added = await both.add(config=config)
-            await both.finish(added, Summary(), Tried(trials=trials, sharpes=sharpes), 0)
+            await both.finish(added, Summary(), Tried(trials=trials, t_values=t_values), 0)
             return added
 
         assert await both.mine.tried(CONFIG) == Tried()
@@ -226,7 +226,7 @@ class BacktestRepositoryContract:
         await tried(50, 0.5, strategy="rsi_reversion")
         await both.add(config={"parameters": {"fast": 8}})
         found = await both.mine.tried({**CONFIG, "parameters": {"fast": 9}})
-        assert (found.trials, sorted(found.sharpes)) == (102, [0.1, 0.2, 0.3, 0.4])
+        assert (found.trials, sorted(found.t_values)) == (102, [0.1, 0.2, 0.3, 0.4])
         await tried(1, 0.4)
         assert (await both.mine.tried({**CONFIG, "parameters": {"fast": 9}})).trials == 102
         assert (await both.mine.tried(CONFIG)).trials == 101

@@ -62,7 +62,7 @@ async def fill(database: FreshDatabase) -> None:
             names, marks = ", ".join(values), ", ".join(f"${number}" for number in range(1, len(values) + 1))
             if table != "profiles":
                 await connection.execute(f"insert into public.{table} ({names}) values ({marks})", *values.values())
-        await connection.execute("update public.backtests set daily_sharpes = '{0.30000000000000004, -0, NaN}'")
+        await connection.execute("update public.backtests set t_values = '{0.30000000000000004, -0, NaN}'")
         await connection.execute("create table public.of_the_operator (note text)")
         await connection.execute("insert into public.of_the_operator values ('b'), ('a'), (null)")
         await connection.execute("select nextval('auth.refresh_tokens_id_seq') from generate_series(1, 41)")

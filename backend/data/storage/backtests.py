@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backend.domain.backtests import (
-    MOST_SHARPES,
+    MOST_T_VALUES,
     Backtest,
     BacktestChange,
     BacktestFilter,
@@ -105,20 +105,20 @@ class BacktestTable:
         row = await self._connection.fetchrow(
             """
             with kin as (
-                select distinct on (form_hash) trials_made, daily_sharpes from public.backtests
+                select distinct on (form_hash) trials_made, t_values from public.backtests
                 where strategy = $1 and symbols ->> 0 = $2 and trials_made > 0 and form_hash <> md5($3::jsonb::text)
                 order by form_hash, created_at desc
             )
             select coalesce(sum(trials_made), 0) as trials,
-                   array(select sharpe from kin, unnest(daily_sharpes) as sharpe limit $4) as sharpes
+                   array(select one from kin, unnest(t_values) as one limit $4) as t_values
             from kin
             """,
             config["strategy"],
             config["series"][0]["symbol"],
             json.dumps(dict(config)),
-            MOST_SHARPES,
+            MOST_T_VALUES,
         )
-        return Tried() if row is None else Tried(trials=int(row["trials"]), sharpes=tuple(row["sharpes"]))
+        return Tried() if row is None else Tried(trials=int(row["trials"]), t_values=tuple(row["t_values"]))
 
     async def tags(self) -> Mapping[str, int]:
         rows = await self._connection.fetch(

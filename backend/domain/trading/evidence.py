@@ -95,12 +95,16 @@ def deflated_sharpe(
     return probability_above(sharpe, threshold, days=days, skew=skew, kurtosis=kurtosis)
 
 
-def spread_of(sharpes: Floats, *, days: int) -> float:
-    """How far the daily ratios of trials spread; one alone spreads as chance would."""
-    known = sharpes[np.isfinite(sharpes)]
-    if len(known) < 2:
-        return 1 / math.sqrt(days)
-    return float(known.std(ddof=1))
+def t_value_of(sharpe: float, *, days: int) -> float:
+    """The daily ratio in deviations of chance: short tests spread further by it, and tests of any length compare."""
+    return sharpe * math.sqrt(days)
+
+
+def spread_of(t_values: Floats, *, days: int) -> float:
+    """How far daily ratios of so many days spread, if they do as these trials do; one alone spreads as chance would."""
+    known = t_values[np.isfinite(t_values)]
+    spread = 1.0 if len(known) < 2 else float(known.std(ddof=1))
+    return spread / math.sqrt(days)
 
 
 def minimum_backtest_days(sharpe: float, *, trials: int, periods_a_year: float) -> int:

@@ -17,13 +17,14 @@ FAMILY = Family(strategy="sma_cross", symbol="BTC/USDT")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def entry(fast: int, *, sharpe: float = 0.1, course: str = "a") -> Entry:
+def entry(fast: int, *, sharpe: float = 0.1, days: int = 100, course: str = "a") -> Entry:
     return Entry(
         parameters={"fast": fast},
         metrics={} if math.isnan(sharpe) else {"sharpe": sharpe * 19},
         missing={"calmar": "The equity never fell below a peak."},
         failure=None,
         daily_sharpe=sharpe,
+        days=days,
         about={"course": course, "seed": 3},
     )
 
@@ -49,9 +50,29 @@ def test_a_trial_that_is_repeated_counts_once_and_other_bars_count_anew(tmp_path
     kept.append(FAMILY, [entry(5, sharpe=0.1), entry(5, sharpe=0.2, course="b"), entry(8, sharpe=math.nan)])
     size = kept.size(FAMILY)
     assert size.trials == 4
-    assert sorted(size.sharpes) == [0.1, 0.2, 0.3]
+    assert sorted(size.t_values) == [1.0, 2.0, 3.0]
     assert size.spread(100) == pytest.approx(0.1)
     assert len(list(kept.read(FAMILY))) == 5
+
+
+def test_long_tests_make_the_spread_of_short_ones_no_smaller(tmp_path: Path) -> None:
+    kept, chance = ledger(tmp_path), np.random.default_rng(3)
+    kept.append(FAMILY, [entry(number, sharpe=chance.normal(0, 365**-0.5), days=365) for number in range(400)])
+    short = kept.size(FAMILY).spread(365)
+    kept.append(FAMILY, [entry(number, sharpe=chance.normal(0, 3650**-0.5), days=3650) for number in range(400, 4_000)])
+    assert short == pytest.approx(365**-0.5, rel=0.1)
+    assert kept.size(FAMILY).spread(365) == pytest.approx(short, rel=0.1)
+    assert kept.size(FAMILY).spread(3650) == pytest.approx(3650**-0.5, rel=0.1)
+
+
+def test_lines_of_earlier_versions_count_and_spread_nothing(tmp_path: Path) -> None:
+    kept = ledger(tmp_path)
+    kept.append(FAMILY, [entry(5), entry(6, sharpe=0.3)])
+    lines = kept.folder / FAMILY.file_name
+    lines.write_text(lines.read_text().replace(',"days":100', ""))
+    lines.with_suffix(".trials").unlink()
+    size = kept.size(FAMILY)
+    assert (size.trials, len(size.t_values), size.spread(100)) == (2, 0, 0.1)
 
 
 def test_families_do_not_mix_and_an_empty_one_has_nothing(tmp_path: Path) -> None:
@@ -85,7 +106,7 @@ def test_a_torn_line_is_cut_off_and_the_rest_stays(tmp_path: Path) -> None:
 def test_an_index_that_is_not_whole_is_made_from_the_lines(tmp_path: Path, harm: str) -> None:
     kept = ledger(tmp_path)
     kept.append(FAMILY, [entry(number) for number in range(4)])
-    index = (kept.folder / FAMILY.file_name).with_suffix(".index")
+    index = (kept.folder / FAMILY.file_name).with_suffix(".trials")
     raw = index.read_bytes()
     if harm == "lost":
         index.unlink()
@@ -126,4 +147,4 @@ def test_lines_are_plain_json(tmp_path: Path) -> None:
     kept.append(FAMILY, [entry(5, sharpe=math.nan)])
     line = (kept.folder / FAMILY.file_name).read_text().splitlines()[0]
     assert json.loads(line, parse_constant=pytest.fail)["daily_sharpe"] is None
-    assert np.isnan(kept.size(FAMILY).sharpes).sum() == 0
+    assert np.isnan(kept.size(FAMILY).t_values).sum() == 0

@@ -211,7 +211,7 @@ def test_a_calendar_that_nobody_knows_leaves_gaps_unknown() -> None:
 def test_each_run_is_a_trial_of_its_family_once(tmp_path: Path) -> None:
     ledger, bars = Ledger(tmp_path), random_history(1_500)
     first = written_down(made(bars), ledger)
-    assert (first.trials, len(first.sharpes)) == (1, 1)
+    assert (first.trials, len(first.t_values)) == (1, 1)
     assert written_down(made(bars), ledger).trials == 1
     assert written_down(made(bars, parameters={"fast": 10}), ledger).trials == 2
     assert written_down(made(bars, fee_bps=1.0), ledger).trials == 3

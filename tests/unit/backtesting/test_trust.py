@@ -105,7 +105,7 @@ def test_more_trials_make_a_ratio_less_sure_and_ask_for_a_longer_test() -> None:
     run = examined(Tomorrow(), TradingConfig())
     random = np.random.default_rng(1)
     few = examine(run)
-    many = examine(Examined(**{**vars(run), "family": Family(trials=5_000, sharpes=random.normal(0, 0.4, 5_000))}))
+    many = examine(Examined(**{**vars(run), "family": Family(trials=5_000, t_values=random.normal(0, 8, 5_000))}))
     assert number(many, "deflated", "probability") < number(few, "deflated", "probability")
     assert number(many, "length", "needed") > number(few, "length", "needed")
     assert "5,000 trials" in many["deflated"].sentence
