@@ -39,7 +39,8 @@ async def kept(database: FreshDatabase) -> Kept:
 
             count = await snapshot.copy(shape, take_in)
             rows[str(shape)] = b"".join(pieces)
-            tables.append(TableCopy(shape=shape, rows=count, sha256=hashlib.sha256(rows[str(shape)]).hexdigest()))
+            size, sha256 = len(rows[str(shape)]), hashlib.sha256(rows[str(shape)]).hexdigest()
+            tables.append(TableCopy(shape=shape, rows=count, size_bytes=size, sha256=sha256))
     return Kept(copy=DatabaseCopy(facts=facts, tables=tuple(tables)), rows=rows)
 
 
