@@ -49,7 +49,7 @@ def save_keys(file: Path, keys: bytes) -> None:
 def read_saved_keys(file: Path) -> dict[str, str]:
     """The text of each file of keys. Raises BackupRefused for what no `save_keys` wrote."""
     try:
-        found = json.loads(file.read_text())
+        found = {**json.loads(file.read_text())}
         for text in found[MASTER_KEYS]["keys"] if MASTER_KEYS in found else ():
             MasterKey.of_text(text)
         return {name: json.dumps(found[name]) for name in (MASTER_KEYS, SIGNING_KEYS) if name in found}

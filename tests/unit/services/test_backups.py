@@ -179,6 +179,26 @@ async def test_each_table_and_counter_that_differs_is_named() -> None:
     ]
 
 
+async def test_a_table_that_is_there_is_compared_whatever_the_backup_calls_it() -> None:
+    """A table that Tidemark did not make is not there after a restore; one that is cannot be excused as such."""
+    facts = replace(FACTS, strangers=("public.notes", "public.tasks"))
+    draft = await taken(FakeDatabase({"public.notes": [b"1\n"], "public.tasks": []}, facts=facts), f"cache/{MODEL}")
+    copy = draft.manifest().database
+    assert copy is not None
+    found = FakeDatabase({"public.notes": [b"2\n"]}, facts=replace(FACTS, tables=(NOTES,)))
+    assert await compare_tables(found, copy) == ["public.notes has as many rows, 1, but they are not the same"]
+
+
+async def test_a_table_that_lacks_columns_is_named_and_not_read() -> None:
+    draft = await taken(FakeDatabase({"public.notes": [], "public.tasks": []}), f"cache/{MODEL}")
+    copy = draft.manifest().database
+    assert copy is not None
+    found = FakeDatabase(
+        {"public.tasks": []}, facts=replace(FACTS, tables=(replace(NOTES, columns=("x",), order=()), TASKS))
+    )
+    assert await compare_tables(found, copy) == ["public.notes has not all columns that it has in the backup"]
+
+
 async def test_damage_is_told_in_few_lines() -> None:
     draft = await taken(FakeDatabase({"public.notes": [], "public.tasks": []}), f"cache/{MODEL}")
     draft.wrong = tuple(f"file {number}" for number in range(12))
