@@ -155,11 +155,11 @@ def _require_space(settings: Settings, folder: Path, *, files_only: bool) -> Non
     """Before anything is written. What an interrupted run has copied is there already."""
     from backend.data.cache_copies import is_kept
     from backend.infrastructure.plain_files import free_bytes, size_below
-    from backend.services.backups import PACKED, require_space
+    from backend.services.backups import require_space
 
     cache, copied = size_below(settings.cache_dir, is_kept), size_below(folder.with_name(folder.name + DRAFT_SUFFIX))
     database = 0 if files_only else size_below(cluster_in(settings.data_dir) / "base")
-    require_space(folder, free=free_bytes(folder), files=max(0, cache - copied), rows=database // PACKED)
+    require_space(folder, free=free_bytes(folder), files=max(0, cache - copied), rows=database)
 
 
 def cluster_in(data_dir: Path) -> Path:

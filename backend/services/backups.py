@@ -25,8 +25,9 @@ from backend.domain.format import bytes_
 from backend.domain.ports import Clock
 
 Say = Callable[[str], None]
-# How many times more room rows take in the database, with their indexes, than packed: never less than this.
-PACKED = 4
+# Rows with their indexes take at most about four times the room in the database that they take packed, and as text at
+# most about four times what they take there: what is surely needed is a quarter of what is known.
+SURELY = 4
 # Of each kind of trouble; the rest is counted.
 MOST_LINES = 10
 
@@ -72,11 +73,12 @@ async def take(
 
 
 def require_space(place: Path, *, free: int, files: int = 0, rows: int = 0) -> None:
-    """Raises BackupRefused when there is plainly less room than is needed."""
+    """Raises BackupRefused when there is plainly less room than files and rows need. `rows`: in the form known here."""
+    rows //= SURELY
     if files + rows > free:
         parts = [f"{bytes_(size)} of {name}" for size, name in ((files, "files"), (rows, "rows")) if size]
         raise BackupRefused(
-            f"{place} needs {bytes_(files + rows)} ({' and '.join(parts)}), and its disk has {bytes_(free)} left."
+            f"{place} needs at least {bytes_(files + rows)} ({' and '.join(parts)}), and its disk has {bytes_(free)} left."
             " Make room, or name a place on another disk."
         )
 

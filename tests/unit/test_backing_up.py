@@ -8,6 +8,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+import typer
 
 from backend.bootstrap_backups import Made, cluster_in, create_backup
 from backend.bootstrap_restoring import RESTORED_CONF, _aside, _put_operator_conf_aside, _require_new, restore_backup
@@ -117,14 +118,14 @@ def test_a_disk_without_room_is_told_with_numbers_before_anything_is_written(
         settings, tmp_path / "new" / "backup", keys=None, files_only=False, is_running=False, say=lambda _: None
     )
     with pytest.raises(
-        BackupRefused, match=r"needs 6\.0 KiB \(4\.0 KiB of files and 2\.0 KiB of rows\).* has 4\.9 KiB left"
+        BackupRefused, match=r"needs at least 6\.0 KiB \(4\.0 KiB of files and 2\.0 KiB of rows\).* has 4\.9 KiB left"
     ):
         asyncio.run(backup)
     assert not (tmp_path / "new").exists()
     create(settings, tmp_path / "new" / "backup")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(10_000, 9_999, 1))
     to = Settings(_env_file=None, data_dir=tmp_path / "data2", cache_dir=tmp_path / "cache2")
-    with pytest.raises(BackupRefused, match=r"cache2 needs 7 B \(7 B of files\), and its disk has 1 B left"):
+    with pytest.raises(BackupRefused, match=r"cache2 needs at least 7 B \(7 B of files\), and its disk has 1 B left"):
         restore(to, tmp_path / "new" / "backup")
     assert not to.cache_dir.exists()
 
@@ -220,7 +221,7 @@ def test_a_name_commands_no_terminal(
     create(settings, tmp_path / "backup")
     model.unlink()
     monkeypatch.setenv("TIDEMARK_CACHE_DIR", str(settings.cache_dir))
-    with pytest.raises(commands.typer.Exit):
+    with pytest.raises(typer.Exit):
         commands.compare(tmp_path / "backup", settings.data_dir)
     assert capsys.readouterr().out == f"{settings.cache_dir}/models/a\N{REPLACEMENT CHARACTER}model: it is not there\n"
     (tmp_path / "backup" / "more\x1b[2J").touch()
