@@ -76,9 +76,9 @@ def require_space(place: Path, *, free: int, files: int = 0, rows: int = 0) -> N
     """Raises BackupRefused when there is plainly less room than files and rows need. `rows`: in the form known here."""
     rows //= SURELY
     if files + rows > free:
-        parts = [f"{bytes_(size)} of {name}" for size, name in ((files, "files"), (rows, "rows")) if size]
+        parts = " and ".join(f"{bytes_(size)} of {name}" for size, name in ((files, "files"), (rows, "rows")) if size)
         raise BackupRefused(
-            f"{place} needs at least {bytes_(files + rows)} ({' and '.join(parts)}), and its disk has {bytes_(free)} left."
+            f"{place} needs at least {bytes_(files + rows)} ({parts}), and its disk has {bytes_(free)} left."
             " Make room, or name a place on another disk."
         )
 

@@ -112,7 +112,8 @@ def test_a_disk_without_room_is_told_with_numbers_before_anything_is_written(
     (settings.cache_dir / "bars").mkdir()
     (settings.cache_dir / "bars" / "x.parquet").write_bytes(b"x" * 4096)
     (cluster_in(settings.data_dir) / "base" / "1").mkdir(parents=True)
-    (cluster_in(settings.data_dir) / "base" / "1" / "2").write_bytes(b"x" * 8192)
+    with (cluster_in(settings.data_dir) / "base" / "1" / "2").open("wb") as table:
+        table.truncate(25 * 1024**2 + 8192)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(10_000, 5_000, 5_000))
     backup = create_backup(
         settings, tmp_path / "new" / "backup", keys=None, files_only=False, is_running=False, say=lambda _: None
