@@ -144,13 +144,16 @@ def _require_apart(settings: Settings, folder: Path, keys: Path | None) -> None:
     from backend.infrastructure.plain_files import lies_in
     from backend.infrastructure.saved_keys import require_apart
 
-    for place in (settings.data_dir, settings.cache_dir):
+    # What is right below the cache folder may be on another disk.
+    linked = settings.cache_dir.iterdir() if settings.cache_dir.is_dir() else ()
+    saved = (settings.data_dir, settings.cache_dir, *linked)
+    for place in saved:
         if lies_in(folder, place):
             raise BackupRefused(f"{folder} lies in {place}, and would be lost with it. Name a folder elsewhere.")
     if keys is not None:
         _require_embedded(settings)
         for backup in (folder, folder.with_name(folder.name + DRAFT_SUFFIX)):
-            require_apart(keys, backup, settings.data_dir, settings.cache_dir)
+            require_apart(keys, backup, *saved)
 
 
 def _require_space(settings: Settings, folder: Path, *, files_only: bool) -> None:
@@ -159,7 +162,8 @@ def _require_space(settings: Settings, folder: Path, *, files_only: bool) -> Non
     from backend.infrastructure.plain_files import free_bytes, size_below
     from backend.services.backups import require_space
 
-    cache, copied = size_below(settings.cache_dir, is_kept), size_below(folder.with_name(folder.name + DRAFT_SUFFIX))
+    draft = folder.with_name(folder.name + DRAFT_SUFFIX)
+    cache, copied = size_below(settings.cache_dir, is_kept), size_below(draft) if draft.is_dir() else 0
     database = 0 if files_only else size_below(cluster_in(settings.data_dir) / "base")
     rows = max(0, database - _EMPTY_DATABASE)
     require_space(folder, free=free_bytes(folder), files=max(0, cache - copied), rows=rows)

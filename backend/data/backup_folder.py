@@ -155,10 +155,11 @@ class BackupFolder:
 
     def put_back(self, path: str, target: Path) -> bool:
         """A file that was added, if it was, under a name that is its own."""
-        if path not in {file.path for file in self.manifest().files}:
-            return False
-        copy_file(self._folder / path, target)
-        return True
+        for file in self.manifest().files:
+            if file.path == path:
+                self._put(file, target)
+                return True
+        return False
 
     def missing_bytes(self, cache_dir: Path) -> int:
         """How much a restore puts there. Raises BackupRefused when what is there is not of this backup."""
@@ -168,17 +169,24 @@ class BackupFolder:
     def restore_cache(self, cache_dir: Path) -> int:
         self._require_room(cache_dir)
         files = self._cache_files()
-        for path in files:
+        for path, file in files.items():
             target = cache_dir / path
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
-                copy_file(self._folder / CACHE / path, target)
+                self._put(file, target)
         return len(files)
 
     def compare_cache(self, cache_dir: Path) -> Iterator[str]:
         for path, file in sorted(self._cache_files().items()):
             if (wrong := _wrong(cache_dir / path, file)) is not None:
                 yield f"{cache_dir / path}: {wrong}"
+
+    def _put(self, file: FileCopy, target: Path) -> None:
+        """Read back: what was changed since it was checked does not stay."""
+        copy_file(self._folder / file.path, target)
+        if (wrong := _wrong(target, file)) is not None:
+            target.unlink()
+            raise BackupDamaged(f"{file.path} was changed since it was checked: {wrong}.")
 
     @cached_property
     def _tables(self) -> dict[str, TableCopy]:

@@ -40,6 +40,7 @@ def copy_cache(cache_dir: Path, into: Path) -> None:
     make_private(into)
     for here, names in walk(cache_dir, is_kept, first_may_link=True):
         if here.parts[:1] == (BARS,) and MANIFEST in names:
+            _require_name(cache_dir, here)
             _copy_series(cache_dir / here, into / here)
             continue
         for name in names:

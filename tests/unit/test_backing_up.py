@@ -96,9 +96,11 @@ def test_where_keys_lie_is_looked_at_again_before_they_are_written(settings: Set
     assert list(BackupFolder(tmp_path / "backup").damaged()) == []
 
 
-@pytest.mark.parametrize("folder", ["data/b", "cache/b", "x/../data/b", "link/b"])
+@pytest.mark.parametrize("folder", ["data/b", "cache/b", "x/../data/b", "link/b", "disk/b"])
 def test_a_backup_in_what_it_saves_is_refused(settings: Settings, tmp_path: Path, folder: str) -> None:
     (tmp_path / "link").symlink_to(settings.data_dir)
+    (tmp_path / "disk").mkdir()
+    (settings.cache_dir / "bars").symlink_to(tmp_path / "disk")
     with pytest.raises(BackupRefused, match="would be lost with it"):
         create(settings, tmp_path / folder)
 

@@ -220,6 +220,18 @@ def test_a_manifest_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         BackupFolder(tmp_path).manifest()
 
 
+def test_what_is_changed_after_it_was_checked_is_not_restored(cache: Path, tmp_path: Path) -> None:
+    draft = BackupDraft(tmp_path / "backup")
+    draft.add_cache(cache)
+    finished(draft)
+    backup = BackupFolder(tmp_path / "backup")
+    assert list(backup.damaged()) == []
+    put(tmp_path / "backup" / "cache" / "models" / "ada" / "a.model", "another")
+    with pytest.raises(BackupDamaged, match=r"a\.model was changed since it was checked"):
+        backup.restore_cache(tmp_path / "place")
+    assert [path for path in (tmp_path / "place").rglob("*") if path.is_file()] == []
+
+
 def test_what_is_done_is_what_was_judged(cache: Path, tmp_path: Path) -> None:
     """A manifest that is changed after it was read changes nothing."""
     draft = BackupDraft(tmp_path / "backup")
