@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.bootstrap_ground import MIGRATIONS, Say
-from backend.domain.backups import DRAFT_SUFFIX, OPERATOR_CONF, BackupFailed, BackupManifest, BackupRefused
+from backend.domain.backups import OPERATOR_CONF, BackupFailed, BackupManifest, BackupRefused, unfinished
 from backend.settings import REPOSITORY, Settings
 
 if TYPE_CHECKING:
@@ -43,11 +43,12 @@ async def create_backup(
     """All of this installation into a new folder, and its keys into a file elsewhere."""
     from backend.data.backup_folder import BackupDraft
     from backend.infrastructure.clock import SystemClock
+    from backend.infrastructure.plain_files import really
     from backend.infrastructure.saved_keys import keys_of, save_keys
     from backend.services.backups import in_words, take
     from backend.version import VERSION
 
-    folder = folder.parent.resolve() / folder.name
+    folder = really(folder.parent) / folder.name
     if not files_only:
         _require_embedded(settings)
     _require_apart(settings, folder, keys)
@@ -152,7 +153,7 @@ def _require_apart(settings: Settings, folder: Path, keys: Path | None) -> None:
             raise BackupRefused(f"{folder} lies in {place}, and would be lost with it. Name a folder elsewhere.")
     if keys is not None:
         _require_embedded(settings)
-        for backup in (folder, folder.with_name(folder.name + DRAFT_SUFFIX)):
+        for backup in (folder, unfinished(folder)):
             require_apart(keys, backup, *saved)
 
 
@@ -162,7 +163,7 @@ def _require_space(settings: Settings, folder: Path, *, files_only: bool) -> Non
     from backend.infrastructure.plain_files import free_bytes, size_below
     from backend.services.backups import require_space
 
-    draft = folder.with_name(folder.name + DRAFT_SUFFIX)
+    draft = unfinished(folder)
     cache, copied = size_below(settings.cache_dir, is_kept), size_below(draft) if draft.is_dir() else 0
     database = 0 if files_only else size_below(cluster_in(settings.data_dir) / "base")
     rows = max(0, database - _EMPTY_DATABASE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from backend.bootstrap_backups import Made, cluster_in, origin_of, postgres_in, tables_of
 from backend.bootstrap_ground import MIGRATIONS, Say
-from backend.domain.backups import DRAFT_SUFFIX, OPERATOR_CONF, BackupManifest, BackupRefused, require_known
+from backend.domain.backups import OPERATOR_CONF, BackupManifest, BackupRefused, require_known, unfinished
 from backend.settings import Settings, default_cache_dir
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _aside(data_dir: Path) -> Iterator[Path]:
     from backend.infrastructure.plain_files import hold_own, remove
     from backend.infrastructure.supabase.postgres.leftovers import end_leftovers
 
-    aside = data_dir.with_name(data_dir.name + DRAFT_SUFFIX)
+    aside = unfinished(data_dir)
     aside.parent.mkdir(parents=True, exist_ok=True)
     try:
         lock = hold_own(aside)

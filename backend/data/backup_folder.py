@@ -15,7 +15,6 @@ from backend.data.cache_copies import copy_cache, copy_file, forget_gone, is_kep
 from backend.domain.backup_manifests import MOST_BYTES, read_manifest
 from backend.domain.backups import (
     CACHE,
-    DRAFT_SUFFIX,
     MANIFEST,
     BackupDamaged,
     BackupManifest,
@@ -23,6 +22,7 @@ from backend.domain.backups import (
     FileCopy,
     TableCopy,
     TableShape,
+    unfinished,
 )
 from backend.infrastructure.plain_files import (
     PART,
@@ -46,7 +46,7 @@ class BackupDraft:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._draft = folder.with_name(folder.name + DRAFT_SUFFIX)
+        self._draft = unfinished(folder)
         if os.path.lexists(folder):
             raise BackupRefused(f"{folder} is there already. Name a folder that is not there yet.")
         make_private(self._draft.parent)
@@ -123,7 +123,7 @@ class BackupFolder:
     """Backup over a folder. Its manifest is read once: what is done later is what was judged."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
 
     def manifest(self) -> BackupManifest:
         return self._manifest
@@ -134,8 +134,8 @@ class BackupFolder:
             with opened(self._folder / MANIFEST) as file:
                 return read_manifest(file.read(MOST_BYTES).decode())
         except (FileNotFoundError, NotADirectoryError):
-            unfinished = self._folder.with_name(self._folder.name + DRAFT_SUFFIX)
-            hint = f" {unfinished} is one that was cut off: make it anew." if unfinished.exists() else ""
+            draft = unfinished(self._folder)
+            hint = f" {draft} is one that was cut off: make it anew." if draft.exists() else ""
             raise BackupRefused(f"{self._folder} is no backup: it has no {MANIFEST}.{hint}") from None
         except (OSError, UnicodeDecodeError) as problem:
             raise BackupDamaged(f"{self._folder / MANIFEST} cannot be read: {problem}.") from problem

@@ -7,6 +7,7 @@ import re
 from collections import Counter as Tally
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +21,8 @@ from backend.domain.backups import (
     BackupManifest,
     BackupRefused,
     DatabaseCopy,
+    FileCopy,
+    TableCopy,
     is_sound,
 )
 
@@ -58,14 +61,14 @@ def read_manifest(text: str) -> BackupManifest:
 
 
 def _faults(manifest: BackupManifest) -> Iterator[str]:
-    if manifest.made_at.tzinfo is None:
-        yield "its time has no zone"
+    if manifest.made_at.utcoffset() != timedelta(0):
+        yield "its time is not in UTC"
     for file in manifest.files:
         if not is_sound(file.path):
             yield f"the path {file.path!r:.100} is none below its folder"
         elif file.path != OPERATOR_CONF and not file.path.startswith((f"{CACHE}/", f"{DATABASE}/")):
             yield f"{file.path!r:.100} is no part of a backup"
-        if file.size_bytes < 0 or _SHA256.fullmatch(file.sha256) is None:
+        if not _is_measured(file):
             yield f"{file.path!r:.100} has no size and hash"
     yield from (f"{path} is named twice" for path in _twice([file.path for file in manifest.files]))
     rows = {file.path for file in manifest.files if file.path.startswith(f"{DATABASE}/")}
@@ -81,13 +84,17 @@ def _database_faults(database: DatabaseCopy) -> Iterator[str]:
         yield "its tables are not those that the database had"
     yield from (f"the table {name:.100} is named twice" for name in _twice([shape.rows_path for shape in shapes]))
     for table in database.tables:
-        if min(table.rows, table.size_bytes) < 0 or _SHA256.fullmatch(table.sha256) is None:
+        if not (_is_measured(table) and 0 <= table.rows <= _MOST_COUNTED):
             yield f"the table {table.shape!s:.100} has no size and hash"
     for counter in database.facts.counters:
         if abs(counter.last or 0) > _MOST_COUNTED:
             yield f"the counter {counter.schema:.50}.{counter.name:.50} is out of bounds"
-    if database.facts.exchange_keys < 0:
-        yield "it has less than no exchange key"
+    if not 0 <= database.facts.exchange_keys <= _MOST_COUNTED:
+        yield "its number of exchange keys is out of bounds"
+
+
+def _is_measured(copied: FileCopy | TableCopy) -> bool:
+    return 0 <= copied.size_bytes <= _MOST_COUNTED and _SHA256.fullmatch(copied.sha256) is not None
 
 
 def _twice(names: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -16,8 +16,6 @@ FORMAT: Final = 2
 MANIFEST: Final = "manifest.json"
 CACHE: Final = "cache"
 DATABASE: Final = "database"
-# What has this ending is not done yet.
-DRAFT_SUFFIX: Final = ".unfinished"
 # What operators write into the cluster by hand; the rest of its settings is written at every start.
 OPERATOR_CONF: Final = "operator.conf"
 # Control characters, and halves of characters: a file of such a name is none of ours.
@@ -142,6 +140,11 @@ class BackupManifest:
     def to_text(self) -> str:
         body = asdict(self) | {"made_at": self.made_at.isoformat()}
         return json.dumps({"sha256": _digest(body), **body}, indent=1)
+
+
+def unfinished(folder: Path) -> Path:
+    """Where a folder is made until all of it is there."""
+    return folder.parent / f"{folder.name}.unfinished"
 
 
 def is_sound(path: str) -> bool:

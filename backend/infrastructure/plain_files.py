@@ -161,10 +161,15 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
+def really(path: Path) -> Path:
+    """Where it is, whatever links and `..` lead there; a link that leads to itself stays as it is."""
+    return Path(os.path.realpath(path))
+
+
 def lies_in(path: Path, folder: Path) -> bool:
     """By where both really are, whatever links and `..` lead there."""
-    real = path.resolve()
-    return real.is_relative_to(folder.resolve()) or any(_is_same(above, folder) for above in real.parents)
+    real = really(path)
+    return real.is_relative_to(really(folder)) or any(_is_same(above, folder) for above in real.parents)
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -123,7 +123,7 @@ def test_what_an_interrupted_run_did_not_write_is_not_kept(cache: Path, tmp_path
     first = copied.stat().st_ino
     BackupDraft(tmp_path / "backup").close()
     assert copied.stat().st_ino == first
-    put(tmp_path / "theirs", "a model")
+    shutil.copy2(cache / "models" / "ada" / "a.model", tmp_path / "theirs")
     copied.unlink()
     copied.symlink_to(tmp_path / "theirs")
     (tmp_path / "backup.unfinished" / "database").symlink_to(tmp_path)

@@ -119,13 +119,16 @@ def test_a_manifest_names_nothing_outside_of_the_backup(path: str) -> None:
 def test_ordinary_names_are_sound(path: str) -> None:
     assert is_sound(path)
     assert not is_sound(f"{path}/\udcff")
+    assert not is_sound(f"/{path}")
 
 
 def with_files(*files: FileCopy) -> str:
     return replace(MANIFEST, files=(*MANIFEST.files, *files)).to_text()
 
 
-@pytest.mark.parametrize("member", [{"size_bytes": -1}, {"sha256": "b"}, {"sha256": "A" * 64}])
+@pytest.mark.parametrize(
+    "member", [{"size_bytes": -1}, {"size_bytes": 10**4000}, {"sha256": "b"}, {"sha256": "A" * 64}]
+)
 def test_a_file_has_a_size_and_a_hash(member: dict[str, Any]) -> None:
     with pytest.raises(BackupDamaged, match="has no size and hash"):
         read_manifest(with_files(replace(MANIFEST.files[0], path="cache/x", **member)))
@@ -143,7 +146,7 @@ def with_database(copy: Callable[[DatabaseCopy], DatabaseCopy]) -> str:
         (with_files(FileCopy(path=TASKS.rows_path, size_bytes=1, sha256=HASH)), "not those that it has files of"),
         (replace(MANIFEST, database=None).to_text(), "not those that it has files of"),
         (replace(MANIFEST, files=()).to_text(), "not those that it has files of"),
-        (replace(MANIFEST, made_at=datetime(2026, 1, 1)).to_text(), "has no zone"),  # noqa: DTZ001 - that is the fault
+        (replace(MANIFEST, made_at=datetime(2026, 1, 1)).to_text(), "is not in UTC"),  # noqa: DTZ001 - that is the fault
         (with_database(lambda copy: replace(copy, tables=())), "not those that"),
         (with_database(lambda copy: replace(copy, facts=replace(FACTS, tables=()))), "not those that the database had"),
         (

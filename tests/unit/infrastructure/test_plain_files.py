@@ -102,8 +102,9 @@ def test_where_a_path_lies_is_told_by_where_it_really_is(tmp_path: Path) -> None
     folder = tmp_path / "folder"
     folder.mkdir()
     (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for inside in ("folder", "folder/a/b", "other/../folder/a", "link/a"):
         assert lies_in(tmp_path / inside, folder), inside
         assert lies_in(tmp_path / inside, tmp_path / "link"), inside
-    for outside in ("folder2", "folder/../a", "link/../a"):
+    for outside in ("folder2", "folder/../a", "link/../a", "loop/a"):
         assert not lies_in(tmp_path / outside, folder), outside
