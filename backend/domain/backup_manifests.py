@@ -46,11 +46,11 @@ def read_manifest(text: str) -> BackupManifest:
         head = TypeAdapter(_Head).validate_json(text, strict=True)
         if head.format == FORMAT:
             manifest = TypeAdapter(BackupManifest).validate_json(text, strict=True)
-    except (ValidationError, UnicodeEncodeError) as problem:
-        raise BackupDamaged(f"Its manifest cannot be read ({type(problem).__name__}). Use another backup.") from None
+    except (ValidationError, UnicodeEncodeError):
+        raise BackupDamaged("Its manifest cannot be read: it was cut or edited. Use another backup.") from None
     if head.format != FORMAT:
         raise BackupRefused(
-            f"Tidemark {head.tidemark} wrote this backup in format {head.format}; this version reads {FORMAT}."
+            f"Tidemark {head.tidemark:.40} wrote this backup in format {head.format}; this version reads {FORMAT}."
             f" Use {'that version or a newer one' if head.format > FORMAT else 'that version'}."
         )
     if manifest.to_text() != text:
