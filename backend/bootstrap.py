@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -42,13 +43,10 @@ from backend.domain.job_ports import (
     JobRecords,
     ResourceMonitor,
 )
-from backend.domain.ports import AccountWatch, Clock, IdempotencyRepository, RateLimiter, StreamTickets
-from backend.services.accounts import Accounts
-from backend.services.events import Events
+from backend.domain.ports import AccountWatch, Clock, RateLimiter
 from backend.services.exchange_keys import ExchangeKeys
 from backend.services.foresight import Foresight
 from backend.services.jobs import Jobs
-from backend.services.tokens import Tokens
 from backend.settings import REPOSITORY, Settings, given_names, read_settings, unknown_names
 
 if TYPE_CHECKING:
@@ -57,24 +55,20 @@ if TYPE_CHECKING:
     from backend.bootstrap_leaving import LeavingDesk
     from backend.bootstrap_market import BacktestDesk, Market
     from backend.bootstrap_models import ModelDesk
+    from backend.bootstrap_services import Services
     from backend.domain.own_data_ports import OwnDataRepository
     from backend.infrastructure.database import Database
     from backend.infrastructure.monitoring import Monitor
     from backend.infrastructure.personal_tokens import PersonalTokens
     from backend.infrastructure.service_database import ServiceDatabase
     from backend.services.adoption import Adoption
-    from backend.services.backtests import Backtests
     from backend.services.exchange_keys import KeyDesk
-    from backend.services.market_data import MarketData
-    from backend.services.models import Models
-    from backend.services.shares import Openings, SharedResults, Shares
-    from backend.services.strategies import Strategies
+    from backend.services.shares import Openings, SharedResults
 
 __all__ = [
     "REPOSITORY",
     "House",
     "Project",
-    "Services",
     "Settings",
     "given_names",
     "open_house",
@@ -83,25 +77,6 @@ __all__ = [
 ]
 
 WEB_APP = REPOSITORY / "frontend" / "dist"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Services:
-    """What the acting user can do, inside one transaction."""
-
-    accounts: Accounts
-    backtests: "Backtests"
-    events: Events
-    exchange_keys: ExchangeKeys
-    idempotency: IdempotencyRepository
-    jobs: Jobs
-    market_data: "MarketData"
-    models: "Models"
-    own_data: "OwnDataRepository"
-    shares: "Shares"
-    strategies: "Strategies"
-    tickets: StreamTickets
-    tokens: Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,26 +118,9 @@ class House:
     owner_dsn: str
 
     @asynccontextmanager
-    async def acting_as(self, identity: Identity, *, readonly: bool = False) -> AsyncIterator[Services]:
+    async def acting_as(self, identity: Identity, *, readonly: bool = False) -> "AsyncIterator[Services]":
         """One transaction as this user, committed when the block ends well. Row level security sees to the rest."""
-        from backend.data.storage.accounts import AccountTables
-        from backend.data.storage.backtests import BacktestTable
-        from backend.data.storage.exchange_keys import KeyTable
-        from backend.data.storage.idempotency import IdempotencyTable
-        from backend.data.storage.jobs import JobTable
-        from backend.data.storage.models import ModelTable
-        from backend.data.storage.own_data import OwnDataTables
-        from backend.data.storage.predictions import PredictionTable
-        from backend.data.storage.series import SeriesTable
-        from backend.data.storage.shares import ShareTable
-        from backend.data.storage.strategies import StrategyTables
-        from backend.data.storage.tickets import TicketTable
-        from backend.data.storage.tokens import TokenTable
-        from backend.services.backtests import Backtests
-        from backend.services.market_data import MarketData
-        from backend.services.models import Models
-        from backend.services.shares import Shares
-        from backend.services.strategies import Strategies
+        from backend.bootstrap_services import services_on
 
         queued: list[UUID] = []
         revoked: list[UUID] = []
@@ -173,24 +131,12 @@ class House:
                 self.verifier.forget(token_id)
 
         async with self.database.acting_as(identity, readonly=readonly, after_commit=after_commit) as connection:
-            accounts = Accounts(identity, AccountTables(connection))
-            job_table = JobTable(connection, queued)
-            jobs = Jobs(job_table, self.resources, self.foresight.forecasts, runner_id=self.runner_id)
-            backtests = Backtests(identity, BacktestTable(connection, identity.user_id), jobs)
-            yield Services(
-                accounts=accounts,
-                backtests=backtests,
-                events=Events(job_table),
-                exchange_keys=ExchangeKeys(identity, KeyTable(connection)),
-                idempotency=IdempotencyTable(connection),
-                jobs=jobs,
-                market_data=MarketData(identity, SeriesTable(connection), jobs),
-                models=Models(ModelTable(connection, identity.user_id), PredictionTable(connection), jobs),
-                own_data=OwnDataTables(connection),
-                shares=Shares(backtests, ShareTable(connection)),
-                strategies=Strategies(StrategyTables(connection)),
-                tickets=TicketTable(connection),
-                tokens=Tokens(accounts, TokenTable(connection), revoked.append),
+            yield services_on(
+                connection,
+                identity,
+                partial(Jobs, machine=self.resources, forecasts=self.foresight.forecasts, runner_id=self.runner_id),
+                queued=queued,
+                on_revoked=revoked.append,
             )
 
     @asynccontextmanager

@@ -107,7 +107,11 @@ def describe_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
+    # They are tried in this order for every request, so what is asked most often comes first.
     features = (
+        backtests,
+        jobs,
+        market_data,
         health,
         config,
         accounts,
@@ -115,15 +119,12 @@ def describe_api() -> FastAPI:
         tokens,
         exchange_keys,
         backtest_presets,
-        backtests,
         backtest_results,
         backtest_insights,
         backtest_studies,
-        jobs,
         resources,
         shares,
         events,
-        market_data,
         market_fetching,
         market_files,
         models,

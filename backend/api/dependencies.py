@@ -10,8 +10,9 @@ from starlette.types import Scope
 from backend.api.context import client_address, context_of, known_address
 from backend.api.limits import SAFE_METHODS, USER_READS, USER_WRITES, take
 from backend.api.scopes import declared_by, require_scope
-from backend.bootstrap import House, Services
+from backend.bootstrap import House
 from backend.bootstrap_admin import administering
+from backend.bootstrap_services import Services
 from backend.domain.accounts import Identity
 from backend.domain.errors import NotSignedIn, SignInNeeded
 from backend.services.administration import Administration
@@ -35,12 +36,14 @@ async def the_house(request: Request) -> House:
 TheHouse = Annotated[House, Depends(the_house)]
 
 
+# What most requests ask for takes the house from the request itself: each step of a chain costs time at every request.
 async def caller(
-    request: Request, house: TheHouse, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> Identity:
     """Who is asking, by a token that was checked."""
     if credentials is None or not credentials.credentials:
         raise NotSignedIn
+    house = await the_house(request)
     identity = await identity_by(house, house.verifier.verify(credentials.credentials), request.scope)
     require_scope(identity, declared_by(request.scope))
     context = context_of(request.scope)
@@ -69,8 +72,9 @@ async def identity_by(house: House, asked: Awaitable[Identity], scope: Scope) ->
 Caller = Annotated[Identity, Depends(caller)]
 
 
-async def active_caller(house: TheHouse, identity: Caller) -> Identity:
+async def active_caller(request: Request, identity: Caller) -> Identity:
     """For an endpoint that opens no transaction as its caller, where a suspension would not be seen otherwise."""
+    house = await the_house(request)
     async with house.acting_as(identity, readonly=True):
         return identity
 
@@ -78,12 +82,14 @@ async def active_caller(house: TheHouse, identity: Caller) -> Identity:
 ActiveCaller = Annotated[Identity, Depends(active_caller)]
 
 
-async def reading(house: TheHouse, identity: Caller) -> AsyncIterator[Services]:
+async def reading(request: Request, identity: Caller) -> AsyncIterator[Services]:
+    house = await the_house(request)
     async with house.acting_as(identity, readonly=True) as services:
         yield services
 
 
-async def changing(house: TheHouse, identity: Caller) -> AsyncIterator[Services]:
+async def changing(request: Request, identity: Caller) -> AsyncIterator[Services]:
+    house = await the_house(request)
     async with house.acting_as(identity) as services:
         yield services
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from backend.api.stream import End, Frame, Stream
 from backend.api.streams import Streams
-from backend.bootstrap import House, Services
+from backend.bootstrap import House
+from backend.bootstrap_services import Services
 from backend.domain.errors import AccountSuspended, DatabaseUnavailable
 from backend.domain.events import EventLog
 

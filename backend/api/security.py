@@ -2,9 +2,10 @@
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api.errors import UnknownHost, problem
@@ -28,6 +29,18 @@ PERMISSIONS = ", ".join(
         "usb",
     )
 )
+
+# As they go over the wire.
+_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"permissions-policy", PERMISSIONS.encode()),
+    (b"content-security-policy", API_POLICY.encode()),
+)
+_OVER_HTTPS = (*_ALWAYS, (b"strict-transport-security", HSTS.encode()))
 
 
 def web_policy(connect_to: Iterable[str] = ()) -> str:
@@ -57,15 +70,6 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
         self._is_https = is_https
-        self._headers = (
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cross-Origin-Opener-Policy", "same-origin"),
-            ("Cross-Origin-Resource-Policy", "same-origin"),
-            ("X-Frame-Options", "DENY"),
-            ("Permissions-Policy", PERMISSIONS),
-            ("Content-Security-Policy", API_POLICY),
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,11 +78,9 @@ class SecurityHeaders:
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers:
-                    headers.setdefault(name, value)
-                if self._is_https or scope.get("scheme") == "https":
-                    headers.setdefault("Strict-Transport-Security", HSTS)
+                said = {name.lower() for name, _ in message["headers"]}
+                more = _OVER_HTTPS if self._is_https or scope.get("scheme") == "https" else _ALWAYS
+                message["headers"] = [*message["headers"], *(each for each in more if each[0] not in said)]
             await send(message)
 
         await self._app(scope, receive, send_protected)
@@ -108,7 +110,7 @@ class KnownHosts:
             return True  # no browser leaves it out
         if len(hosts) > 1:
             return False
-        name = _name_of(f"//{hosts[0]}")
+        name = _name_asked(hosts[0])
         return name is not None and (name in self._names or name.endswith(".localhost") or _is_address(name))
 
 
@@ -118,6 +120,11 @@ def _name_of(address: str | None) -> str | None:
     except ValueError:
         return None
     return name.rstrip(".").lower() if name else None
+
+
+@lru_cache(maxsize=256)
+def _name_asked(host: str) -> str | None:
+    return _name_of(f"//{host}")
 
 
 def _is_address(name: str) -> bool:

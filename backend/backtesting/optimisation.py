@@ -1,7 +1,7 @@
 """What a sweep or a search found: the winner beside the median, and how much of it may be luck."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, TypeVar
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from backend.backtesting.ledger import Family
 from backend.backtesting.objectives import Objective
 from backend.backtesting.overfitting import Overfitting, overfitting
-from backend.backtesting.space import Combination, ParameterSpace, Value
+from backend.backtesting.space import ParameterSpace, Value
 from backend.backtesting.trials import Trial, Trials
 from backend.domain import format as say
 from backend.domain.errors import InputError
@@ -252,12 +252,12 @@ class Optimisation:
     @cached_property
     def _neighbourhood(self) -> Neighbourhood:
         winner = _there(self.winner)
-        place: Mapping[Combination, int] = {each: at for at, each in enumerate(self.trials.combinations)}
-        around = list(self.space.neighbours(self.trials.combinations[winner.number]))
-        tried = [place[each] for each in around if each in place]
+        chosen = self.trials.combinations[winner.number]
+        tried = self.space.neighbours(chosen, self.trials.combinations)
         values = self.values[[at for at in tried if math.isfinite(self.scores[at])]] if tried else np.empty(0)
         if not len(values):
-            raise Missing(f"None of the winner's {len(around):,} neighbours was tried and could be ranked.")
+            many = self.space.count_neighbours(chosen)
+            raise Missing(f"None of the winner's {many:,} neighbours was tried and could be ranked.")
         mean, best, median = float(values.mean()), self.value(winner), float(self.judgement_median)
         return Neighbourhood(mean=mean, tried=len(values), is_lone_peak=abs(best - mean) > abs(mean - median))
 

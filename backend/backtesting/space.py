@@ -19,6 +19,8 @@ from backend.domain.strategy_errors import InvalidParameters, InvalidRules
 
 AUTO: Final = "auto"
 MOST_VALUES: Final = 100_000
+# Each is asked about by itself; of numbers only the ends are.
+MOST_WORDS: Final = 100
 _AUTO_VALUES: Final = 10
 # Bounds that lie so far apart are walked by factors, not by steps.
 _WIDE: Final = 50
@@ -78,6 +80,7 @@ class ParameterSpace:
             except _Unusable as problem:
                 problems.append(InputError(pointer=f"{at}/{name}{problem.where}", detail=str(problem)))
         problems += [each for name in others if (each := _unknown(name, fields, at)) is not None]
+        problems += _torn(strategy, ranges, within, at)
         if problems:
             raise InvalidSpace(strategy.name, problems)
         space = cls(strategy=strategy, values=values, fixed=others)
@@ -126,10 +129,25 @@ class ParameterSpace:
         """All parameters of a run, with what is tried in its place."""
         return self.strategy.placed({**self.fixed, **tried})
 
-    def neighbours(self, combination: Sequence[Value]) -> Iterator[Combination]:
-        """Those at most one value away in each parameter, itself left out."""
-        around = [self._beside(name, value) for name, value in zip(self.names, combination, strict=True)]
-        return (each for each in product(*around) if each != tuple(combination))
+    def neighbours(self, combination: Combination, among: Sequence[Combination]) -> list[int]:
+        """Where those stand that are at most one value away in each parameter, itself left out; in order of iteration.
+
+        All that there could be are 3 to the power of the parameters, so they are not made but looked for.
+        """
+        around = self._around(combination)
+        found = [
+            at
+            for at, each in enumerate(among)
+            if each != combination and all(value in near for value, near in zip(each, around, strict=True))
+        ]
+        return sorted(found, key=lambda at: [near.index(value) for value, near in zip(among[at], around, strict=True)])
+
+    def count_neighbours(self, combination: Combination) -> int:
+        """How many there could be."""
+        return math.prod(map(len, self._around(combination))) - 1
+
+    def _around(self, combination: Combination) -> list[tuple[Value, ...]]:
+        return [self._beside(name, value) for name, value in zip(self.names, combination, strict=True)]
 
     def _beside(self, name: str, value: Value) -> tuple[Value, ...]:
         values = self.values[name]
@@ -181,22 +199,30 @@ def _values_of(name: str, asked: Any, fields: Mapping[str, FieldInfo], fixed: Ma
     if isinstance(asked, Mapping):
         return _range(name, asked, whole=fields[name].annotation is int)
     if isinstance(asked, Sequence) and not isinstance(asked, str):
-        return _list(name, asked)
+        return _list(name, asked, are_numbers=fields[name].annotation in (int, float))
     raise _Unusable(f'{name} is {str(asked)[:40]!r}; give a list of values, {{"from", "to", "step"}} or "auto".')
 
 
-def _list(name: str, asked: Sequence[Any]) -> tuple[Value, ...]:
+def _list(name: str, asked: Sequence[Any], *, are_numbers: bool) -> tuple[Value, ...]:
     if not asked:
         raise _Unusable(f"{name} has no values. Give at least one.")
+    possible = "numbers" if are_numbers else "numbers, words and true or false"
     for place, value in enumerate(asked):
-        if not isinstance(value, int | float | bool | str) or (isinstance(value, float) and not math.isfinite(value)):
-            raise _Unusable(
-                f"{name} has the value {value!r:.40}; numbers, words and true or false are possible.", f"/{place}"
-            )
-    if len(asked) > MOST_VALUES:
-        raise _Unusable(f"{name} has {len(asked):,} values; at most {MOST_VALUES:,} are possible.")
+        if not (_is_number(value) or (isinstance(value, bool | str) and not are_numbers)):
+            raise _Unusable(f"{name} has the value {str(value)[:40]!r}; {possible} are possible.", f"/{place}")
     values = tuple(dict.fromkeys(asked))
-    return tuple(sorted(values)) if all(type(value) in (int, float) for value in values) else values
+    are_numbers = all(map(_is_number, values))
+    most = MOST_VALUES if are_numbers else MOST_WORDS
+    if len(asked) > most:
+        raise _Unusable(
+            f"{name} has {len(asked):,} values; at most {most:,} {'' if are_numbers else 'words '}are possible."
+        )
+    return tuple(sorted(values)) if are_numbers else values
+
+
+def _is_number(value: object) -> bool:
+    """One that no comparison and no step loses itself in."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_FARTHEST <= value <= _FARTHEST
 
 
 def _range(name: str, asked: Mapping[str, Any], *, whole: bool) -> tuple[Value, ...]:
@@ -210,8 +236,8 @@ def _range(name: str, asked: Mapping[str, Any], *, whole: bool) -> tuple[Value, 
     if given["step"] is None:
         raise _Unusable(f"The range of {name} lacks 'step'; only whole numbers go by 1 without one.")
     for part, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not -_FARTHEST <= value <= _FARTHEST:
-            raise _Unusable(f"'{part}' of {name} is {value!r:.40}; a number is needed.", f"/{part}")
+        if not _is_number(value):
+            raise _Unusable(f"'{part}' of {name} is {str(value)[:40]!r}; a number is needed.", f"/{part}")
     low, high, step = given["from"], given["to"], given["step"]
     if step <= 0:
         raise _Unusable(f"The step of {name} is {step:g}; it has to be above 0.", "/step")
@@ -257,9 +283,17 @@ def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
 
 def _ends(values: tuple[Value, ...]) -> Iterator[tuple[int, Value]]:
     """Of a row of numbers the first and the last are enough; of words, all."""
-    numbers = all(type(value) in (int, float) for value in values)
-    places = sorted({0, len(values) - 1}) if numbers else range(len(values))
+    places = sorted({0, len(values) - 1}) if all(map(_is_number, values)) else range(len(values))
     return ((place, values[place]) for place in places)
+
+
+def _torn(
+    strategy: type[TradingStrategy], ranges: Mapping[str, Any], within: Mapping[str, Any], at: str
+) -> list[InputError]:
+    """What is tried as a whole has no places that could be tried besides."""
+    whole = next((name for name in ranges if name in strategy.Parameters.model_fields), None)
+    detail = f"{whole} is tried as a whole, so no number in it can be tried besides. Choose one."
+    return [InputError(pointer=f"{at}/{name}", detail=detail) for name in ranges if name in within and whole]
 
 
 def _unknown(name: str, fields: Mapping[str, FieldInfo], at: str) -> InputError | None:

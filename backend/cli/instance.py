@@ -4,8 +4,9 @@ import contextlib
 import fcntl
 import json
 import os
+import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from backend.domain.errors import DataDirectoryInUse, DataDirectoryUnusable
@@ -23,6 +24,7 @@ class Instance:
     data_dir: str
     mailbox_url: str | None = None
     runner_id: str | None = None
+    held: str | None = None  # which lock, of which file system, since which start of the machine
 
 
 @contextlib.contextmanager
@@ -39,7 +41,7 @@ def hold(data_dir: Path) -> Iterator["Held"]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _in_use(data_dir) from None
-        yield Held(data_dir)
+        yield Held(data_dir, _lock_of(handle))
     finally:
         os.close(handle)
 
@@ -47,10 +49,12 @@ def hold(data_dir: Path) -> Iterator["Held"]:
 class Held:
     """The right to announce an instance on a data directory."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, lock: str) -> None:
         self._path = data_dir / "running.json"
-        # The runner of one that was killed: it is gone, since we hold the lock that it held.
-        self.gone = left.runner_id if (left := _read(data_dir)) else None
+        self._lock = lock
+        left = _read(data_dir)
+        # The runner of one that was killed: it is gone, since we hold the lock that it held, not that of a copy.
+        self.gone = left.runner_id if left and left.held == lock else None
         self._path.unlink(missing_ok=True)
 
     def announce(self, instance: Instance) -> None:
@@ -58,7 +62,7 @@ class Held:
         fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             _belong_to_owner(self._path.parent, file.fileno())
-            json.dump(asdict(instance), file, indent=2)
+            json.dump(asdict(replace(instance, held=self._lock)), file, indent=2)
         fresh.replace(self._path)
 
     def withdraw(self) -> None:
@@ -73,9 +77,17 @@ def find(data_dir: Path) -> Instance | None:
 def _read(data_dir: Path) -> Instance | None:
     try:
         content = json.loads((data_dir / "running.json").read_text())
-        return Instance(**{field.name: content[field.name] for field in fields(Instance)})
-    except (FileNotFoundError, ValueError, KeyError):
+        left = Instance(**{field.name: content[field.name] for field in fields(Instance)})
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return None  # it is starting, or stopping
+    return left if isinstance(left.runner_id, str | None) else None
+
+
+def _lock_of(handle: int) -> str:
+    """Another for a copy of the folder, for another machine, and after a restart of this one."""
+    lock, boot = os.fstat(handle), Path("/proc/sys/kernel/random/boot_id")
+    since = boot.read_text().strip() if boot.exists() else ""
+    return f"{socket.gethostname()} {since} {lock.st_dev}:{lock.st_ino}"
 
 
 def is_held(data_dir: Path) -> bool:

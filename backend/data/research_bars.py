@@ -188,8 +188,8 @@ def simulated(series: Series, wanted: Span) -> Loaded:
     market, timeframe = _demo_market(), series.timeframe
     until = market.until(series.symbol, timeframe, wanted)
     made = _kept if (until - wanted.start) / timeframe.length <= _MOST_KEPT_BARS else market.bars
-    # Whoever changes it changes a copy of their own: pandas copies what is written to.
-    bars = made(series.symbol, timeframe, Span(start=wanted.start, end=until)).copy(deep=False)
+    # A copy, so that nobody changes what others get, not even past pandas.
+    bars = made(series.symbol, timeframe, Span(start=wanted.start, end=until)).copy()
     if bars.empty:
         raise NoBars(
             f"The demo market has no bars of {series.symbol} {series.timeframe}"

@@ -126,12 +126,13 @@ class Connections:
         finally:
             # A broken connection is thrown away by the pool; what was committed is committed.
             with contextlib.suppress(asyncpg.PostgresError, *_BROKEN):
-                await pool.release(connection)
+                await pool.release(connection, timeout=_ACQUIRE_SECONDS)
 
     async def _acquire(self, pool: Any) -> Any:
         asked_at = time.perf_counter()
         try:
-            return await pool.acquire(timeout=_ACQUIRE_SECONDS)
+            # One that is there is had at once; a clock beside it would cost more than it does.
+            return await pool.acquire(timeout=None if pool.get_idle_size() else _ACQUIRE_SECONDS)
         except TimeoutError as error:
             raise DatabaseUnavailable("The database is busy. Try again.") from error
         except (asyncpg.PostgresError, *_BROKEN) as error:

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from backend.domain.accounts import Identity
-from backend.domain.errors import AccountSuspended, AdminNeeded, QuotaReached
+from backend.domain.errors import AccountSuspended, AdminNeeded, InputError, InvalidInput, QuotaReached
 from backend.infrastructure.connections import COMMAND_SECONDS, Connections
 
 ANON_TIMEOUT = "3s"
@@ -72,7 +72,8 @@ class Database(Connections):
 
         Raises AccountSuspended before anything is read, DatabaseUnavailable when the connection is lost, and
         QuotaReached when the commit finds that others took the last places of the user's plan meanwhile, or
-        AccountSuspended when it finds that what was submitted is a suspended user's by now.
+        AccountSuspended when it finds that what was submitted is a suspended user's by now. A text that Postgres
+        cannot have is InvalidInput.
         """
         return self._transaction(identity, readonly, after_commit)
 
@@ -105,7 +106,7 @@ class Database(Connections):
 
 @contextlib.contextmanager
 def refusals_told() -> Iterator[None]:
-    """Raise what one of our functions refused: QuotaReached by the user's plan, AccountSuspended, AdminNeeded."""
+    """Raise what was refused: QuotaReached by the user's plan, AccountSuspended, AdminNeeded, InvalidInput."""
     try:
         yield
     except asyncpg.PostgresError as error:
@@ -117,6 +118,9 @@ def refusals_told() -> Iterator[None]:
                 raise AccountSuspended from error
             case "TM003":
                 raise AdminNeeded from error
+            case "22021":  # whoever knows the field asks before; this is for texts that are only looked for
+                detail = "A text in it holds the character U+0000. Leave it out."
+                raise InvalidInput([InputError(pointer="", detail=detail)]) from error
             case _:
                 raise
 

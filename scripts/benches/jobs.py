@@ -19,6 +19,7 @@ from scripts.benches.figures import OURS, Figure, at_least, at_most, percentile
 from scripts.benches.queueing import limits
 from scripts.benches.queueing.celery_peer import Celery, running_celery
 from scripts.benches.queueing.company import JOB_SECONDS, stubborn_gone_after_seconds, waits_during_burst_ms
+from scripts.benches.queueing.foreseen import missed_by_percent
 from scripts.benches.queueing.hog import health_while_hogged
 from scripts.benches.queueing.ours import Queue, open_queue
 
@@ -62,8 +63,10 @@ async def _side_by_side(celery: Celery) -> list[Figure]:
         bursts = await _bursts(queue)
         _say(f"{await queue.verify():,} jobs have their results and all of their events")
         _say("A job that ignores its cancel")
-        stubborn = await stubborn_gone_after_seconds(queue)
-    return [*durable, *starts, *rates, *bursts, at_most("a job that ignores its cancel is gone", stubborn, "s", 5)]
+        gone = at_most("a job that ignores its cancel is gone", await stubborn_gone_after_seconds(queue), "s", 5)
+        _say("What is foreseen")
+        foreseen = at_most("time of a job against what was foreseen, median", await missed_by_percent(queue), "%", 30)
+    return [*durable, *starts, *rates, *bursts, gone, foreseen]
 
 
 async def _starts(queue: Queue, peer: list[float]) -> list[Figure]:

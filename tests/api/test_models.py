@@ -174,6 +174,13 @@ async def test_a_fresh_champion_answers_at_once_and_says_the_same_again(
     assert record["items"] == [said]
 
 
+@pytest.mark.parametrize("odd", [{"provider": "de\0mo"}, {"symbol": "BTC\n"}, {"provider": "no such/"}])
+async def test_a_series_that_cannot_be_is_named(client: httpx.AsyncClient, seer: tuple[Person, str], odd: Any) -> None:
+    refused = await client.post("/api/predictions", json={"series": {**SERIES, **odd}}, headers=seer[0].headers)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == f"/series/{next(iter(odd))}"
+
+
 async def test_a_prediction_is_made_once_under_a_key(client: httpx.AsyncClient, seer: tuple[Person, str]) -> None:
     who, model_id = seer
     headers = {**who.headers, "Idempotency-Key": "predict-1"}

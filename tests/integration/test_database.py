@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from backend.domain.accounts import Identity
-from backend.domain.errors import AccountSuspended, DatabaseUnavailable
+from backend.domain.errors import AccountSuspended, DatabaseUnavailable, InvalidInput
 from backend.infrastructure.database import Database
 from tests.cluster import FreshDatabase
 
@@ -48,6 +48,12 @@ async def test_role_claims_and_limits_hold_inside_the_transaction_only(database:
         assert await connection.fetchval("select current_user") == "anon"
         assert await connection.fetchval("select auth.uid()") is None
         assert await connection.fetchval("show statement_timeout") == "3s"
+
+
+async def test_a_text_that_no_database_has_is_the_askers_mistake(database: FreshDatabase, pool: Database) -> None:
+    with pytest.raises(InvalidInput, match=r"U\+0000"):
+        async with pool.acting_as(identity(await database.add_user()), readonly=True) as connection:
+            await connection.fetchval("select 1 where $1::text = 'BTC'", "BT\0C")
 
 
 async def test_the_role_of_a_token_is_never_taken_over(database: FreshDatabase, pool: Database) -> None:

@@ -15,7 +15,7 @@ from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
 from backend.api.scopes import Reach, needs
 from backend.api.versions import IfMatch, IfNoneMatch, required_version, tagged
-from backend.bootstrap import Services
+from backend.bootstrap_services import Services
 from backend.domain import accounts as domain
 from backend.domain.errors import (
     IdempotencyKeyInvalid,

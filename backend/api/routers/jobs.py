@@ -17,7 +17,7 @@ from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to
 from backend.api.scopes import Reach, needs
 from backend.api.streams import Streams
 from backend.api.versions import IfNoneMatch, tagged, untagged
-from backend.bootstrap import Services
+from backend.bootstrap_services import Services
 from backend.domain import jobs as domain
 from backend.domain.accounts import Identity
 from backend.domain.errors import (

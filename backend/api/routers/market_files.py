@@ -101,7 +101,7 @@ async def upload_file(
         if not await _write_body(request, writer):
             raise BadFile("The file is empty.")
         # Who was suspended or left meanwhile keeps nothing; an upload may take its time.
-        await active_caller(house, caller)
+        await active_caller(request, caller)
         # One that did not say how large it is counts as a whole only now.
         await asyncio.to_thread(house.market.quotas.require, caller.user_id, 0)
         kept = await asyncio.to_thread(writer.keep)

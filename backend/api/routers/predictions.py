@@ -11,6 +11,7 @@ from backend.api.dependencies import Caller, Reading, TheHouse
 from backend.api.documentation import NOT_MODIFIED, SIGNED_IN, invalid, problems, shows, takes
 from backend.api.idempotency import IdempotencyKey, once
 from backend.api.pages import Cursor, Limit, Page, from_cursor, link_to_next, to_cursor
+from backend.api.routers.market_data import series_given
 from backend.api.routers.model_shapes import MODEL_ID, STARTED, TrainingStarted
 from backend.api.routers.models import BAD_ID, NOT_USABLE, TRAINS, ModelId, started
 from backend.api.routers.prediction_shapes import (
@@ -199,6 +200,7 @@ async def _asked(house: House, caller: Identity, wanted: PredictionWanted) -> Fi
             return await services.models.fitness(wanted.model_id)
         if wanted.series is None:
             return None
+        series_given("/series", **wanted.series.model_dump())
         return await services.models.champion(Question.of(wanted.series, _spec(wanted, None)))
 
 

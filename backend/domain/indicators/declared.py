@@ -1,5 +1,6 @@
 """How an indicator says what it is: forms, the rule builder and charts are made from these declarations."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,7 +46,8 @@ class Parameter:
     def check(self, value: object) -> str | None:
         """What is wrong with a value, in a sentence; nothing when it is good."""
         kind = "a whole number" if self.is_whole else "a number"
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
+        # Any whole number is finite, also one that is too large to be a float.
+        is_number = type(value) is int or (isinstance(value, float) and math.isfinite(value))
         if not is_number or (self.is_whole and value != int(value)):  # type: ignore[call-overload]
             return f"{self.name} is {shown(value)}; {kind} from {self.minimum:,} to {self.maximum:,} is needed."
         if not self.minimum <= value <= self.maximum:  # type: ignore[operator]

@@ -10,9 +10,13 @@ from backend.domain.jobs import JobKind
 WORKS = {
     JobKind.PREDICT: "scripts.benches.queueing.works:start",
     JobKind.BACKTEST: "scripts.benches.queueing.works:sleep",
+    JobKind.TRAIN: "scripts.benches.queueing.works:compute",
     JobKind.SWEEP: "scripts.benches.queueing.works:allocate",
     JobKind.OPTIMIZE: "scripts.benches.queueing.works:ignore",
 }
+
+# About ten milliseconds.
+_STEP = 100_000
 
 Report = Callable[..., None]
 IsCancelled = Callable[[], bool]
@@ -25,6 +29,15 @@ def start(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) ->
 def sleep(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
     began = time.monotonic()
     time.sleep(payload["seconds"])
+    return {"began": began}
+
+
+def compute(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """As much processor time as is asked for, in steps."""
+    began, steps = time.monotonic(), payload["steps"]
+    for step in range(steps):
+        sum(number * number for number in range(_STEP))
+        report("computing", percent=100 * (step + 1) / steps)
     return {"began": began}
 
 

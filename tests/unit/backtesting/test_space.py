@@ -59,7 +59,40 @@ def test_automatic_values_come_from_the_bounds() -> None:
 
 def test_neighbours_are_one_value_away_in_each_parameter() -> None:
     space = ParameterSpace.of(Choosy, {"wide": [1, 2, 3, 9], "narrow": [0.1, 0.2], "mode": "auto"})
-    assert set(space.neighbours((9, 0.1, "fast"))) == {(3, 0.1, "fast"), (3, 0.2, "fast"), (9, 0.2, "fast")}
+    tried = list(space)
+    near = space.neighbours((9, 0.1, "fast"), tried)
+    assert [tried[at] for at in near] == [(3, 0.1, "fast"), (3, 0.2, "fast"), (9, 0.2, "fast")]
+    assert space.count_neighbours((9, 0.1, "fast")) == 3
+
+
+def test_neighbours_are_found_however_many_there_could_be() -> None:
+    every = {"op": "and", "of": [{"op": ">", "left": {"price": "close"}, "right": 100.0}] * 20}
+    rules = {"long": {"enter": every, "exit": {"op": "not", "of": every}}}
+    places = {f"long.enter.of.{at}.right": [99.0, 100.0, 101.0] for at in range(20)}
+    space = ParameterSpace.of(RulesStrategy, places, fixed={"rules": rules})
+    middle, beside, far = ((100.0,) * 20, (101.0, *(100.0,) * 19), (99.0, 101.0) * 10)
+    assert space.neighbours(middle, [middle, beside, far]) == [2, 1]
+    assert space.count_neighbours(middle) == 3**20 - 1
+
+
+def test_a_list_with_one_wrong_value_costs_no_more_than_a_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = {"long": {"enter": {"op": ">", "left": {"price": "close"}, "right": 100.0}}}
+    monkeypatch.setattr(RulesStrategy, "given", lambda *arguments, **named: pytest.fail("each was asked about"))
+    for wrong in (True, "x", 10**400, float("nan")):
+        with pytest.raises(InvalidSpace) as caught:
+            ParameterSpace.of(RulesStrategy, {"long.enter.right": [*range(20_000), wrong]}, fixed={"rules": rules})
+        assert caught.value.errors[0].pointer == "/space/long.enter.right/20000"
+    with pytest.raises(InvalidSpace, match="20,000 values; at most 100 words are possible"):
+        ParameterSpace.of(RulesStrategy, {"rules": [f"word {at}" for at in range(20_000)]})
+
+
+def test_rules_are_tried_as_a_whole_or_by_their_numbers() -> None:
+    rules = {"long": {"enter": {"op": ">", "left": {"price": "close"}, "right": 100.0}}}
+    with pytest.raises(InvalidSpace, match="rules is tried as a whole"):
+        ParameterSpace.of(RulesStrategy, {"rules": ["{}"], "long.enter.of.0.right.parameters.period": [1, 2]})
+    for odd in ([rules], 5, {"a.b": 1}, {"a": [[[[1]]]]}):
+        with pytest.raises(InvalidSpace):
+            ParameterSpace.of(RulesStrategy, {"a.b": [1, 2]}, fixed={"rules": odd})
 
 
 def test_fixed_parameters_go_with_every_combination() -> None:

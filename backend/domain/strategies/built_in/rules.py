@@ -52,8 +52,9 @@ class RulesStrategy(TradingStrategy):
 
     @classmethod
     def placed(cls, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        rules = parameters.get("rules", BREAKOUT_ON_VOLUME)
         numbers = {name: value for name, value in parameters.items() if name != "rules"}
-        return {"rules": with_numbers(parameters.get("rules", BREAKOUT_ON_VOLUME), numbers)} if numbers else parameters
+        return {"rules": with_numbers(rules, numbers)} if numbers and isinstance(rules, Mapping) else parameters
 
     @cached_property
     def tree(self) -> Rules:

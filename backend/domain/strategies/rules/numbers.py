@@ -4,8 +4,14 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+# Deeper than any tree that can be read.
+_DEEPEST = 100
+
 
 def numbers_in(node: Any, way: tuple[str, ...] = ()) -> Iterator[tuple[str, int | float]]:
+    """Not beneath names with a point, which could not be told from a way."""
+    if len(way) > _DEEPEST:
+        return
     match node:
         case bool():
             return
@@ -13,6 +19,8 @@ def numbers_in(node: Any, way: tuple[str, ...] = ()) -> Iterator[tuple[str, int 
             yield ".".join(way), node
         case Mapping():
             for name, child in node.items():
+                if "." in str(name):
+                    continue
                 yield from numbers_in(child, (*way, str(name)))
         case list():
             for place, child in enumerate(node):
