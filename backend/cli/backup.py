@@ -59,7 +59,7 @@ def create(
                 say=say,
             )
         )
-    print(made.words)
+    _tell(made.words)
     for note in made.notes:
         say(note)
 
@@ -67,9 +67,10 @@ def create(
 @app.command("check")
 def check(folder: Folder) -> None:
     """Read every file of a backup, and say whether it is what was written (1 when one is not)."""
-    from backend.bootstrap_backups import check_backup
+    from backend.bootstrap_backups import check_backup, failures_in_words
 
-    print(check_backup(folder))
+    with failures_in_words():
+        _tell(check_backup(folder))
 
 
 @app.command("restore")
@@ -86,13 +87,14 @@ def restore(
     Its files are checked first, and every table is read back and compared. Run it again when it was interrupted.
     """
     from backend.bootstrap import read_settings
-    from backend.bootstrap_backups import failures_in_words, restore_backup
+    from backend.bootstrap_backups import failures_in_words
+    from backend.bootstrap_restoring import restore_backup
     from backend.cli.terminal import say
 
     settings = read_settings(data_dir=data_dir)
     with failures_in_words():
         made = asyncio.run(restore_backup(settings, folder, keys=keys, say=say))
-    print(made.words)
+    _tell(made.words)
     for note in made.notes:
         say(note)
 
@@ -108,10 +110,17 @@ def compare(folder: Folder, data_dir: DataDir = None) -> None:
     with _held(settings) as is_running:
         wrong = asyncio.run(compare_backup(settings, folder, is_running=is_running, say=say))
     for line in wrong:
-        print(line)
+        _tell(line)
     if wrong:
         raise typer.Exit(1)
     print("Every table and every file is the same.")
+
+
+def _tell(text: str) -> None:
+    """Names of files and tables are a stranger's words, which may not command the terminal."""
+    from backend.domain.errors import printable
+
+    print(printable(text))
 
 
 @contextlib.contextmanager

@@ -9,12 +9,22 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from backend.data.storage.bars.folders import LOCK
 from backend.data.storage.bars.places import BARS, MANIFEST, QUARANTINE
+from backend.domain.backups import BackupRefused, is_sound
+from backend.infrastructure.plain_files import (
+    PART,
+    NotPlain,
+    make_private,
+    opened,
+    private_file,
+    remove,
+    walk,
+    write_whole,
+)
 
-PART: Final = ".part"
 _DRAFTS: Final = (".new", ".draft", PART)
 _PAGE: Final = "README.md"
 # A series that is written all the time is read again as often; then it is taken as it is found.
@@ -22,26 +32,31 @@ _TRIES: Final = 20
 
 
 def copy_cache(cache_dir: Path, into: Path) -> None:
-    """What is new or changed since the last time; what is gone meanwhile stays as it was copied."""
+    """What is new or changed since the last time; what is gone meanwhile stays as it was copied.
+
+    A folder on the first level may be a link, as people put bars on another disk. Raises NotPlain for any other link,
+    BackupRefused for a name that no backup can hold.
+    """
     make_private(into)
-    for folder, folders, names in os.walk(cache_dir):
-        here = Path(folder).relative_to(cache_dir)
-        folders[:] = sorted(name for name in folders if is_kept(here / name))
+    for here, names in walk(cache_dir, is_kept, first_may_link=True):
         if here.parts[:1] == (BARS,) and MANIFEST in names:
+            _require_name(cache_dir, here)
             _copy_series(cache_dir / here, into / here)
             continue
-        for name in sorted(names):
-            if is_kept(here / name) and here.parts[:1] != (BARS,):
+        for name in names:
+            _require_name(cache_dir, here / name)
+            if here.parts[:1] != (BARS,):
                 _copy_if_new(cache_dir / here / name, into / here / name)
+            elif (cache_dir / here / name).is_symlink():
+                raise NotPlain(cache_dir / here / name)
 
 
 def forget_gone(cache_dir: Path, copied: Path) -> None:
     """Take out of an older copy what is not there any more."""
-    for folder, _, names in os.walk(copied):
+    for here, names in walk(copied):
         for name in names:
-            path = Path(folder) / name
-            if not (cache_dir / path.relative_to(copied)).exists():
-                path.unlink()
+            if not (cache_dir / here / name).exists():
+                (copied / here / name).unlink()
 
 
 def is_kept(path: Path) -> bool:
@@ -53,26 +68,10 @@ def is_kept(path: Path) -> bool:
     )
 
 
-def make_private(folder: Path) -> None:
-    """The folder, and those above it that are missing, for nobody else to look into."""
-    if not folder.is_dir():
-        make_private(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-
-
-@contextlib.contextmanager
-def private_file(path: Path) -> Iterator[BinaryIO]:
-    """For nobody else to read; what was written is on the disk when the block ends."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def copy_file(source: Path, target: Path) -> None:
     """The whole file under its name, with its time, or nothing. Raises FileNotFoundError where the source is gone."""
     part = target.with_name(target.name + PART)
-    with source.open("rb") as content:
+    with opened(source) as content:
         stat = os.fstat(content.fileno())
         with private_file(part) as file:
             shutil.copyfileobj(content, file, 1024**2)
@@ -82,7 +81,7 @@ def copy_file(source: Path, target: Path) -> None:
 
 def _copy_if_new(source: Path, target: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
-        stat = source.stat()
+        stat = source.lstat()
         if target.exists():
             there = target.stat()
             if (there.st_size, there.st_mtime_ns) == (stat.st_size, stat.st_mtime_ns):
@@ -95,7 +94,8 @@ def _copy_series(source: Path, target: Path) -> None:
     """The files first, the manifest last, all of the same moment. Nothing where the series was deleted meanwhile."""
     for attempt in range(_TRIES):
         try:
-            manifest = (source / MANIFEST).read_bytes()
+            with opened(source / MANIFEST) as file:
+                manifest = file.read()
         except FileNotFoundError:
             return
         make_private(target)
@@ -105,8 +105,8 @@ def _copy_series(source: Path, target: Path) -> None:
             break
     for leftover in target.iterdir():
         if leftover.name not in names:
-            leftover.unlink()
-    _write(target / MANIFEST, manifest)
+            remove(leftover)
+    write_whole(target / MANIFEST, manifest)
     # Its time says when the series was used last.
     with contextlib.suppress(FileNotFoundError):
         copy_file(source / LOCK, target / LOCK)
@@ -114,8 +114,9 @@ def _copy_series(source: Path, target: Path) -> None:
 
 def _named_in(manifest: bytes) -> Iterator[str]:
     """What a manifest that cannot be read names is not known; Tidemark sets such a series aside by itself."""
-    with contextlib.suppress(ValueError, KeyError, TypeError, IndexError):
-        yield from (str(file[0]) for file in json.loads(manifest)["manifest"]["files"] if "/" not in file[0])
+    with contextlib.suppress(ValueError, KeyError, TypeError, IndexError, RecursionError):
+        names = [str(file[0]) for file in json.loads(manifest)["manifest"]["files"]]
+        yield from (name for name in names if "/" not in name and is_sound(name))
 
 
 def _is_copied(source: Path, target: Path) -> bool:
@@ -123,8 +124,8 @@ def _is_copied(source: Path, target: Path) -> bool:
     return target.exists()
 
 
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + PART)
-    with private_file(part) as file:
-        file.write(content)
-    part.rename(path)
+def _require_name(cache_dir: Path, path: Path) -> None:
+    if not is_sound(str(path)):
+        raise BackupRefused(
+            f"{cache_dir} has a file whose name cannot be saved: {str(path)!r}. Rename it, or move it away."
+        )

@@ -43,7 +43,7 @@ class Draft(Protocol):
     def add_cache(self, cache_dir: Path) -> None:
         """Copy what is new or changed below the cache folder. What goes between two calls stays as it was copied."""
 
-    def add_text(self, path: str, text: str) -> None: ...
+    def add_file(self, path: str, content: bytes) -> None: ...
 
     def has(self, path: str) -> bool: ...
 
@@ -59,8 +59,8 @@ class TableSink(Protocol):
 
     async def write(self, piece: bytes) -> None: ...
 
-    def close(self) -> str:
-        """The hash of all that was written."""
+    def close(self) -> tuple[int, str]:
+        """The size and the hash of all that was written."""
 
 
 class Backup(TableSource, Protocol):

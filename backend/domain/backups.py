@@ -2,14 +2,24 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final
+from urllib.parse import quote
 
 from backend.domain.errors import ConfigurationError, TidemarkError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+MANIFEST: Final = "manifest.json"
+CACHE: Final = "cache"
+DATABASE: Final = "database"
+# What operators write into the cluster by hand; the rest of its settings is written at every start.
+OPERATOR_CONF: Final = "operator.conf"
+# Control characters, and halves of characters: a file of such a name is none of ours.
+_UNSHOWABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class BackupDamaged(TidemarkError):
@@ -54,13 +64,20 @@ class TableShape:
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
 
+    @property
+    def rows_path(self) -> str:
+        """Where its rows are in a backup."""
+        schema, name = (quote(part, safe="").replace(".", "%2E") for part in (self.schema, self.name))
+        return f"{DATABASE}/{schema}.{name}.copy.gz"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableCopy:
-    """All rows of a table at the moment of the backup; `sha256` is that of the rows as text, in their order."""
+    """All rows of a table at the moment of the backup; size and hash are those of the rows as text, in their order."""
 
     shape: TableShape
     rows: int
+    size_bytes: int
     sha256: str
 
 
@@ -98,6 +115,10 @@ class DatabaseCopy:
     tables: tuple[TableCopy, ...]
 
     @property
+    def size_bytes(self) -> int:
+        return sum(table.size_bytes for table in self.tables)
+
+    @property
     def rows(self) -> int:
         return sum(table.rows for table in self.tables)
 
@@ -121,33 +142,18 @@ class BackupManifest:
         return json.dumps({"sha256": _digest(body), **body}, indent=1)
 
 
-def read_manifest(text: str) -> BackupManifest:
-    """Raises BackupDamaged when it was cut or edited, BackupRefused when a newer Tidemark wrote it."""
-    try:
-        body: dict[str, Any] = json.loads(text)
-        told, kind = body.pop("sha256"), int(body["format"])
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise BackupDamaged(f"Its manifest cannot be read ({type(problem).__name__}). Use another backup.") from None
-    if kind > FORMAT:
-        raise BackupRefused(
-            f"Tidemark {body.get('tidemark')} wrote this backup in format {kind}; this version reads {FORMAT}."
-            " Use that version or a newer one."
-        )
-    if told != _digest(body):
-        raise BackupDamaged("Its manifest was changed since it was written. Use another backup.")
-    outside = [
-        file["path"] for file in body["files"] if file["path"].startswith("/") or ".." in file["path"].split("/")
-    ]
-    if outside:
-        raise BackupDamaged(
-            f"Its manifest names files that lie outside of it, such as {outside[0]}. Use another backup."
-        )
-    return BackupManifest(
-        tidemark=body["tidemark"],
-        made_at=datetime.fromisoformat(body["made_at"]),
-        database=_database(body["database"]) if body["database"] else None,
-        files=tuple(FileCopy(**file) for file in body["files"]),
-        format=kind,
+def unfinished(folder: Path) -> Path:
+    """Where a folder is made until all of it is there."""
+    return folder.parent / f"{folder.name}.unfinished"
+
+
+def is_sound(path: str) -> bool:
+    """Whether it stays below where it begins, is written as no other path is, and can be shown."""
+    return (
+        str(PurePosixPath(path)) == path
+        and not path.startswith("/")
+        and not {".", ".."}.intersection(path.split("/"))
+        and _UNSHOWABLE.search(path) is None
     )
 
 
@@ -180,19 +186,3 @@ def differences(one: Iterable[TableCopy], other: Iterable[TableCopy]) -> list[st
 
 def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def _database(body: Mapping[str, Any]) -> DatabaseCopy:
-    facts: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in body["facts"].items()
-    }
-    facts["tables"] = tuple(map(_shape, facts["tables"]))
-    facts["counters"] = tuple(Counter(**counter) for counter in facts["counters"])
-    return DatabaseCopy(
-        facts=DatabaseFacts(**facts),
-        tables=tuple(TableCopy(**{**table, "shape": _shape(table["shape"])}) for table in body["tables"]),
-    )
-
-
-def _shape(body: Mapping[str, Any]) -> TableShape:
-    return TableShape(**{**body, "columns": tuple(body["columns"]), "order": tuple(body["order"])})

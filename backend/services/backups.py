@@ -14,6 +14,7 @@ from backend.domain.backup_ports import Backup, BackupDatabase, Draft, Snapshot
 from backend.domain.backups import (
     BackupDamaged,
     BackupManifest,
+    BackupRefused,
     DatabaseCopy,
     DatabaseFacts,
     TableCopy,
@@ -24,6 +25,9 @@ from backend.domain.format import bytes_
 from backend.domain.ports import Clock
 
 Say = Callable[[str], None]
+# Rows with their indexes take at most about four times the room in the database that they take packed, and as text at
+# most about four times what they take there: what is surely needed is a quarter of what is known.
+SURELY = 4
 # Of each kind of trouble; the rest is counted.
 MOST_LINES = 10
 
@@ -40,13 +44,13 @@ async def take(
     database: BackupDatabase | None,
     draft: Draft,
     cache_dir: Path,
-    texts: dict[str, str],
+    files: dict[str, bytes],
     *,
     version: str,
     clock: Clock,
     say: Say,
 ) -> Taken:
-    """Make the backup. `texts` are files of the operator that belong in; without a database only files are saved."""
+    """Make the backup. `files` are the operator's that belong in; without a database only files are saved."""
     say(f"Copying files from {cache_dir}")
     draft.add_cache(cache_dir)
     copied: DatabaseCopy | None = None
@@ -60,12 +64,23 @@ async def take(
             say(f"Copying {len(facts.tables)} tables as of {made_at:%Y-%m-%d %H:%M:%S} UTC")
             tables = [await _copied(snapshot, table, draft) for table in facts.tables]
             copied = DatabaseCopy(facts=facts, tables=tuple(tables))
-    for path, text in texts.items():
-        draft.add_text(path, text)
+    for path, content in files.items():
+        draft.add_file(path, content)
     say("Reading everything back")
     manifest = BackupManifest(tidemark=version, made_at=made_at, database=copied, files=draft.files())
     draft.finish(manifest)
     return Taken(manifest=manifest, missing=missing)
+
+
+def require_space(place: Path, *, free: int, files: int = 0, rows: int = 0) -> None:
+    """Raises BackupRefused when there is plainly less room than files and rows need. `rows`: in the form known here."""
+    rows //= SURELY
+    if files + rows > free:
+        parts = " and ".join(f"{bytes_(size)} of {name}" for size, name in ((files, "files"), (rows, "rows")) if size)
+        raise BackupRefused(
+            f"{place} needs at least {bytes_(files + rows)} ({parts}), and its disk has {bytes_(free)} left."
+            " Make room, or name a place on another disk."
+        )
 
 
 def check(backup: Backup) -> BackupManifest:
@@ -87,15 +102,22 @@ async def fill(database: BackupDatabase, backup: Backup, copy: DatabaseCopy, say
 
 
 async def compare_tables(database: BackupDatabase, copy: DatabaseCopy) -> list[str]:
-    """A line for each table and counter of the backup that is not the same in the database."""
-    wanted = [table for table in copy.tables if str(table.shape) not in copy.facts.strangers]
+    """A line for each table and counter of the backup that is not the same in the database.
+
+    A table that Tidemark did not make is compared where it is there.
+    """
+    strangers = set(copy.facts.strangers)
     async with database.snapshot() as snapshot:
         facts = await snapshot.facts()
-        there = {str(shape) for shape in facts.tables}
+        there = {str(shape): shape for shape in facts.tables}
+        known = [table for table in copy.tables if str(table.shape) in there or str(table.shape) not in strangers]
+        reshaped = [table for table in known if not _fits(table.shape, there.get(str(table.shape), table.shape))]
+        wanted = [table for table in known if table not in reshaped]
         found = [await _hashed(snapshot, table.shape) for table in wanted if str(table.shape) in there]
         more = [shape for shape in facts.tables if str(shape) not in {str(table.shape) for table in copy.tables}]
         found += [await _hashed(snapshot, shape) for shape in more]
-    return [*differences(wanted, found), *_counters_apart(copy.facts, facts)]
+    lines = [f"{table.shape} has not all columns that it has in the backup" for table in reshaped]
+    return [*lines, *differences(wanted, found), *_counters_apart(copy.facts, facts)]
 
 
 def listed(head: str, lines: list[str]) -> str:
@@ -118,17 +140,25 @@ def in_words(manifest: BackupManifest) -> str:
 async def _copied(snapshot: Snapshot, table: TableShape, draft: Draft) -> TableCopy:
     sink = draft.table(table)
     rows = await snapshot.copy(table, sink.write)
-    return TableCopy(shape=table, rows=rows, sha256=sink.close())
+    size, sha256 = sink.close()
+    return TableCopy(shape=table, rows=rows, size_bytes=size, sha256=sha256)
 
 
 async def _hashed(snapshot: Snapshot, table: TableShape) -> TableCopy:
-    digest = hashlib.sha256()
+    digest, size = hashlib.sha256(), 0
 
     async def take_in(piece: bytes) -> None:
+        nonlocal size
         digest.update(piece)
+        size += len(piece)
 
     rows = await snapshot.copy(table, take_in)
-    return TableCopy(shape=table, rows=rows, sha256=digest.hexdigest())
+    return TableCopy(shape=table, rows=rows, size_bytes=size, sha256=digest.hexdigest())
+
+
+def _fits(wanted: TableShape, found: TableShape) -> bool:
+    """Whether it can be read as it was for the backup."""
+    return {*wanted.columns, *wanted.order} <= {*found.columns, *found.order}
 
 
 def _counters_apart(wanted: DatabaseFacts, found: DatabaseFacts) -> list[str]:

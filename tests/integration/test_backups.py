@@ -157,7 +157,7 @@ def test_a_changed_file_is_found_and_not_restored(original: Original, copied: Pa
 
 @pytest.mark.parametrize("wrong", ["newer", "edited", "format", "none"])
 def test_what_cannot_be_restored_is_refused(original: Original, copied: Path, tmp_path: Path, wrong: str) -> None:
-    from backend.domain.backups import read_manifest
+    from backend.domain.backup_manifests import read_manifest
 
     path = copied / "manifest.json"
     text = path.read_text()
@@ -170,13 +170,13 @@ def test_what_cannot_be_restored_is_refused(original: Original, copied: Path, tm
     elif wrong == "edited":
         path.write_text(text.replace('"rows": ', '"rows": 1', 1))
     elif wrong == "format":
-        path.write_text(text.replace('"format": 1', '"format": 2'))
+        path.write_text(text.replace('"format": 2', '"format": 3'))
     else:
         path.unlink()
     said = {
         "newer": "newer than this version of Tidemark: it has 1 migration that are not known here",
         "edited": "Its manifest was changed since it was written",
-        "format": "in format 2; this version reads 1",
+        "format": "in format 3; this version reads 2",
         "none": "is no backup: it has no manifest.json",
     }
     refused = original.commands("restore", str(copied), "--data-dir", str(tmp_path / "new"), cache="nothing")

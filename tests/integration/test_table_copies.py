@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 
-from backend.domain.backups import BackupRefused, DatabaseCopy, TableCopy, TableShape, differences
+from backend.domain.backups import BackupDamaged, BackupRefused, DatabaseCopy, TableCopy, TableShape, differences
 from backend.infrastructure.supabase.table_copies import PostgresTables
 from tests.cluster import MIGRATIONS, ROOT, Cluster, FreshDatabase
 from tests.integration.rows_of_tables import ROWS
@@ -39,7 +39,8 @@ async def kept(database: FreshDatabase) -> Kept:
 
             count = await snapshot.copy(shape, take_in)
             rows[str(shape)] = b"".join(pieces)
-            tables.append(TableCopy(shape=shape, rows=count, sha256=hashlib.sha256(rows[str(shape)]).hexdigest()))
+            size, sha256 = len(rows[str(shape)]), hashlib.sha256(rows[str(shape)]).hexdigest()
+            tables.append(TableCopy(shape=shape, rows=count, size_bytes=size, sha256=sha256))
     return Kept(copy=DatabaseCopy(facts=facts, tables=tuple(tables)), rows=rows)
 
 
@@ -93,6 +94,15 @@ async def test_a_snapshot_is_of_the_moment_when_it_was_taken(database: FreshData
         [users] = [table for table in (await snapshot.facts()).tables if str(table) == "auth.users"]
         await database.add_user()
         assert await snapshot.copy(users, lambda _: asyncio.sleep(0)) == 0
+
+
+async def test_rows_that_are_none_are_damage_and_nothing_is_changed(database: FreshDatabase) -> None:
+    saved = await kept(database)
+    for rows in (b"no plan\n", b"\\N\t\\N\n", b"\xff\n", b"\x00\n"):
+        saved.rows["private.plans"] = rows
+        with pytest.raises(BackupDamaged, match="The database does not take what is in the backup"):
+            await PostgresTables(database.dsn("supabase_admin"), SOURCES).fill(saved.copy, saved)
+    assert len(await asked(database, "select from private.plans")) == 3
 
 
 async def test_rows_that_have_no_place_are_refused_and_nothing_is_changed(cluster: Cluster) -> None:

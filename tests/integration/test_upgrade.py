@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
-from backend import bootstrap_backups
+from backend import bootstrap_backups, bootstrap_restoring
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
 from backend.infrastructure.supabase.migrator import migrate, pending, read_migrations
 from backend.settings import Settings
@@ -111,7 +111,8 @@ async def kept(dsn: str, before: dict[str, list[str]]) -> bool:
 def version_of(folder: Path) -> Iterator[None]:
     """What is called within is of the version that brings the migrations of this folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bootstrap_backups, "MIGRATIONS", folder)
+        for module in (bootstrap_backups, bootstrap_restoring):
+            patch.setattr(module, "MIGRATIONS", folder)
         yield
 
 
@@ -209,6 +210,6 @@ def test_what_was_saved_before_is_brought_back_as_the_older_version_knows_it(
 ) -> None:
     back = settings_of(place / "back")
     with version_of(older):
-        made = asyncio.run(bootstrap_backups.restore_backup(back, saved, keys=None, say=print))
+        made = asyncio.run(bootstrap_restoring.restore_backup(back, saved, keys=None, say=print))
         assert asyncio.run(bootstrap_backups.compare_backup(back, saved, is_running=False, say=print)) == []
     assert f"{len(OLDER)} migrations (the last one {LAST_OF_OLDER})" in made.words

@@ -90,7 +90,14 @@ class PostgresTables:
                 watchful = await _triggers_that_always_fire(connection)
                 for statement in watchful:
                     await connection.execute(statement.format("disable"))
-                await _load(connection, copy, source)
+                try:
+                    await _load(connection, copy, source)
+                except (
+                    asyncpg.DataError,
+                    asyncpg.IntegrityConstraintViolationError,
+                    asyncpg.SyntaxOrAccessError,
+                ) as error:
+                    raise BackupDamaged(f"The database does not take what is in the backup: {error}.") from error
                 for statement in watchful:
                     await connection.execute(statement.format("enable always"))
             await connection.execute("analyze")
@@ -165,12 +172,12 @@ async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 async def _require_room(connection: asyncpg.Connection, copy: DatabaseCopy) -> None:
     """Every table and column of the backup must be there."""
-    there = {(row["schema"], row["name"]): set(row["columns"]) for row in await connection.fetch(_TABLES)}
+    there = {(row["schema"], row["name"]): {*row["columns"], *row["key"]} for row in await connection.fetch(_TABLES)}
     for table in copy.tables:
         columns = there.get((table.shape.schema, table.shape.name))
         if columns is None and str(table.shape) in copy.facts.strangers:
             continue
-        lacking = [name for name in table.shape.columns if name not in (columns or ())]
+        lacking = [name for name in (*table.shape.columns, *table.shape.order) if name not in (columns or ())]
         if lacking:
             raise BackupRefused(
                 f"{table.shape} of this version of Tidemark has no place for {', '.join(lacking)}. Restore the backup"
@@ -189,7 +196,8 @@ async def _triggers_that_always_fire(connection: asyncpg.Connection) -> list[str
 async def _load(connection: asyncpg.Connection, copy: DatabaseCopy, source: TableSource) -> None:
     there = {(row["schema"], row["name"]) for row in await connection.fetch(_TABLES)}
     tables = [table for table in copy.tables if (table.shape.schema, table.shape.name) in there]
-    await connection.execute(f"truncate {', '.join(_path(table.shape) for table in tables)} cascade")
+    for table in tables:
+        await connection.execute(f"truncate {_path(table.shape)} cascade")
     for table in tables:
         done = await connection.copy_to_table(
             table.shape.name,

@@ -84,11 +84,11 @@ def test_a_series_is_copied_as_one_of_its_manifests_tells_it(tmp_path: Path, mon
 
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     draft = BackupDraft(tmp_path / "backup")
-    sha256 = with_rows(draft)
+    size, sha256 = with_rows(draft)
     facts: dict[str, Any] = {"tables": (NOTES,), "counters": (), "strangers": (), "masters": (), "named_files": ()}
     copy = DatabaseCopy(
         facts=DatabaseFacts(postgres="17", migrations=("1",), exchange_keys=0, **facts),
-        tables=(TableCopy(shape=NOTES, rows=2, sha256=sha256),),
+        tables=(TableCopy(shape=NOTES, rows=2, size_bytes=size, sha256=sha256),),
     )
     finished(draft, copy)
     backup = BackupFolder(tmp_path / "backup")
@@ -96,7 +96,7 @@ def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert list(backup.damaged()) == []
 
 
-def with_rows(draft: BackupDraft) -> str:
+def with_rows(draft: BackupDraft) -> tuple[int, str]:
     sink = draft.table(NOTES)
     asyncio.run(sink.write(b"1\n2\n"))
     return sink.close()
