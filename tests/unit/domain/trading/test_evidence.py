@@ -13,6 +13,7 @@ from backend.domain.trading.evidence import (
     probability_above,
     sharpe_interval,
     spread_of,
+    t_value_of,
 )
 from backend.domain.trading.statistics import Missing
 
@@ -70,4 +71,10 @@ def test_a_record_is_long_enough_when_the_ratio_is_surely_above_nothing() -> Non
 
 def test_one_trial_alone_spreads_as_chance_would() -> None:
     assert spread_of(np.array([0.2]), days=400) == pytest.approx(0.05)
-    assert spread_of(np.array([0.1, 0.3, np.nan]), days=400) == pytest.approx(np.std([0.1, 0.3], ddof=1))
+    assert spread_of(np.array([2.0, 6.0, np.nan]), days=400) == pytest.approx(np.std([0.1, 0.3], ddof=1))
+
+
+def test_trials_of_any_length_are_told_in_ratios_of_the_length_that_is_asked() -> None:
+    t_values = np.array([t_value_of(0.1, days=400), t_value_of(0.05, days=1_600), t_value_of(-0.1, days=400)])
+    assert t_values == pytest.approx([2, 2, -2])
+    assert spread_of(t_values, days=100) == pytest.approx(2 * spread_of(t_values, days=400))
