@@ -26,6 +26,8 @@ LAST_OF_OLDER = "20261127200000"
 OLDER = [migration for migration in read_migrations(MIGRATIONS) if migration.version <= LAST_OF_OLDER]
 NEWER = [migration for migration in read_migrations(MIGRATIONS) if migration.version > LAST_OF_OLDER]
 PASSWORD = "correct horse battery"
+# What says nothing without its days, which nobody kept: 20261130110000_trials_by_t_values.sql.
+NO_LONGER_KEPT = "daily_sharpes"
 TABLES = ("auth.users", "public.profiles", "public.tasks", "public.series", "public.backtests")
 
 
@@ -97,8 +99,10 @@ async def kept(dsn: str, before: dict[str, list[str]]) -> bool:
     try:
         counts = [
             await connection.fetchval(
-                f"select count(*) from {table} t, unnest($1::text[]) was (row) where to_jsonb(t) @> was.row::jsonb",
+                f"select count(*) from {table} t, unnest($1::text[]) was (row)"
+                " where to_jsonb(t) @> was.row::jsonb - $2::text",
                 rows,
+                NO_LONGER_KEPT,
             )
             for table, rows in before.items()
         ]
