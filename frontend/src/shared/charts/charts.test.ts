@@ -11,9 +11,9 @@ import { markBook, marksBetween, nextTrade, tradesBetween } from './marks'
 import { compounded, shadesOf, yearsOf } from './months'
 import { offsetsOf } from './offsets'
 import { binsOf, spanOf, ticksOf } from './plot'
-import { barAt, positionsOf, presetPositions, presetsFor, revealing, viewOf, zoomed } from './range'
+import { barAt, coversAll, positionsOf, presetPositions, presetsFor, revealing, viewOf, zoomed } from './range'
 import type { Bars, Curve, Indicator, Mark } from './types'
-import { keepView, keptView } from './viewStore'
+import { dropView, keepView, keptView } from './viewStore'
 import { readOutOf, spokenBar, spokenTrade } from './words'
 import { momentText, tickText, zoneFor } from './zone'
 
@@ -112,6 +112,12 @@ describe('a view', () => {
     expect(zoomed({ from: 0, to: 5 }, 0.1, 2, 100)).toEqual({ from: 0, to: 5 })
   })
 
+  it('shows everything while no bar lies outside, whatever the room beside them', () => {
+    expect(coversAll(presetPositions('All', ts), ts.length)).toBe(true)
+    expect(coversAll({ from: -0.5, to: 130 }, ts.length)).toBe(true)
+    expect([coversAll({ from: 3, to: 100 }, ts.length), coversAll({ from: 0, to: 98 }, ts.length)]).toEqual([false, false])
+  })
+
   it('finds the bar that a time is in', () => {
     expect([barAt(ts, start - 1), barAt(ts, start + hour + 1), barAt(ts, start + 500 * hour)]).toEqual([0, 1, 99])
   })
@@ -124,6 +130,8 @@ describe('a kept view', () => {
     keepView('run', view)
     expect(keptView('run')).toEqual(view)
     expect(keptView('other')).toBeNull()
+    dropView('run')
+    expect(keptView('run')).toBeNull()
     sessionStorage.setItem('tidemark.chart.run', '{"from": 2, "to": 1, "scale": "log", "follows": true}')
     expect(keptView('run')).toBeNull()
     sessionStorage.setItem('tidemark.chart.run', '{')
@@ -281,6 +289,15 @@ describe('curves', () => {
     expect(ts.length).toBeLessThanOrEqual(60_001)
     expect([ts.includes(77_777), ts.includes(123_456), ts.at(-1)]).toEqual([true, true, 199_999])
     expect(columns[0]?.length).toBe(ts.length)
+  })
+
+  it('keep the ends, peaks and valleys of each of them', () => {
+    const ts = Array.from({ length: 50_000 }, (_, at) => at)
+    const waves = Array.from({ length: 20 }, (_, which) => curve(ts, ts.map((at) => (at === 2_000 * which + 7 ? 50 : at === 2_000 * which + 9 ? -50 : 0))))
+    const thin = alignedCurves(waves)
+    expect(thin.ts.length).toBeLessThanOrEqual(3_001)
+    expect([thin.ts[0], thin.ts.at(-1)]).toEqual([0, 49_999])
+    for (const column of thin.columns) expect([Math.max(...column as number[]), Math.min(...column as number[])]).toEqual([50, -50])
   })
 
   it('that grow are added to, and others drawn anew', () => {

@@ -17,7 +17,7 @@ export function alignedCurves(curves: readonly Curve[]): AlignedCurves {
   const ts = unionOf(curves.map((curve) => curve.ts))
   const columns = curves.map((curve) => alignedTo(ts, curve))
   const drawdowns = columns.map(drawdownOf)
-  const kept = thinned(columns[0] ?? [], Math.max(2_000, Math.floor(mostPoints / Math.max(1, curves.length))))
+  const kept = thinned(columns, Math.max(2_000, Math.floor(mostPoints / Math.max(1, curves.length))))
   if (kept === null) return { ts, columns, drawdowns }
   const take = (column: Column) => Float64Array.from(kept, (at) => column[at] ?? Number.NaN)
   return { ts: Array.from(kept, (at) => ts[at] ?? 0), columns: columns.map(take), drawdowns: drawdowns.map(take) }
@@ -67,20 +67,27 @@ function alignedTo(ts: readonly number[], curve: Curve): Column {
   return column
 }
 
-/** Of each stretch the lowest, the highest and the last point of the first curve. */
-function thinned(leading: Column, most: number): Int32Array | null {
-  const count = leading.length
+/** Of each stretch the lowest, the highest and the last point of every curve. */
+function thinned(columns: readonly Column[], most: number): Int32Array | null {
+  const count = columns[0]?.length ?? 0
   if (count <= most) return null
-  const stretches = Math.floor(most / 3)
+  const stretches = Math.max(1, Math.floor(most / (2 * columns.length + 1)))
   const kept = new Set<number>([0])
   for (let stretch = 0; stretch < stretches; stretch += 1) {
     const [from, to] = [Math.floor(stretch * count / stretches), Math.floor((stretch + 1) * count / stretches)]
-    let [low, high] = [from, from]
-    for (let at = from; at < to; at += 1) {
-      if ((leading[at] ?? Infinity) < (leading[low] ?? Infinity)) low = at
-      if ((leading[at] ?? -Infinity) > (leading[high] ?? -Infinity)) high = at
-    }
-    kept.add(low).add(high).add(to - 1)
+    for (const column of columns) keepExtremes(kept, column, from, to)
+    kept.add(to - 1)
   }
   return Int32Array.from(kept).sort()
+}
+
+function keepExtremes(kept: Set<number>, column: Column, from: number, to: number) {
+  let [low, high] = [-1, -1]
+  for (let at = from; at < to; at += 1) {
+    const value = column[at]
+    if (!isNumber(value)) continue
+    if (low < 0 || value < (column[low] ?? Infinity)) low = at
+    if (high < 0 || value > (column[high] ?? -Infinity)) high = at
+  }
+  if (low >= 0) kept.add(low).add(high)
 }
