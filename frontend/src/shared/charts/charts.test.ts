@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { breaksOf, changedFrom, orderedBars, rhythmOf, tickOf } from './bars'
 import { seriesLook, sheer } from './colours'
-import { alignedCurves, drawdownOf, grownFrom, valueBy } from './curves'
+import { alignedCurves, drawdownOf, endOf, grownFrom, valueBy } from './curves'
 import { cellWords, heatOf, heatScaleOf, stepped } from './heat'
 import { arranged, shapeOf } from './indicatorPanes'
 import { actionOf } from './keys'
@@ -277,10 +277,13 @@ describe('curves', () => {
     expect(columns.map((column) => Array.from(column))).toEqual([[10, Number.NaN, 30], [Number.NaN, 5, 6]])
     expect(valueBy(columns[0] ?? [], 1)).toBe(10)
     expect(valueBy(columns[1] ?? [], 0)).toBeNull()
+    expect([endOf([1, 2, null, Number.NaN]), endOf([null])]).toEqual([1, -1])
   })
 
   it('fall from their highest value so far', () => {
     expect(Array.from(drawdownOf([100, 120, 90, null, 130]))).toEqual([0, 0, -0.25, Number.NaN, 0])
+    const known = { ...curve([1, 2], [100, 90]), drawdowns: [0, -0.3] }
+    expect(alignedCurves([known, curve([1, 2], [100, 90])]).drawdowns.map((one) => Array.from(one as number[]))).toEqual([[0, -0.3], [0, 90 / 100 - 1]])
   })
 
   it('lose no peak and no valley when they are thinned', () => {

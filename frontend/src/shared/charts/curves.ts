@@ -15,8 +15,8 @@ const mostPoints = 60_000
 
 export function alignedCurves(curves: readonly Curve[]): AlignedCurves {
   const ts = unionOf(curves.map((curve) => curve.ts))
-  const columns = curves.map((curve) => alignedTo(ts, curve))
-  const drawdowns = columns.map(drawdownOf)
+  const columns = curves.map((curve) => alignedTo(ts, curve, curve.values))
+  const drawdowns = curves.map((curve, at) => (curve.drawdowns ? alignedTo(ts, curve, curve.drawdowns) : drawdownOf(columns[at] ?? [])))
   const kept = thinned(columns, Math.max(2_000, Math.floor(mostPoints / Math.max(1, curves.length))))
   if (kept === null) return { ts, columns, drawdowns }
   const take = (column: Column) => Float64Array.from(kept, (at) => column[at] ?? Number.NaN)
@@ -42,6 +42,13 @@ export function valueBy(values: Column, at: number): number | null {
   return null
 }
 
+/** Where a curve ends; −1 when it has no value at all. */
+export function endOf(values: Column): number {
+  let at = values.length - 1
+  while (at >= 0 && !isNumber(values[at])) at -= 1
+  return at
+}
+
 /** From which point on something changed; null when they are other curves. */
 export function grownFrom(before: AlignedCurves | null, after: AlignedCurves): number | null {
   if (before === null || before.ts.length === 0 || after.ts.length < before.ts.length) return null
@@ -60,10 +67,10 @@ function unionOf(all: readonly (readonly number[])[]): readonly number[] {
   return [...new Set(all.flat())].sort((a, b) => a - b)
 }
 
-function alignedTo(ts: readonly number[], curve: Curve): Column {
-  if (curve.ts === ts) return curve.values
+function alignedTo(ts: readonly number[], curve: Curve, values: Column): Column {
+  if (curve.ts === ts) return values
   const column = new Float64Array(ts.length).fill(Number.NaN)
-  curve.ts.forEach((time, at) => { column[firstAt(ts, time)] = curve.values[at] ?? Number.NaN })
+  curve.ts.forEach((time, at) => { column[firstAt(ts, time)] = values[at] ?? Number.NaN })
   return column
 }
 
