@@ -14,7 +14,7 @@ import { withFilter } from '@/shared/table'
 import { filterOf, tagsIn, tagsText } from './listFilter'
 import { runFormOf } from './modelRun'
 import { runCommands, studyCommands } from '@/shared/runCommands'
-import { formFrom, formProblems, newForm, wantedOf } from './runForm'
+import { formFrom, formProblems, newForm, tagProblem, typedTags, wantedOf } from './runForm'
 import { newStudy, studyOf, usualRange } from './studyForm'
 
 const now = new Date('2026-11-27T12:00:00Z')
@@ -71,6 +71,15 @@ describe('the form of a run', () => {
   })
 })
 
+describe('tags', () => {
+  it('are told what is too long, and too many', () => {
+    expect(typedTags(' one, two ,,one')).toEqual(['one', 'two'])
+    expect(tagProblem(['one'])).toBeUndefined()
+    expect(tagProblem(['one', 'x'.repeat(41)])).toBe('A tag has at most 40 characters; “xxxxxxxxxxxx…” has 41.')
+    expect(tagProblem(Array.from({ length: 21 }, (_, at) => `tag ${at}`))).toBe('A backtest has at most 20 tags; these are 21.')
+  })
+})
+
 describe('costs in words', () => {
   it('count both ways, and half of the spread each way', () => {
     expect(roundTripBps({ taker: 10, slippage: 5, spread: 4 })).toBe(34)
@@ -81,6 +90,7 @@ describe('costs in words', () => {
 
   it('warn where there are none', () => {
     expect(costSentence({ taker: 0, slippage: 0, spread: 0 }, 10_000)).toMatch(/^Trading is free here/)
+    expect(costSentence({ taker: -5, slippage: 5, spread: 0 }, 10_000)).toMatch(/^No cost lies below 0/)
   })
 })
 

@@ -124,6 +124,19 @@ function plain(value: number) {
   return text.includes('e') ? quantity(value).replaceAll(',', '').replace(MINUS, '-') : text
 }
 
+export const longestTag = 40
+export const mostTags = 20
+
+export function typedTags(text: string): string[] {
+  return [...new Set(text.split(',').map((tag) => tag.trim()).filter((tag) => tag !== ''))]
+}
+
+export function tagProblem(tags: readonly string[]): string | undefined {
+  const long = tags.find((tag) => tag.length > longestTag)
+  if (long !== undefined) return `A tag has at most ${longestTag} characters; “${long.slice(0, 12)}…” has ${long.length}.`
+  return tags.length > mostTags ? `A backtest has at most ${mostTags} tags; these are ${tags.length}.` : undefined
+}
+
 export interface FormProblems extends MarketProblems {
   strategy?: string
 }
