@@ -6,6 +6,7 @@ import { ApiError } from '@/api/client'
 import { fieldsOf, type JsonSchema } from '@/shared/jsonSchema'
 import { missingBars } from '@/shared/missingBars'
 import { anyBacktest, runConfig, strategy } from '@/testing/backtests'
+import { series } from '@/testing/market'
 import { model, spec } from '@/testing/models'
 import { costSentence, roundTripBps } from './costWords'
 import { shapeOf } from '@/shared/charts/curveShape'
@@ -14,7 +15,7 @@ import { withFilter } from '@/shared/table'
 import { filterOf, tagsIn, tagsText } from './listFilter'
 import { runFormOf } from './modelRun'
 import { runCommands, studyCommands } from '@/shared/runCommands'
-import { formFrom, formProblems, newForm, tagProblem, typedTags, wantedOf } from './runForm'
+import { formFrom, formOn, formProblems, newForm, tagProblem, typedTags, wantedOf } from './runForm'
 import { newStudy, studyOf, usualRange } from './studyForm'
 
 const now = new Date('2026-11-27T12:00:00Z')
@@ -68,6 +69,17 @@ describe('the form of a run', () => {
     expect(draftOf('bob', '', now)).toBeNull()
     dropDraft('ada')
     expect(draftOf('ada', '', now)).toBeNull()
+  })
+})
+
+describe('a form on bars', () => {
+  it('covers all that was uploaded, and the usual days of what can be fetched', () => {
+    const own = series({ provider: 'import', symbol: 'MY-FUND', timeframe: '1d', is_own: true })
+    expect(formOn(own, now)).toMatchObject({
+      provider: 'import', symbols: ['MY-FUND'], timeframe: '1d', from: own.stored?.first?.slice(0, 10), to: own.stored?.last?.slice(0, 10),
+    })
+    const { from, to } = newForm(now)
+    expect(formOn(series({ is_own: false }), now)).toMatchObject({ from, to })
   })
 })
 

@@ -1,6 +1,6 @@
 /** The form of a run: what it holds, what is sent from it, and how it is filled from a run that was made before. */
 import type { RunWanted, TradingConfig } from '@/api/backtests'
-import type { Timeframe } from '@/api/market'
+import type { Series, Timeframe } from '@/api/market'
 import { presetDays } from '@/shared/dayRange'
 import { MINUS, quantity } from '@/shared/format'
 import { isRecord } from '@/shared/jsonSchema'
@@ -28,6 +28,12 @@ export function newForm(now: Date): RunForm {
     strategy: '', parameters: {}, provider: 'demo', symbols: [], timeframe: '1h', adjustment: 'raw', ...presetDays('year', now),
     exactly: null, numbers: usualNumbers(), sizing: 'all_in', sides: 'long', intrabar: 'pessimistic', remainder: 'carry', detail: '', seed: '0',
   }
+}
+
+/** On these bars; on all of them when somebody uploaded them, since nothing says that they go on until today. */
+export function formOn({ provider, symbol, timeframe, adjustment, is_own, stored }: Series, now: Date): RunForm {
+  const days = is_own && stored?.first && stored.last ? { from: stored.first.slice(0, 10), to: stored.last.slice(0, 10) } : {}
+  return { ...newForm(now), provider, symbols: [symbol], timeframe, adjustment, ...days }
 }
 
 export function usualNumbers(): Numbers {
