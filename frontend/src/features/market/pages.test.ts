@@ -156,7 +156,7 @@ describe('a download', () => {
     }))
     await renderPage(DownloadPage, { at })
     await screen.findByText('The data provider does not answer.')
-    screen.getByText('It cannot be asked now what this takes')
+    screen.getByText('The estimate could not be made')
     expect(screen.getByRole('button', { name: 'Start download' })).toHaveProperty('disabled', true)
     await userEvent.click(screen.getByRole('button', { name: 'Retry' }))
     await screen.findByText('744')

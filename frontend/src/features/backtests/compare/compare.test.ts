@@ -31,8 +31,10 @@ describe('a comparison', () => {
 
   it('gathers settings in groups, and has a dash where a strategy lacks a parameter', () => {
     const config = [
-      { path: 'end', values: ['2026-01-01T00:00:00Z', '2025-01-01T00:00:00Z'] }, { path: 'parameters.fast', values: [null, 20] },
-      { path: 'series.0.symbol', values: ['ETH/USDT', 'BTC/USDT'] }, { path: 'series.1.symbol', values: [null, 'SOL/USDT'] }, { path: 'strategy', values: ['rsi', 'sma'] },
+      { path: 'end', values: ['2026-01-01T00:00:00Z', '2025-01-01T00:00:00Z'] },
+      { path: 'parameters.fast', values: [null, 20] },
+      { path: 'series.0.symbol', values: ['ETH/USDT', 'BTC/USDT'] },
+      { path: 'series.1.symbol', values: [null, 'SOL/USDT'] }, { path: 'strategy', values: ['rsi', 'sma'] },
     ]
     const rows = settingRows({ ...comparison, config })
     expect(rows.map(({ group, name }) => `${group}: ${name}`)).toEqual([

@@ -7,15 +7,15 @@ export interface TradeRow {
 }
 
 const about: (Omit<TableColumn<TradeRow>, 'value' | 'id'> & { id: TradeField })[] = [
-  { id: 'number', header: 'Trade', kind: 'number', width: 72, fixed: true, unfiltered: true },
+  { id: 'number', header: 'Trade', kind: 'number', width: 84, fixed: true, unfiltered: true },
   { id: 'symbol', header: 'Symbol', kind: 'choice', width: 104 },
-  { id: 'side', header: 'Side', kind: 'choice', width: 64 },
-  { id: 'entry_time', header: 'Entered', kind: 'time', width: 184 },
-  { id: 'exit_time', header: 'Left', kind: 'time', width: 184 },
+  { id: 'side', header: 'Side', kind: 'choice', width: 76 },
+  { id: 'entry_time', header: 'Entered', kind: 'time', width: 180 },
+  { id: 'exit_time', header: 'Left', kind: 'time', width: 180 },
   { id: 'pnl', header: 'Profit', kind: 'number', width: 136 },
   { id: 'return', header: 'Return', kind: 'number', width: 96 },
-  { id: 'bars_held', header: 'Bars', kind: 'number', width: 64 },
-  { id: 'exit_reason', header: 'Why it ended', kind: 'choice', width: 144 },
+  { id: 'bars_held', header: 'Bars', kind: 'number', width: 76, optional: true },
+  { id: 'exit_reason', header: 'Why it ended', kind: 'choice', width: 184 },
   { id: 'costs', header: 'Costs', kind: 'number', width: 108 },
   { id: 'mae', header: 'Worst point', kind: 'number', width: 112, optional: true },
   { id: 'mfe', header: 'Best point', kind: 'number', width: 108, optional: true },
@@ -30,10 +30,12 @@ const about: (Omit<TableColumn<TradeRow>, 'value' | 'id'> & { id: TradeField })[
 ]
 
 /** What is the same in every row leaves its room to the reason. */
-const ofOneSymbol: Partial<Record<TradeField, Partial<TableColumn<TradeRow>>>> = { symbol: { optional: true }, exit_reason: { width: 232 } }
+const ofOneSymbol: Partial<Record<TradeField, Partial<TableColumn<TradeRow>>>> = { symbol: { optional: true }, exit_reason: { width: 288 } }
 
 export function tradeColumns(store: TradeStore | null, isOneSymbol = false): TableColumn<TradeRow>[] {
-  return about.map((column) => ({ ...column, ...(isOneSymbol ? ofOneSymbol[column.id] : {}), value: ({ at }) => store?.value(column.id, at) }))
+  return about.map((column) => ({
+    ...column, ...(isOneSymbol ? ofOneSymbol[column.id] : {}), value: ({ at }) => store?.value(column.id, at),
+  }))
 }
 
 /** On a phone the profit has to be seen beside the number. */
