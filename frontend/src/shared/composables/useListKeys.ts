@@ -20,7 +20,7 @@ export function useListKeys(table: Readonly<Ref<HTMLElement | null>>, active: Ac
   onBeforeUnmount(() => { window.removeEventListener('keydown', press) })
 }
 
-/** The page itself, which has the focus after somebody came to it. */
+/** The page, or a part of it that only holds the focus after somebody came there. */
 function isNobody(target: EventTarget | null) {
-  return target === document.body || target === document.documentElement || (target instanceof HTMLElement && target.id === 'content')
+  return target instanceof HTMLElement && target.tabIndex === -1 && !target.matches('button, a, input, select, textarea, [role]')
 }

@@ -50,10 +50,13 @@ describe('a comparison', () => {
     const metrics = ['total_return', 'sharpe', 'cvar_95_seen'].map((name) => ({ name, values: [0.1, 0.2], missing: [null, null], differs: true }))
     const unlike: Comparison = {
       ...comparison, metrics, runs: [run, { ...run, id: 'b', symbols: ['ETH/USDT'] }],
-      curves: { ts: [first, first + day, first + 2 * day], equity: [[100, 101, 102], [null, 100, 101]], drawdown: [[0, 0, 0], [null, 0, 0]] },
+      curves: {
+        ts: [first, first + day, first + 2 * day], equity: [[100, 101, 102], [null, 100, 101]], drawdown: [[0, 0, 0], [null, 0, 0]],
+      },
     }
     expect(warningsOf(unlike).map(({ title, text }) => `${title}. ${text.split('.')[0]}`)).toEqual([
-      'Different stretches of time. 1: 2025-01-01 to 2025-01-03; 2: 2025-01-02 to 2025-01-03', 'Different markets. 1: BTC/USDT; 2: ETH/USDT',
+      'Different stretches of time. 1: 2025-01-01 to 2025-01-03; 2: 2025-01-02 to 2025-01-03',
+      'Different markets. 1: BTC/USDT; 2: ETH/USDT',
     ])
     expect(metricRows(unlike).map(({ label, best }) => [label, best])).toEqual([
       ['Total return', []], ['Sharpe', [1]], ['Mean of the worst 5 % of days', []],
