@@ -52,7 +52,11 @@ USER_DISK_NAME = "TIDEMARK_USER_DISK_BYTES"
 _STRATEGIES_NAME = "TIDEMARK_STRATEGIES_DIR"
 
 _DEMO = ("demo", "Simulated market", "Computed bars that are the same on every machine. No key and no network.")
-_YAHOO = ("yahoo", "Yahoo Finance", "Stocks, funds, currencies and crypto of the world. No key; it limits hard.")
+_YAHOO = (
+    "yahoo",
+    "Yahoo Finance",
+    "Stocks, funds, currencies and crypto of the world. No key needed; it turns away whoever asks often.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from backend.backtesting.record import Record
 
 MOST_CHART_BARS: Final = 50_000
+_CURVES: Final = ("equity", "benchmark")
 
 
 def config_of(found: Backtest) -> RunConfig:
@@ -59,17 +60,23 @@ def rows_of(parts: Sequence[Part], rows: Rows, tables: TablePacking) -> "tuple[i
 
 
 def thinned(table: "pd.DataFrame", points: int) -> "pd.DataFrame":
-    """So many rows of a curve: of each stretch its lowest and its highest equity, so that no peak or trough is lost."""
+    """So many rows of curves: of each stretch the lowest and the highest of each, so that no peak or trough is lost."""
     if len(table) <= points:
         return table
-    stretches = max(points // 2, 1)
-    equity = table["equity"].to_numpy()
+    curves = [table[name].to_numpy(np.float64) for name in _CURVES if name in table.columns]
+    stretches = max(points // (2 * len(curves)), 1)
     edges = np.linspace(0, len(table), stretches + 1).astype(np.int64)
     kept = {0, len(table) - 1}
     for begin, end in pairwise(edges.tolist()):
-        stretch = equity[begin:end]
-        kept |= {begin + int(np.nanargmin(stretch)), begin + int(np.nanargmax(stretch))}
+        for curve in curves:
+            kept |= {begin + place for place in _extremes(curve[begin:end])}
     return table.iloc[sorted(kept)]
+
+
+def _extremes(stretch: npt.NDArray[np.float64]) -> set[int]:
+    if np.isnan(stretch).all():
+        return set()
+    return {int(np.nanargmin(stretch)), int(np.nanargmax(stretch))}
 
 
 def chart_of(

@@ -133,7 +133,7 @@ describe('a result', () => {
 
   it('that nobody has is not found', async () => {
     await page.goto('/backtests/3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11')
-    await page.getByText('The backtest could not be loaded').waitFor()
+    await page.getByRole('heading', { name: 'No such backtest' }).waitFor()
     expect(withoutRefusals(it_.complaints, 404)).toEqual([])
   })
 })

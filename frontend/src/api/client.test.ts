@@ -26,6 +26,14 @@ describe('request', () => {
     expect(seen?.get('idempotency-key')).toBe('k-1')
   })
 
+  it('says in plain words what a check of shape found', async () => {
+    const details = ['String should have at most 40 characters.', 'Input should be greater than or equal to 0.', 'Input should be less than 5.', 'Choose one.']
+    server.use(http.post('/api/x', () => HttpResponse.json({ title: 'Wrong', errors: details.map((detail) => ({ pointer: '/x', detail })) }, { status: 422 })))
+    expect((await failureOf(request('POST', '/api/x'))).errors.map(({ detail }) => detail)).toEqual([
+      'This has to have at most 40 characters.', 'This has to be at least 0.', 'This has to be less than 5.', 'Choose one.',
+    ])
+  })
+
   it('keeps the token to itself where nobody needs to be known', async () => {
     takeTokensFrom({ token: () => Promise.resolve('a-token') })
     server.use(http.get('/api/config', ({ request: sent }) => HttpResponse.json({ bearer: sent.headers.get('authorization') })))

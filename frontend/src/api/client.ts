@@ -183,9 +183,17 @@ async function problemIn(response: Answer) {
     title: problem.title ?? `The server answered ${response.status}`,
     detail: problem.detail ?? 'Try again. If it happens again, report the request id.',
     requestId: problem.request_id ?? response.header('x-request-id'),
-    errors: problem.errors,
+    errors: problem.errors?.map(({ pointer, detail }) => ({ pointer, detail: plainly(detail) })),
     retryAfterSeconds: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
   })
+}
+
+/** A check of shape speaks of strings and inputs; people have fields. */
+function plainly(detail: string) {
+  return detail
+    .replace(/^String should have at (most|least) (\d+) characters?/, 'This has to have at $1 $2 characters')
+    .replace(/^Input should be (greater|less) than( or equal to)? /, (_, way: string, orEqual?: string) => (
+      `This has to be ${orEqual === undefined ? `${way === 'greater' ? 'more' : 'less'} than` : `at ${way === 'greater' ? 'least' : 'most'}`} `))
 }
 
 async function readJson(blob: Blob): Promise<unknown> {

@@ -78,8 +78,19 @@ def test_thinned_curves_keep_the_deepest_drawdown() -> None:
     returns = np.full(20_000, 1e-6)
     returns[7_777:7_779] = (-0.5, 1.0)
     curves = compared([run(returns), run(drawn(1), name="b")])["curves"]
-    assert len(curves["ts"]) == 1_000
+    assert 990 < len(curves["ts"]) <= 1_000
     assert min(one for one in curves["drawdown"][0] if one is not None) == pytest.approx(-0.5, abs=1e-4)
+
+
+def test_thinned_curves_end_where_each_run_ended() -> None:
+    returns = np.full(5_000, 1e-6)
+    returns[4_980] = -0.2
+    returns[4_981:] = 0.001
+    curves = compared([run(drawn(1, 20_000)), run(returns, name="b", first=777)])["curves"]
+    end = curves["ts"].index((777 + 5_000) * 86_400_000)
+    assert curves["equity"][1][end] == pytest.approx(100 * np.prod(1 + returns))
+    assert curves["equity"][1][end + 1] is None
+    assert curves["drawdown"][1][end] == pytest.approx(0.8 * 1.001**19 - 1)
 
 
 def test_a_run_moves_with_itself_and_against_its_mirror() -> None:

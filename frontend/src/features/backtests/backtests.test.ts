@@ -6,6 +6,7 @@ import { ApiError } from '@/api/client'
 import { fieldsOf, type JsonSchema } from '@/shared/jsonSchema'
 import { missingBars } from '@/shared/missingBars'
 import { anyBacktest, runConfig, strategy } from '@/testing/backtests'
+import { series } from '@/testing/market'
 import { model, spec } from '@/testing/models'
 import { costSentence, roundTripBps } from './costWords'
 import { shapeOf } from '@/shared/charts/curveShape'
@@ -14,7 +15,7 @@ import { withFilter } from '@/shared/table'
 import { filterOf, tagsIn, tagsText } from './listFilter'
 import { runFormOf } from './modelRun'
 import { runCommands, studyCommands } from '@/shared/runCommands'
-import { formFrom, formProblems, newForm, wantedOf } from './runForm'
+import { formFrom, formOn, formProblems, newForm, tagProblem, typedTags, wantedOf } from './runForm'
 import { newStudy, studyOf, usualRange } from './studyForm'
 
 const now = new Date('2026-11-27T12:00:00Z')
@@ -71,6 +72,26 @@ describe('the form of a run', () => {
   })
 })
 
+describe('a form on bars', () => {
+  it('covers all that was uploaded, and the usual days of what can be fetched', () => {
+    const own = series({ provider: 'import', symbol: 'MY-FUND', timeframe: '1d', is_own: true })
+    expect(formOn(own, now)).toMatchObject({
+      provider: 'import', symbols: ['MY-FUND'], timeframe: '1d', from: own.stored?.first?.slice(0, 10), to: own.stored?.last?.slice(0, 10),
+    })
+    const { from, to } = newForm(now)
+    expect(formOn(series({ is_own: false }), now)).toMatchObject({ from, to })
+  })
+})
+
+describe('tags', () => {
+  it('are told what is too long, and too many', () => {
+    expect(typedTags(' one, two ,,one')).toEqual(['one', 'two'])
+    expect(tagProblem(['one'])).toBeUndefined()
+    expect(tagProblem(['one', 'x'.repeat(41)])).toBe('A tag has at most 40 characters; “xxxxxxxxxxxx…” has 41.')
+    expect(tagProblem(Array.from({ length: 21 }, (_, at) => `tag ${at}`))).toBe('A backtest has at most 20 tags; these are 21.')
+  })
+})
+
 describe('costs in words', () => {
   it('count both ways, and half of the spread each way', () => {
     expect(roundTripBps({ taker: 10, slippage: 5, spread: 4 })).toBe(34)
@@ -81,6 +102,7 @@ describe('costs in words', () => {
 
   it('warn where there are none', () => {
     expect(costSentence({ taker: 0, slippage: 0, spread: 0 }, 10_000)).toMatch(/^Trading is free here/)
+    expect(costSentence({ taker: -5, slippage: 5, spread: 0 }, 10_000)).toMatch(/^No cost lies below 0/)
   })
 })
 

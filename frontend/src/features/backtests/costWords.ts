@@ -12,8 +12,9 @@ export function roundTripBps({ taker, slippage, spread }: Costs) {
   return 2 * (taker + slippage + spread / 2)
 }
 
-export function costSentence(costs: Costs, cash: number) {
+export function costSentence(costs: Costs, cash: number): string {
   const total = roundTripBps(costs)
+  if (Object.values(costs).some((cost) => cost < 0)) return 'No cost lies below 0. What trading costs is told here once none does.'
   if (total === 0) return 'Trading is free here. No market is: results will look better than they can be.'
   const often = 100
   const kept = (1 - total / 20_000) ** (2 * often)

@@ -10,6 +10,7 @@ import { taskInBrief } from '@/testing/eventServer'
 import { renderPage } from '@/testing/render'
 import { problem, profile, server, useServer } from '@/testing/server'
 import { taskInFull } from '@/testing/tasks'
+import BacktestById from './BacktestById.vue'
 import BacktestsPage from './BacktestsPage.vue'
 import RunningBacktest from './RunningBacktest.vue'
 
@@ -103,6 +104,16 @@ describe('the list', () => {
     await userEvent.click(await screen.findByRole('button', { name: 'Clear filters' }))
     await screen.findByRole('button', { name: 'Run sample backtest' })
     expect(router.currentRoute.value.fullPath).toBe('/backtests')
+  })
+})
+
+describe('a backtest that is not there', () => {
+  it.each([['00000000-0000-4000-8000-000000000000', 'No backtest has this id'], ['garbage', 'Nothing lives at /api/backtests/garbage.']])('at %s leads back to the list', async (id, said) => {
+    server.use(http.get('/api/backtests/:id', () => problem(404, 'not_found', said)))
+    await renderPage(BacktestById, { props: { id } })
+    await screen.findByRole('heading', { level: 1, name: 'No such backtest' })
+    expect(screen.getByRole('link', { name: 'Show backtests' }).getAttribute('href')).toBe('/backtests')
+    expect(screen.queryByText(said)).toBeNull()
   })
 })
 

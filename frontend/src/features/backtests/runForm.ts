@@ -1,6 +1,6 @@
 /** The form of a run: what it holds, what is sent from it, and how it is filled from a run that was made before. */
 import type { RunWanted, TradingConfig } from '@/api/backtests'
-import type { Timeframe } from '@/api/market'
+import type { Series, Timeframe } from '@/api/market'
 import { presetDays } from '@/shared/dayRange'
 import { MINUS, quantity } from '@/shared/format'
 import { isRecord } from '@/shared/jsonSchema'
@@ -28,6 +28,12 @@ export function newForm(now: Date): RunForm {
     strategy: '', parameters: {}, provider: 'demo', symbols: [], timeframe: '1h', adjustment: 'raw', ...presetDays('year', now),
     exactly: null, numbers: usualNumbers(), sizing: 'all_in', sides: 'long', intrabar: 'pessimistic', remainder: 'carry', detail: '', seed: '0',
   }
+}
+
+/** On these bars; on all of them when somebody uploaded them, since nothing says that they go on until today. */
+export function formOn({ provider, symbol, timeframe, adjustment, is_own, stored }: Series, now: Date): RunForm {
+  const days = is_own && stored?.first && stored.last ? { from: stored.first.slice(0, 10), to: stored.last.slice(0, 10) } : {}
+  return { ...newForm(now), provider, symbols: [symbol], timeframe, adjustment, ...days }
 }
 
 export function usualNumbers(): Numbers {
@@ -122,6 +128,19 @@ function numberOf(text: string | null | undefined) {
 function plain(value: number) {
   const text = String(value)
   return text.includes('e') ? quantity(value).replaceAll(',', '').replace(MINUS, '-') : text
+}
+
+export const longestTag = 40
+export const mostTags = 20
+
+export function typedTags(text: string): string[] {
+  return [...new Set(text.split(',').map((tag) => tag.trim()).filter((tag) => tag !== ''))]
+}
+
+export function tagProblem(tags: readonly string[]): string | undefined {
+  const long = tags.find((tag) => tag.length > longestTag)
+  if (long !== undefined) return `A tag has at most ${longestTag} characters; “${long.slice(0, 12)}…” has ${long.length}.`
+  return tags.length > mostTags ? `A backtest has at most ${mostTags} tags; these are ${tags.length}.` : undefined
 }
 
 export interface FormProblems extends MarketProblems {

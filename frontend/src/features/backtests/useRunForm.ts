@@ -67,7 +67,8 @@ export function useRunForm(begun: RunForm, mode: Ref<Mode>) {
   const refusal = ref<unknown>(null)
   const isStarting = ref(false)
   watch(question, () => { refusal.value = null })
-  const problem = computed(() => (question.value === null || isSettling.value ? null : refusal.value ?? estimate.error.value))
+  // What was refused was this very question.
+  const problem = computed(() => (question.value === null ? null : refusal.value ?? (isSettling.value ? null : estimate.error.value)))
   const errors = computed(() => (problem.value instanceof ApiError ? problem.value.errors : []))
 
   /** The first that the server says about a field, or about something in it. */

@@ -110,9 +110,11 @@ export function levelOf({ expected, present }: Pick<Cell, 'expected' | 'present'
   return share >= 0.5 ? 'most' : 'some'
 }
 
+const bars = (count: number) => `${integer(count)} ${count === 1 ? 'bar' : 'bars'}`
+
 export function wordsOf({ expected, present }: Pick<Cell, 'expected' | 'present'>) {
-  if (expected === 0) return present > 0 ? `${integer(present)} bars, none were due` : 'no bars are due'
-  if (present >= expected) return `complete, ${integer(present)} bars`
+  if (expected === 0) return present > 0 ? `${bars(present)}, none ${present === 1 ? 'was' : 'were'} due` : 'no bars are due'
+  if (present >= expected) return `complete, ${bars(present)}`
   const missing = `${integer(expected - present)} of ${integer(expected)} bars missing`
   return present === 0 ? missing : `${missing}, ${percent(Math.floor(present / expected * 10_000) / 10_000)} there`
 }

@@ -54,7 +54,7 @@ describe('the heat map', () => {
   it.each([
     [0, 0, 'none', 'no bars are due'], [0, 3, 'full', '3 bars, none were due'], [1000, 0, 'missing', '1,000 of 1,000 bars missing'],
     [1000, 499, 'some', '501 of 1,000 bars missing, 49.90% there'], [1000, 500, 'most', '500 of 1,000 bars missing, 50.00% there'],
-    [100_000, 99_999, 'nearly', '1 of 100,000 bars missing, 99.99% there'], [1000, 1000, 'full', 'complete, 1,000 bars'],
+    [100_000, 99_999, 'nearly', '1 of 100,000 bars missing, 99.99% there'], [1000, 1000, 'full', 'complete, 1,000 bars'], [1, 1, 'full', 'complete, 1 bar'],
   ])('says of %i due and %i present: %s, %s', (expected, present, level, words) => {
     expect([levelOf({ expected, present }), wordsOf({ expected, present })]).toEqual([level, words])
   })

@@ -156,6 +156,8 @@ describe('a download', () => {
     }))
     await renderPage(DownloadPage, { at })
     await screen.findByText('The data provider does not answer.')
+    screen.getByText('The estimate could not be made')
+    expect(screen.getByRole('button', { name: 'Start download' })).toHaveProperty('disabled', true)
     await userEvent.click(screen.getByRole('button', { name: 'Retry' }))
     await screen.findByText('744')
   })

@@ -41,7 +41,8 @@ export function useTrainForm(begun: TrainForm, asked: ModelForm) {
   const refusal = ref<unknown>(null)
   const isStarting = ref(false)
   watch(wanted, () => { refusal.value = null })
-  const problem = computed(() => (question.value === null || isSettling.value ? null : refusal.value ?? estimate.error.value))
+  // What was refused was this very question.
+  const problem = computed(() => (question.value === null ? null : refusal.value ?? (isSettling.value ? null : estimate.error.value)))
   const errors = computed(() => (problem.value instanceof ApiError ? problem.value.errors : []))
 
   /** The first that the server says about a field, or about something in it. */

@@ -196,7 +196,7 @@ describe('the rule builder', () => {
     expect(period.getAttribute('aria-invalid')).toBe('true')
     expect(screen.getByRole('button', { name: 'Save strategy' })).toHaveProperty('disabled', true)
     screen.getByText('Correct the rules first.')
-    await userEvent.click(screen.getByRole('button', { name: '/long/enter/right/parameters/period' }))
+    await userEvent.click(screen.getByRole('button', { name: 'Enter long, second value: period' }))
     await waitFor(() => { expect(document.activeElement?.getAttribute('aria-label')).toBe('Enter long') })
     await fireEvent.update(period, '30')
     await screen.findByText('Good')

@@ -26,3 +26,30 @@ export const dayNames: Record<string, string> = { mon: 'Mon', tue: 'Tue', wed: '
 export const sideNames = { bullish: 'Bullish', bearish: 'Bearish', any: 'Either' } as const
 
 export const percentNames = { stop_percent: 'Stop', target_percent: 'Target', trail_percent: 'Trailing stop' } as const
+
+const fieldNames: Record<string, string> = {
+  ...percentNames, op: 'comparison', bars: 'bars', from: 'from', to: 'to', zone: 'time zone', days: 'days', pattern: 'pattern', side: 'side', price: 'price',
+  indicator: 'indicator', output: 'output', ago: 'bars ago', times: 'times', timeframe: 'timeframe', number: 'number',
+}
+const valueNames: Record<string, string> = { left: 'first value', right: 'second value' }
+const verbs: Record<string, string> = { enter: 'Enter', exit: 'Leave' }
+
+/** A place in the rules as the builder shows it: “Enter long, condition 1, second value: period” for what JSON points at. */
+export function placeWords(pointer: string): string {
+  const [first = '', second = '', ...rest] = pointer.split('/').slice(1)
+  if (first === '') return 'The rules'
+  const isSide = first === 'long' || first === 'short'
+  if (!isSide) return fieldNames[first] ?? first
+  const places = [second in verbs ? `${verbs[second]} ${first}` : first === 'long' ? 'Long' : 'Short']
+  let field = second === '' || second in verbs ? '' : second
+  rest.forEach((part, at) => {
+    const before = rest[at - 1]
+    if (before === 'parameters') field = part.replaceAll('_', ' ')
+    else if (/^\d+$/.test(part)) {
+      if (before === 'of') places.push(`condition ${Number(part) + 1}`)
+    } else if (part in valueNames) places.push(valueNames[part] ?? '')
+    else if (part === 'of' && rest[at + 1] !== undefined && !/^\d+$/.test(rest[at + 1] ?? '')) places.push('this condition')
+    else if (part !== 'of' && part !== 'parameters') field = fieldNames[part] ?? part
+  })
+  return places.join(', ') + (field === '' ? '' : `: ${field}`)
+}

@@ -9,11 +9,21 @@ import { jsonLines, linesDiff } from './rulesDiff'
 import {
   asKind, at, blank, errorAt, type Json, kindOf, kinds, moved, movedPath, pointerOf, valueAs, valueKindOf, withAt, withMore, without,
 } from './ruleTree'
+import { placeWords } from './ruleWords'
 
 const condition = (name: string): Json => ({ op: 'pattern', pattern: name })
 const [one, two, three] = [condition('1'), condition('2'), condition('3')]
 const group = { long: { enter: { op: 'and', of: [one, two, three] }, exit: one } }
 const enter = ['long', 'enter'] as const
+
+describe('a place in the rules', () => {
+  it.each([
+    ['', 'The rules'], ['/stop_percent', 'Stop'], ['/short', 'Short'], ['/short/exit', 'Leave short'],
+    ['/long/enter/of/0/right/parameters/period', 'Enter long, condition 1, second value: period'],
+    ['/long/enter/of/1/of/left/ago', 'Enter long, condition 2, this condition, first value: bars ago'],
+    ['/long/enter/of', 'Enter long'], ['/long/exit/days/3', 'Leave long: days'], ['/long/maybe', 'Long: maybe'], ['/other', 'other'],
+  ])('that JSON calls %j is %s', (pointer, words) => { expect(placeWords(pointer)).toBe(words) })
+})
 
 describe('a document of rules', () => {
   it('is changed in one place and shared in all others', () => {

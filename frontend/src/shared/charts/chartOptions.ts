@@ -11,11 +11,13 @@ export interface Setting {
   /** Milliseconds between two bars. */
   rhythm: number
   reducedMotion: boolean
+  /** Bars closer than a pixel are merged; of a line that would leave out its peaks and its end. */
+  mergesBars?: boolean
 }
 
 const milliseconds = (time: Time) => (time as number) * 1_000
 
-export function newChart(host: HTMLElement, colours: Colours, { zone, rhythm, reducedMotion }: Setting): TimeChart {
+export function newChart(host: HTMLElement, colours: Colours, { zone, rhythm, reducedMotion, mergesBars = false }: Setting): TimeChart {
   const options: DeepPartial<TimeChartOptions> = {
     ...paintOf(colours),
     autoSize: true,
@@ -28,7 +30,8 @@ export function newChart(host: HTMLElement, colours: Colours, { zone, rhythm, re
       timeVisible: rhythm < 86_400_000,
       secondsVisible: rhythm < 60_000,
       minBarSpacing: 0.005,
-      enableConflation: true,
+      enableConflation: mergesBars,
+      lockVisibleTimeRangeOnResize: true,
       tickMarkFormatter: (time: Time, type: TickMarkType) => tickText(milliseconds(time), type, zone),
     },
     rightPriceScale: { borderColor: colours.border, minimumWidth: 56 },

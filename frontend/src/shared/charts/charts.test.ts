@@ -1,8 +1,7 @@
 /** The rules behind the charts, without a canvas. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { breaksOf, changedFrom, orderedBars, rhythmOf, tickOf } from './bars'
-import { seriesLook, sheer } from './colours'
-import { alignedCurves, drawdownOf, grownFrom, valueBy } from './curves'
+import { sheer } from './colours'
 import { cellWords, heatOf, heatScaleOf, stepped } from './heat'
 import { arranged, shapeOf } from './indicatorPanes'
 import { actionOf } from './keys'
@@ -11,9 +10,9 @@ import { markBook, marksBetween, nextTrade, tradesBetween } from './marks'
 import { compounded, shadesOf, yearsOf } from './months'
 import { offsetsOf } from './offsets'
 import { binsOf, spanOf, ticksOf } from './plot'
-import { barAt, positionsOf, presetPositions, presetsFor, revealing, viewOf, zoomed } from './range'
-import type { Bars, Curve, Indicator, Mark } from './types'
-import { keepView, keptView } from './viewStore'
+import { barAt, coversAll, positionsOf, presetPositions, presetsFor, revealing, viewOf, zoomed } from './range'
+import type { Bars, Indicator, Mark } from './types'
+import { dropView, keepView, keptView } from './viewStore'
 import { readOutOf, spokenBar, spokenTrade } from './words'
 import { momentText, tickText, zoneFor } from './zone'
 
@@ -112,6 +111,12 @@ describe('a view', () => {
     expect(zoomed({ from: 0, to: 5 }, 0.1, 2, 100)).toEqual({ from: 0, to: 5 })
   })
 
+  it('shows everything while no bar lies outside, whatever the room beside them', () => {
+    expect(coversAll(presetPositions('All', ts), ts.length)).toBe(true)
+    expect(coversAll({ from: -0.5, to: 130 }, ts.length)).toBe(true)
+    expect([coversAll({ from: 3, to: 100 }, ts.length), coversAll({ from: 0, to: 98 }, ts.length)]).toEqual([false, false])
+  })
+
   it('finds the bar that a time is in', () => {
     expect([barAt(ts, start - 1), barAt(ts, start + hour + 1), barAt(ts, start + 500 * hour)]).toEqual([0, 1, 99])
   })
@@ -124,6 +129,8 @@ describe('a kept view', () => {
     keepView('run', view)
     expect(keptView('run')).toEqual(view)
     expect(keptView('other')).toBeNull()
+    dropView('run')
+    expect(keptView('run')).toBeNull()
     sessionStorage.setItem('tidemark.chart.run', '{"from": 2, "to": 1, "scale": "log", "follows": true}')
     expect(keptView('run')).toBeNull()
     sessionStorage.setItem('tidemark.chart.run', '{')
@@ -257,42 +264,6 @@ describe('indicators', () => {
     const other = { ...one('sma', 'price'), lines: [{ name: 'sma', values: [2, 3] }] }
     expect(shapeOf(arranged([other]))).toBe(shapeOf(arranged([one('sma', 'price')])))
     expect(shapeOf(arranged([one('sma', 'own')]))).not.toBe(shapeOf(arranged([one('sma', 'price')])))
-  })
-})
-
-describe('curves', () => {
-  const curve = (ts: number[], values: (number | null)[]): Curve => ({ id: String(ts), name: 'x', ts, values })
-
-  it('share one axis of times', () => {
-    const { ts, columns } = alignedCurves([curve([1, 3], [10, 30]), curve([2, 3], [5, 6])])
-    expect(ts).toEqual([1, 2, 3])
-    expect(columns.map((column) => Array.from(column))).toEqual([[10, Number.NaN, 30], [Number.NaN, 5, 6]])
-    expect(valueBy(columns[0] ?? [], 1)).toBe(10)
-    expect(valueBy(columns[1] ?? [], 0)).toBeNull()
-  })
-
-  it('fall from their highest value so far', () => {
-    expect(Array.from(drawdownOf([100, 120, 90, null, 130]))).toEqual([0, 0, -0.25, Number.NaN, 0])
-  })
-
-  it('lose no peak and no valley when they are thinned', () => {
-    const values = Array.from({ length: 200_000 }, (_, at) => (at === 77_777 ? -5 : at === 123_456 ? 999 : Math.sin(at / 900)))
-    const { ts, columns } = alignedCurves([curve(values.map((_, at) => at), values)])
-    expect(ts.length).toBeLessThanOrEqual(60_001)
-    expect([ts.includes(77_777), ts.includes(123_456), ts.at(-1)]).toEqual([true, true, 199_999])
-    expect(columns[0]?.length).toBe(ts.length)
-  })
-
-  it('that grow are added to, and others drawn anew', () => {
-    const before = alignedCurves([curve([1, 2], [1, 2])])
-    expect(grownFrom(before, alignedCurves([curve([1, 2, 3], [1, 2, 3])]))).toBe(1)
-    expect(grownFrom(before, alignedCurves([curve([1, 2, 3], [9, 2, 3])]))).toBeNull()
-  })
-
-  it('differ by colour, then by stroke', () => {
-    const looks = Array.from({ length: 20 }, (_, at) => `${seriesLook(at).token} ${seriesLook(at).style}`)
-    expect(new Set(looks).size).toBe(20)
-    expect(seriesLook(0).dash).toEqual([])
   })
 })
 

@@ -15,9 +15,9 @@ const mostPoints = 60_000
 
 export function alignedCurves(curves: readonly Curve[]): AlignedCurves {
   const ts = unionOf(curves.map((curve) => curve.ts))
-  const columns = curves.map((curve) => alignedTo(ts, curve))
-  const drawdowns = columns.map(drawdownOf)
-  const kept = thinned(columns[0] ?? [], Math.max(2_000, Math.floor(mostPoints / Math.max(1, curves.length))))
+  const columns = curves.map((curve) => alignedTo(ts, curve, curve.values))
+  const drawdowns = curves.map((curve, at) => (curve.drawdowns ? alignedTo(ts, curve, curve.drawdowns) : drawdownOf(columns[at] ?? [])))
+  const kept = thinned(columns, Math.max(2_000, Math.floor(mostPoints / Math.max(1, curves.length))))
   if (kept === null) return { ts, columns, drawdowns }
   const take = (column: Column) => Float64Array.from(kept, (at) => column[at] ?? Number.NaN)
   return { ts: Array.from(kept, (at) => ts[at] ?? 0), columns: columns.map(take), drawdowns: drawdowns.map(take) }
@@ -42,6 +42,13 @@ export function valueBy(values: Column, at: number): number | null {
   return null
 }
 
+/** Where a curve ends; −1 when it has no value at all. */
+export function endOf(values: Column): number {
+  let at = values.length - 1
+  while (at >= 0 && !isNumber(values[at])) at -= 1
+  return at
+}
+
 /** From which point on something changed; null when they are other curves. */
 export function grownFrom(before: AlignedCurves | null, after: AlignedCurves): number | null {
   if (before === null || before.ts.length === 0 || after.ts.length < before.ts.length) return null
@@ -60,27 +67,34 @@ function unionOf(all: readonly (readonly number[])[]): readonly number[] {
   return [...new Set(all.flat())].sort((a, b) => a - b)
 }
 
-function alignedTo(ts: readonly number[], curve: Curve): Column {
-  if (curve.ts === ts) return curve.values
+function alignedTo(ts: readonly number[], curve: Curve, values: Column): Column {
+  if (curve.ts === ts) return values
   const column = new Float64Array(ts.length).fill(Number.NaN)
-  curve.ts.forEach((time, at) => { column[firstAt(ts, time)] = curve.values[at] ?? Number.NaN })
+  curve.ts.forEach((time, at) => { column[firstAt(ts, time)] = values[at] ?? Number.NaN })
   return column
 }
 
-/** Of each stretch the lowest, the highest and the last point of the first curve. */
-function thinned(leading: Column, most: number): Int32Array | null {
-  const count = leading.length
+/** Of each stretch the lowest, the highest and the last point of every curve. */
+function thinned(columns: readonly Column[], most: number): Int32Array | null {
+  const count = columns[0]?.length ?? 0
   if (count <= most) return null
-  const stretches = Math.floor(most / 3)
+  const stretches = Math.max(1, Math.floor(most / (2 * columns.length + 1)))
   const kept = new Set<number>([0])
   for (let stretch = 0; stretch < stretches; stretch += 1) {
     const [from, to] = [Math.floor(stretch * count / stretches), Math.floor((stretch + 1) * count / stretches)]
-    let [low, high] = [from, from]
-    for (let at = from; at < to; at += 1) {
-      if ((leading[at] ?? Infinity) < (leading[low] ?? Infinity)) low = at
-      if ((leading[at] ?? -Infinity) > (leading[high] ?? -Infinity)) high = at
-    }
-    kept.add(low).add(high).add(to - 1)
+    for (const column of columns) keepExtremes(kept, column, from, to)
+    kept.add(to - 1)
   }
   return Int32Array.from(kept).sort()
+}
+
+function keepExtremes(kept: Set<number>, column: Column, from: number, to: number) {
+  let [low, high] = [-1, -1]
+  for (let at = from; at < to; at += 1) {
+    const value = column[at]
+    if (!isNumber(value)) continue
+    if (low < 0 || value < (column[low] ?? Infinity)) low = at
+    if (high < 0 || value > (column[high] ?? -Infinity)) high = at
+  }
+  if (low >= 0) kept.add(low).add(high)
 }

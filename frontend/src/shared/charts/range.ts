@@ -93,6 +93,11 @@ export function roomy(first: number, last: number, room = rightRoom): Positions 
   return { from: last - least - 0.5, to: last + 0.5 + least * room }
 }
 
+/** Whether every bar is in view, whatever room is left beside them. */
+export function coversAll({ from, to }: Positions, count: number): boolean {
+  return from <= 0 && to >= count - 1
+}
+
 /** As wide as before, around another bar. */
 export function centred(positions: Positions, at: number): Positions {
   const half = (positions.to - positions.from) / 2

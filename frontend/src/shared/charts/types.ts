@@ -81,6 +81,8 @@ export interface Curve {
   name: string
   ts: readonly number[]
   values: Column
+  /** Where somebody knows them better than these points tell: a thinned curve has lost peaks. */
+  drawdowns?: Column
   /** Something to compare with, not a result: drawn muted and dotted. */
   isBenchmark?: boolean
 }

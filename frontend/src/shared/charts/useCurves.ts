@@ -5,9 +5,9 @@ import { rhythmOf } from './bars'
 import { useColours, type Colours } from './colours'
 import { CurveCanvas, type CurveSetting } from './curveCanvas'
 import { alignedCurves, grownFrom, mostCurves, type AlignedCurves } from './curves'
-import { positionsOf, roomy, viewOf, type Positions } from './range'
+import { coversAll, positionsOf, roomy, viewOf, type Positions } from './range'
 import type { ChartView, Curve, Scale, ValueKind } from './types'
-import { keepView, keptView } from './viewStore'
+import { dropView, keepView, keptView } from './viewStore'
 import { momentText, zoneFor } from './zone'
 
 export interface CurvesGiven {
@@ -92,7 +92,7 @@ export function useCurves(given: Readonly<CurvesGiven>, host: Readonly<Ref<HTMLE
     if (drawn !== null && drawn.colours !== now.colours) board.paint(curves.value, now.colours, setting.value)
     if (drawn?.aligned !== now.aligned) {
       const from = grownFrom(drawn?.aligned ?? null, now.aligned) ?? 0
-      const isWhole = drawn === null || coversAll(drawn.aligned.ts.length)
+      const isWhole = drawn !== null && positions.value !== null && coversAll(positions.value, drawn.aligned.ts.length)
       board.show(now.aligned, from)
       if (drawn === null) place(wantedView)
       else if (isWhole) place(null) // one that shows all goes on to show all while it grows
@@ -100,15 +100,11 @@ export function useCurves(given: Readonly<CurvesGiven>, host: Readonly<Ref<HTMLE
     drawn = now
   }
 
-  function coversAll(count: number) {
-    const now = positions.value
-    return now !== null && now.from <= 0 && now.to >= count - 1
-  }
-
   function place(kept: ChartView | null) {
     const { ts } = aligned.value
     const room = isWide.value && curves.value.length > 1 ? roomForNames : undefined
-    show((kept === null ? null : positionsOf(kept, ts, rhythm.value)) ?? roomy(0, ts.length - 1, room))
+    const found = kept === null ? null : positionsOf(kept, ts, rhythm.value)
+    show(found === null || coversAll(found, ts.length) ? roomy(0, ts.length - 1, room) : found)
   }
 
   function show(next: Positions) {
@@ -129,7 +125,10 @@ export function useCurves(given: Readonly<CurvesGiven>, host: Readonly<Ref<HTMLE
       if (positions.value === null || drawn === null) return
       wantedView = viewOf(positions.value, drawn.aligned.ts, rhythm.value, scale.value)
       view.value = wantedView
-      keepView(given.viewKey, wantedView)
+      // One that shows all is what comes anyway; only what somebody chose is kept.
+      const isChosen = scale.value !== 'linear' || !coversAll(positions.value, drawn.aligned.ts.length)
+      if (isChosen) keepView(given.viewKey, wantedView)
+      else dropView(given.viewKey)
     }, settledMilliseconds)
   }
 

@@ -65,7 +65,7 @@ export function usePriceChart(
   function build() {
     leave()
     if (!isDrawable.value || host.value === null || colours.value === null) return
-    const setting = { zone: zone.value, rhythm: rhythm.value, reducedMotion: reducedMotion.value }
+    const setting = { zone: zone.value, rhythm: rhythm.value, reducedMotion: reducedMotion.value, mergesBars: true }
     canvas.value = new PriceCanvas(host.value, colours.value, setting, tick.value)
     canvas.value.setScale(scale.value)
     canvas.value.on({ move: pointAt, trade: (index) => { chosen.value = index }, range: ranged })

@@ -23,6 +23,15 @@ export function keepView(key: string | undefined, view: ChartView) {
   }
 }
 
+export function dropView(key: string | undefined) {
+  if (key === undefined) return
+  try {
+    sessionStorage.removeItem(prefix + key)
+  } catch {
+    // Where storage is forbidden there is nothing to drop.
+  }
+}
+
 function isView(value: unknown): value is ChartView {
   if (typeof value !== 'object' || value === null) return false
   const { from, to, scale, follows } = value as Record<string, unknown>

@@ -99,6 +99,28 @@ describe('DataTable', () => {
     expect(JSON.parse(await files[0]?.text() ?? '')).toHaveLength(3)
   })
 
+  it('takes j and k up from the page, but not from a field or while they are switched off', async () => {
+    const user = userEvent.setup()
+    const { rerender } = show()
+    const grid = screen.getByRole('grid')
+    const search = screen.getByLabelText('Search runs')
+    search.focus()
+    await user.keyboard('j')
+    expect(document.activeElement).toBe(search)
+    search.blur()
+    await user.clear(search)
+    search.blur()
+    await rerender({ singleKeys: false })
+    await user.keyboard('j')
+    expect(document.activeElement).toBe(document.body)
+    await rerender({ singleKeys: true })
+    await user.keyboard('j')
+    expect(document.activeElement).toBe(grid)
+    expect(grid.getAttribute('aria-activedescendant')).toMatch(/-row-0$/)
+    await user.keyboard('j')
+    expect(grid.getAttribute('aria-activedescendant')).toMatch(/-row-1$/)
+  })
+
   it('lets a page give letters a meaning for the row that the keyboard stands on', async () => {
     const user = userEvent.setup()
     const cancel = vi.fn()

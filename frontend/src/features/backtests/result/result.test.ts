@@ -11,7 +11,8 @@ import { groupRows, yearsOf } from './periods'
 import { replayVerdict } from './replay'
 import { lineOf, linesByGroup, statisticGroups } from './statistics'
 import { judgementOf, studyOf } from './study'
-import { TradeStore } from './tradeStore'
+import { tidied, TradeStore } from './tradeStore'
+import { tradeColumns } from './tradeColumns'
 import { fillsOf } from './tradeStory'
 import { rangeWords } from './words'
 
@@ -50,6 +51,16 @@ describe('trades as columns', () => {
     expect(store.value('pnl', 2)).toBeNull()
     expect(store.value('seconds_held', 0)).toBe(5 * 3_600)
     expect(store.traded()).toBe(5 * 2 * 210)
+  })
+
+  it('have no digits of prices that only a double knows', () => {
+    expect([tidied(39_705.090000000004), tidied(0.1 + 0.2), tidied(0.00001234)]).toEqual([39_705.09, 0.3, 0.00001234])
+    const ids = (isOneSymbol: boolean) => tradeColumns(store, isOneSymbol).filter(({ optional }) => !optional)
+    expect(ids(true).map(({ id }) => id)).not.toContain('symbol')
+    for (const isOneSymbol of [true, false]) {
+      const width = ids(isOneSymbol).reduce((sum, column) => sum + (column.width ?? 120), 0)
+      expect(width, 'what a window of 1440 has room for').toBeLessThanOrEqual(1_150)
+    }
   })
 
   it('come in pieces, each where the last one ended', () => {

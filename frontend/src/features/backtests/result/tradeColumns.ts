@@ -7,18 +7,18 @@ export interface TradeRow {
 }
 
 const about: (Omit<TableColumn<TradeRow>, 'value' | 'id'> & { id: TradeField })[] = [
-  { id: 'number', header: 'Trade', kind: 'number', width: 76, fixed: true, unfiltered: true },
-  { id: 'symbol', header: 'Symbol', kind: 'choice', width: 108 },
+  { id: 'number', header: 'Trade', kind: 'number', width: 84, fixed: true, unfiltered: true },
+  { id: 'symbol', header: 'Symbol', kind: 'choice', width: 104 },
   { id: 'side', header: 'Side', kind: 'choice', width: 76 },
-  { id: 'entry_time', header: 'Entered', kind: 'time', width: 192 },
-  { id: 'exit_time', header: 'Left', kind: 'time', width: 192 },
-  { id: 'pnl', header: 'Profit', kind: 'number', width: 144 },
-  { id: 'return', header: 'Return', kind: 'number', width: 108 },
-  { id: 'bars_held', header: 'Bars', kind: 'number', width: 76 },
-  { id: 'exit_reason', header: 'Why it ended', kind: 'choice', width: 196 },
-  { id: 'costs', header: 'Costs', kind: 'number', width: 120 },
-  { id: 'mae', header: 'Worst point', kind: 'number', width: 112 },
-  { id: 'mfe', header: 'Best point', kind: 'number', width: 108 },
+  { id: 'entry_time', header: 'Entered', kind: 'time', width: 180 },
+  { id: 'exit_time', header: 'Left', kind: 'time', width: 180 },
+  { id: 'pnl', header: 'Profit', kind: 'number', width: 136 },
+  { id: 'return', header: 'Return', kind: 'number', width: 96 },
+  { id: 'bars_held', header: 'Bars', kind: 'number', width: 76, optional: true },
+  { id: 'exit_reason', header: 'Why it ended', kind: 'choice', width: 184 },
+  { id: 'costs', header: 'Costs', kind: 'number', width: 108 },
+  { id: 'mae', header: 'Worst point', kind: 'number', width: 112, optional: true },
+  { id: 'mfe', header: 'Best point', kind: 'number', width: 108, optional: true },
   { id: 'entry_reason', header: 'Why it began', kind: 'text', width: 196, optional: true },
   { id: 'quantity', header: 'Quantity', kind: 'number', width: 116, optional: true },
   { id: 'entry_price', header: 'Entry price', kind: 'number', width: 116, optional: true },
@@ -29,17 +29,22 @@ const about: (Omit<TableColumn<TradeRow>, 'value' | 'id'> & { id: TradeField })[
   { id: 'seconds_held', header: 'Held', kind: 'number', width: 116, optional: true, unfiltered: true },
 ]
 
-export function tradeColumns(store: TradeStore | null): TableColumn<TradeRow>[] {
-  return about.map((column) => ({ ...column, value: ({ at }) => store?.value(column.id, at) }))
+/** What is the same in every row leaves its room to the reason. */
+const ofOneSymbol: Partial<Record<TradeField, Partial<TableColumn<TradeRow>>>> = { symbol: { optional: true }, exit_reason: { width: 288 } }
+
+export function tradeColumns(store: TradeStore | null, isOneSymbol = false): TableColumn<TradeRow>[] {
+  return about.map((column) => ({
+    ...column, ...(isOneSymbol ? ofOneSymbol[column.id] : {}), value: ({ at }) => store?.value(column.id, at),
+  }))
 }
 
 /** On a phone the profit has to be seen beside the number. */
 const phone = new Set<string>(['number', 'entry_time', 'pnl', 'return', 'exit_reason'])
 
-export function narrowColumns(store: TradeStore | null): TableColumn<TradeRow>[] {
+export function narrowColumns(store: TradeStore | null, isOneSymbol = false): TableColumn<TradeRow>[] {
   const order = ['number', 'pnl', 'return', 'entry_time', 'exit_reason']
   const place = (id: string) => (order.includes(id) ? order.indexOf(id) : order.length)
-  return tradeColumns(store)
+  return tradeColumns(store, isOneSymbol)
     .map((column) => (phone.has(column.id) ? { ...column, width: column.id === 'number' ? 84 : column.width } : { ...column, optional: true }))
     .sort((one, two) => place(one.id) - place(two.id))
 }

@@ -15,6 +15,14 @@ const numberNames: readonly NumberName[]
 const textNames: readonly TextName[] = ['symbol', 'side', 'entry_reason', 'exit_reason']
 const timeNames: readonly TimeName[] = ['entry_time', 'exit_time']
 
+const withSteps = new Set<TradeField>(['quantity', 'entry_price', 'exit_price'])
+const trueDigits = 12
+
+/** Without the last digits of a double, which no market ever quoted: 39705.09 and not 39705.090000000004. */
+export function tidied(value: number): number {
+  return Number(value.toPrecision(trueDigits))
+}
+
 /** Texts by their code; there are few for many trades. */
 interface Words {
   known: string[]
@@ -90,11 +98,14 @@ export class TradeStore {
     this.size += count
   }
 
+  /** How many different ones are in the rows that came. */
+  get symbols(): number { return this.texts.symbol.known.length }
+
   trade(row: number): Trade {
     return {
       number: row, symbol: this.text('symbol', row), side: this.text('side', row) === 'short' ? 'short' : 'long',
       entryTime: this.times.entry_time.text[row] ?? '', exitTime: this.times.exit_time.text[row] ?? '',
-      quantity: this.of('quantity', row), entryPrice: this.of('entry_price', row), exitPrice: this.of('exit_price', row),
+      quantity: tidied(this.of('quantity', row)), entryPrice: tidied(this.of('entry_price', row)), exitPrice: tidied(this.of('exit_price', row)),
       pnl: this.of('pnl', row), return: this.of('return', row), fees: this.of('fees', row), slippage: this.of('slippage', row),
       financing: this.of('financing', row), mae: this.of('mae', row), mfe: this.of('mfe', row), barsHeld: this.of('bars_held', row),
       isOpen: this.open[row] === 1, entryReason: this.text('entry_reason', row), exitReason: this.text('exit_reason', row),
@@ -106,7 +117,8 @@ export class TradeStore {
     if (name in this.times) return this.times[name as TimeName].text[row]
     if (name === 'is_open') return this.open[row] === 1
     const number = this.key(name, row)
-    return Number.isNaN(number) ? null : number
+    if (Number.isNaN(number)) return null
+    return withSteps.has(name) ? tidied(number) : number
   }
 
   /** All that was bought and sold, in money. */

@@ -1,7 +1,7 @@
 /** Why a trade is what it is: what was said, which rule filled it, and what that cost. */
 import type { RunConfig, TradeExplained } from '@/api/backtestResults'
 import { bps, fixed } from '@/shared/format'
-import type { Trade } from './tradeStore'
+import { tidied, type Trade } from './tradeStore'
 
 export interface FillStory {
   what: string
@@ -31,7 +31,7 @@ export function fillsOf(trade: Trade, config: RunConfig): FillStory[] {
 export function toldFills({ orders }: TradeExplained): FillStory[] {
   return orders.map((order) => ({
     what: order.is_filled ? `${order.side.charAt(0).toUpperCase()}${order.side.slice(1)}` : 'Still held, valued',
-    time: order.time, price: order.price, quantity: order.quantity, value: order.quantity * order.price,
+    time: order.time, price: tidied(order.price), quantity: tidied(order.quantity), value: order.quantity * order.price,
     reason: said(order.why),
     rule: order.worse_than_open_bps ? `${order.sentence} Filled ${bps(order.worse_than_open_bps)} worse than that.` : order.sentence,
   }))
