@@ -21,7 +21,8 @@ export function studyCommands(kind: StudyKind, wanted: RunWanted, study: Study):
   const { space, ...plan } = study
   const fixed = Object.fromEntries(Object.entries(wanted.parameters ?? {}).filter(([name]) => !(name in space)))
   const windows = isGiven(plan.train) && isGiven(plan.test) ? { folds: null } : {}
-  const chosen = { ...plan, ...windows, least_trades: plan.least_trades || null, purge: plan.purge || null, anchored: plan.anchored || null }
+  const unlessNone = { least_trades: plan.least_trades || null, purge: plan.purge || null, anchored: plan.anchored || null }
+  const chosen = { ...plan, ...windows, ...unlessNone }
   const { anchored, ...numbers } = chosen
   const tried = Object.entries(space).map(([name, values]) => `-p ${quoted(`${name}=${asRange(values)}`)}`)
   const typed = [...parameterFlags(fixed), ...tried]

@@ -53,10 +53,11 @@ describe('the list', () => {
     ])))
     await renderPage(BacktestsPage, { at: '/backtests' })
     const row = await rowOf('tried out')
-    expect(row.textContent).toMatch(/tried outSweep.*best \+12\.40%best 0\.81.*Of the best trial: −21\.30%Of the best trial: 87/)
+    expect(row.textContent).toMatch(/tried out.*best \+12\.40%best 0\.81.*Of the best trial: −21\.30%Of the best trial: 87/)
+    expect(within(row).getByRole('img', { name: 'Sweep' })).toBeTruthy()
     expect(within(row).getByText('+12.40%').className).not.toContain('text-gain')
     // Out of sample nothing was chosen by what came out.
-    expect((await rowOf('walked')).textContent).toMatch(/walkedWalk-forward.*Completed\+12\.40%0\.81−21\.30%87/)
+    expect((await rowOf('walked')).textContent).toMatch(/walked.*Completed\+12\.40%0\.81−21\.30%87/)
   })
 
   it('has on a phone the whole name, and the return beside the state', async () => {

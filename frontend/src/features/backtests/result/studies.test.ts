@@ -13,6 +13,7 @@ import BacktestPage from '../BacktestPage.vue'
 import './ConfigTab.vue'
 import './ReproduceTab.vue'
 import './StudyTab.vue'
+import { factsOf } from './configDiff'
 import { tabsOf } from './resultTabs'
 import { judgementOf, skippedWords } from './study'
 import { fixedOf, triedWords } from './words'
@@ -79,6 +80,14 @@ describe('the words of a study', () => {
   it('list values as they are read', () => {
     expect(triedWords({ fast: [5, 10, 20], slow: [50], side: ['long', 'both'] })).toBe('fast 5, 10 or 20; slow 50; side long or both')
     expect(fixedOf(sweep())).toEqual({ at_once: false })
+  })
+
+  it('stand in its configuration in the place of values that were swept', () => {
+    const facts = factsOf(sweepConfig()).map(({ group, name, text: said }) => [group, name, said])
+    expect(facts.slice(1, 6)).toEqual([
+      ['Parameters', 'at_once', 'No'], ['Tried out', 'fast', 'within its bounds'], ['Tried out', 'slow', '25 to 100 in steps of 13'],
+      ['Trials', 'Ranked by', 'Sharpe'], ['Trials', 'Ranked from so many trades', '10'],
+    ])
   })
 
   it('are no words of a run', () => {

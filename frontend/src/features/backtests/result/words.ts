@@ -53,7 +53,7 @@ export function triedWords(space: Study['space']) {
   return Object.entries(space).map(([name, values]) => `${nameIn(name)} ${valuesWords(values)}`).join('; ')
 }
 
-function valuesWords(values: TriedValues) {
+export function valuesWords(values: TriedValues) {
   if (typeof values === 'string') return 'within its bounds'
   if ('from' in values) return `${values.from} to ${values.to} in steps of ${values.step}`
   const [last, ...before] = values.map(String).reverse()
