@@ -134,7 +134,7 @@ class Forecasts:
         from_pace = elapsed * (100 - done) / done
         if from_history is None:
             return from_pace
-        return from_pace ** (done / 100) * from_history ** (1 - done / 100)
+        return math.pow(from_pace, done / 100) * math.pow(from_history, 1 - done / 100)
 
     def error(self, kind: JobKind) -> float | None:
         """By what share of their length jobs of this kind missed what was foreseen at their start, as a median."""
