@@ -14,6 +14,7 @@ from backend.backtesting.objectives import Objective
 from backend.backtesting.overfitting import Overfitting, overfitting
 from backend.backtesting.space import ParameterSpace, Value
 from backend.backtesting.trials import Trial, Trials
+from backend.backtesting.wording import kind_of, written
 from backend.domain import format as say
 from backend.domain.errors import InputError
 from backend.domain.optimisation_errors import InvalidSpace
@@ -221,10 +222,13 @@ class Optimisation:
             )
         around = self.neighbourhood
         if around is not None and around.is_lone_peak:
-            yield (
-                f"A lone peak: the winner has {self.value(self.winner):.3g}, its {around.tried} neighbours"
-                f" {around.mean:.3g} on average, and the median of all is {found['median']:.3g}."
-            )
+            few = "only neighbour" if around.tried == 1 else f"{around.tried} neighbours on average"
+            best, mean, median = map(self._said, (self.value(self.winner), around.mean, self.judgement_median))
+            yield f"A lone peak: the winner has {best}, its {few} {mean}, and the median of all is {median}."
+
+    def _said(self, value: float) -> str:
+        """As every page writes the objective."""
+        return written(value, kind_of(self.objective.name), "")
 
     @cached_property
     def _overfitting(self) -> Overfitting:

@@ -15,7 +15,7 @@ JUDGED: Final = {
     "trials_in_family": ("Trials ever, of it on this symbol", "count"),
     "windows": ("Folds", "count"),
     "winner": ("Best", "objective"),
-    "median": ("Median", "objective"),
+    "median": ("Median of all trials", "objective"),
     "in_sample": ("In sample, mean of the folds", "objective"),
     "out_of_sample": ("Out of sample, mean of the folds", "objective"),
     "efficiency": ("Kept out of sample", "percent"),
@@ -99,7 +99,8 @@ def _fold(fold: Mapping[str, Any]) -> dict[str, Any]:
 def _judged(study: Mapping[str, Any]) -> str:
     lines = judged_lines(study)
     if study["kind"] != "walk_forward" and study["skipped"]:
-        lines.append(("Not taken by the strategy", f"{study['skipped']:,}: {study['skipped_why']}"))
+        words = f"{study['skipped']:,}; of the first it says: {study['skipped_why']}"
+        lines.append(("Not taken by the strategy", words))
     if study["kind"] != "walk_forward" and study["failed"]:
         lines.append(("Failed", f"{study['failed']:,}: {study['failures'][0]['reason']}"))
     return "\n".join(f"  {label:<36} {value}" for label, value in lines)
@@ -113,7 +114,7 @@ def _table(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def table_of(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """The ranking with the median beneath it, or the folds: titles, and a row of words for each."""
+    """The ranking with the trial in its middle beneath it, or the folds: titles, and a row of words for each."""
     names = list(study["space"] if study["kind"] != "walk_forward" else study["stability"])
     if study["kind"] == "walk_forward":
         titles = ["FOLD", "TRADED FROM", *map(str.upper, names), "IN SAMPLE", "MEDIAN", "OUT OF SAMPLE", "RETURN"]
@@ -132,7 +133,7 @@ def table_of(study: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> tup
     titles = ["", *map(str.upper, names), label_of(objective).upper(), *(label_of(name).upper() for name in beside)]
     trials = [(f"{place}.", trial) for place, trial in enumerate(study["best"][: len(rows)], 1)]
     if study["median"] is not None:
-        trials.append(("median", study["median"]))
+        trials.append(("middle", study["median"]))
     return titles, [
         [
             place,

@@ -122,7 +122,10 @@ class Forecasts:
     def eta(
         self, kind: JobKind, work_units: float | None = None, *, elapsed: float, percent: float | None
     ) -> float | None:
-        """Seconds to go: from what such jobs took before, giving way to the job's own pace as it moves on."""
+        """Seconds to go: from what such jobs took before, giving way to the job's own pace as it moves on.
+
+        By factors, since what is foreseen from few jobs may be many times too long.
+        """
         elapsed = max(elapsed, 0.0)
         from_history = self.remaining(kind, work_units, elapsed=elapsed)
         if percent is None or not percent >= FIRST_TELLING_PERCENT:
@@ -131,7 +134,7 @@ class Forecasts:
         from_pace = elapsed * (100 - done) / done
         if from_history is None:
             return from_pace
-        return (from_pace * done + from_history * (100 - done)) / 100
+        return math.pow(from_pace, done / 100) * math.pow(from_history, 1 - done / 100)
 
     def error(self, kind: JobKind) -> float | None:
         """By what share of their length jobs of this kind missed what was foreseen at their start, as a median."""

@@ -1,14 +1,14 @@
 """What a run will take and whether it can be run at all, found out before it is queued. No transaction is open."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 from uuid import UUID
 
 from backend.domain.backtests import Plan
 from backend.domain.config import RunConfig
 from backend.domain.errors import InputError, InvalidInput
-from backend.domain.forecast import Forecasts
+from backend.domain.forecast import FEWEST_FOR_A_FIXED_PART, Forecasts
 from backend.domain.jobs import KINDS, Demand, JobKind
 from backend.domain.market_ports import BarStore
 from backend.domain.ports import Clock
@@ -94,7 +94,10 @@ class BacktestPlanner:
             seconds=await self._seconds(kind, work),
             work_units=work,
             trials=runs,
-            notes=tuple(f"{part.series.symbol} is simulated." for part in parts if part.instrument.is_simulated),
+            notes=(
+                *(f"{part.series.symbol} is simulated." for part in parts if part.instrument.is_simulated),
+                *self._doubts(kind),
+            ),
         )
 
     async def _seconds(self, kind: JobKind, work: float) -> float:
@@ -103,6 +106,13 @@ class BacktestPlanner:
         if learned is not None:
             return learned
         return await asyncio.to_thread(self._pace) * (_FIRST_SECONDS + _SECONDS_A_BAR * work)
+
+    def _doubts(self, kind: JobKind) -> Iterator[str]:
+        """Studies differ a thousandfold in size: from few of them, how long another takes is a guess."""
+        known = next((each.jobs for each in self._forecasts.history() if each.kind is kind), 0)
+        if kind in _STUDIES and known < FEWEST_FOR_A_FIXED_PART:
+            few = f"{known or 'none'} of its kind {'were' if known > 1 else 'was'}"
+            yield f"How long it takes is a guess: {few} completed here until now."
 
     def _require_strategy(self, config: RunConfig) -> None:
         with at("/strategy"):

@@ -8,6 +8,7 @@ import pandas as pd
 
 from backend.backtesting.studies import StudyPlan, run_study
 from backend.backtesting.trials import Best
+from backend.backtesting.wording import kind_of, written
 from backend.domain.config import RunConfig
 from backend.domain.jobs import JobKind
 from backend.domain.optimisation_errors import NothingToTry
@@ -35,6 +36,7 @@ def study(
     heed(is_cancelled)
     before, listed = Remembered.of(payload), bench.strategies.get(config.strategy)
     predictions = bench.predictions().watched(lambda *_: heed(is_cancelled)) if listed.strategy.learns else None
+    plan = StudyPlan.model_validate(payload["plan"])
     try:
         document = run_study(
             kind.value,
@@ -42,11 +44,11 @@ def study(
             payload["space"],
             histories,
             listed,
-            plan=StudyPlan.model_validate(payload["plan"]),
+            plan=plan,
             details=details,
             ledger=before,
             workers=1,
-            told=lambda done, of, best: told("trials", _percent(done, of), _words(done, of, best)),
+            told=lambda done, of, best: told("trials", _percent(done, of), _words(done, of, best, plan.objective)),
             is_cancelled=is_cancelled,
             predictions=predictions,
         )
@@ -103,8 +105,9 @@ def _percent(done: int, of: int) -> float:
     return 5.0 + 90.0 * done / max(of, 1)
 
 
-def _words(done: int, of: int, best: Best | None) -> str:
+def _words(done: int, of: int, best: Best | None, objective: str) -> str:
     words = f"{done:,} of {of:,} trials"
     if best is None:
         return words
-    return f"{words}; best so far {best.value:,.4g} with {', '.join(f'{k} {v}' for k, v in best.parameters.items())}"
+    parameters = ", ".join(f"{name} {value}" for name, value in best.parameters.items())
+    return f"{words}; best so far {written(best.value, kind_of(objective), '')} with {parameters}"

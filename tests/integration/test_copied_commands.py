@@ -188,7 +188,7 @@ def test_a_hostile_name_arrives_as_it_is(page: Page, in_python: Mapping[str, Any
     assert HOSTILE in " ".join(page.types(action).stderr.split())
 
 
-@pytest.mark.parametrize("action", ["sweep", "optimize", "walk forward"])
+@pytest.mark.parametrize("action", ["sweep", "optimize", "walk forward", "walk forward again"])
 def test_a_study_is_the_same_from_everywhere(page: Page, in_python: Mapping[str, Any], action: str) -> None:
     shown = page.finished(f"/api/backtests/{page.curl(action)['id']}")["figures"]
     typed, snippet = page.command(action), in_python[action]

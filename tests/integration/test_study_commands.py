@@ -14,7 +14,8 @@ def test_a_sweep_is_judged_kept_and_shown(tmp_path: Path) -> None:
     done = command(tmp_path, "backtest", "sweep", *TRIED, "--save")
     assert "Probability of overfitting (PBO)" in done.stdout
     assert "Deflated Sharpe" in done.stdout
-    assert "median" in done.stdout
+    assert "Median of all trials" in done.stdout
+    assert "\nmiddle  " in done.stdout
     assert "12 of 12 trials, best" in done.stderr
     study_id = done.stderr.split("Saved as ")[1].split(".")[0]
     kept = told(tmp_path, "backtest", "show", study_id)

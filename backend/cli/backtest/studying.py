@@ -101,7 +101,7 @@ def _study(kind: str, wanted: Wanted, series: SeriesChoice, rules: TradingRules,
             seed=wanted.seed,
         )
         bars = series.load()
-        with _Progress() as told:
+        with _Progress(wanted.objective) as told:
             found = run_study(kind, bars, asked, told=told)
         if wanted.save:
             found = open_study(found.save())
@@ -132,9 +132,10 @@ def _judged(document: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]
 class _Progress:
     """A line on a terminal that is written over; into a pipe a line now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, objective: str) -> None:
         from backend.cli.terminal import is_plain
 
+        self._objective = objective
         self._is_plain = is_plain(sys.stderr)
         self._said_at = 0.0
         self._length = 0
@@ -151,7 +152,10 @@ class _Progress:
         if done < of and now - self._said_at < _EVERY_SECONDS * (10 if self._is_plain else 1):
             return
         self._said_at = now
-        words = f"{done:,} of {of:,} trials" + ("" if best is None else f", best {best.value:.4g}")
+        from backend.backtesting.wording import kind_of, written
+
+        value = "" if best is None else f", best {written(best.value, kind_of(self._objective), '')}"
+        words = f"{done:,} of {of:,} trials{value}"
         if self._is_plain:
             print(words, file=sys.stderr, flush=True)
         else:

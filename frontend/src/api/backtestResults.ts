@@ -5,6 +5,7 @@ import { type Backtest as BacktestFound, backtestAddress, type BacktestEdit, bac
 import { newIdempotencyKey, request } from './client'
 import { queryClient } from './queries'
 import type { components } from './schema'
+import type { Study } from './studies'
 
 type Schemas = components['schemas']
 export type Started = Schemas['BacktestStarted']
@@ -92,7 +93,8 @@ export interface RunConfig {
   end: string | null
   trading: Trading
   seed: number
-  study?: Record<string, unknown>
+  /** Of a study: what was tried, and how. */
+  study?: { space: Study['space'], plan: Omit<Study, 'space'> }
 }
 
 /** A backtest with its documents typed: the schema of the API says no more of them than that they are objects. */

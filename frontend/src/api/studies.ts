@@ -16,6 +16,9 @@ export interface Study {
   trials: number | null
   /** Of a walk forward alone. */
   folds?: number
+  /** In bars, in place of folds. */
+  train?: number | null
+  test?: number | null
   purge?: number
   anchored?: boolean
 }
@@ -24,6 +27,10 @@ export type StudyEstimate = components['schemas']['StudyEstimate']
 
 const addresses: Record<StudyKind, string> = {
   sweep: `${backtestsPath}/sweep`, optimize: `${backtestsPath}/optimize`, walk_forward: `${backtestsPath}/walk-forward`,
+}
+
+export function isStudy(kind: components['schemas']['JobKind']): kind is StudyKind {
+  return kind in addresses
 }
 
 export function studyAddress(kind: StudyKind) {

@@ -50,7 +50,7 @@ export function literal(value: unknown): string {
   return JSON.stringify(value)
 }
 
-function isGiven(value: unknown) {
+export function isGiven(value: unknown) {
   return value !== null && value !== undefined
 }
 

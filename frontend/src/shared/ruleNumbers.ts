@@ -40,3 +40,8 @@ function withAt(node: unknown, [first, ...rest]: readonly string[], value: unkno
   const object = node as Record<string, unknown>
   return { ...object, [first]: withAt(object[first], rest, value) }
 }
+
+/** A number in rules is called by where it stands there, a parameter as it is. */
+export function nameIn(name: string) {
+  return name.includes('.') ? placeWords(name) : name
+}

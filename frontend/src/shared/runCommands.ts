@@ -2,7 +2,7 @@
 import { backtestsPath, type RunWanted } from '@/api/backtests'
 import { type Study, studyAddress, type StudyKind, type TriedValues } from '@/api/studies'
 import { usual } from '@/api/usual'
-import { flags, isOnServerOnly, keywords, literal, loadBars, seriesFlags } from './barsCommands'
+import { flags, isGiven, isOnServerOnly, keywords, literal, loadBars, seriesFlags } from './barsCommands'
 import type { Commands } from './components/CopyAs.vue'
 import { curl, quoted } from './shell'
 
@@ -20,7 +20,9 @@ export function runCommands(wanted: RunWanted): Commands {
 export function studyCommands(kind: StudyKind, wanted: RunWanted, study: Study): Commands {
   const { space, ...plan } = study
   const fixed = Object.fromEntries(Object.entries(wanted.parameters ?? {}).filter(([name]) => !(name in space)))
-  const chosen = { ...plan, least_trades: plan.least_trades || null, purge: plan.purge || null, anchored: plan.anchored || null }
+  const windows = isGiven(plan.train) && isGiven(plan.test) ? { folds: null } : {}
+  const unlessNone = { least_trades: plan.least_trades || null, purge: plan.purge || null, anchored: plan.anchored || null }
+  const chosen = { ...plan, ...windows, ...unlessNone }
   const { anchored, ...numbers } = chosen
   const tried = Object.entries(space).map(([name, values]) => `-p ${quoted(`${name}=${asRange(values)}`)}`)
   const typed = [...parameterFlags(fixed), ...tried]

@@ -21,6 +21,16 @@ export const stateNames: Record<TaskState, string> = {
   queued: 'Queued', running: 'Running', completed: 'Completed', failed: 'Failed', cancelled: 'Cancelled',
 }
 
+const stageNames: Record<string, string> = {
+  bars: 'Reading bars', signals: 'Asking the strategy', trading: 'Trading', figures: 'Working out the figures',
+  checks: 'Checking the result', trials: 'Trying parameters', packing: 'Storing the result',
+}
+
+/** What a task is doing, as it names it itself where it has no other name. */
+export function stageName(stage: string) {
+  return stageNames[stage] ?? stage
+}
+
 interface Stand {
   state: TaskState
   cancel_requested_at: string | null

@@ -41,6 +41,8 @@ const run = {
 const tried = { ...run, series: [days], start: '2022-01-01T00:00:00Z', end: null } satisfies RunWanted
 const untilThen = { ...tried, end: '2025-01-01T00:00:00Z' } satisfies RunWanted
 const study = { space: { fast: { from: 5, to: 15, step: 5 }, slow: [30, 50] }, objective: 'sortino', least_trades: 1, trials: null }
+/** As a study keeps what was asked of it. */
+const kept = { space: study.space, plan: { objective: 'sharpe', least_trades: 0, trials: null, folds: 5, train: 400, test: 200, purge: 0, anchored: false } }
 const rules = { long: { enter: { op: '>', left: { price: 'close' }, right: { indicator: 'sma', parameters: { period: 20 } } } }, stop_percent: 5 }
 const ruled = strategy({ kind: 'own', name: ids.strategy, run: { strategy: 'rules', parameters: { rules } }, rules })
 const wanted = { ...demo, start: '2024-01-01T00:00:00Z', end: '2024-02-01T06:00:00Z' }
@@ -67,6 +69,7 @@ const copied = {
   'sweep': by(runs.studyCommands, 'sweep', untilThen, study),
   'optimize': by(runs.studyCommands, 'optimize', untilThen, { ...study, trials: 4 }),
   'walk forward': by(runs.studyCommands, 'walk_forward', untilThen, { ...study, folds: 3, purge: 2, anchored: true }),
+  'walk forward again': by(backtests.againCommands, 'walk_forward', { ...untilThen, study: kept }),
   'list backtests': by(backtests.listCommands, { ...anyBacktest, search: 'sma & co', states: ['completed'] }),
   'compare backtests': by(backtests.compareCommands, [ids.backtest, ids.other]),
   'replay a backtest': by(backtests.replayCommands, ids.backtest),

@@ -16,6 +16,7 @@ from backend.backtesting.search import search
 from backend.backtesting.space import ParameterSpace
 from backend.backtesting.sweep import sweep
 from backend.backtesting.trials import MOST_COMPARED
+from backend.domain import format as say
 from backend.domain.config import ExecutionRules, TradingConfig
 from backend.domain.optimisation_errors import InvalidSpace, NothingToTry, TooManyTrials, UnknownObjective
 from backend.domain.signals import FLAT, KEEP, LONG, Signals
@@ -129,7 +130,11 @@ def test_a_lone_peak_is_named_as_such() -> None:
     assert found.winner.parameters == {"x": 2, "y": 2}
     assert found.neighbourhood is not None
     assert (found.neighbourhood.tried, found.neighbourhood.is_lone_peak) == (8, True)
-    assert any(text.startswith("A lone peak: the winner has") for text in found.warnings)
+    [peak] = [text for text in found.warnings if "lone peak" in text]
+    values = found.judgement.number("winner"), found.neighbourhood.mean, found.judgement.number("median")
+    best, mean, median = map(say.change, values)
+    around = f"its 8 neighbours on average {mean}, and the median of all is {median}."
+    assert peak == f"A lone peak: the winner has {best}, {around}"
 
 
 def test_a_broad_hill_is_no_lone_peak() -> None:

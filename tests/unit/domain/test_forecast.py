@@ -87,7 +87,7 @@ def test_without_history_and_pace_nothing_is_told(percent: float | None) -> None
 
 def test_the_pace_counts_more_the_further_the_job_is() -> None:
     # By history 60 s are left, by its pace 40 s.
-    assert after(100.0).eta(KIND, elapsed=40.0, percent=50.0) == pytest.approx(50.0)
+    assert after(100.0).eta(KIND, elapsed=40.0, percent=50.0) == pytest.approx((40.0 * 60.0) ** 0.5)
     assert after(100.0).eta(KIND, elapsed=90.0, percent=90.0) == pytest.approx(10.0)
 
 

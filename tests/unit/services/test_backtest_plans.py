@@ -130,6 +130,26 @@ async def test_simulated_bars_are_made_and_that_takes_time(desk: Desk) -> None:
     assert plan.work_units == 240 + 240 * 60 // 8
 
 
+@pytest.mark.parametrize(
+    ("known", "note"),
+    [
+        (0, ("How long it takes is a guess: none of its kind was completed here until now.",)),
+        (1, ("How long it takes is a guess: 1 of its kind was completed here until now.",)),
+        (6, ()),
+    ],
+)
+async def test_a_study_says_that_its_time_is_a_guess_until_some_were_made(
+    desk: Desk, known: int, note: tuple[str, ...]
+) -> None:
+    runs = [
+        CompletedRun(job_id=uuid4(), kind=JobKind.SWEEP, work_units=240, seconds=9.0, ended_at=NOW)
+        for _ in range(known)
+    ]
+    desk.forecasts.learn(runs)
+    assert (await desk.planner.plan(config(), OWNER, kind=JobKind.SWEEP, trials=lambda _: 12)).notes == note
+    assert (await desk.planner.plan(config(), OWNER)).notes == ()
+
+
 async def test_what_was_learned_takes_the_place_of_the_first_guess(desk: Desk) -> None:
     desk.forecasts.learn(
         [CompletedRun(job_id=uuid4(), kind=JobKind.BACKTEST, work_units=240, seconds=9.0, ended_at=NOW)]

@@ -1,8 +1,12 @@
 /** What is done with backtests, as commands that read `$TIDEMARK_TOKEN`. They live on the server, so curl reaches them. */
 import { backtestAddress, type BacktestFilter, backtestsAddress, backtestsPath } from '@/api/backtests'
+import type { Backtest, RunConfig } from '@/api/backtestResults'
 import { type ShareWanted, sharesPath } from '@/api/shares'
+import { isStudy } from '@/api/studies'
 import type { Commands } from '@/shared/components/CopyAs.vue'
+import { runCommands, studyCommands } from '@/shared/runCommands'
 import { curl } from '@/shared/shell'
+import { configOf } from './runWords'
 
 export function listCommands(filter: BacktestFilter): Commands {
   return { curl: curl('GET', backtestsAddress(filter)) }
@@ -10,6 +14,12 @@ export function listCommands(filter: BacktestFilter): Commands {
 
 export function compareCommands(ids: readonly string[]): Commands {
   return { curl: curl('POST', `${backtestsPath}/compare`, { body: { ids } }) }
+}
+
+/** The same from the beginning: a run as it was, a study with all that it tried. */
+export function againCommands(kind: Backtest['kind'], { study, ...config }: RunConfig): Commands {
+  const wanted = configOf({ config })
+  return isStudy(kind) && study !== undefined ? studyCommands(kind, wanted, { space: study.space, ...study.plan }) : runCommands(wanted)
 }
 
 export function replayCommands(id: string): Commands {

@@ -6,7 +6,7 @@ import { kindNames } from '@/shared/taskNames'
 const all: TableColumn<BacktestRow>[] = [
   { id: 'name', header: 'Backtest', value: ({ name }) => name, width: 264, fixed: true },
   { id: 'state', header: 'State', value: ({ state }) => state, width: 168, unsortable: true },
-  { id: 'total_return', header: 'Return', value: ({ summary }) => summary.total_return, kind: 'number', width: 104 },
+  { id: 'total_return', header: 'Return', value: ({ summary }) => summary.total_return, kind: 'number', width: 124 },
   { id: 'sharpe_ratio', header: 'Sharpe', value: ({ summary }) => summary.sharpe_ratio, kind: 'number', width: 88 },
   { id: 'max_drawdown', header: 'Drawdown', value: ({ summary }) => summary.max_drawdown, kind: 'number', width: 108 },
   { id: 'trades', header: 'Trades', value: ({ summary }) => summary.trades, kind: 'number', width: 88 },

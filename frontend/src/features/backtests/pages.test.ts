@@ -4,6 +4,7 @@ import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { hearOfBacktests } from '@/api/backtestCache'
+import { checkNow } from '@/api/connection'
 import { hearProgress } from '@/api/progress'
 import { backtest, backtestId, backtestRow, strategy } from '@/testing/backtests'
 import { taskInBrief } from '@/testing/eventServer'
@@ -45,6 +46,29 @@ describe('the list', () => {
     await userEvent.click(screen.getByRole('button', { name: /Sharpe/ }))
     await expect.poll(() => asked.at(-1)).toBe('?search=eth&state=failed&starred=true&sort=sharpe_ratio&limit=200')
     expect(router.currentRoute.value.fullPath).toBe('/backtests?q=eth&sort=-sharpe_ratio&state=failed&starred=yes')
+  })
+
+  it('shows the figures of a study as those of its best trial, without the colour of a gain', async () => {
+    server.use(http.get('/api/backtests', () => page([
+      backtestRow({ id: 'a', kind: 'sweep', name: 'tried out' }), backtestRow({ id: 'b', kind: 'walk_forward', name: 'walked' }),
+    ])))
+    await renderPage(BacktestsPage, { at: '/backtests' })
+    const row = await rowOf('tried out')
+    expect(row.textContent).toMatch(/tried out.*best \+12\.40%best 0\.81.*Of the best trial: −21\.30%Of the best trial: 87/)
+    expect(within(row).getByRole('img', { name: 'Sweep' })).toBeTruthy()
+    expect(within(row).getByText('+12.40%').className).not.toContain('text-gain')
+    // Out of sample nothing was chosen by what came out.
+    expect((await rowOf('walked')).textContent).toMatch(/walked.*Completed\+12\.40%0\.81−21\.30%87/)
+  })
+
+  it('has on a phone the whole name, and the return beside the state', async () => {
+    const [width, media] = ['(width < 40rem)', window.matchMedia]
+    vi.spyOn(window, 'matchMedia').mockImplementation((query) => Object.defineProperty(media(query), 'matches', { value: query === width }))
+    await renderPage(BacktestsPage, { at: '/backtests' })
+    const row = await rowOf('sma_cross')
+    const [, name, state] = within(row).getAllByRole('cell')
+    expect(name?.querySelector('.line-clamp-2')?.textContent.trim()).toBe('sma_cross on BTC/USDT, 1h')
+    expect(state?.textContent).toBe('Completed+12.40%')
   })
 
   it('brings the next rows when its end comes near', async () => {
@@ -140,6 +164,33 @@ describe('a run', () => {
     hearProgress({ id: backtestId, attempt: 1, stage: 'checks', percent: 85, message: null, eta_seconds: null })
     await screen.findByText('Checking the result')
     expect(screen.getByRole('img', { name: /\+12\.00% so far/ })).toBeTruthy()
+  })
+
+  it('of a study names what it tries, and waits for no equity', async () => {
+    server.use(http.get('/api/system/tasks/:id', () => HttpResponse.json(taskInFull({ id: backtestId, kind: 'sweep', state: 'running', attempts: 1 }))))
+    await renderPage(RunningBacktest, { props: { backtest: backtest({ kind: 'sweep', state: 'running', figures: null }) } })
+    await screen.findByText('It has just started')
+    hearProgress({ id: backtestId, attempt: 1, stage: 'trials', percent: 40, message: '4 of 10 trials', eta_seconds: 3 })
+    await screen.findByRole('progressbar', { name: 'Trying parameters' })
+    expect(screen.queryByText('Equity so far')).toBeNull()
+  })
+
+  it('counts no further and promises nothing while the server does not answer', async () => {
+    server.use(http.get('/api/system/tasks/:id', () => HttpResponse.json(taskInFull({
+      id: backtestId, state: 'running', attempts: 1, started_at: new Date(Date.now() - 15_500).toISOString(),
+    }))))
+    await show()
+    hearProgress({ id: backtestId, attempt: 1, stage: 'trading', percent: 60, message: null, eta_seconds: 8 })
+    await screen.findByText('8 s left')
+    expect(screen.getByText(/You can leave this page: the run goes on/)).toBeTruthy()
+    server.use(http.get('/healthz', () => HttpResponse.error()))
+    await checkNow()
+    await screen.findByText(/^When last heard of it had run for/)
+    expect(screen.queryByText('8 s left')).toBeNull()
+    expect(screen.queryByText(/the run goes on/)).toBeNull()
+    server.use(http.get('/healthz', () => HttpResponse.json({})))
+    await checkNow()
+    await screen.findByText(/the run goes on/)
   })
 
   it('says at once that it stops', async () => {

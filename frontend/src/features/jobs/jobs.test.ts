@@ -5,6 +5,7 @@ import { http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TaskChanged } from '@/api/events'
 import { notify } from '@/shared/composables/notify'
+import { backtestRow } from '@/testing/backtests'
 import { taskInBrief } from '@/testing/eventServer'
 import { renderPage } from '@/testing/render'
 import { problem, profile, server, useServer } from '@/testing/server'
@@ -17,6 +18,7 @@ import StatusPage from './StatusPage.vue'
 useServer()
 
 const id = '0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a'
+const [fresh, trained] = ['4b7a8a55-1f2e-4b7a-8a55-1f2e3d4c5b6a', '71f1e2d3-6c1e-4b7a-8a55-1f2e3d4c5b6a']
 const failure = { code: 'out_of_memory', title: 'It needed more memory', detail: 'It used 402 MiB of 384 MiB.', remedy: 'Choose a shorter range.', log_tail: 'reading' }
 const resources = {
   cpu_percent: 12.5, memory_total_bytes: 8 * 2 ** 30, memory_available_bytes: 6 * 2 ** 30,
@@ -35,6 +37,8 @@ beforeEach(() => {
     http.get('/api/system/resources', () => HttpResponse.json(resources)),
     http.get('/api/system/health', () => HttpResponse.json({ status: 'unwell', version: '1', checks: [{ name: 'workers', ok: false, detail: '0 of 2 answer.' }] })),
     http.get('/api/system/tasks', () => HttpResponse.json(pageOf([]))),
+    http.get('/api/backtests', () => HttpResponse.json({ items: [], next_cursor: null })),
+    http.get('/api/models', () => HttpResponse.json({ items: [], next_cursor: null })),
   )
 })
 
@@ -44,6 +48,22 @@ describe('the status centre', () => {
     await screen.findByText('No tasks yet')
     expect(screen.queryByLabelText('Kind')).toBeNull()
     expect(screen.getByRole('link', { name: 'Open the dashboard' }).getAttribute('href')).toBe('/')
+  })
+
+  it('names tasks by what they make, and those that have no name by their ids', async () => {
+    server.use(
+      http.get('/api/backtests', () => HttpResponse.json({ items: [backtestRow({ id, name: 'Slow cross' })], next_cursor: null })),
+      http.get('/api/models', () => HttpResponse.json({ items: [{ id: trained, name: 'BTC, 1h' }], next_cursor: null })),
+      http.get('/api/system/tasks', () => HttpResponse.json(pageOf([
+        task({ id: fresh, kind: 'sweep' }), task({ id }), task({ id: trained, kind: 'train' }), task({ id: trained.replace('7', '8'), kind: 'fetch' }),
+      ]))),
+      http.get('/api/system/tasks/:id', () => HttpResponse.json(taskInFull())),
+    )
+    await renderPage(StatusPage, { at: `/status?task=${id}` })
+    await screen.findByRole('dialog', { name: 'Backtest Slow cross' })
+    const rows = await screen.findAllByRole('row', { hidden: true })
+    await expect.poll(() => rows.map((row) => /(?:Sweep|Backtest|Training|Data fetch) [^Q]*?(?=Failed|Completed|Queued|Running)/.exec(row.textContent)?.[0].trim()))
+      .toEqual([undefined, `Sweep ${fresh.slice(0, 8)}`, 'Backtest Slow cross', 'Training BTC, 1h', 'Data fetch 81f1e2d3'])
   })
 
   it('asks the server for what the address says, and offers to clear a filter that leaves nothing', async () => {

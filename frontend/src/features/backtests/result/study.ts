@@ -1,6 +1,6 @@
 /** Sweeps, searches and walks forward as their documents say it, and how their figures are called. */
 import type { Value } from '@/api/backtestResults'
-import { placeWords } from '@/shared/ruleNumbers'
+import { nameIn } from '@/shared/ruleNumbers'
 import type { TableColumn } from '@/shared/table'
 import { change, integer, MISSING, percent } from '@/shared/format'
 import { howOf, type StatisticKind, written } from './statistics'
@@ -91,7 +91,7 @@ const judged: Record<string, readonly [label: string, kind: StatisticKind | 'obj
   trials_in_family: ['Trials ever, of this strategy here', 'count'],
   windows: ['Folds', 'count'],
   winner: ['Best', 'objective'],
-  median: ['Median', 'objective'],
+  median: ['Median of all trials', 'objective'],
   in_sample: ['In sample, mean of the folds', 'objective'],
   out_of_sample: ['Out of sample, mean of the folds', 'objective'],
   efficiency: ['Kept out of sample', 'percent'],
@@ -111,6 +111,17 @@ export function judgementOf(study: Study): { name: string, label: string, text: 
   })
 }
 
+/** Of all trials that are ranked. Of an even number it lies between two, so it need not be any one's value. */
+export function medianOf({ judgement }: Study): number | null {
+  const { median } = judgement.values
+  return typeof median === 'number' ? median : null
+}
+
+export function skippedWords({ skipped, skipped_why: why }: Pick<SearchStudy, 'skipped' | 'skipped_why'>) {
+  const counted = `${integer(skipped)} ${skipped === 1 ? 'was' : 'were'} not taken by the strategy`
+  return why === null ? `${counted}.` : `${counted};${skipped === 1 ? '' : ' of the first'} it says: ${why}`
+}
+
 export function ofObjective({ objective }: Study, value: Value | null | undefined): string {
   return value === null || value === undefined ? MISSING : written(value, howOf(objective.name)[1], '')
 }
@@ -125,11 +136,6 @@ export function warningsOf(study: Study): string[] {
 
 export function valueText(value: Value | null | undefined): string {
   return value === null || value === undefined ? MISSING : String(value)
-}
-
-/** A number in rules is called by where it stands there, a parameter as it is. */
-export function nameIn(name: string) {
-  return name.includes('.') ? placeWords(name) : name
 }
 
 /** The ledger: a column a parameter, then the figures that every trial has. */

@@ -3,7 +3,7 @@ import { computed } from 'vue'
 import { type LocationQueryRaw, useRoute, useRouter } from 'vue-router'
 import { type ResultTab, tabIn } from './resultTabs'
 
-export function useResultAddress(usual: () => ResultTab) {
+export function useResultAddress() {
   const route = useRoute()
   const router = useRouter()
   /** Changes of one moment become one step, so that none of them is lost. */
@@ -26,7 +26,7 @@ export function useResultAddress(usual: () => ResultTab) {
   }
 
   const tab = computed<ResultTab>({
-    get: () => tabIn(route.query.tab ?? usual()),
+    get: () => tabIn(route.query.tab),
     set: (value) => {
       // Filters of a table belong to its tab.
       const others = Object.keys(route.query).filter((name) => name !== 'trade').map((name) => [name, undefined])

@@ -1,4 +1,4 @@
-/** The trades of a result: the first page at once, the rest behind it in pieces. */
+/** The trades of a result: the first page at once, the rest behind it in pieces. A result without trades has no source. */
 import { computed, onScopeDispose, ref, shallowRef, triggerRef, watch } from 'vue'
 import { ApiError } from '@/api/client'
 import type { ResultSource } from '@/api/backtestResults'
@@ -9,7 +9,7 @@ const piece = 20_000
 /** What the page holds at most; more of them are in the files. */
 export const mostTrades = 100_000
 
-export function useTrades(source: () => ResultSource) {
+export function useTrades(source: () => ResultSource | null) {
   const store = shallowRef<TradeStore | null>(null)
   /** How many the run made, loaded or not. */
   const total = ref(0)
@@ -18,7 +18,7 @@ export function useTrades(source: () => ResultSource) {
   let leaving = new AbortController()
   let waiting: Promise<void> = Promise.resolve()
 
-  watch(() => source().key, begin, { immediate: true })
+  watch(() => source()?.key, begin, { immediate: true })
   onScopeDispose(() => { leaving.abort() })
 
   function begin() {
@@ -29,12 +29,14 @@ export function useTrades(source: () => ResultSource) {
   }
 
   async function load(signal: AbortSignal) {
+    const from = source()
+    if (from === null) return
     loading.value = true
     error.value = null
     try {
       while (store.value === null || store.value.size < store.value.total) {
         const first = store.value?.size ?? 0
-        const part = await source().trades(first, first === 0 ? firstPage : piece, signal)
+        const part = await from.trades(first, first === 0 ? firstPage : piece, signal)
         if (signal.aborted) return
         total.value = part.total
         store.value ??= new TradeStore(Math.min(part.total, mostTrades))

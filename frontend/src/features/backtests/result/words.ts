@@ -2,8 +2,10 @@
 import { CircleCheck, CircleHelp, CircleX, TriangleAlert } from '@lucide/vue'
 import type { Component } from 'vue'
 import type { Backtest, Verdict } from '@/api/backtestResults'
+import type { Study, TriedValues } from '@/api/studies'
 import type { Tone } from '@/shared/components/Badge.vue'
 import { date, integer } from '@/shared/format'
+import { nameIn } from '@/shared/ruleNumbers'
 
 export interface VerdictLook {
   word: string
@@ -44,6 +46,24 @@ export function rangeWords({ config }: Pick<Backtest, 'config'>) {
 
 export function parameterWords(parameters: Record<string, unknown>) {
   return Object.entries(parameters).map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`).join(', ')
+}
+
+/** `fast 5 to 15 in steps of 5; slow 30 or 50`: what a study tried, which are no values of its own. */
+export function triedWords(space: Study['space']) {
+  return Object.entries(space).map(([name, values]) => `${nameIn(name)} ${valuesWords(values)}`).join('; ')
+}
+
+export function valuesWords(values: TriedValues) {
+  if (typeof values === 'string') return 'within its bounds'
+  if ('from' in values) return `${values.from} to ${values.to} in steps of ${values.step}`
+  const [last, ...before] = values.map(String).reverse()
+  return [before.reverse().join(', '), last].filter(Boolean).join(' or ')
+}
+
+/** What is not tried stays as it was set. */
+export function fixedOf({ config, manifest }: Pick<Backtest, 'config' | 'manifest'>) {
+  const space = config.study?.space ?? {}
+  return Object.fromEntries(Object.entries(manifest?.parameters ?? config.parameters).filter(([name]) => !(name in space)))
 }
 
 export function tradesWord(count: number) {
