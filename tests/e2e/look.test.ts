@@ -30,6 +30,9 @@ interface Face {
 
 const answer500 = { status: 500, contentType: 'application/problem+json', json: { status: 500, code: 'internal_error', title: 'Something went wrong on our side', detail: 'The request could not be finished. Try again.', request_id: '0c1d2e3f' } }
 
+/** What is coming has taken so long that its shape is shown. */
+const isWaiting = (page: Page) => page.locator('[aria-busy="true"] .opacity-100').first().waitFor()
+
 const faces: Face[] = [
   { name: 'sign-in', path: '/sign-in', heading: 'Sign in' },
   { name: 'sign-in, refused', path: '/sign-in', heading: 'Sign in', arrange: (page) => page.getByRole('button', { name: 'Sign in', exact: true }).click() },
@@ -40,7 +43,7 @@ const faces: Face[] = [
   { name: 'verify-email', path: '/verify-email', heading: 'Confirm your email' },
   { name: 'save-demo', path: '/save-demo', signedIn: true, heading: 'Keep what you did' },
   { name: 'dashboard', path: '/', signedIn: true, heading: 'Dashboard' },
-  { name: 'dashboard, loading', path: '/', signedIn: true, heading: 'Dashboard', prepare: (page) => page.route('**/api/me', () => undefined), arrange: (page) => page.waitForTimeout(400) },
+  { name: 'dashboard, loading', path: '/', signedIn: true, heading: 'Dashboard', prepare: (page) => page.route('**/api/me', () => undefined), arrange: isWaiting },
   { name: 'dashboard, error', path: '/', signedIn: true, heading: 'Dashboard', prepare: (page) => page.route('**/api/me', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('could not be loaded').first().waitFor() },
   { name: 'dashboard, offline', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
     await page.route('**/healthz', (route) => route.abort())
@@ -48,7 +51,7 @@ const faces: Face[] = [
   } },
   { name: 'status, empty', path: '/status', signedIn: true, heading: 'Status centre', arrange: (page) => page.getByText('No tasks yet').waitFor() },
   { name: 'status, filtered to nothing', path: '/status?state=failed&kind=train', signedIn: true, heading: 'Status centre', arrange: (page) => page.getByText('No tasks match').waitFor() },
-  { name: 'status, loading', path: '/status', signedIn: true, heading: 'Status centre', prepare: (page) => page.route('**/api/system/**', () => undefined), arrange: (page) => page.waitForTimeout(400) },
+  { name: 'status, loading', path: '/status', signedIn: true, heading: 'Status centre', prepare: (page) => page.route('**/api/system/**', () => undefined), arrange: isWaiting },
   { name: 'status, error', path: '/status', signedIn: true, heading: 'Status centre', prepare: (page) => page.route('**/api/system/**', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('The tasks could not be loaded').waitFor() },
   { name: 'status, offline', path: '/status', signedIn: true, heading: 'Status centre', arrange: async (page) => {
     await page.getByText('No tasks yet').waitFor()
@@ -63,7 +66,7 @@ const faces: Face[] = [
   { name: 'strategies', path: '/strategies', signedIn: true, heading: 'Strategies', arrange: (page) => page.getByRole('link', { name: 'SMA cross' }).waitFor() },
   { name: 'strategies, empty', path: '/strategies?show=own', signedIn: true, heading: 'Strategies', arrange: (page) => page.getByText('No rules of your own yet').waitFor() },
   { name: 'strategies, filtered to nothing', path: '/strategies?q=no+such+idea', signedIn: true, heading: 'Strategies', arrange: (page) => page.getByText('No strategies match').waitFor() },
-  { name: 'strategies, loading', path: '/strategies', signedIn: true, heading: 'Strategies', prepare: (page) => page.route('**/api/strategies', () => undefined), arrange: (page) => page.waitForTimeout(400) },
+  { name: 'strategies, loading', path: '/strategies', signedIn: true, heading: 'Strategies', prepare: (page) => page.route('**/api/strategies', () => undefined), arrange: isWaiting },
   { name: 'strategies, error', path: '/strategies', signedIn: true, heading: 'Strategies', prepare: (page) => page.route('**/api/strategies', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('The strategies could not be loaded').waitFor() },
   { name: 'strategy', path: '/strategies/sma_cross', signedIn: true, heading: 'SMA cross', arrange: (page) => page.getByText('Bars of the fast average').waitFor() },
   { name: 'rule builder', path: '/strategies/new', signedIn: true, heading: 'Build rules', arrange: (page) => page.getByText('Good', { exact: true }).waitFor() },
@@ -158,7 +161,7 @@ describe('appearance', () => {
   it('follows the system while it is left to the system', async () => {
     const { page, close } = await visit(browser, { colorScheme: 'dark' })
     await page.goto('/sign-in')
-    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark')
+    await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark')
     await page.emulateMedia({ colorScheme: 'light' })
     await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe('light')
     await close()

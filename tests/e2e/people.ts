@@ -1,6 +1,7 @@
 /** People who use Tidemark in the tests: how they sign up, sign in and read their mail. */
 import { randomBytes } from 'node:crypto'
 import type { Page } from 'playwright-core'
+import { patience } from './browser'
 
 export const password = 'quiet harbour 42'
 
@@ -69,7 +70,7 @@ export interface Letter { Text: string }
 /** The newest message to somebody, as Mailpit's API tells it. */
 export async function letterTo(email: string): Promise<Letter> {
   const mailbox = process.env.MAILPIT_URL ?? ''
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + patience
   while (Date.now() < deadline) {
     const found = await fetch(`${mailbox}/api/v1/search?query=${encodeURIComponent(`to:${email}`)}`)
     const { messages } = await found.json() as { messages: { ID: string }[] }
@@ -77,7 +78,7 @@ export async function letterTo(email: string): Promise<Letter> {
     if (newest !== undefined) return await (await fetch(`${mailbox}/api/v1/message/${newest.ID}`)).json() as Letter
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
-  throw new Error(`No message to ${email} within 15 s`)
+  throw new Error(`No message to ${email} within ${patience / 1_000} s`)
 }
 
 export function codeIn({ Text }: Letter) {

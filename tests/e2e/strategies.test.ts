@@ -42,7 +42,7 @@ describe('rules without code', () => {
     await page.getByText('and the day is Mon or Tue or Wed or Thu or Fri').waitFor()
 
     await page.getByRole('button', { name: 'Show signals' }).click()
-    await page.getByText(/\d+ long, 0 short, 0 to leave/).waitFor({ timeout: 45_000 })
+    await page.getByText(/\d+ long, 0 short, 0 to leave/).waitFor()
     await page.getByRole('grid', { name: 'signals' }).getByText('▲ Long').first().waitFor()
 
     await page.getByLabel('Name', { exact: true }).fill('Above its average')
