@@ -7,13 +7,14 @@ const installed = createRequire(import.meta.url) // the tests live outside of no
 
 export default defineConfig({
   resolve: {
-    alias: Object.fromEntries(['playwright-core', '@axe-core/playwright'].map((name) => [name, installed.resolve(name)])),
+    alias: Object.fromEntries(['playwright-core', 'axe-core'].map((name) => [name, installed.resolve(name)])),
   },
   test: {
     root: fileURLToPath(new URL('../tests/e2e', import.meta.url)),
     include: ['**/*.test.ts'],
     environment: 'node',
     fileParallelism: false, // two cores: one browser at a time
+    isolate: false, // and the same one for all files
     // What waits says itself what for, and for how long: browser.ts has the patience. These end what never ends.
     testTimeout: 600_000,
     hookTimeout: 600_000,

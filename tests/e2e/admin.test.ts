@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { desktop, launch, longPatience, openPage, phone, visit, type Visit, withoutRefusals } from './browser'
+import { desktop, launch, leave, longPatience, openPage, phone, visit, type Visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
 import { type NewTask, OwnInstance } from './own-instance'
-import { signIn, signUp, someone } from './people'
+import { beSignedIn, signIn, someone } from './people'
 
 const longTask: NewTask = { kind: 'backtest', payload: { steps: 3_000, pause: 0.1, strategy: 'sma_cross' } }
 const failing: NewTask = { kind: 'export', payload: { divisor: 0 } }
@@ -19,10 +19,10 @@ beforeAll(async () => {
   browser = await launch()
   tidemark = await OwnInstance.startWithWorks()
   admin = await visit(browser, { url: tidemark.url, acceptDownloads: true })
-  await signUp(admin.page, adminEmail)
+  await beSignedIn(admin.page, adminEmail)
 })
 afterAll(async () => {
-  await browser.close()
+  await leave(browser)
   await tidemark.end()
 })
 
@@ -60,7 +60,7 @@ describe('somebody', () => {
 
   beforeAll(async () => {
     their = await visit(browser, { url: tidemark.url })
-    await signUp(their.page, email)
+    await beSignedIn(their.page, email)
   })
   afterAll(async () => { await their.close() })
 
@@ -184,7 +184,7 @@ describe('nothing for axe to find, nothing that scrolls sideways', () => {
 
   beforeAll(async () => {
     const person = await visit(browser, { url: tidemark.url })
-    await signUp(person.page, email)
+    await beSignedIn(person.page, email)
     await person.close();
     [failed = ''] = await tidemark.addTasks(email, failing, longTask)
     joan = await idOf(email)

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { desktop, expectNoSidewaysScroll, launch, longPatience, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { desktop, expectNoSidewaysScroll, launch, leave, longPatience, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectNothingForAxe } from './looks'
-import { startDemo } from './people'
+import { beInDemo, startDemo } from './people'
 
 const pictures = process.env.TIDEMARK_SCREENSHOTS
 
@@ -12,7 +12,7 @@ let browser: Browser
 let it_: Visit
 
 beforeAll(async () => { browser = await launch() })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 beforeEach(async () => { it_ = await visit(browser) })
 afterEach(async () => { await it_.close() })
 
@@ -66,7 +66,7 @@ describe('the form', () => {
 
   it('keeps presets, begins with one, and deletes it', async () => {
     const { page } = it_
-    await startDemo(page)
+    await beInDemo(page)
     await fillIn(page)
     await page.getByRole('spinbutton', { name: 'Slippage' }).fill('12')
     await page.getByText('44 bps', { exact: false }).waitFor()
@@ -89,7 +89,7 @@ describe('the form', () => {
 
   it('leads to the download of bars that are missing, with all filled in', async () => {
     const { page } = it_
-    await startDemo(page)
+    await beInDemo(page)
     await page.route('**/api/backtests/estimate', async (route) => {
       await route.fulfill({ status: 422, contentType: 'application/problem+json', json: {
         status: 422, code: 'bars_missing', title: 'Bars are missing', detail: 'Download them.',
@@ -113,7 +113,7 @@ describe('the form', () => {
 describe('a run', () => {
   it('is cancelled, and looks the same after a reload', async () => {
     const { page } = it_
-    await startDemo(page)
+    await beInDemo(page)
     await page.goto('/backtests/new?strategy=sma_cross')
     await page.getByRole('combobox', { name: 'Symbol' }).fill('BTC/USDT')
     await page.getByRole('combobox', { name: 'Symbol' }).press('Enter')
@@ -134,7 +134,7 @@ describe('a run', () => {
 describe('the list', () => {
   it('is searched, starred, tagged, deleted and brought back, and the address says what is shown', async () => {
     const { page, complaints } = it_
-    await startDemo(page)
+    await beInDemo(page)
     for (const name of ['First of two', 'Second of two']) {
       await fillIn(page, { to: '2025-01-31' })
       await run(page, name)
@@ -189,7 +189,7 @@ const others = pictures ? [['desk', 'dark'], ['phone', 'light']] as const : []
 
 describe('in every state', () => {
   it.each([...looks, ...others])('%s, %s: nothing for axe to find, nothing that scrolls sideways', async (size, colorScheme) => {
-    await startDemo(it_.page)
+    await beInDemo(it_.page)
     const context = await browser.newContext({
       baseURL: process.env.TIDEMARK_URL, viewport: sizes[size], colorScheme, hasTouch: size === 'phone', reducedMotion: 'reduce', storageState: await it_.context.storageState(),
     })

@@ -15,8 +15,17 @@ const quiet = [
   '--disable-component-update', '--disable-sync',
 ]
 
+let launched: Promise<Browser> | undefined
+
+/** One for all files. It ends with the process that launched it. */
 export async function launch(): Promise<Browser> {
-  return await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: quiet })
+  launched ??= chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: quiet })
+  return await launched
+}
+
+/** Ends every visit: what no test looks at any more would go on asking its server. */
+export async function leave(browser: Browser) {
+  await Promise.all(browser.contexts().map((context) => context.close()))
 }
 
 export interface Visit {

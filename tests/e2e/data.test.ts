@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { desktop, launch, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { desktop, launch, leave, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
 import { OwnInstance } from './own-instance'
-import { signUp } from './people'
+import { beSignedIn } from './people'
 
 let browser: Browser
 let tidemark: OwnInstance | undefined
@@ -16,12 +16,12 @@ beforeAll(async () => {
   tidemark = await OwnInstance.start()
 })
 afterAll(async () => {
-  await browser.close()
+  await leave(browser)
   await tidemark?.end()
 })
 beforeEach(async () => {
   it_ = await visit(browser, { url: instance().url })
-  await signUp(it_.page)
+  await beSignedIn(it_.page)
 })
 afterEach(async () => { await it_.close() })
 
@@ -63,6 +63,8 @@ async function download(page: Page, days: { from: string, to: string }) {
 describe('a download', () => {
   it('is estimated, watched to its end, and shows how complete the series is', async () => {
     const { page, complaints } = it_
+    await page.goto('/')
+    await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('m')
     await page.getByRole('heading', { name: 'Data', exact: true }).waitFor()

@@ -1,7 +1,7 @@
 /** Names, notes, tags and titles that are scripts: every page shows them as the text that they are, and nothing runs. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { base, launch, longPatience, type Visit, visit, withoutRefusals } from './browser'
+import { base, launch, leave, longPatience, type Visit, visit, withoutRefusals } from './browser'
 import { signUp } from './people'
 
 const hostile = '"><img src=x onerror=ran=1>{{ran=1}}'
@@ -38,7 +38,7 @@ beforeAll(async () => {
     spec: { horizon: 10, folds: 2, rounds: 10, patience: 5, least_in_leaf: 20 },
   })).id
 })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 
 async function ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { 'Authorization': bearer, 'Content-Type': 'application/json', 'If-Match': '*' }

@@ -1,14 +1,14 @@
 /** The keyboard alone is enough. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { launch, type Visit, visit } from './browser'
-import { password, savedBy, signUp, someone, startDemo } from './people'
+import { launch, leave, type Visit, visit } from './browser'
+import { beInDemo, password, savedBy, signUp, someone, startDemo } from './people'
 
 let browser: Browser
 let it_: Visit
 
 beforeAll(async () => { browser = await launch() })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 beforeEach(async () => { it_ = await visit(browser) })
 afterEach(async () => { await it_.close() })
 
@@ -99,7 +99,7 @@ it('goes by g and a letter, shows the sheet by ?, and lets single keys be switch
 
 it('types letters into fields without leaving the page', async () => {
   const { page } = it_
-  await startDemo(page)
+  await beInDemo(page)
   await page.goto('/settings/profile')
   await page.getByLabel('Name').fill('')
   await page.getByLabel('Name').pressSequentially('gd? / gs')

@@ -22,6 +22,7 @@ export interface NewTask {
 export class OwnInstance {
   private process: ChildProcess | undefined
   private gates = 0
+  private database: string | undefined
   private constructor(
     private readonly folder: string, private readonly port: number, private readonly settings: Record<string, string>,
     private readonly command: readonly string[],
@@ -74,8 +75,8 @@ export class OwnInstance {
 
   /** As long as no page can submit a task. Returns the ids. */
   async addTasks(email: string, ...tasks: NewTask[]): Promise<string[]> {
-    const { DB_URL: database } = JSON.parse(await run(tidemark, ['status', '--data-dir', this.dataDir, '-o', 'json'])) as { DB_URL: string }
-    return JSON.parse(await run(python, ['-m', 'tests.e2e.add_tasks', database, email], JSON.stringify(tasks))) as string[]
+    this.database ??= (JSON.parse(await run(tidemark, ['status', '--data-dir', this.dataDir, '-o', 'json'])) as { DB_URL: string }).DB_URL
+    return JSON.parse(await run(python, ['-m', 'tests.e2e.add_tasks', this.database, email], JSON.stringify(tasks))) as string[]
   }
 
   /** To an administrator, from the next request on. */
@@ -96,6 +97,7 @@ export class OwnInstance {
     child.kill('SIGKILL')
     await gone
     this.process = undefined
+    this.database = undefined // the next one may listen elsewhere
   }
 
   async end() {

@@ -18,11 +18,17 @@ export async function signUp(page: Page, email = someone(), letterTo?: (email: s
 }
 
 /** The same, at no page yet. Where messages are sent, the code of one confirms the email. */
-async function beSignedIn(page: Page, email = someone(), letterTo?: (email: string) => Promise<Letter>) {
+export async function beSignedIn(page: Page, email = someone(), letterTo?: (email: string) => Promise<Letter>) {
   const ask = await asking(page)
   let session = await ask('signup', { email, password })
   if (letterTo !== undefined) session = await ask('verify', { type: 'signup', email, token: codeIn(await letterTo(email)) })
   await hold(page, session)
+  return email
+}
+
+/** An account that nobody is signed in to here. */
+export async function haveAccount(page: Page, email = someone()) {
+  await (await asking(page))('signup', { email, password })
   return email
 }
 
@@ -47,9 +53,14 @@ export async function signIn(page: Page, email: string, secret = password) {
 
 /** A demo, at its dashboard; without the button, which has tests of its own. */
 export async function startDemo(page: Page) {
-  await hold(page, await (await asking(page))('signup', {}))
+  await beInDemo(page)
   await page.goto('/')
   await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
+}
+
+/** The same, at no page yet. */
+export async function beInDemo(page: Page) {
+  await hold(page, await (await asking(page))('signup', {}))
 }
 
 export async function signOut(page: Page) {

@@ -1,9 +1,9 @@
 /** Models in a real browser: what one says of itself, on every tab. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { desktop, launch, longPatience, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { desktop, launch, leave, longPatience, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
-import { signUp } from './people'
+import { beSignedIn } from './people'
 
 let browser: Browser
 let it_: Visit
@@ -11,9 +11,9 @@ let it_: Visit
 beforeAll(async () => {
   browser = await launch()
   it_ = await visit(browser, { colorScheme: 'light' })
-  await signUp(it_.page)
+  await beSignedIn(it_.page)
 })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 
 /** The address of a small one, asked for as the form does; a journey goes through the form. */
 async function train(page: Page) {

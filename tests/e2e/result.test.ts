@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { base, launch, longPatience, phone, type Visit, visit, withoutRefusals } from './browser'
+import { base, launch, leave, longPatience, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
 import { signUp } from './people'
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
   slow = await finished('Slow cross', { fast: 20, slow: 50 })
   quick = await finished('Quick cross', { fast: 10, slow: 30 })
 })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 
 async function ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { 'Authorization': bearer, 'Content-Type': 'application/json' }

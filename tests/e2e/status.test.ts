@@ -1,10 +1,10 @@
 /** The status centre over tasks that really run: live, cancelled, run again, over tabs, and over the death of the server. */
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { desktop, launch, longPatience, openPage, phone, type Visit, visit } from './browser'
+import { desktop, launch, leave, longPatience, openPage, phone, type Visit, visit } from './browser'
 import { expectToLookWell } from './looks'
 import { type NewTask, OwnInstance } from './own-instance'
-import { signUp } from './people'
+import { beSignedIn } from './people'
 
 const count = (steps: number, pause: number, until?: string): NewTask => ({ kind: 'backtest', payload: { steps, pause, until, strategy: 'sma_cross' } })
 const longTask = count(3_000, 0.1)
@@ -21,12 +21,12 @@ beforeAll(async () => {
   tidemark = await OwnInstance.startWithWorks()
 })
 afterAll(async () => {
-  await browser.close()
+  await leave(browser)
   await tidemark?.end()
 })
 beforeEach(async () => {
   it_ = await visit(browser, { url: instance().url })
-  email = await signUp(it_.page)
+  email = await beSignedIn(it_.page)
 })
 afterEach(async () => { await it_.close() })
 
@@ -117,6 +117,8 @@ describe('tasks', () => {
 
   it('are cancelled and run again by the keyboard alone', async () => {
     const { page } = it_
+    await page.goto('/')
+    await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('t')
     await isLive(page)

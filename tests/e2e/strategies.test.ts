@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { expectNoSidewaysScroll, launch, phone, type Visit, visit } from './browser'
+import { expectNoSidewaysScroll, launch, leave, phone, type Visit, visit } from './browser'
 import { signUp } from './people'
 
 const pictures = process.env.TIDEMARK_SCREENSHOTS
@@ -14,7 +14,7 @@ beforeAll(async () => {
   browser = await launch()
   if (pictures) mkdirSync(pictures, { recursive: true })
 })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 beforeEach(async () => {
   it_ = await visit(browser)
   await signUp(it_.page)
