@@ -13,6 +13,7 @@ export const longPatience = 240_000
 const quiet = [
   '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic', '--no-first-run',
   '--disable-component-update', '--disable-sync',
+  '--disable-site-isolation-trials', // one site is visited, so a process for each is one too many
 ]
 
 let launched: Promise<Browser> | undefined

@@ -120,8 +120,8 @@ export class KeyboardHand implements Hand {
   }
 
   async attach(label: string, file: { name: string, mimeType: string, buffer: Buffer }) {
+    const chooser = this.page.waitForEvent('filechooser') // the page has to know of it before the key comes
     await this.reach(this.page.getByLabel(label))
-    const chooser = this.page.waitForEvent('filechooser')
     await this.page.keyboard.press('Enter')
     await (await chooser).setFiles(file)
   }
