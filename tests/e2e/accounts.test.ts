@@ -1,50 +1,47 @@
 /** What people do from the first visit on: come in, stay in, come back in, leave. */
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { launch, type Visit, visit, withoutRefusals } from './browser'
-import { codeIn, letterTo, linkIn, password, savedBy, signIn, signOut, signUp, someone, startDemo } from './people'
+import { launch, leave, type Visit, visit, withoutRefusals } from './browser'
+import { beInDemo, beSignedIn, codeIn, haveAccount, letterTo, linkIn, password, savedBy, signIn, signOut, signUp, someone } from './people'
 
 let browser: Browser
 let it_: Visit
 
 beforeAll(async () => { browser = await launch() })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 beforeEach(async () => { it_ = await visit(browser) })
 afterEach(async () => { await it_.close() })
 
 describe('signing up and in', () => {
   it('leads back to the page that was asked for', async () => {
     const { page, complaints } = it_
-    const email = await signUp(page)
-    await signOut(page)
+    const email = await haveAccount(page)
     await page.goto('/settings/security?from=mail')
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
     await page.getByLabel('Email').fill(email)
     await page.getByLabel('Password', { exact: true }).fill(password)
     await page.getByRole('button', { name: 'Sign in', exact: true }).click()
     await page.getByText('This browser').waitFor()
-    expect(new URL(page.url()).pathname + new URL(page.url()).search).toBe('/settings/security?from=mail')
+    await expect.poll(() => new URL(page.url()).pathname + new URL(page.url()).search).toBe('/settings/security?from=mail')
     expect(complaints).toEqual([])
   })
 
   it('says what is wrong with a wrong password, and keeps the email', async () => {
     const { page, complaints } = it_
-    const email = await signUp(page)
-    await signOut(page)
+    const email = await haveAccount(page)
     await signIn(page, email, 'not the password')
     await page.getByText('Email or password is wrong. Check both, or reset the password.').waitFor()
-    expect(await page.getByLabel('Email').inputValue()).toBe(email)
+    await expect.poll(() => page.getByLabel('Email').inputValue()).toBe(email)
     expect(withoutRefusals(complaints, 400)).toEqual([])
   })
 
   it('says that an email is taken, before and after asking the server', async () => {
     const { page } = it_
-    const email = await signUp(page)
-    await signOut(page)
+    const email = await haveAccount(page)
     await page.goto('/sign-up')
     await page.getByRole('button', { name: 'Create account' }).click()
     await page.getByText('Enter your email.').waitFor()
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('email')
+    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('email')
     await page.getByLabel('Email').fill(email)
     await page.getByLabel('Password', { exact: true }).fill(password)
     await page.getByRole('button', { name: 'Create account' }).click()
@@ -60,7 +57,7 @@ describe('signing up and in', () => {
     await page.goto('/sign-in?next=https://example.org/')
     await page.getByRole('button', { name: 'Try the demo' }).click()
     await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-    expect(new URL(page.url()).origin).toBe(new URL(process.env.TIDEMARK_URL ?? '').origin)
+    await expect.poll(() => new URL(page.url()).origin).toBe(new URL(process.env.TIDEMARK_URL ?? '').origin)
   })
 
   it('signs out here, and in the other tab of this browser', async () => {
@@ -73,14 +70,14 @@ describe('signing up and in', () => {
     await other.getByRole('heading', { name: 'Sign in' }).waitFor()
     await page.reload()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-    expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('session')))).toEqual([])
+    await expect.poll(() => page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('session')))).toEqual([])
   })
 })
 
 describe('the demo', () => {
   it('needs no account, and becomes one with everything in it', async () => {
     const { page, complaints } = it_
-    await startDemo(page)
+    await beInDemo(page)
     await page.goto('/settings/profile')
     await page.getByLabel('Name').fill('Grace Hopper')
     await page.getByRole('button', { name: 'Save profile', exact: true }).click()
@@ -125,8 +122,7 @@ describe('a forgotten password', () => {
 
   it('is replaced by the code of the message', async () => {
     const { page } = it_
-    const email = await signUp(page)
-    await signOut(page)
+    const email = await haveAccount(page)
     const letter = await askForMessage(email)
     await page.getByLabel('Code').fill('000000' === codeIn(letter) ? '111111' : '000000')
     await page.getByText(/code is wrong or no longer valid/).waitFor()
@@ -139,12 +135,11 @@ describe('a forgotten password', () => {
 
   it('is replaced by the link of the message, which works once', async () => {
     const { page } = it_
-    const email = await signUp(page)
-    await signOut(page)
+    const email = await haveAccount(page)
     const link = linkIn(await askForMessage(email))
     await page.goto(link)
     await choosePassword('another harbour 44')
-    expect(page.url()).not.toContain('code=')
+    await expect.poll(() => page.url()).not.toContain('code=')
     await signOut(page)
     await page.goto(link)
     await page.getByText(/This link is wrong, was used already or is too old/).waitFor()
@@ -164,7 +159,7 @@ describe('a forgotten password', () => {
 describe('settings', () => {
   it('end a session on another device', async () => {
     const { page } = it_
-    const email = await signUp(page)
+    const email = await beSignedIn(page)
     const other = await visit(browser, { userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1' })
     await signIn(other.page, email)
     await other.page.getByRole('heading', { name: 'Dashboard' }).waitFor()
@@ -178,7 +173,7 @@ describe('settings', () => {
 
   it('follow a person to another browser', async () => {
     const { page } = it_
-    const email = await signUp(page)
+    const email = await beSignedIn(page)
     await page.goto('/settings/preferences')
     for (const choice of ['Dark', 'Colour-blind', 'Compact']) {
       await savedBy(page, () => page.getByText(choice, { exact: true }).click())
@@ -194,7 +189,7 @@ describe('settings', () => {
 
   it('do not overwrite what was changed elsewhere meanwhile', async () => {
     const { page, context, complaints } = it_
-    await signUp(page)
+    await beSignedIn(page)
     await page.goto('/settings/profile')
     const other = await context.newPage()
     await other.goto('/settings/profile')

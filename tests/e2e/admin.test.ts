@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { desktop, launch, openPage, phone, visit, type Visit, withoutRefusals } from './browser'
+import { desktop, launch, leave, longPatience, openPage, phone, visit, type Visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
 import { type NewTask, OwnInstance } from './own-instance'
-import { signIn, signUp, someone } from './people'
+import { beSignedIn, signIn, someone } from './people'
 
 const longTask: NewTask = { kind: 'backtest', payload: { steps: 3_000, pause: 0.1, strategy: 'sma_cross' } }
 const failing: NewTask = { kind: 'export', payload: { divisor: 0 } }
@@ -19,10 +19,10 @@ beforeAll(async () => {
   browser = await launch()
   tidemark = await OwnInstance.startWithWorks()
   admin = await visit(browser, { url: tidemark.url, acceptDownloads: true })
-  await signUp(admin.page, adminEmail)
-}, 120_000)
+  await beSignedIn(admin.page, adminEmail)
+})
 afterAll(async () => {
-  await browser.close()
+  await leave(browser)
   await tidemark.end()
 })
 
@@ -51,7 +51,7 @@ it('are closed to whoever is no administrator, and open to who has become one', 
   await page.getByRole('button', { name: 'Look again' }).click()
   await page.getByRole('link', { name: 'Administration' }).waitFor()
   await page.getByRole('grid', { name: 'users' }).getByText(adminEmail).waitFor()
-  expect(new URL(page.url()).pathname).toBe('/admin')
+  await expect.poll(() => new URL(page.url()).pathname).toBe('/admin')
 })
 
 describe('somebody', () => {
@@ -60,7 +60,7 @@ describe('somebody', () => {
 
   beforeAll(async () => {
     their = await visit(browser, { url: tidemark.url })
-    await signUp(their.page, email)
+    await beSignedIn(their.page, email)
   })
   afterAll(async () => { await their.close() })
 
@@ -93,7 +93,7 @@ describe('somebody', () => {
     await signIn(their.page, email)
     await their.page.getByText(/suspended/i).first().waitFor()
     await page.getByRole('link', { name: 'Tasks', exact: true }).click()
-    await page.locator('tr.row').getByText(/Cancelled|Partial/).waitFor({ timeout: 30_000 })
+    await page.locator('tr.row').getByText(/Cancelled|Partial/).waitFor()
   })
 
   it('is restored and given another plan', async () => {
@@ -163,7 +163,7 @@ it('a plan is made, changed and deleted, and nobody can delete the one of everyb
   await confirm(page, 'Create plan', 'For the team.')
   await page.locator('tr.row').filter({ hasText: 'team-a' }).click()
   const plan = page.getByRole('dialog', { name: 'Plan team-a' })
-  expect(await plan.getByRole('spinbutton', { name: 'Models kept' }).inputValue()).toBe('7')
+  await expect.poll(() => plan.getByRole('spinbutton', { name: 'Models kept' }).inputValue()).toBe('7')
   await plan.getByRole('spinbutton', { name: 'Models kept' }).fill('9')
   await plan.getByRole('button', { name: 'Change plan' }).click()
   await page.getByText('Models kept: 9 in place of 7.').waitFor()
@@ -184,13 +184,13 @@ describe('nothing for axe to find, nothing that scrolls sideways', () => {
 
   beforeAll(async () => {
     const person = await visit(browser, { url: tidemark.url })
-    await signUp(person.page, email)
+    await beSignedIn(person.page, email)
     await person.close();
     [failed = ''] = await tidemark.addTasks(email, failing, longTask)
     joan = await idOf(email)
     await admin.page.goto(`/admin/tasks/${failed}`)
-    await admin.page.getByRole('dialog').getByText(/ZeroDivisionError/).first().waitFor({ timeout: 100_000 }) // the first task of all may wait for its child to load
-  }, 120_000)
+    await admin.page.getByRole('dialog').getByText(/ZeroDivisionError/).first().waitFor({ timeout: longPatience }) // the first task of all may wait for its child to load
+  })
 
   async function visitAs(size: string, viewport: typeof desktop) {
     const context = await browser.newContext({
@@ -206,7 +206,7 @@ describe('nothing for axe to find, nothing that scrolls sideways', () => {
     return { page, complaints, look, leave: () => context.close() }
   }
 
-  it.each([['desk', desktop], ['phone', phone]] as const)('%s: users and tasks', { timeout: 120_000 }, async (size, viewport) => {
+  it.each([['desk', desktop], ['phone', phone]] as const)('%s: users and tasks', async (size, viewport) => {
     const { page, complaints, look, leave } = await visitAs(size, viewport)
     await look('users', '', email)
     await look('users to nothing', 'users?q=nobody-at-all', 'No users match')
@@ -220,7 +220,7 @@ describe('nothing for axe to find, nothing that scrolls sideways', () => {
     await leave()
   })
 
-  it.each([['desk', desktop], ['phone', phone]] as const)('%s: log, plans and limits', { timeout: 120_000 }, async (size, viewport) => {
+  it.each([['desk', desktop], ['phone', phone]] as const)('%s: log, plans and limits', async (size, viewport) => {
     const { page, complaints, look, leave } = await visitAs(size, viewport)
     await look('log', 'audit', 'Looked at a task')
     await page.goto('/admin/audit?action=user.promote')

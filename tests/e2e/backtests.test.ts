@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { desktop, expectNoSidewaysScroll, launch, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { desktop, expectNoSidewaysScroll, launch, leave, longPatience, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectNothingForAxe } from './looks'
-import { startDemo } from './people'
+import { beInDemo, startDemo } from './people'
 
 const pictures = process.env.TIDEMARK_SCREENSHOTS
 
@@ -12,12 +12,12 @@ let browser: Browser
 let it_: Visit
 
 beforeAll(async () => { browser = await launch() })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 beforeEach(async () => { it_ = await visit(browser) })
 afterEach(async () => { await it_.close() })
 
 async function finished(page: Page) {
-  await page.getByText('Trades', { exact: true }).first().waitFor({ timeout: 45_000 })
+  await page.getByText('Trades', { exact: true }).first().waitFor({ timeout: longPatience })
 }
 
 async function fillIn(page: Page, { strategy = 'SMA cross', symbol = 'BTC/USDT', from = '2025-01-01', to = '2025-03-31' } = {}) {
@@ -48,7 +48,7 @@ describe('the form', () => {
     await page.getByText('fast is 60 and slow is 50; fast has to be less than slow.').waitFor()
     await expect.poll(() => page.evaluate(() => JSON.stringify({ ...sessionStorage }))).toContain('\\"fast\\":60')
     await page.reload()
-    expect(await page.getByLabel('Fast', { exact: true }).inputValue()).toBe('60')
+    await expect.poll(() => page.getByLabel('Fast', { exact: true }).inputValue()).toBe('60')
     await page.getByLabel('Fast', { exact: true }).fill('15')
     await page.getByRole('combobox', { name: 'Add a symbol' }).fill('BTCUSDT')
     await page.getByRole('combobox', { name: 'Add a symbol' }).press('Enter')
@@ -57,7 +57,7 @@ describe('the form', () => {
     await page.getByText('2,160').waitFor()
     await run(page, 'Quick cross')
     await finished(page)
-    expect(await page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.includes('draft')))).toEqual([])
+    await expect.poll(() => page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.includes('draft')))).toEqual([])
     await page.getByRole('link', { name: 'Clone and edit' }).click()
     await page.getByText('Made from Quick cross.').waitFor()
     await expect.poll(() => page.getByLabel('Fast', { exact: true }).inputValue()).toBe('15')
@@ -66,7 +66,7 @@ describe('the form', () => {
 
   it('keeps presets, begins with one, and deletes it', async () => {
     const { page } = it_
-    await startDemo(page)
+    await beInDemo(page)
     await fillIn(page)
     await page.getByRole('spinbutton', { name: 'Slippage' }).fill('12')
     await page.getByText('44 bps', { exact: false }).waitFor()
@@ -80,7 +80,7 @@ describe('the form', () => {
     await page.getByRole('button', { name: 'Presets' }).click()
     await page.getByRole('menuitem', { name: 'Dear market' }).click()
     await expect.poll(() => page.getByRole('spinbutton', { name: 'Slippage' }).inputValue()).toBe('12')
-    expect(new URL(page.url()).searchParams.has('preset')).toBe(true)
+    await expect.poll(() => new URL(page.url()).searchParams.has('preset')).toBe(true)
     await page.getByRole('button', { name: 'Presets' }).click()
     await page.getByRole('menuitem', { name: /^Delete presets/ }).click()
     await page.getByRole('button', { name: 'Delete Dear market' }).click()
@@ -89,7 +89,7 @@ describe('the form', () => {
 
   it('leads to the download of bars that are missing, with all filled in', async () => {
     const { page } = it_
-    await startDemo(page)
+    await beInDemo(page)
     await page.route('**/api/backtests/estimate', async (route) => {
       await route.fulfill({ status: 422, contentType: 'application/problem+json', json: {
         status: 422, code: 'bars_missing', title: 'Bars are missing', detail: 'Download them.',
@@ -103,17 +103,17 @@ describe('the form', () => {
     await page.getByLabel('Last day').fill('2025-03-31')
     await page.getByRole('link', { name: 'Download BTC/USDT' }).click()
     await page.getByRole('heading', { name: 'Download data' }).waitFor()
-    expect(await page.getByLabel('Symbol').inputValue()).toBe('BTC/USDT')
-    expect(await page.getByLabel('Last day').inputValue()).toBe('2025-03-31')
+    await expect.poll(() => page.getByLabel('Symbol').inputValue()).toBe('BTC/USDT')
+    await expect.poll(() => page.getByLabel('Last day').inputValue()).toBe('2025-03-31')
     await page.goBack()
     await expect.poll(() => page.getByLabel('Last day').inputValue()).toBe('2025-03-31')
   })
 })
 
 describe('a run', () => {
-  it('is cancelled at once, and looks the same after a reload', async () => {
+  it('is cancelled, and looks the same after a reload', async () => {
     const { page } = it_
-    await startDemo(page)
+    await beInDemo(page)
     await page.goto('/backtests/new?strategy=sma_cross')
     await page.getByRole('combobox', { name: 'Symbol' }).fill('BTC/USDT')
     await page.getByRole('combobox', { name: 'Symbol' }).press('Enter')
@@ -123,8 +123,8 @@ describe('a run', () => {
     await page.getByText('3,156,480').waitFor()
     await run(page, 'A long one')
     await page.getByRole('button', { name: 'Cancel', exact: true }).click()
-    await page.getByText(/^(Stopping|Cancelled)$/).first().waitFor({ timeout: 1_000 })
-    await page.getByText('It was stopped before it had a result.', { exact: false }).waitFor({ timeout: 30_000 })
+    await page.getByText(/^(Stopping|Cancelled)$/).first().waitFor()
+    await page.getByText('It was stopped before it had a result.', { exact: false }).waitFor()
     await page.reload()
     await page.getByText('It was stopped before it had a result.', { exact: false }).waitFor()
     await page.getByRole('button', { name: 'Run again' }).waitFor()
@@ -134,7 +134,7 @@ describe('a run', () => {
 describe('the list', () => {
   it('is searched, starred, tagged, deleted and brought back, and the address says what is shown', async () => {
     const { page, complaints } = it_
-    await startDemo(page)
+    await beInDemo(page)
     for (const name of ['First of two', 'Second of two']) {
       await fillIn(page, { to: '2025-01-31' })
       await run(page, name)
@@ -148,7 +148,7 @@ describe('the list', () => {
     await page.keyboard.press('/')
     await page.keyboard.type('second')
     await expect.poll(() => grid.getByRole('row', { name: /of two/ }).count()).toBe(1)
-    expect(new URL(page.url()).searchParams.get('q')).toBe('second')
+    await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe('second')
     await page.getByRole('button', { name: 'Star Second of two' }).click()
     await page.getByRole('button', { name: 'Clear search' }).click()
     await page.getByRole('button', { name: 'Only with a star' }).click()
@@ -188,8 +188,8 @@ const looks = [['desk', 'light'], ['phone', 'dark']] as const
 const others = pictures ? [['desk', 'dark'], ['phone', 'light']] as const : []
 
 describe('in every state', () => {
-  it.each([...looks, ...others])('%s, %s: nothing for axe to find, nothing that scrolls sideways', { timeout: 150_000 }, async (size, colorScheme) => {
-    await startDemo(it_.page)
+  it.each([...looks, ...others])('%s, %s: nothing for axe to find, nothing that scrolls sideways', async (size, colorScheme) => {
+    await beInDemo(it_.page)
     const context = await browser.newContext({
       baseURL: process.env.TIDEMARK_URL, viewport: sizes[size], colorScheme, hasTouch: size === 'phone', reducedMotion: 'reduce', storageState: await it_.context.storageState(),
     })

@@ -5,14 +5,28 @@ import { expect } from 'vitest'
 export const base = process.env.TIDEMARK_URL ?? ''
 export const desktop = { width: 1440, height: 900 }
 export const phone = { width: 360, height: 740 }
+/** How long anything may take to be seen: a machine that is busy with something else is slow, not wrong. */
+export const patience = 45_000
+/** The same for what is computed first: a result, or a model whose features are compiled at the first training of a machine. */
+export const longPatience = 240_000
 
 const quiet = [
   '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic', '--no-first-run',
   '--disable-component-update', '--disable-sync',
+  '--disable-site-isolation-trials', // one site is visited, so a process for each is one too many
 ]
 
+let launched: Promise<Browser> | undefined
+
+/** One for all files. It ends with the process that launched it. */
 export async function launch(): Promise<Browser> {
-  return await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: quiet })
+  launched ??= chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: quiet })
+  return await launched
+}
+
+/** Ends every visit: what no test looks at any more would go on asking its server. */
+export async function leave(browser: Browser) {
+  await Promise.all(browser.contexts().map((context) => context.close()))
 }
 
 export interface Visit {
@@ -29,9 +43,14 @@ export async function visit(browser: Browser, options: BrowserContextOptions & {
   return { context, ...await openPage(context), close: () => context.close() }
 }
 
+export const openPages = new Set<Page>()
+
 /** One more page of somebody who is there already. */
 export async function openPage(context: BrowserContext) {
+  context.setDefaultTimeout(patience)
   const page = await context.newPage()
+  openPages.add(page)
+  page.on('close', () => { openPages.delete(page) })
   const complaints: string[] = []
   page.on('console', (message) => { if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text()) })
   page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`))
@@ -40,7 +59,6 @@ export async function openPage(context: BrowserContext) {
       console.error(`content security policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`)
     })
   })
-  page.setDefaultTimeout(15_000)
   return { page, complaints }
 }
 

@@ -27,7 +27,7 @@ export function confirming(world: () => World) {
     await page.getByText(email).waitFor()
     await page.getByLabel('Code').fill(codeIn(letter))
     await page.getByText('This browser').waitFor()
-    expect(new URL(page.url()).pathname).toBe('/settings/security')
+    await expect.poll(() => new URL(page.url()).pathname).toBe('/settings/security')
   })
 
   it('confirms a new account by the link of the message', async () => {
@@ -35,7 +35,7 @@ export function confirming(world: () => World) {
     const email = someone()
     await page.goto(linkIn(await askForAccount(email)))
     await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
-    expect(page.url()).not.toContain('code=')
+    await expect.poll(() => page.url()).not.toContain('code=')
   })
 
   it('leads who signs in too early to what is missing', async () => {

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { desktop, launch, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { desktop, launch, leave, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
 import { OwnInstance } from './own-instance'
-import { signUp } from './people'
+import { beSignedIn } from './people'
 
 let browser: Browser
 let tidemark: OwnInstance | undefined
@@ -14,14 +14,14 @@ let it_: Visit
 beforeAll(async () => {
   browser = await launch()
   tidemark = await OwnInstance.start()
-}, 120_000)
+})
 afterAll(async () => {
-  await browser.close()
+  await leave(browser)
   await tidemark?.end()
 })
 beforeEach(async () => {
   it_ = await visit(browser, { url: instance().url })
-  await signUp(it_.page)
+  await beSignedIn(it_.page)
 })
 afterEach(async () => { await it_.close() })
 
@@ -63,6 +63,8 @@ async function download(page: Page, days: { from: string, to: string }) {
 describe('a download', () => {
   it('is estimated, watched to its end, and shows how complete the series is', async () => {
     const { page, complaints } = it_
+    await page.goto('/')
+    await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('m')
     await page.getByRole('heading', { name: 'Data', exact: true }).waitFor()
@@ -115,11 +117,14 @@ describe('a download', () => {
     const { page } = it_
     await page.goto('/data?provider=import')
     await page.getByText('No series match').waitFor()
+    const downloads = page.waitForRequest((request) => request.method() === 'POST' && request.url().includes('/api/data/'))
     await page.route('**/api/data/series?**', async (route) => {
       await route.fulfill({ json: { items: [], next_cursor: null } })
-    }, { times: 1 })
+    })
     await page.goto('/data')
     await page.getByRole('button', { name: 'Download the demo market' }).click()
+    await downloads
+    await page.unroute('**/api/data/series?**')
     await page.getByRole('row', { name: /ETH\/USDT/ }).waitFor()
     await page.getByRole('row', { name: /AAPL/ }).getByText('Shared').waitFor()
   })
@@ -192,10 +197,10 @@ describe('a file', () => {
     const bad = page.getByRole('list', { name: 'Bad rows' })
     await bad.getByText('Line 22', { exact: false }).waitFor()
     await bad.getByText('Line 42', { exact: false }).waitFor()
-    expect(await page.getByLabel('Comma, 1234,5').isChecked()).toBe(true)
-    expect(await page.getByLabel('Symbol').inputValue()).toBe('MY-FUND')
+    await expect.poll(() => page.getByLabel('Comma, 1234,5').isChecked()).toBe(true)
+    await expect.poll(() => page.getByLabel('Symbol').inputValue()).toBe('MY-FUND')
     const begin = page.getByRole('button', { name: 'Import', exact: true })
-    expect(await begin.isDisabled()).toBe(true)
+    await expect.poll(() => begin.isDisabled()).toBe(true)
     await page.getByLabel('Leave bad rows out').check()
     await page.getByText('58 bars will be imported.').waitFor()
     await begin.click()
@@ -222,7 +227,7 @@ describe('a file', () => {
     await page.getByRole('button', { name: 'Delete series', exact: true }).click()
     await page.getByText('Deleted MY-FUND 1h.').waitFor()
     await page.getByRole('grid', { name: 'series' }).or(page.getByText('No data yet')).waitFor()
-    expect(await page.getByRole('row', { name: /MY-FUND/ }).count()).toBe(0)
+    await expect.poll(() => page.getByRole('row', { name: /MY-FUND/ }).count()).toBe(0)
     expect(withoutRefusals(complaints, 507)).toEqual([])
   })
 
@@ -235,7 +240,7 @@ describe('a file', () => {
       await page.getByLabel(label, { exact: true }).selectOption(column)
     }
     await page.getByText('3 bars will be imported.').waitFor()
-    expect(await page.getByLabel('One bar lasts').inputValue()).toBe('1d')
+    await expect.poll(() => page.getByLabel('One bar lasts').inputValue()).toBe('1d')
   })
 
   it('that is no table is refused with the reason, and another may be chosen', async () => {
@@ -250,7 +255,7 @@ describe('a file', () => {
   })
 })
 
-it.each([['desk', desktop], ['phone', phone]] as const)('%s: nothing for axe to find, nothing that scrolls sideways', { timeout: 120_000 }, async (size, viewport) => {
+it.each([['desk', desktop], ['phone', phone]] as const)('%s: nothing for axe to find, nothing that scrolls sideways', async (size, viewport) => {
   const context: BrowserContext = await browser.newContext({
     baseURL: instance().url, viewport, colorScheme: 'light', hasTouch: size === 'phone', reducedMotion: 'reduce', storageState: await it_.context.storageState(),
   })

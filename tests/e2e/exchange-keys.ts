@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
-import { signUp, startDemo } from './people'
+import { beInDemo, beSignedIn } from './people'
 import type { World } from './world'
 
 // As tests/vendors/key_vendors.py has it, and the names that tests/serve_with_key_vendors.py understands.
@@ -58,7 +58,7 @@ export function exchangeKeys(world: () => World) {
 
   it('takes a key once, shows what it may do, rotates and deletes it, and shows the secret nowhere', async () => {
     const { page, complaints } = it_
-    await signUp(page, undefined, (to) => world().mail.letterTo(to))
+    await beSignedIn(page, undefined, (to) => world().mail.letterTo(to))
     const answers = answersOf(page)
     await page.goto('/settings/keys')
     await page.getByText('Research needs none').waitFor()
@@ -102,14 +102,14 @@ export function exchangeKeys(world: () => World) {
 
   it('refuses a key that can withdraw, and takes it when that is typed in words', async () => {
     const { page, complaints } = it_
-    await signUp(page, undefined, (to) => world().mail.letterTo(to))
+    await beSignedIn(page, undefined, (to) => world().mail.letterTo(to))
     const answers = answersOf(page)
     await page.goto('/settings/keys')
     const dialog = await fill(page, 'Treasury', keys.withdraw, 'Bybit', { key: 'API key', secret: 'API secret' })
     await dialog.getByText('This key can withdraw. Nothing was stored.').waitFor()
     const store = dialog.getByRole('button', { name: 'Store it all the same' })
     await dialog.getByLabel(/To store it all the same, type/).fill('yes')
-    expect(await store.isDisabled()).toBe(true)
+    await expect.poll(() => store.isDisabled()).toBe(true)
     await dialog.getByLabel(/To store it all the same, type/).fill(words)
     await store.click()
     const row = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: 'Treasury' }) })
@@ -123,7 +123,7 @@ export function exchangeKeys(world: () => World) {
 
   it('is whole on a phone, by keyboard and for axe in both themes, with a clock that is off', async () => {
     const { page } = it_
-    await signUp(page, undefined, (to) => world().mail.letterTo(to))
+    await beSignedIn(page, undefined, (to) => world().mail.letterTo(to))
     await page.setViewportSize(phone)
     await page.goto('/settings/keys')
     await page.getByRole('button', { name: 'Add key' }).focus()
@@ -144,7 +144,7 @@ export function exchangeKeys(world: () => World) {
 
   it('tells a visitor of the demo why there are none, and how to have some', async () => {
     const { page } = it_
-    await startDemo(page)
+    await beInDemo(page)
     await page.goto('/settings/keys')
     await page.getByRole('heading', { name: 'API keys need an account' }).waitFor()
     expect(await page.getByRole('tabpanel').getByRole('link', { name: 'Save as account' }).getAttribute('href')).toBe('/save-demo')

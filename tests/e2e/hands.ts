@@ -43,6 +43,7 @@ export class MouseHand implements Hand {
 
   async goTo(page: string) {
     await this.press(this.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: page, exact: true }))
+    await arriveAt(this.page, page)
   }
 
   async attach(label: string, file: { name: string, mimeType: string, buffer: Buffer }) {
@@ -84,8 +85,10 @@ export class KeyboardHand implements Hand {
   async choose(select: Locator, label: string) {
     await this.reach(select)
     await select.getByRole('option', { name: label, exact: true }).waitFor({ state: 'attached' })
-    await this.page.keyboard.type(label) // a list jumps to what is typed
-    expect(await select.evaluate((list) => (list as HTMLSelectElement).selectedOptions[0]?.label)).toBe(label)
+    await this.page.keyboard.type(label) // a list jumps to what is typed, if that comes fast enough; arrows take one the rest of the way
+    for (let next = await select.evaluate(arrowTowards, label); next !== null; next = await select.evaluate(arrowTowards, label)) {
+      await this.page.keyboard.press(next)
+    }
   }
 
   async open(table: Locator, row: number) {
@@ -109,15 +112,16 @@ export class KeyboardHand implements Hand {
 
   async goTo(page: string) {
     await this.page.keyboard.press('Control+k')
-    await this.page.getByRole('dialog', { name: 'Command palette' }).waitFor()
+    await this.page.getByRole('dialog', { name: 'Command palette' }).locator('input:focus').waitFor()
     await this.page.keyboard.type(page)
-    await this.page.getByRole('option', { name: page }).first().waitFor()
+    await this.page.getByRole('option', { name: page, selected: true }).waitFor()
     await this.page.keyboard.press('Enter')
+    await arriveAt(this.page, page)
   }
 
   async attach(label: string, file: { name: string, mimeType: string, buffer: Buffer }) {
+    const chooser = this.page.waitForEvent('filechooser') // the page has to know of it before the key comes
     await this.reach(this.page.getByLabel(label))
-    const chooser = this.page.waitForEvent('filechooser')
     await this.page.keyboard.press('Enter')
     await (await chooser).setFiles(file)
   }
@@ -137,9 +141,9 @@ export class KeyboardHand implements Hand {
     throw new Error(`The keyboard never reached ${String(target)}; it pressed ${seen.slice(-6).join(' ')} …`)
   }
 
-  /** Within a moment: what loses it by going away gives it on. */
+  /** Within a moment, which is long on a busy machine: what loses it by going away gives it on. */
   private async hasFocus() {
-    return await this.page.waitForFunction(() => document.activeElement !== document.body, undefined, { timeout: 2_000 }).then(() => true, () => false)
+    return await this.page.waitForFunction(() => document.activeElement !== document.body, undefined, { timeout: 20_000 }).then(() => true, () => false)
   }
 
   /** At the first part of a date, wherever one came from. */
@@ -148,6 +152,19 @@ export class KeyboardHand implements Hand {
     while (await field.evaluate((input) => input === document.activeElement))
     await this.page.keyboard.press('Tab')
   }
+}
+
+/** Else what comes next might still happen to the page before. */
+async function arriveAt(page: Page, name: string) {
+  await page.getByRole('heading', { name, exact: true, level: 1 }).waitFor()
+}
+
+/** In the page: the arrow from the option that is chosen to another one; null at it. */
+function arrowTowards(list: Element, label: string) {
+  const { options, selectedIndex } = list as HTMLSelectElement
+  const wanted = [...options].findIndex((option) => option.label === label)
+  if (wanted === selectedIndex) return null
+  return wanted > selectedIndex ? 'ArrowDown' : 'ArrowUp'
 }
 
 /** In the page: what to press next on the way to an element, and about how often; null at it. Within a group arrows lead on. */

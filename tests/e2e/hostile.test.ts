@@ -1,7 +1,7 @@
 /** Names, notes, tags and titles that are scripts: every page shows them as the text that they are, and nothing runs. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { base, launch, type Visit, visit, withoutRefusals } from './browser'
+import { base, launch, leave, longPatience, type Visit, visit, withoutRefusals } from './browser'
 import { signUp } from './people'
 
 const hostile = '"><img src=x onerror=ran=1>{{ran=1}}'
@@ -27,7 +27,7 @@ beforeAll(async () => {
     name: hostile, strategy: 'sma_cross', parameters: { fast: 20, slow: 50 },
     series: [{ provider: 'demo', symbol: 'BTC/USDT', timeframe: '1d' }], start: '2023-01-01T00:00:00Z', end: '2024-01-01T00:00:00Z',
   })).id
-  await vi.waitUntil(async () => (await ask<{ state: string }>('GET', `/backtests/${run}`)).state === 'completed', { timeout: 120_000, interval: 250 })
+  await vi.waitUntil(async () => (await ask<{ state: string }>('GET', `/backtests/${run}`)).state === 'completed', { timeout: longPatience, interval: 250 })
   await ask('PATCH', `/backtests/${run}`, { notes: hostile, tags: [hostile.slice(0, 30)] })
   await ask('POST', '/backtests/presets', { name: hostile, form: {} })
   strategy = (await ask<{ name: string }>('POST', '/strategies', { name: hostile, about: hostile, rules: await exampleRules(), note: hostile })).name
@@ -37,8 +37,8 @@ beforeAll(async () => {
     name: hostile, series: { provider: 'demo', symbol: 'BTC/USDT', timeframe: '1d' }, start: '2021-01-01T00:00:00Z',
     spec: { horizon: 10, folds: 2, rounds: 10, patience: 5, least_in_leaf: 20 },
   })).id
-}, 240_000)
-afterAll(async () => { await browser.close() })
+})
+afterAll(async () => { await leave(browser) })
 
 async function ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { 'Authorization': bearer, 'Content-Type': 'application/json', 'If-Match': '*' }
@@ -59,7 +59,7 @@ async function expectOnlyText(shown: Page, name: string, text = hostile) {
   await expect.poll(async () => await shown.evaluate(() => {
     const fields = [...document.querySelectorAll('input, textarea')].map((field) => (field as HTMLInputElement).value)
     return [document.body.textContent, ...fields].some((seen) => seen?.includes('onerror=ran=1'))
-  }), { message: `${name} shows the text`, timeout: 15_000 }).toBe(true)
+  }), { message: `${name} shows the text` }).toBe(true)
   expect(await shown.evaluate(() => [document.querySelectorAll('img[src="x"]').length, 'ran' in window]), name).toEqual([0, false])
 }
 

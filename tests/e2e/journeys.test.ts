@@ -17,7 +17,7 @@ import { closeWorld, openWorld, type World } from './world'
 
 let world: World
 
-beforeAll(async () => { world = await openWorld() }, 120_000)
+beforeAll(async () => { world = await openWorld() })
 afterAll(async () => { await closeWorld(world) })
 
 const journeys: Record<string, (traveller: Traveller) => Promise<void>> = {
@@ -42,7 +42,7 @@ const ways: Record<string, Way> = {
 }
 
 describe.each(Object.entries(ways))('%s', (_way, { hand: Hand, viewport, colorScheme, isKilled }) => {
-  it.each(Object.entries(journeys))('%s', { timeout: 300_000 }, async (_name, travel) => {
+  it.each(Object.entries(journeys))('%s', async (_name, travel) => {
     const { browser, mail, tidemark } = world
     const letterTo = (email: string) => mail.letterTo(email)
     const { page, complaints, close } = await visit(browser, { url: tidemark.url, viewport, colorScheme, acceptDownloads: true })
@@ -56,7 +56,7 @@ describe.each(Object.entries(ways))('%s', (_way, { hand: Hand, viewport, colorSc
       interrupt: async () => { if (isKilled) await killAndResume() },
     })
     await expectNoSidewaysScroll(page)
-    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe(colorScheme)
+    await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe(colorScheme)
     expect(foreign).toEqual([])
     expect(hand.lost).toEqual([])
     // While a number is typed, the server says what is wrong with it; one that is away says nothing at all.

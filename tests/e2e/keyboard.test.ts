@@ -1,14 +1,14 @@
 /** The keyboard alone is enough. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { launch, type Visit, visit } from './browser'
-import { password, savedBy, signUp, someone, startDemo } from './people'
+import { launch, leave, type Visit, visit } from './browser'
+import { beInDemo, password, savedBy, signUp, someone, startDemo } from './people'
 
 let browser: Browser
 let it_: Visit
 
 beforeAll(async () => { browser = await launch() })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 beforeEach(async () => { it_ = await visit(browser) })
 afterEach(async () => { await it_.close() })
 
@@ -32,7 +32,7 @@ it('creates an account, finds its way and signs out', async () => {
   await page.goto('/sign-in')
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
   await page.keyboard.press('Tab')
-  expect(await focused(page)).toBe('Skip to content')
+  await expect.poll(() => focused(page)).toBe('Skip to content')
   await tabTo(page, 'Create an account')
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'Create an account' }).waitFor()
@@ -49,7 +49,9 @@ it('creates an account, finds its way and signs out', async () => {
   await page.keyboard.press('ArrowRight')
   await page.getByRole('tab', { name: 'Preferences', selected: true }).waitFor()
   await page.keyboard.press('Control+k')
+  await page.getByRole('dialog', { name: 'Command palette' }).locator('input:focus').waitFor()
   await page.keyboard.type('sign out')
+  await page.getByRole('option', { name: 'Sign out', selected: true }).waitFor()
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
   expect(complaints).toEqual([])
@@ -61,13 +63,13 @@ it('opens the palette, filters it, and gives the focus back on Escape', async ()
   await page.getByRole('button', { name: /^Search/ }).focus()
   await page.keyboard.press('Control+k')
   const palette = page.getByRole('dialog', { name: 'Command palette' })
-  await palette.waitFor()
+  await palette.locator('input:focus').waitFor()
   await page.keyboard.type('dark')
-  expect(await palette.getByRole('option').allTextContents()).toEqual(['Use the dark theme'])
+  await expect.poll(() => palette.getByRole('option').allTextContents()).toEqual(['Use the dark theme'])
   await page.keyboard.press('Enter')
   await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark')
   await page.keyboard.press('Control+k')
-  await palette.waitFor()
+  await palette.locator('input:focus').waitFor()
   await page.keyboard.type('no such thing')
   await palette.getByText(/Nothing is called/).waitFor()
   await page.keyboard.press('Escape')
@@ -89,19 +91,18 @@ it('goes by g and a letter, shows the sheet by ?, and lets single keys be switch
   await page.keyboard.press('g')
   await page.keyboard.press('d')
   await page.keyboard.press('?')
-  await page.waitForTimeout(300)
-  expect(new URL(page.url()).pathname).toBe('/settings/preferences')
-  expect(await page.getByRole('dialog').count()).toBe(0)
-  await page.keyboard.press('Control+k')
+  await page.keyboard.press('Control+k') // this one stays, and by now the others would have shown what they do
   await page.getByRole('dialog', { name: 'Command palette' }).waitFor()
+  expect(await page.getByRole('dialog', { includeHidden: true }).count()).toBe(1)
+  await expect.poll(() => new URL(page.url()).pathname).toBe('/settings/preferences')
 })
 
 it('types letters into fields without leaving the page', async () => {
   const { page } = it_
-  await startDemo(page)
+  await beInDemo(page)
   await page.goto('/settings/profile')
   await page.getByLabel('Name').fill('')
   await page.getByLabel('Name').pressSequentially('gd? / gs')
-  expect(await page.getByLabel('Name').inputValue()).toBe('gd? / gs')
-  expect(new URL(page.url()).pathname).toBe('/settings/profile')
+  await expect.poll(() => page.getByLabel('Name').inputValue()).toBe('gd? / gs')
+  await expect.poll(() => new URL(page.url()).pathname).toBe('/settings/profile')
 })

@@ -2,18 +2,18 @@
 import { readFileSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { base, launch, phone, visit, withoutRefusals } from './browser'
+import { base, launch, leave, phone, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
-import { password, signIn, signUp, startDemo } from './people'
+import { beInDemo, beSignedIn, password, signIn, startDemo } from './people'
 
 let browser: Browser
 
 beforeAll(async () => { browser = await launch() })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 
 it('takes everything along, and deletes the account', async () => {
   const { page, complaints, close } = await visit(browser)
-  const email = await signUp(page)
+  const email = await beSignedIn(page)
   await page.goto('/settings/security')
   await page.getByRole('tab', { name: 'Your data' }).click()
   const [file] = await Promise.all([
@@ -43,7 +43,7 @@ it('takes everything along, and deletes the account', async () => {
 
 it('lets a demo leave on a phone, without a password', async () => {
   const { page, complaints, close } = await visit(browser, { viewport: phone })
-  await startDemo(page)
+  await beInDemo(page)
   await page.goto('/settings/data')
   await page.getByText('Files on the server').waitFor()
   await expectToLookWell(page, 'one’s own data on a phone')

@@ -1,9 +1,9 @@
 /** Every page, in both themes, on a desk and on a phone: nothing for axe to find, nothing that scrolls sideways, no complaint. */
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { base, desktop, expectNoSidewaysScroll, launch, openPage, phone, visit } from './browser'
+import { base, desktop, expectNoSidewaysScroll, launch, leave, openPage, phone, visit } from './browser'
 import { expectToLookWell } from './looks'
-import { signUp } from './people'
+import { beSignedIn } from './people'
 
 let browser: Browser
 let member: Awaited<ReturnType<Awaited<ReturnType<typeof visit>>['context']['storageState']>>
@@ -11,11 +11,11 @@ let member: Awaited<ReturnType<Awaited<ReturnType<typeof visit>>['context']['sto
 beforeAll(async () => {
   browser = await launch()
   const first = await visit(browser)
-  await signUp(first.page)
+  await beSignedIn(first.page)
   member = await first.context.storageState()
   await first.close()
 })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 
 interface Face {
   name: string
@@ -30,6 +30,9 @@ interface Face {
 
 const answer500 = { status: 500, contentType: 'application/problem+json', json: { status: 500, code: 'internal_error', title: 'Something went wrong on our side', detail: 'The request could not be finished. Try again.', request_id: '0c1d2e3f' } }
 
+/** What is coming has taken so long that its shape is shown. */
+const isWaiting = (page: Page) => page.locator('[aria-busy="true"] .opacity-100').first().waitFor()
+
 const faces: Face[] = [
   { name: 'sign-in', path: '/sign-in', heading: 'Sign in' },
   { name: 'sign-in, refused', path: '/sign-in', heading: 'Sign in', arrange: (page) => page.getByRole('button', { name: 'Sign in', exact: true }).click() },
@@ -40,7 +43,7 @@ const faces: Face[] = [
   { name: 'verify-email', path: '/verify-email', heading: 'Confirm your email' },
   { name: 'save-demo', path: '/save-demo', signedIn: true, heading: 'Keep what you did' },
   { name: 'dashboard', path: '/', signedIn: true, heading: 'Dashboard' },
-  { name: 'dashboard, loading', path: '/', signedIn: true, heading: 'Dashboard', prepare: (page) => page.route('**/api/me', () => undefined), arrange: (page) => page.waitForTimeout(400) },
+  { name: 'dashboard, loading', path: '/', signedIn: true, heading: 'Dashboard', prepare: (page) => page.route('**/api/me', () => undefined), arrange: isWaiting },
   { name: 'dashboard, error', path: '/', signedIn: true, heading: 'Dashboard', prepare: (page) => page.route('**/api/me', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('could not be loaded').first().waitFor() },
   { name: 'dashboard, offline', path: '/', signedIn: true, heading: 'Dashboard', arrange: async (page) => {
     await page.route('**/healthz', (route) => route.abort())
@@ -48,7 +51,7 @@ const faces: Face[] = [
   } },
   { name: 'status, empty', path: '/status', signedIn: true, heading: 'Status centre', arrange: (page) => page.getByText('No tasks yet').waitFor() },
   { name: 'status, filtered to nothing', path: '/status?state=failed&kind=train', signedIn: true, heading: 'Status centre', arrange: (page) => page.getByText('No tasks match').waitFor() },
-  { name: 'status, loading', path: '/status', signedIn: true, heading: 'Status centre', prepare: (page) => page.route('**/api/system/**', () => undefined), arrange: (page) => page.waitForTimeout(400) },
+  { name: 'status, loading', path: '/status', signedIn: true, heading: 'Status centre', prepare: (page) => page.route('**/api/system/**', () => undefined), arrange: isWaiting },
   { name: 'status, error', path: '/status', signedIn: true, heading: 'Status centre', prepare: (page) => page.route('**/api/system/**', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('The tasks could not be loaded').waitFor() },
   { name: 'status, offline', path: '/status', signedIn: true, heading: 'Status centre', arrange: async (page) => {
     await page.getByText('No tasks yet').waitFor()
@@ -63,7 +66,7 @@ const faces: Face[] = [
   { name: 'strategies', path: '/strategies', signedIn: true, heading: 'Strategies', arrange: (page) => page.getByRole('link', { name: 'SMA cross' }).waitFor() },
   { name: 'strategies, empty', path: '/strategies?show=own', signedIn: true, heading: 'Strategies', arrange: (page) => page.getByText('No rules of your own yet').waitFor() },
   { name: 'strategies, filtered to nothing', path: '/strategies?q=no+such+idea', signedIn: true, heading: 'Strategies', arrange: (page) => page.getByText('No strategies match').waitFor() },
-  { name: 'strategies, loading', path: '/strategies', signedIn: true, heading: 'Strategies', prepare: (page) => page.route('**/api/strategies', () => undefined), arrange: (page) => page.waitForTimeout(400) },
+  { name: 'strategies, loading', path: '/strategies', signedIn: true, heading: 'Strategies', prepare: (page) => page.route('**/api/strategies', () => undefined), arrange: isWaiting },
   { name: 'strategies, error', path: '/strategies', signedIn: true, heading: 'Strategies', prepare: (page) => page.route('**/api/strategies', (route) => route.fulfill(answer500)), arrange: (page) => page.getByText('The strategies could not be loaded').waitFor() },
   { name: 'strategy', path: '/strategies/sma_cross', signedIn: true, heading: 'SMA cross', arrange: (page) => page.getByText('Bars of the fast average').waitFor() },
   { name: 'rule builder', path: '/strategies/new', signedIn: true, heading: 'Build rules', arrange: (page) => page.getByText('Good', { exact: true }).waitFor() },
@@ -91,22 +94,39 @@ const faces: Face[] = [
   { name: 'dev-ui', path: '/dev/ui', heading: '' },
 ]
 
+type Seat = Awaited<ReturnType<typeof openPage>>
+
+/** One page that opens every face in turn: to open another page takes longer than to open a face. */
+async function seatOf(device: BrowserContextOptions) {
+  return await openPage(await browser.newContext(device))
+}
+
+/** As a page that was opened just now. */
+async function anew({ page, complaints }: Seat) {
+  await page.unrouteAll({ behavior: 'ignoreErrors' })
+  await page.emulateMedia({ colorScheme: 'light' }) // one that failed may have left it dark
+  await page.goto('/favicon.svg') // of the same origin, and nothing runs there
+  await page.evaluate(() => { sessionStorage.clear() })
+  complaints.length = 0
+  return { page, complaints }
+}
+
 describe.each([['desk', desktop], ['phone', phone]] as const)('%s', (size, viewport) => {
-  let guest: BrowserContext
-  let insider: BrowserContext
+  let guest: Seat
+  let insider: Seat
 
   beforeAll(async () => {
     const device = { baseURL: base, viewport, colorScheme: 'light' as const, hasTouch: size === 'phone', reducedMotion: 'reduce' as const }
-    guest = await browser.newContext(device)
-    insider = await browser.newContext({ ...device, storageState: member })
+    guest = await seatOf(device)
+    insider = await seatOf({ ...device, storageState: member })
   })
   afterAll(async () => {
-    await guest.close()
-    await insider.close()
+    await guest.page.context().close()
+    await insider.page.context().close()
   })
 
   it.each(faces)('$name', async ({ name, path, signedIn, heading, prepare, arrange }) => {
-    const { page, complaints } = await openPage(signedIn ? insider : guest)
+    const { page, complaints } = await anew(signedIn ? insider : guest)
     await prepare?.(page)
     await page.goto(path)
     await page.getByRole('heading', heading === '' ? { level: 1 } : { name: heading }).first().waitFor()
@@ -114,33 +134,32 @@ describe.each([['desk', desktop], ['phone', phone]] as const)('%s', (size, viewp
     await arrange?.(page)
     await expectToLookWell(page, `${name}, ${size}`)
     expect(complaints.filter((text) => !/status of 500|net::ERR_FAILED/.test(text))).toEqual([])
-    await page.close()
   })
 })
 
 describe('at 200 % zoom', () => {
   // Zooming by two on a 1280 px screen leaves 640 px, with everything twice as large.
   const zoomed = { baseURL: base, viewport: { width: 640, height: 450 }, deviceScaleFactor: 2, reducedMotion: 'reduce' as const }
-  let guest: BrowserContext
-  let insider: BrowserContext
+  let guest: Seat
+  let insider: Seat
 
   beforeAll(async () => {
-    guest = await browser.newContext(zoomed)
-    insider = await browser.newContext({ ...zoomed, storageState: member })
+    guest = await seatOf(zoomed)
+    insider = await seatOf({ ...zoomed, storageState: member })
   })
   afterAll(async () => {
-    await guest.close()
-    await insider.close()
+    await guest.page.context().close()
+    await insider.page.context().close()
   })
 
   it.each(faces.filter(({ arrange }) => arrange === undefined))('$name still fits', async ({ path, signedIn, heading }) => {
-    const { page } = await openPage(signedIn ? insider : guest)
+    const { page } = await anew(signedIn ? insider : guest)
+    await page.setViewportSize(zoomed.viewport)
     await page.goto(path)
     await page.getByRole('heading', heading === '' ? { level: 1 } : { name: heading }).first().waitFor()
     await expectNoSidewaysScroll(page)
     await page.setViewportSize({ width: 320, height: 256 }) // 400 % of the same screen: WCAG 1.4.10
     await expectNoSidewaysScroll(page)
-    await page.close()
   })
 })
 
@@ -158,7 +177,7 @@ describe('appearance', () => {
   it('follows the system while it is left to the system', async () => {
     const { page, close } = await visit(browser, { colorScheme: 'dark' })
     await page.goto('/sign-in')
-    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark')
+    await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark')
     await page.emulateMedia({ colorScheme: 'light' })
     await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe('light')
     await close()

@@ -1,6 +1,7 @@
 /** A mail server that keeps what it is given: for an instance that sends real messages. */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { patience } from './browser'
 
 export class MailServer {
   private readonly letters: string[] = []
@@ -18,13 +19,13 @@ export class MailServer {
 
   /** The newest message to somebody, as text. */
   async letterTo(email: string) {
-    const deadline = Date.now() + 15_000
+    const deadline = Date.now() + patience
     while (Date.now() < deadline) {
       const letter = this.letters.findLast((text) => text.toLowerCase().includes(`to: ${email.toLowerCase()}`))
       if (letter !== undefined) return { Text: readable(letter) }
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
-    throw new Error(`No message to ${email} within 15 s`)
+    throw new Error(`No message to ${email} within ${patience / 1_000} s`)
   }
 
   stop() { this.server.close() }

@@ -5,7 +5,7 @@ import { password, signUp } from './people'
 import type { World } from './world'
 
 export function outage(world: () => World) {
-  it('shows a banner, keeps the page, and resumes without a click', { timeout: 120_000 }, async () => {
+  it('shows a banner, keeps the page, and resumes without a click', async () => {
     const { browser, tidemark: instance, mail } = world()
     const { page, close } = await visit(browser, { url: instance.url })
     const email = await signUp(page, undefined, (to) => mail.letterTo(to))
@@ -15,7 +15,7 @@ export function outage(world: () => World) {
 
     await instance.kill()
     await banner.waitFor() // frontend/src/api/connection.test.ts says how soon
-    expect(await page.getByText(email).first().isVisible()).toBe(true)
+    await expect.poll(() => page.getByText(email).first().isVisible()).toBe(true)
     await page.getByText(/data as of \d\d:\d\d:\d\d/).waitFor()
     await page.getByText('Unknown').first().waitFor() // nobody knows how the services are now
 
@@ -23,10 +23,10 @@ export function outage(world: () => World) {
     await page.getByRole('link', { name: 'Settings' }).click()
     await page.waitForTimeout(500)
     await banner.waitFor()
-    expect(await page.getByRole('heading', { level: 1 }).isVisible()).toBe(true)
+    await expect.poll(() => page.getByRole('heading', { level: 1 }).isVisible()).toBe(true)
 
     await instance.resume()
-    await banner.waitFor({ state: 'detached', timeout: 10_000 })
+    await banner.waitFor({ state: 'detached' })
     await page.getByRole('link', { name: 'Settings' }).click()
     await page.getByLabel('Name').fill('Back again')
     await page.getByRole('button', { name: 'Save profile', exact: true }).click()
@@ -34,7 +34,7 @@ export function outage(world: () => World) {
     await close()
   })
 
-  it('says in the form that the server is away, and signs in once it is back', { timeout: 120_000 }, async () => {
+  it('says in the form that the server is away, and signs in once it is back', async () => {
     const { browser, tidemark: instance, mail } = world()
     const { page, close } = await visit(browser, { url: instance.url })
     const email = await signUp(page, undefined, (to) => mail.letterTo(to))

@@ -1,6 +1,7 @@
 /** A Tidemark of one's own, for tests that kill it, or whose tasks must have something to do. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { randomInt } from 'node:crypto'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const tidemark = process.env.TIDEMARK_COMMAND ?? join(root, '.venv/bin/tidemark')
 const python = process.env.TIDEMARK_PYTHON ?? join(root, '.venv/bin/python')
 
+const startMilliseconds = 120_000
+
 export interface NewTask {
   kind: string
   payload: object
@@ -18,6 +21,8 @@ export interface NewTask {
 
 export class OwnInstance {
   private process: ChildProcess | undefined
+  private gates = 0
+  private database: string | undefined
   private constructor(
     private readonly folder: string, private readonly port: number, private readonly settings: Record<string, string>,
     private readonly command: readonly string[],
@@ -51,12 +56,13 @@ export class OwnInstance {
   async resume() {
     const [program = tidemark, ...options] = [...this.command, 'serve', '--data-dir', this.dataDir, '--port', String(this.port)]
     this.process = spawn(program, options, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...surroundings(), TIDEMARK_CACHE_DIR: this.cacheDir, ...this.settings } })
-    const deadline = Date.now() + 60_000
-    while (Date.now() < deadline) {
-      if (await fetch(`${this.url}/readyz`).then(({ ok }) => ok, () => false)) return
+    const deadline = Date.now() + startMilliseconds
+    while (Date.now() < deadline && this.process.exitCode === null) {
+      if (await isReady(this.url)) return
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
-    throw new Error(`No answer from ${this.url} within 60 s`)
+    const { exitCode } = this.process
+    throw new Error(exitCode === null ? `No answer from ${this.url} within ${startMilliseconds / 1_000} s` : `tidemark serve ended with ${exitCode}`)
   }
 
   private get dataDir() { return join(this.folder, 'data') }
@@ -69,13 +75,19 @@ export class OwnInstance {
 
   /** As long as no page can submit a task. Returns the ids. */
   async addTasks(email: string, ...tasks: NewTask[]): Promise<string[]> {
-    const { DB_URL: database } = JSON.parse(await run(tidemark, ['status', '--data-dir', this.dataDir, '-o', 'json'])) as { DB_URL: string }
-    return JSON.parse(await run(python, ['-m', 'tests.e2e.add_tasks', database, email], JSON.stringify(tasks))) as string[]
+    this.database ??= (JSON.parse(await run(tidemark, ['status', '--data-dir', this.dataDir, '-o', 'json'])) as { DB_URL: string }).DB_URL
+    return JSON.parse(await run(python, ['-m', 'tests.e2e.add_tasks', this.database, email], JSON.stringify(tasks))) as string[]
   }
 
   /** To an administrator, from the next request on. */
   async promote(email: string) {
     await run(tidemark, ['user', 'promote', email, '--data-dir', this.dataDir])
+  }
+
+  /** Where a task that counts stops half-way, until it is opened: so nobody has to look while it runs by itself. */
+  newGate() {
+    const until = join(this.folder, `gate-${this.gates += 1}`)
+    return { until, open: () => { writeFileSync(until, '') } }
   }
 
   async kill() {
@@ -85,6 +97,7 @@ export class OwnInstance {
     child.kill('SIGKILL')
     await gone
     this.process = undefined
+    this.database = undefined // the next one may listen elsewhere
   }
 
   async end() {
@@ -115,16 +128,23 @@ function surroundings() {
   return { ...inherited, TIDEMARK_RATE_LIMITS: 'off', TIDEMARK_ENV_FILE: '', TIDEMARK_TASK_NICENESS: '5', TIDEMARK_LOG_LEVEL: 'warning' }
 }
 
-function freePort() {
-  return new Promise<number>((resolve, reject) => {
+async function isReady(url: string) {
+  return await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(10_000) }).then(({ ok }) => ok, () => false)
+}
+
+/** Below those that the system gives to whoever connects: one of those is taken by somebody while a killed server is away. */
+async function freePort() {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = 20_000 + randomInt(12_000)
+    if (await canListen(port)) return port
+  }
+  throw new Error('No free port')
+}
+
+function canListen(port: number) {
+  return new Promise<boolean>((resolve) => {
     const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('No free port'))
-        else resolve(address.port)
-      })
-    })
+    probe.once('error', () => { resolve(false) })
+    probe.listen(port, '127.0.0.1', () => { probe.close(() => { resolve(true) }) })
   })
 }

@@ -1,6 +1,7 @@
 /** People who use Tidemark in the tests: how they sign up, sign in and read their mail. */
 import { randomBytes } from 'node:crypto'
 import type { Page } from 'playwright-core'
+import { patience } from './browser'
 
 export const password = 'quiet harbour 42'
 
@@ -17,11 +18,17 @@ export async function signUp(page: Page, email = someone(), letterTo?: (email: s
 }
 
 /** The same, at no page yet. Where messages are sent, the code of one confirms the email. */
-async function beSignedIn(page: Page, email = someone(), letterTo?: (email: string) => Promise<Letter>) {
+export async function beSignedIn(page: Page, email = someone(), letterTo?: (email: string) => Promise<Letter>) {
   const ask = await asking(page)
   let session = await ask('signup', { email, password })
   if (letterTo !== undefined) session = await ask('verify', { type: 'signup', email, token: codeIn(await letterTo(email)) })
   await hold(page, session)
+  return email
+}
+
+/** An account that nobody is signed in to here. */
+export async function haveAccount(page: Page, email = someone()) {
+  await (await asking(page))('signup', { email, password })
   return email
 }
 
@@ -46,9 +53,14 @@ export async function signIn(page: Page, email: string, secret = password) {
 
 /** A demo, at its dashboard; without the button, which has tests of its own. */
 export async function startDemo(page: Page) {
-  await hold(page, await (await asking(page))('signup', {}))
+  await beInDemo(page)
   await page.goto('/')
   await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
+}
+
+/** The same, at no page yet. */
+export async function beInDemo(page: Page) {
+  await hold(page, await (await asking(page))('signup', {}))
 }
 
 export async function signOut(page: Page) {
@@ -69,7 +81,7 @@ export interface Letter { Text: string }
 /** The newest message to somebody, as Mailpit's API tells it. */
 export async function letterTo(email: string): Promise<Letter> {
   const mailbox = process.env.MAILPIT_URL ?? ''
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + patience
   while (Date.now() < deadline) {
     const found = await fetch(`${mailbox}/api/v1/search?query=${encodeURIComponent(`to:${email}`)}`)
     const { messages } = await found.json() as { messages: { ID: string }[] }
@@ -77,7 +89,7 @@ export async function letterTo(email: string): Promise<Letter> {
     if (newest !== undefined) return await (await fetch(`${mailbox}/api/v1/message/${newest.ID}`)).json() as Letter
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
-  throw new Error(`No message to ${email} within 15 s`)
+  throw new Error(`No message to ${email} within ${patience / 1_000} s`)
 }
 
 export function codeIn({ Text }: Letter) {

@@ -1,12 +1,9 @@
 /** Models in a real browser: what one says of itself, on every tab. */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { desktop, launch, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
+import { desktop, launch, leave, longPatience, openPage, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
-import { signUp } from './people'
-
-/** Compiling the features takes the first training of a machine so long. */
-const firstTrainingMilliseconds = 150_000
+import { beSignedIn } from './people'
 
 let browser: Browser
 let it_: Visit
@@ -14,9 +11,9 @@ let it_: Visit
 beforeAll(async () => {
   browser = await launch()
   it_ = await visit(browser, { colorScheme: 'light' })
-  await signUp(it_.page)
+  await beSignedIn(it_.page)
 })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 
 /** The address of a small one, asked for as the form does; a journey goes through the form. */
 async function train(page: Page) {
@@ -48,13 +45,13 @@ it('a model is judged, and looks well on every tab', async () => {
   const { page, complaints } = it_
   const model = await train(page)
   await page.goto(model)
-  await page.getByRole('heading', { name: /^(Trusted|Not trusted): / }).waitFor({ timeout: firstTrainingMilliseconds })
+  await page.getByRole('heading', { name: /^(Trusted|Not trusted): / }).waitFor({ timeout: longPatience })
   await page.getByRole('table', { name: /Folds, each tried/ }).getByText('All folds together').waitFor()
   await page.getByRole('table', { name: /simple guesses/ }).getByText('This model').waitFor()
   await page.getByText('Champion', { exact: true }).waitFor()
   await page.getByRole('link', { name: 'Predict now' }).click()
   await page.getByText(/^Open until/).waitFor()
-  expect(new URL(page.url()).search).toBe('?tab=predictions')
+  await expect.poll(() => new URL(page.url()).search).toBe('?tab=predictions')
 
   const small = await browser.newContext({
     baseURL: process.env.TIDEMARK_URL, viewport: phone, reducedMotion: 'reduce', colorScheme: 'light',
@@ -72,4 +69,4 @@ it('a model is judged, and looks well on every tab', async () => {
   }
   await small.close()
   expect(withoutRefusals(complaints, 422)).toEqual([])
-}, 2 * firstTrainingMilliseconds)
+})

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { base, launch, phone, type Visit, visit, withoutRefusals } from './browser'
+import { base, launch, leave, longPatience, phone, type Visit, visit, withoutRefusals } from './browser'
 import { expectToLookWell } from './looks'
 import { signUp } from './people'
 
@@ -24,8 +24,8 @@ beforeAll(async () => {
   bearer = (await asked).headers().authorization ?? ''
   slow = await finished('Slow cross', { fast: 20, slow: 50 })
   quick = await finished('Quick cross', { fast: 10, slow: 30 })
-}, 180_000)
-afterAll(async () => { await browser.close() })
+})
+afterAll(async () => { await leave(browser) })
 
 async function ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
   const headers = { 'Authorization': bearer, 'Content-Type': 'application/json' }
@@ -41,7 +41,7 @@ async function finished(name: string, parameters: object) {
     start: '2023-01-01T00:00:00Z', end: '2024-01-01T00:00:00Z', trading: { cash: 10_000, costs: { taker_bps: 10, maker_bps: 10, slippage_bps: 5 } },
   })
   const isDone = async () => (await ask<{ state: string }>('GET', `/${id}`)).state === 'completed'
-  await vi.waitUntil(isDone, { timeout: 120_000, interval: 250 })
+  await vi.waitUntil(isDone, { timeout: longPatience, interval: 250 })
   return id
 }
 
@@ -61,7 +61,7 @@ describe('a result', () => {
     await page.getByRole('group', { name: /^Equity/ }).or(page.getByRole('application', { name: /^Equity/ })).first().waitFor()
     for (const name of tabs) {
       await openTab(name)
-      expect(new URL(page.url()).searchParams.get('tab')).toBe(name.toLowerCase())
+      await expect.poll(() => new URL(page.url()).searchParams.get('tab')).toBe(name.toLowerCase())
     }
     await page.goBack()
     await page.getByRole('tab', { name: 'Reproduce', selected: true }).waitFor()
@@ -77,7 +77,7 @@ describe('a result', () => {
     await page.goto(`/backtests/${slow}?tab=trades&sort=-pnl&pnl=0..`)
     await page.getByText(new RegExp(String.raw`^\d+ of ${total} trades$`)).waitFor()
     const first = table.getByRole('row').nth(1)
-    expect(await first.textContent()).toContain('+')
+    await expect.poll(() => first.textContent()).toContain('+')
     await table.focus()
     await page.keyboard.press('Home')
     await page.keyboard.press('Enter')
@@ -128,7 +128,7 @@ describe('a result', () => {
   it('comes out the same when it is replayed', async () => {
     await page.goto(`/backtests/${quick}?tab=reproduce`)
     await page.getByRole('button', { name: 'Replay backtest', exact: true }).click()
-    await page.getByText(/^The same to the last bit: \d+ trades and the equity of every bar\.$/).waitFor({ timeout: 60_000 })
+    await page.getByText(/^The same to the last bit: \d+ trades and the equity of every bar\.$/).waitFor({ timeout: longPatience })
   })
 
   it('that nobody has is not found', async () => {
@@ -147,7 +147,7 @@ describe('two results', () => {
     await settings.getByRole('row', { name: /^slow 50 30$/ }).waitFor()
     await page.getByRole('button', { name: 'Make Quick cross the first' }).click()
     await settings.getByRole('row', { name: /^slow 30 50$/ }).waitFor()
-    expect(new URL(page.url()).searchParams.get('ids')).toBe(`${quick},${slow}`)
+    await expect.poll(() => new URL(page.url()).searchParams.get('ids')).toBe(`${quick},${slow}`)
   })
 
   it('need two', async () => {
@@ -172,6 +172,6 @@ describe('the look', () => {
       await page.goto(`/backtests/compare?ids=${slow},${quick}`)
       await page.getByRole('heading', { name: 'Correlation' }).waitFor()
       await expectToLookWell(page, `comparison ${size}`)
-    }, 180_000)
+    })
   }
 })

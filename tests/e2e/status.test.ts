@@ -1,12 +1,13 @@
 /** The status centre over tasks that really run: live, cancelled, run again, over tabs, and over the death of the server. */
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { desktop, launch, openPage, phone, type Visit, visit } from './browser'
+import { desktop, launch, leave, longPatience, openPage, phone, type Visit, visit } from './browser'
 import { expectToLookWell } from './looks'
 import { type NewTask, OwnInstance } from './own-instance'
-import { signUp } from './people'
+import { beSignedIn } from './people'
 
-const count = (steps: number, pause: number): NewTask => ({ kind: 'backtest', payload: { steps, pause, strategy: 'sma_cross' } })
+const count = (steps: number, pause: number, until?: string): NewTask => ({ kind: 'backtest', payload: { steps, pause, until, strategy: 'sma_cross' } })
+const longTask = count(3_000, 0.1)
 const failing: NewTask = { kind: 'export', payload: { divisor: 0 } }
 const deaf: NewTask = { kind: 'optimize', payload: {} } // it hears neither the flag nor SIGTERM
 
@@ -18,14 +19,14 @@ let email: string
 beforeAll(async () => {
   browser = await launch()
   tidemark = await OwnInstance.startWithWorks()
-}, 120_000)
+})
 afterAll(async () => {
-  await browser.close()
+  await leave(browser)
   await tidemark?.end()
 })
 beforeEach(async () => {
   it_ = await visit(browser, { url: instance().url })
-  email = await signUp(it_.page)
+  email = await beSignedIn(it_.page)
 })
 afterEach(async () => { await it_.close() })
 
@@ -42,9 +43,9 @@ async function openStatus(page: Page, search = '') {
 }
 
 // Not by their roles: an open drawer hides the rest of the page from everybody but the eye.
-async function isLive(page: Page, timeout = 15_000) {
+async function isLive(page: Page) {
   await page.locator('h1').filter({ hasText: 'Status centre' }).waitFor()
-  await page.locator('[data-testid=live-dot][aria-label^="Updates: live since"]').waitFor({ timeout })
+  await page.locator('[data-testid=live-dot][aria-label^="Updates: live since"]').waitFor()
 }
 
 function rowOf(page: Page, id: string) {
@@ -64,17 +65,19 @@ describe('tasks', () => {
     const { page, complaints } = it_
     await openStatus(page)
     await page.getByText('No tasks yet').waitFor()
-    const [id = ''] = await add(count(30, 0.1))
+    const gate = instance().newGate()
+    const [id = ''] = await add(count(30, 0.05, gate.until))
     const row = rowOf(page, id)
     await row.getByText('Running').waitFor()
     await row.getByText(/^[1-9]\d?%$/).waitFor()
+    gate.open()
     await row.getByText('Completed').waitFor()
     await expect.poll(() => eventsOn(page)).toEqual([1, 2, 3])
     await page.getByText(/completed in \d/).waitFor()
     await row.click()
     const drawer = page.getByRole('dialog', { name: `Backtest ${id.slice(0, 8)}` })
     await drawer.getByRole('region', { name: 'Result' }).getByText('"counted": 30').waitFor()
-    expect(new URL(page.url()).searchParams.get('task')).toBe(id)
+    await expect.poll(() => new URL(page.url()).searchParams.get('task')).toBe(id)
     await page.goBack()
     await drawer.waitFor({ state: 'hidden' })
     expect(complaints).toEqual([])
@@ -90,7 +93,7 @@ describe('tasks', () => {
     await drawer.getByText(/ZeroDivisionError/).first().waitFor()
     await drawer.getByRole('region', { name: 'Log' }).getByText('about to divide').waitFor()
     await drawer.getByRole('button', { name: 'Copy command' }).click()
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`tidemark tasks retry ${id.slice(0, 8)}`)
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(`tidemark tasks retry ${id.slice(0, 8)}`)
     await drawer.getByRole('button', { name: 'Run again', exact: true }).click()
     await page.getByText('Queued again.').waitFor()
     await drawer.getByText('2 of 4').waitFor()
@@ -99,7 +102,7 @@ describe('tasks', () => {
 
   it('are cancelled at the touch of a button, are said to stop, and keep what they had', async () => {
     const { page } = it_
-    const [id = ''] = await add(count(600, 0.1))
+    const [id = ''] = await add(longTask)
     await openStatus(page)
     await rowOf(page, id).getByText('Running').waitFor()
     await rowOf(page, id).getByText(/^\d+%$/).waitFor()
@@ -114,6 +117,8 @@ describe('tasks', () => {
 
   it('are cancelled and run again by the keyboard alone', async () => {
     const { page } = it_
+    await page.goto('/')
+    await page.getByRole('heading', { name: 'Dashboard' }).waitFor()
     await page.keyboard.press('g')
     await page.keyboard.press('t')
     await isLive(page)
@@ -130,8 +135,8 @@ describe('tasks', () => {
     await page.getByRole('button', { name: 'Cancel 1 task', exact: true }).click()
     await page.getByRole('button', { name: 'Cancel tasks' }).click()
     await page.getByText('Cancelled 1 of 1 tasks.').waitFor()
-    await rowOf(page, first).getByText('Cancelled').waitFor({ timeout: 30_000 })
-    await rowOf(page, second).getByText('Cancelled').waitFor({ timeout: 30_000 })
+    await rowOf(page, first).getByText('Cancelled').waitFor()
+    await rowOf(page, second).getByText('Cancelled').waitFor()
     for (const id of ids.slice(2)) await rowOf(page, id).getByText('Completed').waitFor()
   })
 
@@ -143,7 +148,7 @@ describe('tasks', () => {
     await rowOf(page, bad).getByText('Failed', { exact: true }).waitFor()
     await page.getByText('Failed', { exact: true }).first().click()
     await rowOf(page, good).waitFor({ state: 'detached' })
-    expect(new URL(page.url()).search).toBe('?state=failed')
+    await expect.poll(() => new URL(page.url()).search).toBe('?state=failed')
     await page.getByLabel('Kind').selectOption('train')
     await page.getByText('No tasks match').waitFor()
     await page.goBack()
@@ -154,7 +159,7 @@ describe('tasks', () => {
     await page.goto('/status?state=failed&kind=train')
     await page.getByRole('button', { name: 'Clear filters' }).click()
     await rowOf(page, good).waitFor()
-    expect(new URL(page.url()).search).toBe('')
+    await expect.poll(() => new URL(page.url()).search).toBe('')
   })
 })
 
@@ -207,7 +212,7 @@ describe('one stream for all tabs', () => {
 })
 
 it.each([['desk', desktop], ['phone', phone]] as const)('%s: nothing for axe to find, nothing that scrolls sideways', async (size, viewport) => {
-  const ids = await add(count(1, 0), failing, deaf, count(400, 0.1), count(1, 0), count(1, 0))
+  const ids = await add(count(1, 0), failing, deaf, longTask, count(1, 0), count(1, 0))
   const [, failed = '', , running = ''] = ids
   const context: BrowserContext = await browser.newContext({
     baseURL: instance().url, viewport, colorScheme: 'light', hasTouch: size === 'phone', reducedMotion: 'reduce', storageState: await it_.context.storageState(),
@@ -237,30 +242,32 @@ it.each([['desk', desktop], ['phone', phone]] as const)('%s: nothing for axe to 
 })
 
 describe('when the server is killed', () => {
-  it('a banner says so, and every event is there once after it is back', { timeout: 180_000 }, async () => {
+  it('a banner says so, and every event is there once after it is back', async () => {
     const { page, context } = it_
     await openStatus(page)
     const second = await openPage(context)
     await openStatus(second.page)
-    const [id = ''] = await add(count(100, 0.1))
+    const gate = instance().newGate()
+    const [id = ''] = await add(count(10, 0.1, gate.until))
     await rowOf(page, id).getByText('Running').waitFor()
 
     await instance().kill()
     const banners = [page, second.page].map((tab) => tab.getByText(/^Tidemark does not answer\. Showing data as of \d\d:\d\d:\d\d/).waitFor())
     await Promise.all(banners)
-    expect(await page.getByText('This may be out of date.').count()).toBe(0) // one banner says it all
+    await expect.poll(() => page.getByText('This may be out of date.').count()).toBe(0) // one banner says it all
     await page.getByText(/Reconnecting/).first().waitFor()
     await page.getByRole('button', { name: /^Updates: offline since \d\d:\d\d:\d\d/ }).waitFor()
     await rowOf(page, id).getByText('Running').waitFor() // the last that was known stays
 
     await instance().resume()
+    gate.open()
     const [other = ''] = await add(count(2, 0.1)) // before the pages are back, if they are slow
     for (const tab of [page, second.page]) {
-      await isLive(tab, 10_000)
+      await isLive(tab)
       await tab.getByText('Tidemark does not answer.').waitFor({ state: 'detached' })
-      await rowOf(tab, other).getByText('Completed').waitFor({ timeout: 30_000 })
+      await rowOf(tab, other).getByText('Completed').waitFor()
       // The server that starts anew takes it back from the dead one, and it runs again from its start.
-      await rowOf(tab, id).getByText('Completed').waitFor({ timeout: 90_000 })
+      await rowOf(tab, id).getByText('Completed').waitFor({ timeout: longPatience })
       await rowOf(tab, id).getByText('2 of 3').waitFor()
       // One task: queued, running, queued again, running, completed; the other: queued, running, completed.
       await expect.poll(() => eventsOn(tab)).toEqual(numbersTo(8))

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { expectNoSidewaysScroll, launch, phone, type Visit, visit } from './browser'
+import { expectNoSidewaysScroll, launch, leave, phone, type Visit, visit } from './browser'
 import { signUp } from './people'
 
 const pictures = process.env.TIDEMARK_SCREENSHOTS
@@ -14,7 +14,7 @@ beforeAll(async () => {
   browser = await launch()
   if (pictures) mkdirSync(pictures, { recursive: true })
 })
-afterAll(async () => { await browser.close() })
+afterAll(async () => { await leave(browser) })
 beforeEach(async () => {
   it_ = await visit(browser)
   await signUp(it_.page)
@@ -42,7 +42,7 @@ describe('rules without code', () => {
     await page.getByText('and the day is Mon or Tue or Wed or Thu or Fri').waitFor()
 
     await page.getByRole('button', { name: 'Show signals' }).click()
-    await page.getByText(/\d+ long, 0 short, 0 to leave/).waitFor({ timeout: 45_000 })
+    await page.getByText(/\d+ long, 0 short, 0 to leave/).waitFor()
     await page.getByRole('grid', { name: 'signals' }).getByText('▲ Long').first().waitFor()
 
     await page.getByLabel('Name', { exact: true }).fill('Above its average')

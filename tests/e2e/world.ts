@@ -1,6 +1,6 @@
 /** A Tidemark that may be killed, sends its mail here, and tries keys at vendors of its own; several suites share one. */
 import type { Browser } from 'playwright-core'
-import { launch } from './browser'
+import { launch, leave } from './browser'
 import { MailServer } from './mail-server'
 import { OwnInstance } from './own-instance'
 
@@ -16,7 +16,7 @@ export async function openWorld(): Promise<World> {
 }
 
 export async function closeWorld({ browser, mail, tidemark }: World) {
-  await browser.close()
+  await leave(browser)
   await tidemark.end()
   mail.stop()
 }

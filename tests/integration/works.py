@@ -52,7 +52,10 @@ def look_around(payload: dict[str, Any], report: Report, is_cancelled: IsCancell
 
 
 def count(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
-    """Count to a number, with a pause at each step, and leave a mark in a file at each start."""
+    """Count to a number, with a pause at each step, and leave a mark in a file at each start.
+
+    Half-way it waits until there is a file, if one is named.
+    """
     if "marks" in payload:
         with Path(payload["marks"]).open("a") as marks:
             marks.write(f"{payload.get('name', 'job')} {os.getpid()}\n")
@@ -60,6 +63,8 @@ def count(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) ->
     for step in range(steps):
         report("counting", 100 * step / steps, f"step {step}")
         time.sleep(pause)
+        while step == steps // 2 and "until" in payload and not Path(payload["until"]).exists() and not is_cancelled():
+            time.sleep(pause)
         if is_cancelled():
             return {"counted": step}
     return {"counted": steps}

@@ -74,6 +74,28 @@ describe('connection', () => {
     expect(answer).toHaveBeenCalledOnce()
   })
 
+  it('waits for a server that is busy, and gives up one that says nothing at all', async () => {
+    const { isLost } = useConnection()
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockImplementation((milliseconds) => {
+      const stop = new AbortController()
+      setTimeout(() => { stop.abort() }, milliseconds)
+      return stop.signal
+    })
+    const silent = vi.fn<typeof fetch>((_, options) => new Promise((_resolve, reject) => {
+      options?.signal?.addEventListener('abort', () => { reject(new DOMException('Too late', 'TimeoutError')) })
+    }))
+    vi.stubGlobal('fetch', silent)
+    await vi.advanceTimersByTimeAsync(7_000)
+    expect(silent).toHaveBeenCalledOnce()
+    expect(isLost.value).toBe(false)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(isLost.value).toBe(true)
+    vi.stubGlobal('fetch', answer)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(isLost.value).toBe(false)
+    timeout.mockRestore()
+  })
+
   it('checks at once when the browser says that it is offline', async () => {
     const { isLost } = useConnection()
     answer.mockImplementation(dead)

@@ -4,7 +4,8 @@ import { computed, reactive, readonly } from 'vue'
 import { reportTo } from './client'
 
 const heartbeatMilliseconds = 2_000
-const answerWithinMilliseconds = 2_500
+/** One that was killed refuses at once. One that says nothing for so long may be busy, and is there. */
+const answerWithinMilliseconds = 8_000
 const longestWaitMilliseconds = 5_000
 /** So many times it is asked every second: a server that starts anew is back within seconds. */
 const quickAttempts = 10

@@ -14,7 +14,7 @@ export async function account({ page, hand, letterTo, elsewhere, interrupt }: Tr
   await interrupt()
   await hand.type(page.getByLabel('Code'), codeIn(letter))
   await page.getByText('This browser').waitFor()
-  expect(new URL(page.url()).pathname).toBe('/settings/security')
+  await expect.poll(() => new URL(page.url()).pathname).toBe('/settings/security')
 
   const second = await elsewhere()
   await signIn(second.page, email)
@@ -31,5 +31,5 @@ export async function account({ page, hand, letterTo, elsewhere, interrupt }: Tr
   await hand.press(page.getByRole('button', { name: /^Account:/ }))
   await hand.press(page.getByRole('menuitem', { name: 'Sign out' }))
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-  expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('session')))).toEqual([])
+  await expect.poll(() => page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('session')))).toEqual([])
 }

@@ -1,9 +1,7 @@
 /** A model: trained, asked, and traded in a backtest. */
 import { expect } from 'vitest'
+import { longPatience } from '../browser'
 import { finished, type Traveller } from './traveller'
-
-/** Compiling the features takes the first training of a machine so long. */
-const firstTrainingMilliseconds = 150_000
 
 export async function model({ page, hand, arrive, interrupt }: Traveller) {
   await arrive()
@@ -21,7 +19,7 @@ export async function model({ page, hand, arrive, interrupt }: Traveller) {
   await hand.press(page.getByRole('button', { name: 'Train model', exact: true }))
   await page.getByRole('heading', { name: 'Progress' }).or(page.getByText('Champion', { exact: true })).first().waitFor()
   await interrupt()
-  await page.getByRole('heading', { name: /^(Trusted|Not trusted): / }).waitFor({ timeout: firstTrainingMilliseconds })
+  await page.getByRole('heading', { name: /^(Trusted|Not trusted): / }).waitFor({ timeout: longPatience })
   const address = new URL(page.url()).pathname
 
   await hand.press(page.getByRole('link', { name: 'Predict now' }))
@@ -31,8 +29,8 @@ export async function model({ page, hand, arrive, interrupt }: Traveller) {
 
   await hand.press(page.getByRole('link', { name: 'Backtest this model' }))
   await page.getByRole('heading', { name: 'New backtest' }).waitFor()
-  expect(await page.getByRole('combobox', { name: 'Strategy' }).inputValue()).toBe('ml_predictive')
-  expect(await page.getByLabel('Rounds', { exact: true }).inputValue()).toBe('10')
+  await expect.poll(() => page.getByRole('combobox', { name: 'Strategy' }).inputValue()).toBe('ml_predictive')
+  await expect.poll(() => page.getByLabel('Rounds', { exact: true }).inputValue()).toBe('10')
   await page.getByText('Takes about').waitFor()
   await hand.type(page.getByRole('textbox', { name: 'Name (optional)' }), 'Trades the model')
   await hand.press(page.getByRole('button', { name: 'Run backtest', exact: true }))

@@ -1,5 +1,6 @@
 /** A strategy without code: built, kept, its numbers tried out, and the best trial opened as a backtest of its own. */
 import { expect } from 'vitest'
+import { longPatience } from '../browser'
 import { expectOnce, finished, type Traveller } from './traveller'
 
 export async function rules({ page, hand, arrive, interrupt }: Traveller) {
@@ -27,7 +28,7 @@ export async function rules({ page, hand, arrive, interrupt }: Traveller) {
   await page.getByRole('heading', { name: 'Which average' }).waitFor()
 
   const trials = page.getByRole('grid', { name: 'trials' })
-  await trials.waitFor({ timeout: 60_000 })
+  await trials.waitFor({ timeout: longPatience })
   const best = await trials.getByRole('row').nth(1).textContent() ?? ''
   await hand.open(trials, 1)
   await hand.press(page.getByRole('button', { name: /^Open trial \d+ as a backtest/ }))

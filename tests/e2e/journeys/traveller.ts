@@ -1,6 +1,6 @@
 /** Who makes a journey: with a page, a hand, and a server that may be killed in the middle. */
 import type { Page } from 'playwright-core'
-import type { Visit } from '../browser'
+import { longPatience, type Visit } from '../browser'
 import type { Hand } from '../hands'
 import type { Letter } from '../people'
 
@@ -18,7 +18,7 @@ export interface Traveller {
 
 /** The result of a backtest that was watched to its end. */
 export async function finished(page: Page) {
-  await page.getByRole('heading', { name: 'Can it be trusted?' }).waitFor({ timeout: 60_000 })
+  await page.getByRole('heading', { name: 'Can it be trusted?' }).waitFor({ timeout: longPatience })
 }
 
 /** There once: neither lost nor doubled. */

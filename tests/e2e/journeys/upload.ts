@@ -54,7 +54,7 @@ export async function upload({ page, hand, arrive, elsewhere, interrupt }: Trave
   await page.getByRole('table', { name: 'Settings that differ' }).getByRole('row', { name: /^fast / }).waitFor()
   await hand.press(page.getByRole('link', { name: 'Second of two' }).first())
   await finished(page)
-  expect(new URL(page.url()).pathname).toBe(result)
+  await expect.poll(() => new URL(page.url()).pathname).toBe(result)
 
   await hand.press(page.getByRole('main').getByRole('button', { name: 'Export' }).first())
   const saved = page.waitForEvent('download')
