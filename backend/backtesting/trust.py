@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.backtesting.analysis import Analysis
+from backend.backtesting.break_even import MOST_BPS, break_even_bps, side_bps
 from backend.backtesting.engine import Feed, backtest
 from backend.backtesting.fill_band import fill_band
 from backend.backtesting.guards import SAMPLED_POINTS, THOROUGH_POINTS, look_ahead, recursive, shuffled
@@ -40,6 +41,7 @@ __all__ = ["Band", "Check", "Examined", "Family", "Trust", "Verdict", "daily_sha
 Floats = npt.NDArray[np.float64]
 
 FEW_TRADES: Final = 30
+BEST_TRADES: Final = 5
 HIGH_COSTS: Final = 0.5
 SURE: Final = 0.95
 # The control asks about the last bars only, and so often.
@@ -106,15 +108,16 @@ def examine(run: Examined, *, thorough: bool = False, only: Collection[str] = ()
 
     `only` some checks, by their codes; the others are left out.
     """
-    band = fill_band(run.feeds, run.result) if not only or "band" in only else ()
+    band = fill_band(run.feeds, run.result) if not only or {"band", "break_even"} & set(only) else ()
     asked: list[tuple[str, str, Callable[[], Finding]]] = [
         ("look_ahead", "Look-ahead", lambda: _look_ahead(run, THOROUGH_POINTS if thorough else SAMPLED_POINTS)),
         ("recursive", "Memory", lambda: _recursive(run)),
         ("shuffled", "Order of the bars", lambda: _shuffled(run, THOROUGH_SHUFFLES if thorough else SAMPLED_SHUFFLES)),
         ("gaps", "Gaps in the data", lambda: _gaps(run)),
         ("trades", "Number of trades", lambda: _trades(run)),
+        ("few_trades", "Profit of few trades", lambda: _few_trades(run)),
         ("costs", "Costs", lambda: _costs(run)),
-        ("break_even", "Break-even cost", lambda: _break_even(run)),
+        ("break_even", "Break-even cost", lambda: _break_even(run, band)),
         ("band", "Fills and costs", lambda: _band(band)),
         ("interval", "Sharpe ratio's interval", lambda: _interval(run)),
         ("deflated", "Trials and luck", lambda: _deflated(run)),
@@ -231,20 +234,39 @@ def _trades(run: Examined) -> Finding:
     return Verdict.GOOD, f"{count:,} closed trades.", facts
 
 
+def _few_trades(run: Examined) -> Finding:
+    earned, cash = np.sort(run.result.closed["pnl"])[::-1], run.result.start_cash
+    whole, best, five = (float(earned[skipped:].sum()) / cash for skipped in (0, 1, BEST_TRADES))
+    if whole <= 0:
+        raise Missing("The closed trades earned nothing, so no trade made the profit.")
+    words = (
+        f"The closed trades earned {say.change(whole, 1)} of the start money; without the best one it would be"
+        f" {say.change(best, 1)}, without the best {BEST_TRADES} {say.change(five, 1)}."
+    )
+    facts = {"total": whole, "without_best": best, "without_best_five": five}
+    verdict = Verdict.BAD if best <= 0 else Verdict.DOUBTFUL if five <= 0 else Verdict.GOOD
+    return verdict, words, facts
+
+
 def _costs(run: Examined) -> Finding:
     share = _figure(run, "costs_of_gross_profit")
     words = f"Fees, slippage and interest took {say.percent(share, 0)} of the profit before costs."
     return (Verdict.GOOD if share <= HIGH_COSTS else Verdict.DOUBTFUL), words, {"share": share}
 
 
-def _break_even(run: Examined) -> Finding:
-    bps, paid = _figure(run, "break_even_bps"), run.result.config.costs
-    own = paid.taker_bps + paid.slippage_bps + paid.spread_bps / 2
-    words = (
-        f"Nothing would be left at costs of {say.bps(bps)} a side; this run supposes {say.bps(own)} for market orders."
-    )
+def _break_even(run: Examined, band: Sequence[Band]) -> Finding:
+    if not len(run.result.trades):
+        raise Missing("There is no trade, so nothing was paid.")
+    bps, own = break_even_bps(run.feeds, run.result, band), side_bps(run.result.config.costs)
+    if bps is None:
+        return Verdict.BAD, "It loses even without any costs.", {"supposed_bps": own}
+    facts = {"bps": bps, "supposed_bps": own}
+    supposed = f"this run supposes {say.bps(own)} for market orders"
+    if bps >= MOST_BPS:
+        return Verdict.GOOD, f"Something would be left even at costs of {say.bps(bps)} a side; {supposed}.", facts
+    words = f"Traded again at costs of {say.bps(bps)} a side nothing would be left; {supposed}."
     verdict = Verdict.GOOD if bps >= 2 * own and bps >= 1 else Verdict.DOUBTFUL if bps >= own else Verdict.BAD
-    return verdict, words, {"bps": bps, "supposed_bps": own}
+    return verdict, words, facts
 
 
 def _band(band: Sequence[Band]) -> Finding:
