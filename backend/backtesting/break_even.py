@@ -11,7 +11,7 @@ from backend.backtesting.engine import Feed, backtest
 from backend.backtesting.fill_band import with_costs
 from backend.backtesting.result import Result
 from backend.backtesting.verdicts import Band
-from backend.domain.config import CostModel, TradingConfig
+from backend.domain.config import CostModel
 
 MOST_BPS: Final = 1_000.0
 _FLAT_BPS: Final = 10.0  # what is multiplied when a run supposes that trading is free
@@ -29,7 +29,7 @@ def side_bps(costs: CostModel) -> float:
 
 
 def break_even_bps(feeds: Sequence[Feed], own: Result, band: Sequence[Band]) -> float | None:
-    """All costs multiplied alike, as a side's in basis points; `MOST_BPS` when it is more, none if even 0 is too much."""
+    """All costs multiplied alike, in basis points a side: `MOST_BPS` if it is more, none if even 0 is too much."""
     config, unit = own.config, side_bps(own.config.costs)
     if unit <= 0:
         free = CostModel(taker_bps=_FLAT_BPS, maker_bps=_FLAT_BPS)

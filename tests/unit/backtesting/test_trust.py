@@ -223,5 +223,5 @@ def test_the_sentence_of_few_trades_says_what_would_be_left() -> None:
     trust = examine(Examined(**{**vars(run), "result": replace(run.result, trades=trades)}), only=["few_trades"])
     assert trust["few_trades"].sentence == (
         "The closed trades earned +37.0% of the start money; without the best one it would be +3.0%,"
-        " without the best 5 −5.0%."
+        " without the best 5 \u22125.0%."
     )
