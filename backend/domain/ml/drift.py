@@ -55,7 +55,7 @@ class Reference:
         return cls(names=tuple(names), edges=edges, shares=shares, usual=seen.max(axis=0), usual_share=_lonely(seen))
 
     def drift(self, rows: Matrix) -> dict[str, Any]:
-        """Of the newest rows: `psi` by feature, what was `usual` in the lessons, the `worst` names, a `level` (none, some, strong), a `text`."""
+        """Of the newest rows: `psi` by feature, the `usual` one of the lessons, `worst` names, `level` and `text`."""
         newest = rows[-DRIFT_ROWS:]
         if len(newest) < FEWEST_DRIFT_ROWS:
             words = f"Drift needs at least {FEWEST_DRIFT_ROWS} bars with all features; there are {len(newest)}."
