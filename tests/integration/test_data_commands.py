@@ -69,7 +69,7 @@ def test_a_damaged_file_is_found(tmp_path: Path) -> None:
             "'--timeframe': '1q' is none of 1m",
         ),
         (("data", "export", "--symbol", "X", "--timeframe", "1h", "-o", "x.txt"), 2, "neither in .parquet nor in .csv"),
-        (("data", "export", "--symbol", "X", "--timeframe", "1h", "-o", "/nowhere/x.csv"), 2, "Make it first"),
+        (("data", "export", "--symbol", "X", "--timeframe", "1h", "-o", "no/such/folder/x.csv"), 2, "Make it first"),
     ],
 )
 def test_what_goes_wrong_says_what_to_do(tmp_path: Path, arguments: tuple[str, ...], code: int, words: str) -> None:

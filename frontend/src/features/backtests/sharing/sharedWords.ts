@@ -37,12 +37,17 @@ export function notesOf(run: Pick<SharedBacktest, 'figures'>) {
 export function describe(run: SharedBacktest) {
   const named = run.symbols.slice(0, 3).join(', ')
   const more = run.symbols.length > 3 ? ` and ${integer(run.symbols.length - 3)} more` : ''
-  return `${run.strategy} on ${named}${more}, ${run.timeframe}, bars of ${run.provider}, ${rangeWords({ config: run.config as RunConfig })}`
+  return `${run.strategy} on ${named}${more}, ${run.timeframe}, bars of ${run.provider}, ${rangeWords({ config: configOf(run) })}`
+}
+
+/** The schema of the API says no more of it than that it is an object. */
+function configOf({ config }: Pick<SharedBacktest, 'config'>) {
+  return config as unknown as RunConfig
 }
 
 /** What it was run with, but for what the line above says. */
-export function settingsOf({ config }: Pick<SharedBacktest, 'config'>) {
-  return configFacts(config as RunConfig)
+export function settingsOf(run: Pick<SharedBacktest, 'config'>) {
+  return configFacts(configOf(run))
     .filter(({ path }) => !['strategy', 'series', 'start', 'end', 'seed'].includes(path))
     .map(({ name, text }) => ({ name, value: text }))
 }
