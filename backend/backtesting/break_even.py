@@ -1,6 +1,6 @@
 """At which costs nothing would be left: the same signals are traded again until a return of nothing is enclosed.
 
-Profit over turnover would say too much, since dearer trading leaves a smaller account, and that earns less.
+Profit over turnover is another number: with other costs there is more or less to trade with.
 """
 
 import math

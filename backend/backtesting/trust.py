@@ -1,5 +1,6 @@
 """The trust panel: what a sceptic would ask of a result, each answered by a verdict, a sentence and its numbers."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
@@ -235,17 +236,26 @@ def _trades(run: Examined) -> Finding:
 
 
 def _few_trades(run: Examined) -> Finding:
-    earned, cash = np.sort(run.result.closed["pnl"])[::-1], run.result.start_cash
-    whole, best, five = (float(earned[skipped:].sum()) / cash for skipped in (0, 1, BEST_TRADES))
+    growth = np.sort(_growth_by_trade(run.result))[::-1]
+    whole, best, five = (math.expm1(growth[skipped:].sum()) for skipped in (0, 1, BEST_TRADES))
     if whole <= 0:
         raise Missing("The closed trades earned nothing, so no trade made the profit.")
     words = (
-        f"The closed trades earned {say.change(whole, 1)} of the start money; without the best one it would be"
+        f"The closed trades made {say.change(whole, 1)}; without the best one the others would have made"
         f" {say.change(best, 1)}, without the best {BEST_TRADES} {say.change(five, 1)}."
     )
     facts = {"total": whole, "without_best": best, "without_best_five": five}
     verdict = Verdict.BAD if best <= 0 else Verdict.DOUBTFUL if five <= 0 else Verdict.GOOD
     return verdict, words, facts
+
+
+def _growth_by_trade(result: Result) -> Floats:
+    """The logarithm of what each closed trade made of the account that it found."""
+    closed = result.closed
+    found = np.where(closed["entry_bar"] > 0, result.equity[np.maximum(closed["entry_bar"] - 1, 0)], result.start_cash)
+    earned = np.divide(closed["pnl"], found, out=np.zeros(len(closed)), where=found > 0)
+    growth: Floats = np.log1p(np.maximum(earned, -0.999))
+    return growth
 
 
 def _costs(run: Examined) -> Finding:
@@ -317,7 +327,8 @@ def _length(run: Examined) -> Finding:
     needed = minimum_record_days(sharpe, skew=_figure(run, "skew"), kurtosis=_figure(run, "kurtosis"))
     if trials > 1:
         needed = max(needed, minimum_backtest_days(sharpe, trials=trials, periods_a_year=daily.periods_a_year))
-    words = f"It has {len(daily):,} days; for this Sharpe ratio and {trials:,} trials at least {needed:,} are needed."
+    tries = "trial" if trials == 1 else "trials"
+    words = f"It has {len(daily):,} days; for this Sharpe ratio and {trials:,} {tries} at least {needed:,} are needed."
     facts = {"days": len(daily), "needed": needed, "trials": trials}
     return (Verdict.GOOD if len(daily) >= needed else Verdict.DOUBTFUL), words, facts
 

@@ -198,30 +198,30 @@ def test_what_loses_before_costs_has_no_break_even_cost() -> None:
     assert (check.verdict, check.sentence) == (Verdict.BAD, "It loses even without any costs.")
 
 
+def with_trades(returns: list[float]) -> Examined:
+    """A run whose closed trades earned these shares of the account."""
+    run = sma()
+    trades = np.resize(run.result.closed, len(returns)).copy()
+    trades["pnl"] = np.array(returns) * run.result.equity[trades["entry_bar"] - 1]
+    return Examined(**{**vars(run), "result": replace(run.result, trades=trades)})
+
+
 @pytest.mark.parametrize(
-    ("pnl", "verdict"),
+    ("returns", "verdict"),
     [
-        ([900.0, *[-10.0] * 50], Verdict.BAD),
-        ([*[200.0] * 5, *[-10.0] * 40], Verdict.DOUBTFUL),
-        ([30.0] * 40, Verdict.GOOD),
-        ([-30.0] * 40, Verdict.UNKNOWN),
+        ([0.9, *[-0.01] * 50], Verdict.BAD),
+        ([*[0.2] * 5, *[-0.01] * 40], Verdict.DOUBTFUL),
+        ([0.03] * 40, Verdict.GOOD),
+        ([-0.03] * 40, Verdict.UNKNOWN),
     ],
 )
-def test_a_profit_of_few_trades_is_told(pnl: list[float], verdict: Verdict) -> None:
-    run = sma()
-    trades = np.resize(run.result.closed, len(pnl)).copy()
-    trades["pnl"] = pnl
-    result = replace(run.result, trades=trades)
-    trust = examine(Examined(**{**vars(run), "result": result}), only=["few_trades"])
-    assert trust["few_trades"].verdict is verdict
+def test_a_profit_of_few_trades_is_told(returns: list[float], verdict: Verdict) -> None:
+    assert examine(with_trades(returns), only=["few_trades"])["few_trades"].verdict is verdict
 
 
-def test_the_sentence_of_few_trades_says_what_would_be_left() -> None:
-    run = sma()
-    trades = np.resize(run.result.closed, 30).copy()
-    trades["pnl"] = np.array([3_400.0, *[200.0] * 4, *[-20.0] * 25]) * run.result.start_cash / 10_000
-    trust = examine(Examined(**{**vars(run), "result": replace(run.result, trades=trades)}), only=["few_trades"])
+def test_the_sentence_of_few_trades_says_what_the_others_would_have_made() -> None:
+    trust = examine(with_trades([0.34, *[0.02] * 4, *[-0.002] * 25]), only=["few_trades"])
     assert trust["few_trades"].sentence == (
-        "The closed trades earned +37.0% of the start money; without the best one it would be +3.0%,"
-        " without the best 5 \u22125.0%."
+        "The closed trades made +38.0%; without the best one the others would have made +3.0%,"
+        " without the best 5 \u22124.9%."
     )
