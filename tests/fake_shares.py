@@ -71,6 +71,7 @@ class FakeShares:
             trust=None,
             is_partial=False,
             finished_at=None,
+            currency="USDT",
             trade_rows=3,
         )
 

@@ -46,7 +46,7 @@ async def finished_backtest(dsn: str, user_id: UUID, *, rows: int = 3, **facts: 
                 row["notes"],
                 row["tags"],
                 json.dumps(FIGURES) if row.get("figures", True) else None,
-                json.dumps({"machine": "private"}),
+                json.dumps({"machine": "private", "data": [{"instrument": {"currency": "USDT"}}]}),
                 json.dumps(TRUST),
             )
             for name, table in (("trades", _trades(rows)), ("equity", _equity(rows))):

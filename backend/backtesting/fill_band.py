@@ -24,6 +24,12 @@ def fill_band(feeds: Sequence[Feed], own: Result) -> tuple[Band, ...]:
     )
 
 
+def with_costs(config: TradingConfig, times: float) -> TradingConfig:
+    """All costs so many times as high."""
+    costs = {name: getattr(config.costs, name) * times for name in type(config.costs).model_fields}
+    return config.model_copy(update={"costs": config.costs.model_copy(update=costs)})
+
+
 def _total(feeds: Sequence[Feed], own: Result, config: TradingConfig) -> float:
     result = own if config == own.config else backtest(feeds, config)
     return float(result.equity[-1] / result.start_cash - 1.0)
@@ -41,9 +47,5 @@ def _has_prices(feeds: Sequence[Feed], config: TradingConfig) -> bool:
 
 
 def _other(config: TradingConfig, mode: IntrabarMode, times: float) -> TradingConfig:
-    costs = config.costs.model_copy(
-        update={name: getattr(config.costs, name) * times for name in type(config.costs).model_fields}
-    )
-    return config.model_copy(
-        update={"costs": costs, "execution": config.execution.model_copy(update={"intrabar": mode})}
-    )
+    dearer = with_costs(config, times)
+    return dearer.model_copy(update={"execution": config.execution.model_copy(update={"intrabar": mode})})

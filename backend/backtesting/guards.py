@@ -118,7 +118,7 @@ def _points(strategy: TradingStrategy, market: Market, said: Signals, points: in
 
 def recursive(strategy: TradingStrategy, market: Market, said: Signals) -> Sequence[Drift]:
     """The drift for several lengths of history, in warm-ups; an empty answer where the whole is not longer than one."""
-    warmup, ask = max(strategy.warmup(), 1), _asker(strategy)
+    warmup, ask = max(strategy.warmup_on(market.timeframe), 1), _asker(strategy)
     plots = strategy.plots()
     whole = list(_lines(plots, market))
     drifts = []

@@ -147,7 +147,7 @@ def _silence(strategy: TradingStrategy, histories: Sequence[Loaded], signals: Se
     if any(trades(said) for said in signals):
         return []
     bars = sum(len(history.bars) for history in histories)
-    problem = NeverTrades(strategy.name, bars=bars, warmup=strategy.warmup())
+    problem = NeverTrades(strategy.name, bars=bars, warmup=strategy.warmup_on(histories[0].series.timeframe))
     return [Note(code=problem.code, text=problem.detail)]
 
 

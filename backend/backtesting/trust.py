@@ -1,5 +1,6 @@
 """The trust panel: what a sceptic would ask of a result, each answered by a verdict, a sentence and its numbers."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.backtesting.analysis import Analysis
+from backend.backtesting.break_even import MOST_BPS, break_even_bps, side_bps
 from backend.backtesting.engine import Feed, backtest
 from backend.backtesting.fill_band import fill_band
 from backend.backtesting.guards import SAMPLED_POINTS, THOROUGH_POINTS, look_ahead, recursive, shuffled
@@ -40,6 +42,7 @@ __all__ = ["Band", "Check", "Examined", "Family", "Trust", "Verdict", "daily_sha
 Floats = npt.NDArray[np.float64]
 
 FEW_TRADES: Final = 30
+BEST_TRADES: Final = 5
 HIGH_COSTS: Final = 0.5
 SURE: Final = 0.95
 # The control asks about the last bars only, and so often.
@@ -106,15 +109,16 @@ def examine(run: Examined, *, thorough: bool = False, only: Collection[str] = ()
 
     `only` some checks, by their codes; the others are left out.
     """
-    band = fill_band(run.feeds, run.result) if not only or "band" in only else ()
+    band = fill_band(run.feeds, run.result) if not only or {"band", "break_even"} & set(only) else ()
     asked: list[tuple[str, str, Callable[[], Finding]]] = [
         ("look_ahead", "Look-ahead", lambda: _look_ahead(run, THOROUGH_POINTS if thorough else SAMPLED_POINTS)),
         ("recursive", "Memory", lambda: _recursive(run)),
         ("shuffled", "Order of the bars", lambda: _shuffled(run, THOROUGH_SHUFFLES if thorough else SAMPLED_SHUFFLES)),
         ("gaps", "Gaps in the data", lambda: _gaps(run)),
         ("trades", "Number of trades", lambda: _trades(run)),
+        ("few_trades", "Profit of few trades", lambda: _few_trades(run)),
         ("costs", "Costs", lambda: _costs(run)),
-        ("break_even", "Break-even cost", lambda: _break_even(run)),
+        ("break_even", "Break-even cost", lambda: _break_even(run, band)),
         ("band", "Fills and costs", lambda: _band(band)),
         ("interval", "Sharpe ratio's interval", lambda: _interval(run)),
         ("deflated", "Trials and luck", lambda: _deflated(run)),
@@ -231,20 +235,48 @@ def _trades(run: Examined) -> Finding:
     return Verdict.GOOD, f"{count:,} closed trades.", facts
 
 
+def _few_trades(run: Examined) -> Finding:
+    growth = np.sort(_growth_by_trade(run.result))[::-1]
+    whole, best, five = (math.expm1(growth[skipped:].sum()) for skipped in (0, 1, BEST_TRADES))
+    if whole <= 0:
+        raise Missing("The closed trades earned nothing, so no trade made the profit.")
+    words = (
+        f"The closed trades made {say.change(whole, 1)}; without the best one the others would have made"
+        f" {say.change(best, 1)}, without the best {BEST_TRADES} {say.change(five, 1)}."
+    )
+    facts = {"total": whole, "without_best": best, "without_best_five": five}
+    verdict = Verdict.BAD if best <= 0 else Verdict.DOUBTFUL if five <= 0 else Verdict.GOOD
+    return verdict, words, facts
+
+
+def _growth_by_trade(result: Result) -> Floats:
+    """The logarithm of what each closed trade made of the account that it found."""
+    closed = result.closed
+    found = np.where(closed["entry_bar"] > 0, result.equity[np.maximum(closed["entry_bar"] - 1, 0)], result.start_cash)
+    earned = np.divide(closed["pnl"], found, out=np.zeros(len(closed)), where=found > 0)
+    growth: Floats = np.log1p(np.maximum(earned, -0.999))
+    return growth
+
+
 def _costs(run: Examined) -> Finding:
     share = _figure(run, "costs_of_gross_profit")
     words = f"Fees, slippage and interest took {say.percent(share, 0)} of the profit before costs."
     return (Verdict.GOOD if share <= HIGH_COSTS else Verdict.DOUBTFUL), words, {"share": share}
 
 
-def _break_even(run: Examined) -> Finding:
-    bps, paid = _figure(run, "break_even_bps"), run.result.config.costs
-    own = paid.taker_bps + paid.slippage_bps + paid.spread_bps / 2
-    words = (
-        f"Nothing would be left at costs of {say.bps(bps)} a side; this run supposes {say.bps(own)} for market orders."
-    )
+def _break_even(run: Examined, band: Sequence[Band]) -> Finding:
+    if not len(run.result.trades):
+        raise Missing("There is no trade, so nothing was paid.")
+    bps, own = break_even_bps(run.feeds, run.result, band), side_bps(run.result.config.costs)
+    if bps is None:
+        return Verdict.BAD, "It loses even without any costs.", {"supposed_bps": own}
+    facts = {"bps": bps, "supposed_bps": own}
+    supposed = f"this run supposes {say.bps(own)} for market orders"
+    if bps >= MOST_BPS:
+        return Verdict.GOOD, f"Something would be left even at costs of {say.bps(bps)} a side; {supposed}.", facts
+    words = f"Traded again at costs of {say.bps(bps)} a side nothing would be left; {supposed}."
     verdict = Verdict.GOOD if bps >= 2 * own and bps >= 1 else Verdict.DOUBTFUL if bps >= own else Verdict.BAD
-    return verdict, words, {"bps": bps, "supposed_bps": own}
+    return verdict, words, facts
 
 
 def _band(band: Sequence[Band]) -> Finding:
@@ -295,7 +327,8 @@ def _length(run: Examined) -> Finding:
     needed = minimum_record_days(sharpe, skew=_figure(run, "skew"), kurtosis=_figure(run, "kurtosis"))
     if trials > 1:
         needed = max(needed, minimum_backtest_days(sharpe, trials=trials, periods_a_year=daily.periods_a_year))
-    words = f"It has {len(daily):,} days; for this Sharpe ratio and {trials:,} trials at least {needed:,} are needed."
+    tries = "trial" if trials == 1 else "trials"
+    words = f"It has {len(daily):,} days; for this Sharpe ratio and {trials:,} {tries} at least {needed:,} are needed."
     facts = {"days": len(daily), "needed": needed, "trials": trials}
     return (Verdict.GOOD if len(daily) >= needed else Verdict.DOUBTFUL), words, facts
 

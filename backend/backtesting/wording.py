@@ -102,7 +102,7 @@ _GROUPS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "slippage": ("Slippage", "money"),
         "financing": ("Interest", "money"),
         "costs_of_gross_profit": ("Share of gross profit", "percent"),
-        "break_even_bps": ("Break-even cost a side", "bps"),
+        "break_even_bps": ("Break-even cost, same orders", "bps"),
     },
 }
 KNOWN_FIGURES: Final = tuple(name for group in _GROUPS.values() for name in group)

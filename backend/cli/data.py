@@ -37,13 +37,15 @@ def fetch(
     timeframe: Bar,
     start: Annotated[str, typer.Option("--start", help="The first day or moment, in UTC: 2024-01-01.")],
     end: Annotated[str | None, typer.Option("--end", help="Up to, not including, it. Default: now.")] = None,
-    adjustment: Adjusted = "raw",
+    adjustment: Annotated[
+        str | None, typer.Option("--adjustment", help="raw, splits or all. Default: raw where the provider has it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Download what is missing of a range. Cut off, it goes on where it was when called again."""
     from backend.cli.terminal import say
 
-    series, since = _series(provider, symbol, timeframe, adjustment), _moment("--start", start)
+    asked, since = _series(provider, symbol, timeframe, adjustment or "raw"), _moment("--start", start)
     until = _moment("--end", end) if end else datetime.now(UTC)
     if end and until < since:
         raise typer.BadParameter(f"--end: it ends at {until:%Y-%m-%d}, before it starts at {since:%Y-%m-%d}.")
@@ -52,6 +54,7 @@ def fetch(
         from backend.domain.market import Span
         from backend.worker.fetching import Fetch
 
+        series = asked if adjustment else _as_served(market, asked)
         instrument = await market.markets.instrument_of(series)
         pace = market.markets.fetcher(series.provider).bars_a_second
         wanted = market.library.until_now(Span(start=since, end=max(since, until)))
@@ -141,6 +144,11 @@ def export(
     if kind is None:
         raise typer.BadParameter(f"{output.name} ends neither in .parquet nor in .csv.", param_hint="'--output'")
 
+    if not output.parent.is_dir():
+        raise typer.BadParameter(
+            f"There is no folder {output.parent}. Make it first, or write into another.", param_hint="'--output'"
+        )
+
     async def work(market: "Market") -> dict[str, Any]:
         loaded = _stored(market, series)
         market.files.write(loaded.bars, output, kind)
@@ -171,9 +179,10 @@ def verify(as_json: AsJson = False) -> None:
     async def work(market: "Market") -> dict[str, Any]:
         damaged, series = {}, [one.series for one in market.store.manifests()]
         for one in series:
-            say(str(one))
+            name = _named(one)
+            say(name)
             if found := market.store.verify(one):
-                damaged[str(one)] = dict(found)
+                damaged[name] = dict(found)
         return {"series": len(series), "damaged": damaged}
 
     done = _run(work)
@@ -229,6 +238,25 @@ def _series(provider: str, symbol: str, timeframe: str, adjustment: str) -> "Ser
         raise typer.BadParameter(f"{problem}.") from None
 
 
+def _named(series: "Series") -> str:
+    """With whose it is, since two users may call their imports alike."""
+    is_ours = str(series.owner or THIS_MACHINE) == THIS_MACHINE
+    return str(series) if is_ours else f"{series} of user {series.owner}"
+
+
+def _as_served(market: "Market", series: "Series") -> "Series":
+    """Raw prices, or what the provider has first when it has none."""
+    from dataclasses import replace
+
+    from backend.cli.terminal import say
+
+    served = market.markets.fetcher(series.provider).adjustments
+    if not served or series.adjustment in served:
+        return series
+    say(f"{series.provider} has no raw prices: these are adjusted for '{served[0]}'. Another with --adjustment.")
+    return replace(series, adjustment=served[0])
+
+
 def _stored(market: "Market", series: "Series") -> "Loaded":
     """Raises NoBars, with the provider under which it lies where that is another."""
     from backend.domain.market_errors import NoBars
@@ -239,7 +267,8 @@ def _stored(market: "Market", series: "Series") -> "Loaded":
         found = [one.series for one in market.store.manifests() if _is_another(one.series, series)]
         if not found:
             raise
-        raise NoBars(f"{problem.detail} There is {found[0]}: add --provider {found[0].provider}.") from None
+        adjusted = "" if found[0].adjustment == series.adjustment else f" --adjustment {found[0].adjustment}"
+        raise NoBars(f"{problem.detail} There is {found[0]}: add --provider {found[0].provider}{adjusted}.") from None
 
 
 def _is_another(one: "Series", wanted: "Series") -> bool:

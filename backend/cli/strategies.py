@@ -124,7 +124,8 @@ def _words(described: dict[str, Any]) -> str:
     lines = [f"{described['title']} ({described['name']}, {described['origin']})", "", described["description"], ""]
     if described["markets"]:
         lines.append(f"At home in: {described['markets']}.")
-    lines.append(f"Warm-up: {described['warmup']:,} bars with the parameters below.")
+    longer = "".join(f" and {bars:,} of {length}" for length, bars in described["longer_warmup"].items())
+    lines.append(f"Warm-up: {described['warmup']:,} bars{longer} with the parameters below.")
     parameters = described["parameters"].get("properties", {})
     lines.extend(["", "Parameters:" if parameters else "It takes no parameters."])
     for name, facts in parameters.items():

@@ -144,7 +144,7 @@ def _found_out(path: Path, timeframe: Timeframe | None, calendar: str, zone: str
     from dataclasses import replace
 
     from backend.data.bar_tables import read_table
-    from backend.domain.imports import read_header, understand
+    from backend.domain.imports import read_header, understand, with_lines
 
     table = read_table(path)
     reading = replace(read_header(table.header, table.cells), zone=zone)
@@ -154,7 +154,7 @@ def _found_out(path: Path, timeframe: Timeframe | None, calendar: str, zone: str
     understood = understand(table.cells, reading, length, calendar)
     bad = understood.bad_count + table.broken_count
     if bad:
-        raise BadBars((*understood.bad, *table.broken), count=bad, of=understood.rows + table.broken_count)
+        raise BadBars(with_lines(table, understood.bad), count=bad, of=understood.rows + table.broken_count)
     return understood.bars, length
 
 

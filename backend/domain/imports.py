@@ -157,6 +157,25 @@ def understand(
     )
 
 
+def with_lines(table: BarTable, bad: Sequence[BadRow], *, before: int = 0) -> list[BadRow]:
+    """Broken lines and bad rows with where they stand in a text file, after so many rows of tables before.
+
+    Broken lines are told by their line, and the rows after them move down.
+    """
+    broken = [replace(row, line=row.position or None) for row in table.broken]
+    moved = [replace(row, position=row.position + before) for row in bad]
+    if table.first_line == 0 or table.broken_count > len(broken):
+        return [*broken, *moved]
+    skipped = sorted(row.position for row in broken)
+    return [*broken, *(replace(row, line=_line(table.first_line + row.position, skipped)) for row in moved)]
+
+
+def _line(line: int, skipped: Sequence[int]) -> int:
+    for one in skipped:
+        line += one <= line
+    return line
+
+
 def with_timeframe(reading: Reading, table: pd.DataFrame) -> Reading:
     """A reading that somebody corrected, with the timeframe of the times as they are read now."""
     times = _times(table.head(SAMPLE_ROWS), reading).dropna()

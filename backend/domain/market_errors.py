@@ -104,6 +104,11 @@ class BadRow:
     position: int
     reason: str
     ts: str | None = None
+    line: int | None = None  # in a text file, from 1
+
+    @property
+    def place(self) -> str:
+        return f"row {self.position}" if self.line is None else f"line {self.line:,}"
 
 
 class BadBars(MarketDataError):
@@ -114,9 +119,7 @@ class BadBars(MarketDataError):
 
     def __init__(self, rows: Sequence[BadRow], *, count: int, of: int) -> None:
         self.rows, self.count = tuple(rows), count
-        first = "; ".join(
-            f"row {row.position}{f' ({row.ts})' if row.ts else ''}: {row.reason}" for row in self.rows[:3]
-        )
+        first = "; ".join(f"{row.place}{f' ({row.ts})' if row.ts else ''}: {row.reason}" for row in self.rows[:3])
         super().__init__(f"{count:,} of {of:,} rows are no bars. {first}.")
 
 

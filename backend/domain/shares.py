@@ -62,6 +62,7 @@ class SharedRun:
     trust: Mapping[str, Any] | None = field(repr=False)
     is_partial: bool
     finished_at: datetime | None
+    currency: str | None  # of its money; none = nobody wrote it down
     trade_rows: int
 
 

@@ -65,7 +65,7 @@ def drift_in_words(told: Mapping[str, Any]) -> str:
     fresh, worst = told["freshness"], told["worst"]
     lines = [told["text"], *(f"  {name:<28} PSI {say.ratio(told['psi'][name])}" for name in worst)]
     if worst:
-        lines.append("By the usual rule a PSI below 0.10 is little, up to 0.25 some, and above it much.")
+        lines.append("By the usual rule a PSI above 0.25 is much; here it is also above all that the training showed.")
     if fresh["is_fresh"]:
         lines.append(f"It may answer: {fresh['age_bars']:,} bars since its lessons ended.")
     else:

@@ -1,6 +1,6 @@
 """From a file that somebody brought to bars: shown before anything is stored, then read as a whole, part by part."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from backend.domain.imports import (
     Understood,
     read_header,
     understand,
+    with_lines,
     with_timeframe,
 )
 from backend.domain.market import ALWAYS, Instrument, Series, Span, Timeframe
@@ -116,8 +117,7 @@ def read_all(
         if not parts:
             require_readable(reading, table)
         found = understand(table.cells, reading, timeframe, calendar, until=until)
-        bad += [replace(row, position=row.position + rows) for row in found.bad]
-        bad += table.broken
+        bad += with_lines(table, found.bad, before=rows)
         bad_count += found.bad_count + table.broken_count
         rows += found.rows + table.broken_count
         parts.append(found.bars)
@@ -205,7 +205,7 @@ def source_of(name: str, upload_id: UUID) -> str:
 def facts_of_preview(made: Preview) -> dict[str, Any]:
     """A preview as JSON, with the first rows of each thing."""
     cells, understood = made.table.cells.head(SHOWN_ROWS), made.understood
-    bad = [*made.table.broken, *(understood.bad if understood else ())]
+    bad = understood.bad if understood else ()
     bars = understood.bars.head(SHOWN_ROWS) if understood else empty_bars()
     return {
         "header": list(made.table.header) if made.table.header else None,
@@ -217,26 +217,11 @@ def facts_of_preview(made: Preview) -> dict[str, Any]:
         "rows": len(made.table.cells) + made.table.broken_count,
         "bad_count": made.table.broken_count + (understood.bad_count if understood else 0),
         "bad": [
-            {"row": one.position, "line": line, "reason": one.reason, "ts": one.ts}
-            for one, line in zip(bad[:SHOWN_ROWS], _lines(made.table, bad), strict=False)
+            {"row": one.position, "line": one.line, "reason": one.reason, "ts": one.ts}
+            for one in with_lines(made.table, bad)[:SHOWN_ROWS]
         ],
         "is_whole": made.is_whole,
     }
-
-
-def _lines(table: BarTable, bad: Sequence[BadRow]) -> Iterator[int | None]:
-    """Where bad rows stand in a text file: broken lines are told by their line, and the rows after them move down."""
-    broken = sorted(row.position for row in table.broken)
-    for place, row in enumerate(bad):
-        if table.first_line == 0 or table.broken_count > len(broken):
-            yield None
-        elif place < len(broken):
-            yield row.position
-        else:
-            line = table.first_line + row.position
-            for one in broken:
-                line += one <= line
-            yield line
 
 
 def reading_facts(reading: Reading) -> dict[str, Any]:

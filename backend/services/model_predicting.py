@@ -102,6 +102,7 @@ class Predictor:
         return Answer(prediction=said, freshness=freshness, is_challenged=is_challenged)
 
     def _drift(self, fitness: Fitness, owner: UUID) -> Mapping[str, Any]:
+        from backend.domain.ml.drift import DRIFT_ROWS  # noqa: PLC0415
         from backend.domain.ml.features import WARM_UP  # noqa: PLC0415 - it compiles; loaded by who asks
 
         learned, loaded = self._found(fitness, owner)
@@ -111,8 +112,9 @@ class Predictor:
             "level": moved["level"],
             "text": moved["text"],
             "psi": moved["psi"],
+            "usual": moved["usual"],
             "worst": [{"feature": name, "psi": moved["psi"][name]} for name in moved["worst"]],
-            "bars": max(len(loaded.bars) - WARM_UP, 0),
+            "bars": min(max(len(loaded.bars) - WARM_UP, 0), DRIFT_ROWS),
             "as_of": closed_at(loaded),
             "freshness": {
                 "is_fresh": freshness.is_fresh,

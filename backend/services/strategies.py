@@ -45,6 +45,7 @@ class Examined:
     timeframes: tuple[str, ...] = ()  # of longer bars that they look at
     plots: tuple[Mapping[str, Any], ...] = ()
     warmup: int = 0
+    longer_warmup: Mapping[str, int] = field(default_factory=dict)
     least_bars: int = 0
 
 
@@ -184,6 +185,7 @@ def examine(document: object) -> Examined:
         timeframes=tuple(dict.fromkeys(line.timeframe.value for line in looked_at if line.timeframe)),
         plots=tuple(plot.describe() for plot in strategy.plots()),
         warmup=strategy.warmup(),
+        longer_warmup={length.value: bars for length, bars in strategy.longer_warmup().items()},
         least_bars=strategy.least_bars(),
     )
 

@@ -52,7 +52,7 @@ def preview(
     predictions: Predictions | None = None,
 ) -> dict[str, Any]:
     """`until` is where the bars end that there are. Raises NoBars, and all that a strategy can raise."""
-    history = min(_MOST_HISTORY, max(_USUAL_HISTORY, strategy.warmup()))
+    history = min(_MOST_HISTORY, max(_USUAL_HISTORY, strategy.warmup_on(wanted.series.timeframe)))
     end = min(wanted.end or until, until)
     if end <= _EARLIEST:
         raise NoBars(f"{wanted.series} has no bars before {_EARLIEST:%Y-%m-%d}. Choose a later range.")
@@ -80,7 +80,7 @@ def preview(
         "lines_left_out": max(0, len(lines) - _MOST_LINES),
         "signals": _said(signals, market, first),
         "reasons": list(signals.reasons),
-        "warmup": strategy.warmup(),
+        "warmup": strategy.warmup_on(market.timeframe),
         "bars_before": first,
         "is_simulated": loaded.instrument.is_simulated,
     }

@@ -207,7 +207,7 @@ async def test_drift_tells_how_far_the_market_moved_away(client: httpx.AsyncClie
     who, model_id = seer
     drift = (await client.get(f"{PATH}/{model_id}/drift", headers=who.headers)).json()
     assert drift["level"] in {"none", "some", "strong"}
-    assert drift["bars"] == 404
+    assert drift["bars"] == 400
     assert drift["freshness"]["is_fresh"] or drift["freshness"]["reason"]
 
 

@@ -44,6 +44,7 @@ async def test_a_visitor_sees_the_run_and_nothing_of_whose_it_is(
         seen += answer.text
     run = (await client.get(f"{PATH}/{made['token']}")).json()
     assert (run["title"], run["strategy"], run["symbols"]) == ("Slow cross", "sma_cross", ["BTC/USDT"])
+    assert run["currency"] == "USDT"
     assert (run["figures"], run["trade_rows"], run["config"]["parameters"]) == (FIGURES, 3, {"fast": 20})
     for private in (ada.user_id, backtest_id, ada.email, "private", "secret", 'notes"', made["id"]):
         assert str(private) not in seen.replace('"notes": []', "").replace('"notes":[]', ""), private

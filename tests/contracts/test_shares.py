@@ -79,6 +79,7 @@ class SharesContract:
                     ("BTC/USDT",),
                     3,
                 )
+                assert found.currency == "USDT"
                 assert await runs.run(bytes(32)) is None
                 assert [part.rows for part in await runs.parts(share.digest, "equity", first=0, last=1)] == [3]
                 assert await runs.parts(share.digest, "trades", first=3, last=9) == []

@@ -69,6 +69,7 @@ def test_a_damaged_file_is_found(tmp_path: Path) -> None:
             "'--timeframe': '1q' is none of 1m",
         ),
         (("data", "export", "--symbol", "X", "--timeframe", "1h", "-o", "x.txt"), 2, "neither in .parquet nor in .csv"),
+        (("data", "export", "--symbol", "X", "--timeframe", "1h", "-o", "no/such/folder/x.csv"), 2, "Make it first"),
     ],
 )
 def test_what_goes_wrong_says_what_to_do(tmp_path: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
@@ -85,7 +86,7 @@ def test_a_bad_row_refuses_the_file(tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text("ts,open,high,low,close\n2024-01-01,1,2,1,1\n2024-01-02,1,2,1,1\n2024-01-03,1,0.5,1,1\n")
     done = command(tmp_path / "cache", "data", "import", str(file), "--symbol", "BAD", code=1)
-    assert "row 2" in done.stderr
+    assert "line 4" in done.stderr
     assert "bad_bars" in done.stderr
     assert told(tmp_path / "cache", "data", "list")["items"] == []
     kept = told(tmp_path / "cache", "data", "import", str(file), "--symbol", "BAD", "--accept-bad-rows")

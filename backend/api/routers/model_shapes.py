@@ -148,6 +148,7 @@ class DriftRead(BaseModel):
     level: str = Field(description="`none`, `some` or `strong`.")
     text: str
     psi: dict[str, float | None] = Field(description="Population stability index, by feature.")
+    usual: dict[str, float | None] = Field(description="The most that a stretch of the lessons was from all of them.")
     worst: list[FeatureDrift]
     bars: int = Field(description="So many bars since the training were compared.")
     as_of: datetime | None = Field(description="The close of the last of them.")
@@ -216,6 +217,7 @@ DRIFT = DriftRead(
     level="some",
     text="2 of 60 features have moved.",
     psi={"rsi_14": 0.27, "range_1": 0.03},
+    usual={"rsi_14": 0.19, "range_1": 0.08},
     worst=[FeatureDrift(feature="rsi_14", psi=0.27)],
     bars=500,
     as_of=_NOW,

@@ -102,6 +102,7 @@ class SharedBacktest(BaseModel):
     config: dict[str, Any]
     figures: dict[str, Any]
     trust: dict[str, Any] | None
+    currency: str | None = Field(description="Of its money.")
     trade_rows: int = Field(description="How many trades there are.")
 
 
@@ -127,6 +128,7 @@ SHARED = SharedBacktest(
     finished_at=_NOW,
     title=SHARE.title,
     expires_at=SHARE.expires_at,
+    currency="USDT",
     trade_rows=87,
 )
 WANTED = {"backtest_id": str(BACKTEST_ID), "title": "Slow cross, 2023", "expires_in_days": 30}

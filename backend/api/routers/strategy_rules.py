@@ -78,6 +78,7 @@ async def validate_rules(given: RulesGiven, _caller: ActiveCaller) -> Response:
         indicators=list(found.indicators),
         timeframes=list(found.timeframes),
         warmup=found.warmup,
+        longer_warmup=dict(found.longer_warmup),
         least_bars=found.least_bars,
     )
     return untagged(body)

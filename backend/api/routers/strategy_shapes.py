@@ -71,6 +71,7 @@ class StrategyFound(StrategyInBrief):
     parameters: dict[str, Any] = Field(description="Their JSON Schema, with bounds, units and defaults.")
     plots: list[PlotShown]
     warmup: int = Field(description="Bars until it no longer matters where history began, with the default parameters.")
+    longer_warmup: dict[str, int] = Field(description="How many longer bars must have closed too, by timeframe.")
     source_hash: str | None = Field(
         description="Of the file that it is written in; another hash may mean other signals."
     )
@@ -132,6 +133,7 @@ class RulesExamined(BaseModel):
     indicators: list[str]
     timeframes: list[str] = Field(description="Of longer bars that they look at.")
     warmup: int
+    longer_warmup: dict[str, int] = Field(description="How many longer bars must have closed too, by timeframe.")
     least_bars: int
 
 
@@ -272,6 +274,7 @@ OWN = StrategyFound(
     parameters={"type": "object", "properties": {}},
     plots=[PlotShown(indicator="sma", parameters={"period": 20}, outputs=["sma"], pane="price", levels=[])],
     warmup=19,
+    longer_warmup={},
     source_hash="5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
     run=RunAs(strategy="rules", parameters={"rules": _FULL}),
     rules=_FULL,
@@ -316,6 +319,7 @@ EXAMINED = RulesExamined(
     indicators=["sma"],
     timeframes=[],
     warmup=19,
+    longer_warmup={},
     least_bars=20,
 )
 GRAMMAR = Grammar(

@@ -55,17 +55,18 @@ class Reference:
         return cls(names=tuple(names), edges=edges, shares=shares, usual=seen.max(axis=0), usual_share=_lonely(seen))
 
     def drift(self, rows: Matrix) -> dict[str, Any]:
-        """Of the newest rows: `psi` by feature, the `worst` names, a `level` (none, some, strong), a `text`."""
+        """Of the newest rows: `psi` by feature, the `usual` one of the lessons, `worst` names, `level` and `text`."""
         newest = rows[-DRIFT_ROWS:]
         if len(newest) < FEWEST_DRIFT_ROWS:
             words = f"Drift needs at least {FEWEST_DRIFT_ROWS} bars with all features; there are {len(newest)}."
-            return {"psi": {}, "worst": [], "level": "none", "text": words}
+            return {"psi": {}, "usual": {}, "worst": [], "level": "none", "text": words}
         found = _psis(self.shares, _shares(newest, self.edges))
         has_drifted = found > np.maximum(DRIFTED, self.usual)
         worst = [self.names[place] for place in np.argsort(-found, kind="stable") if has_drifted[place]][:_WORST]
         level = _level(float(has_drifted.mean()), self.usual_share)
         return {
             "psi": {name: plain(float(value)) for name, value in zip(self.names, found, strict=True)},
+            "usual": {name: plain(float(value)) for name, value in zip(self.names, self.usual, strict=True)},
             "worst": worst,
             "level": level,
             "text": _text(level, int(has_drifted.sum()), len(found), len(newest), worst),
@@ -111,7 +112,7 @@ def _level(share: float, usual: float) -> str:
 
 def _text(level: str, drifted: int, features: int, rows: int, worst: Sequence[str]) -> str:
     if not drifted:
-        return f"The last {rows:,} bars look like those that it learned from."
+        return f"No feature of the last {rows:,} bars is farther from its lessons than stretches of the lessons were."
     names = ", ".join(worst)
     counted = f"{drifted} of {features} features of the last {rows:,} bars are spread otherwise than in its lessons"
     if level == "none":

@@ -26,7 +26,7 @@ def signals_of(strategy: TradingStrategy, market: Market, *, must_trade: bool = 
     signals = _asked(strategy, market, lambda: strategy.generate_signals(market))
     _check(strategy, market, signals)
     if must_trade and not trades(signals):
-        raise NeverTrades(strategy.name, bars=len(market), warmup=strategy.warmup())
+        raise NeverTrades(strategy.name, bars=len(market), warmup=strategy.warmup_on(market.timeframe))
     return signals
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend.domain.errors import InputError
 from backend.domain.indicators.catalogue import indicator
-from backend.domain.market import closest
+from backend.domain.market import Timeframe, closest
 from backend.domain.signals import Signals
 from backend.domain.strategies.market import Market
 from backend.domain.strategy_errors import InvalidParameters
@@ -116,6 +116,15 @@ class TradingStrategy(ABC):
         """After how many bars it no longer matters where history began."""
         return max((plot.settled for plot in self.plots()), default=0)
 
+    def longer_warmup(self) -> Mapping[Timeframe, int]:
+        """How many longer bars must have closed, of each length that it looks at besides its own."""
+        return {}
+
+    def warmup_on(self, timeframe: Timeframe) -> int:
+        """The warm-up in bars of this length, in which longer bars take many."""
+        longer = (-(-bars * length.seconds // timeframe.seconds) for length, bars in self.longer_warmup().items())
+        return max((self.warmup(), *longer))
+
     def least_bars(self) -> int:
         """With fewer it can say nothing at all."""
         return max((plot.first for plot in self.plots()), default=self.warmup()) + 1
@@ -133,6 +142,7 @@ class TradingStrategy(ABC):
             "parameters": cls.Parameters.model_json_schema(),
             "plots": [plot.describe() for plot in strategy.plots()],
             "warmup": strategy.warmup(),
+            "longer_warmup": {length.value: bars for length, bars in strategy.longer_warmup().items()},
         }
 
 

@@ -1,6 +1,7 @@
 """Statistics of trades: how often, how much, how long, at what cost, and where the money came from.
 
-Only closed trades count, unless a name says otherwise: what is still open has not been won or lost yet. The return of a
+Only closed trades count, unless a name says otherwise: what is still open has not been won or lost yet. Costs are those
+of all trades, and so is the gross profit that they are a share of. The return of a
 trade is what it earned after all costs, as a share of what was entered. One that earned nothing is not won, nor lost.
 """
 
@@ -176,22 +177,24 @@ def _costs(sheet: Sheet, trades: Records, closed: Records) -> None:
     sheet.put("fees", lambda: fees)
     sheet.put("slippage", lambda: slippage)
     sheet.put("financing", lambda: financing)
-    costs = closed["fees"] + closed["slippage"] + closed["financing"]
-    gross = float((closed["pnl"] + costs).sum())
-
-    def share() -> float:
-        _some(closed)
-        if gross <= 0:
-            raise Missing("There was no profit before costs.")
-        return float(costs.sum()) / gross
-
-    sheet.put("costs_of_gross_profit", share)
-    sheet.put("break_even_bps", lambda: _break_even_bps(closed, gross))
+    sheet.put("costs_of_gross_profit", lambda: _share_of_gross(trades, fees + slippage + financing))
+    sheet.put("break_even_bps", lambda: _break_even_bps(closed))
 
 
-def _break_even_bps(closed: Records, gross: float) -> float:
-    """At which cost a side, in basis points of the value, nothing would be left."""
+def _share_of_gross(trades: Records, costs: float) -> float:
+    """Of all that the account gained before costs; what is open counts at its last price."""
+    if not len(trades):
+        raise Missing("There is no trade.")
+    gross = float(trades["pnl"].sum()) + costs
+    if gross <= 0:
+        raise Missing("There was no profit before costs.")
+    return costs / gross
+
+
+def _break_even_bps(closed: Records) -> float:
+    """At which cost a side, in basis points of the value, nothing would be left of these same orders."""
     _some(closed)
+    gross = float((closed["pnl"] + closed["fees"] + closed["slippage"] + closed["financing"]).sum())
     if gross <= 0:
         raise Missing("There was no profit before costs, so no cost is low enough.")
     return over(gross, _traded(closed), "Nothing was traded.") * 1e4

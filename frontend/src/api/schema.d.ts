@@ -3214,6 +3214,13 @@ export interface components {
             psi: {
                 [key: string]: number | null;
             };
+            /**
+             * Usual
+             * @description The most that a stretch of the lessons was from all of them.
+             */
+            usual: {
+                [key: string]: number | null;
+            };
             /** Worst */
             worst: components["schemas"]["FeatureDrift"][];
             /**
@@ -5374,6 +5381,13 @@ export interface components {
             timeframes: string[];
             /** Warmup */
             warmup: number;
+            /**
+             * Longer Warmup
+             * @description How many longer bars must have closed too, by timeframe.
+             */
+            longer_warmup: {
+                [key: string]: number;
+            };
             /** Least Bars */
             least_bars: number;
         };
@@ -5761,6 +5775,11 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
+             * Currency
+             * @description Of its money.
+             */
+            currency: string | null;
+            /**
              * Trade Rows
              * @description How many trades there are.
              */
@@ -5900,6 +5919,13 @@ export interface components {
              * @description Bars until it no longer matters where history began, with the default parameters.
              */
             warmup: number;
+            /**
+             * Longer Warmup
+             * @description How many longer bars must have closed too, by timeframe.
+             */
+            longer_warmup: {
+                [key: string]: number;
+            };
             /**
              * Source Hash
              * @description Of the file that it is written in; another hash may mean other signals.
@@ -15093,6 +15119,7 @@ export interface operations {
                      *           }
                      *         ]
                      *       },
+                     *       "currency": "USDT",
                      *       "trade_rows": 87
                      *     }
                      */
@@ -17912,6 +17939,10 @@ export interface operations {
                      *         "rsi_14": 0.27,
                      *         "range_1": 0.03
                      *       },
+                     *       "usual": {
+                     *         "rsi_14": 0.19,
+                     *         "range_1": 0.08
+                     *       },
                      *       "worst": [
                      *         {
                      *           "feature": "rsi_14",
@@ -18968,6 +18999,7 @@ export interface operations {
                      *       ],
                      *       "timeframes": [],
                      *       "warmup": 19,
+                     *       "longer_warmup": {},
                      *       "least_bars": 20
                      *     }
                      */
@@ -19467,6 +19499,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "warmup": 19,
+                     *       "longer_warmup": {},
                      *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
                      *       "run": {
                      *         "strategy": "rules",
@@ -19696,6 +19729,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "warmup": 19,
+                     *       "longer_warmup": {},
                      *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
                      *       "run": {
                      *         "strategy": "sma_cross",
@@ -19879,6 +19913,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "warmup": 19,
+                     *       "longer_warmup": {},
                      *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
                      *       "run": {
                      *         "strategy": "rules",
@@ -20219,6 +20254,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "warmup": 19,
+                     *       "longer_warmup": {},
                      *       "source_hash": "5f4a1c0de9b8473696a5b4c3d2e1f0a95f4a1c0de9b8473696a5b4c3d2e1f0a9",
                      *       "run": {
                      *         "strategy": "rules",

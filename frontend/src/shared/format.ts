@@ -64,6 +64,11 @@ export function money(value: Numeric, currency: string, { signed = false }: Sign
   })
 }
 
+/** How many decimals money of this currency is shown with. */
+export function decimalsOf(currency: string): number {
+  return CURRENCIES[currency.toUpperCase()]?.decimals ?? 8
+}
+
 /** A price with the decimals of its market's tick; without a tick every digit that was given. */
 export function price(value: Numeric, tick?: Numeric): string {
   return atStep(value, tick)

@@ -47,7 +47,7 @@ export function strategy(change: Partial<Strategy> = {}): Strategy {
         slow: { type: 'integer', title: 'Slow', description: 'Bars of the slow average', unit: 'bars', default: 50, minimum: 3, maximum: 2000 },
       },
     },
-    plots: [], warmup: 49, source_hash: null, run: { strategy: 'sma_cross', parameters: {} }, rules: null, words: [], note: null, created_at: null,
+    plots: [], warmup: 49, longer_warmup: {}, source_hash: null, run: { strategy: 'sma_cross', parameters: {} }, rules: null, words: [], note: null, created_at: null,
     ...change,
   }
 }

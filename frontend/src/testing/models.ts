@@ -127,7 +127,8 @@ export function trackRecord(change: Partial<TrackRecord> = {}): TrackRecord {
 
 export function drift(change: Partial<Drift> = {}): Drift {
   return {
-    level: 'some', text: '1 of 2 features has moved.', psi: { rsi_14: 0.27, return_1: 0.03, gap: null }, worst: [{ feature: 'rsi_14', psi: 0.27 }],
+    level: 'some', text: '1 of 2 features has moved.', psi: { rsi_14: 0.27, return_1: 0.03, sma_gap: 5.2, gap: null },
+    usual: { rsi_14: 0.2, return_1: 0.02, sma_gap: 5.9, gap: null }, worst: [{ feature: 'rsi_14', psi: 0.27 }],
     bars: 500, as_of: '2026-11-20T09:00:00Z',
     freshness: { is_fresh: true, reason: 'It knows the market up to 41 bars ago.', age_bars: 41 }, ...change,
   }

@@ -45,7 +45,8 @@ export function result(change: Partial<Backtest> = {}): Backtest {
     figures: {
       statistics: {
         total_return: 0.124, benchmark_return: 0.05, cagr: 0.12, sharpe: 0.81, max_drawdown: -0.213, win_rate: 0.5, payoff: 1.4, trades: 3,
-        open_trades: 1, fees: 30, slippage: 15, financing: 0, net_profit: 955, break_even_bps: 31.4, volatility: 0.2,
+        open_trades: 1, fees: 30, slippage: 15, financing: 0, net_profit: 955,
+        start_equity: 10_000, end_equity: 11_240, break_even_bps: 31.4, volatility: 0.2,
       },
       missing: { omega: 'No day lost money, so there is nothing to divide by.' },
       groups: { weekday: [{ key: 'Monday', count: 3, won: 2, pnl: 955, mean_return: 0.01 }] },

@@ -16,7 +16,7 @@ export function strategy(change: Partial<Strategy> = {}): Strategy {
     ...brief(),
     parameters: { type: 'object', properties: { fast: { type: 'integer', title: 'Fast', description: 'Bars of the fast average', default: 20, minimum: 2, maximum: 1000, unit: 'bars' } } },
     plots: [{ indicator: 'sma', parameters: { period: 20 }, outputs: ['sma'], pane: 'price', levels: [] }],
-    warmup: 49, source_hash: 'abc', run: { strategy: 'sma_cross', parameters: {} }, rules: null, words: [], note: null, created_at: null, ...change,
+    warmup: 49, longer_warmup: {}, source_hash: 'abc', run: { strategy: 'sma_cross', parameters: {} }, rules: null, words: [], note: null, created_at: null, ...change,
   }
 }
 
@@ -29,7 +29,7 @@ export function own(change: Partial<Strategy> = {}): Strategy {
 }
 
 export function examined(change: object = {}) {
-  return { is_valid: true, errors: [], rules, words: ['Enter long: the close price > SMA (50)'], indicators: ['sma'], timeframes: [], warmup: 49, least_bars: 50, ...change }
+  return { is_valid: true, errors: [], rules, words: ['Enter long: the close price > SMA (50)'], indicators: ['sma'], timeframes: [], warmup: 49, longer_warmup: {}, least_bars: 50, ...change }
 }
 
 export function grammar(): Grammar {

@@ -1,5 +1,7 @@
 """The trust panel of a run: an honest one, a cheat, one that lives by no costs, and one of which little is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from backend.backtesting.analysis import analyse
 from backend.backtesting.engine import Feed, backtest
 from backend.backtesting.trust import Examined, Family, Trust, Verdict, examine
 from backend.data.fetchers.demo import simulated_bars
-from backend.domain.config import CostModel, ExecutionRules, TradingConfig
+from backend.domain.config import CostModel, ExecutionRules, Sides, TradingConfig
 from backend.domain.market import Timeframe
 from backend.domain.quality import Quality
 from backend.domain.signals import FLAT, LONG, Signals
@@ -51,6 +53,35 @@ def sma(**costs: float) -> Examined:
     return examined(StrategyRegistry().strategy("sma_cross"), TradingConfig(costs=CostModel(**costs)))
 
 
+class Upwards(TradingStrategy):
+    """It knows whether a day will rise, so it earns before costs, and trades all the time."""
+
+    name = "upwards"
+
+    def generate_signals(self, market: Market) -> Signals:
+        ahead = np.append(market.close[24:], np.full(24, np.nan))
+        hours = np.arange(len(market)) // 24 * 24
+        return Signals.of(np.where((ahead > market.close)[hours], LONG, FLAT), bars=len(market))
+
+
+class Downwards(Upwards):
+    """Short where the other is long: it loses before any costs."""
+
+    name = "downwards"
+
+    def generate_signals(self, market: Market) -> Signals:
+        long = super().generate_signals(market)
+        return Signals.of(-long.direction, bars=len(market))
+
+
+def winner(**costs: float) -> Examined:
+    return examined(Upwards(), TradingConfig(costs=CostModel(**costs)))
+
+
+def total_return(run: Examined) -> float:
+    return float(run.result.equity[-1] / run.result.start_cash - 1.0)
+
+
 def number(trust: Trust, code: str, fact: str) -> float:
     value = trust[code].facts[fact]
     assert not isinstance(value, str)
@@ -63,7 +94,7 @@ def verdicts(trust: Trust) -> dict[str, Verdict]:
 
 def test_every_check_has_a_sentence_and_no_number_that_is_none() -> None:
     trust = examine(sma(taker_bps=10.0))
-    assert len(trust.checks) == 11
+    assert len(trust.checks) == 12
     for check in trust.checks:
         assert check.sentence.endswith(".")
         assert check.sentence[0].isupper() or check.sentence[0].isdigit()
@@ -135,9 +166,62 @@ def test_a_run_that_never_traded_says_so_everywhere() -> None:
 
     found = verdicts(examine(examined(Never(), TradingConfig())))
     assert found["trades"] is Verdict.BAD
-    for code in ("shuffled", "costs", "break_even", "interval", "deflated", "length"):
+    for code in ("shuffled", "few_trades", "costs", "break_even", "interval", "deflated", "length"):
         assert found[code] is Verdict.UNKNOWN, code
 
 
 def test_the_same_seed_gives_the_same_panel() -> None:
     assert examine(sma()) == examine(sma())
+
+
+@pytest.mark.parametrize("costs", [{"taker_bps": 10.0, "slippage_bps": 5.0}, {"taker_bps": 0.0, "maker_bps": 0.0}])
+def test_nothing_is_left_at_the_break_even_cost(costs: dict[str, float]) -> None:
+    run = winner(**costs)
+    bps = number(examine(run, only=["break_even"]), "break_even", "bps")
+    at, below = (winner(taker_bps=bps - less, maker_bps=bps - less) for less in (0.0, 1.0))
+    assert total_return(at) == pytest.approx(0.0, abs=0.02)
+    assert total_return(below) > total_return(at)
+    assert run.analysis.statistics.number("break_even_bps") != pytest.approx(bps, rel=0.05)  # that of the same orders
+
+
+def test_the_break_even_cost_agrees_with_the_rows_beside_it() -> None:
+    for run in (winner(taker_bps=40.0), winner(taker_bps=15.0), winner(taker_bps=80.0)):
+        trust = examine(run, only=["break_even", "band"])
+        times = number(trust, "break_even", "bps") / number(trust, "break_even", "supposed_bps")
+        for row in trust.band:
+            assert (row.total_return > 0) == (row.cost_times < times), (row, times)
+
+
+def test_what_loses_before_costs_has_no_break_even_cost() -> None:
+    config = TradingConfig(costs=CostModel(taker_bps=10.0), execution=ExecutionRules(sides=Sides.SHORT))
+    check = examine(examined(Downwards(), config), only=["break_even"])["break_even"]
+    assert (check.verdict, check.sentence) == (Verdict.BAD, "It loses even without any costs.")
+
+
+def with_trades(returns: list[float]) -> Examined:
+    """A run whose closed trades earned these shares of the account."""
+    run = sma()
+    trades = np.resize(run.result.closed, len(returns)).copy()
+    trades["pnl"] = np.array(returns) * run.result.equity[trades["entry_bar"] - 1]
+    return Examined(**{**vars(run), "result": replace(run.result, trades=trades)})
+
+
+@pytest.mark.parametrize(
+    ("returns", "verdict"),
+    [
+        ([0.9, *[-0.01] * 50], Verdict.BAD),
+        ([*[0.2] * 5, *[-0.01] * 40], Verdict.DOUBTFUL),
+        ([0.03] * 40, Verdict.GOOD),
+        ([-0.03] * 40, Verdict.UNKNOWN),
+    ],
+)
+def test_a_profit_of_few_trades_is_told(returns: list[float], verdict: Verdict) -> None:
+    assert examine(with_trades(returns), only=["few_trades"])["few_trades"].verdict is verdict
+
+
+def test_the_sentence_of_few_trades_says_what_the_others_would_have_made() -> None:
+    trust = examine(with_trades([0.34, *[0.02] * 4, *[-0.002] * 25]), only=["few_trades"])
+    assert trust["few_trades"].sentence == (
+        "The closed trades made +38.0%; without the best one the others would have made +3.0%,"
+        " without the best 5 \u22124.9%."
+    )

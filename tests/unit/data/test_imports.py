@@ -12,8 +12,8 @@ import pytest
 from backend.data.bar_tables import read_table, write_csv, write_parquet
 from backend.domain.imports import BarTable, Reading, TimeStyle, Understood, read_header, understand
 from backend.domain.market import ALWAYS, Series, Timeframe
-from backend.domain.market_errors import BadFile, DataTooLarge
-from backend.services.importing import instrument_of_import, store_import
+from backend.domain.market_errors import BadBars, BadFile, DataTooLarge
+from backend.services.importing import instrument_of_import, read_all, store_import
 from tests.fake_bar_store import FakeBarStore
 from tests.fakes import FakeClock
 
@@ -249,6 +249,18 @@ def test_lines_with_too_few_cells_are_named_by_their_line(tmp_path: Path) -> Non
     found = table(tmp_path, "ts,open,high,low,close\n2026-01-05T00:00:00Z,1,2,1,2\n2026-01-05T01:00:00Z,1,2\n")
     assert (len(found.cells), found.broken_count, found.first_line) == (1, 1, 2)
     assert found.broken[0].reason == "it has 3 cells, the others 5"
+
+
+def test_bad_rows_of_a_text_file_are_named_by_their_line(tmp_path: Path) -> None:
+    """Row 0 is in line 2, a broken line moves what comes after it, and a second part goes on from the first."""
+    first = table(tmp_path, "ts,open,high,low,close\n2026-01-05T00:00:00Z,0,2,1,2\n1,2\n2026-01-05T01:00:00Z,0,2,1,2\n")
+    reading = read_header(first.header, first.cells)
+    second = replace(first, broken=(), broken_count=0)
+    understood = read_all([first, second], reading, Timeframe.H1, ALWAYS)
+    assert [row.line for row in understood.bad] == [3, 2, 4, 5, 6]
+    said = BadBars(understood.bad, count=understood.bad_count, of=understood.rows).detail
+    assert "line 3: it has 2 cells" in said
+    assert "line 2 (" in said
 
 
 def test_only_the_first_bad_rows_are_told(tmp_path: Path) -> None:

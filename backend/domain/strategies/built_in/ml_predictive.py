@@ -21,7 +21,7 @@ _SHAPING = ("horizon", "label", "barrier", "rounds", "learning_rate", "leaves", 
 
 
 class MlPredictive(TradingStrategy):
-    """Long where a model that was trained on the bars before gives a rise good odds, short where it gives a fall them.
+    """Long where a model trained on the bars before gives a rise good odds, short where it gives good odds to a fall.
 
     The first bars only teach; from then on every bar is judged by a model that saw nothing of it, and a new model takes
     over every so often. A position is held for the horizon, and longer as long as the odds are renewed.

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import field_validator
 
+from backend.domain.market import Timeframe
 from backend.domain.signals import Signals
 from backend.domain.strategies.base import Plot, StrategyParameters, TradingStrategy, parameter
 from backend.domain.strategies.market import Market
@@ -71,7 +72,19 @@ class RulesStrategy(TradingStrategy):
         return tuple(shown.values())
 
     def warmup(self) -> int:
-        return super().warmup() + max((line.ago for line in lines(self.tree)), default=0)
+        return super().warmup() + max((line.ago for line in lines(self.tree) if line.timeframe is None), default=0)
+
+    def longer_warmup(self) -> Mapping[Timeframe, int]:
+        needed: dict[Timeframe, int] = {}
+        for line in lines(self.tree):
+            if line.timeframe is not None:
+                settled = (
+                    Plot(indicator=line.indicator, parameters=line.parameters).settled
+                    if isinstance(line, Indicated)
+                    else 0
+                )
+                needed[line.timeframe] = max(needed.get(line.timeframe, 0), settled + line.ago + 1)
+        return needed
 
     def generate_signals(self, market: Market) -> Signals:
         return signals_from(self.tree, market)

@@ -42,3 +42,13 @@ it('has no card of models while there are none', async () => {
   await screen.findByRole('heading', { name: 'First steps' })
   expect(screen.queryByText('Latest models')).toBeNull()
 })
+
+it('does not take for one\'s own what the app made: a replay of the sample, and a model that a prediction needed', async () => {
+  serve([modelRow({ origin: 'prediction' })])
+  server.use(http.get('/api/backtests', () => HttpResponse.json({
+    items: [backtestRow({ name: 'Sample: SMA cross on BTC/USDT', tags: [] })], next_cursor: null,
+  })))
+  await renderPage(StartCard)
+  expect(await screen.findByRole('link', { name: /Open: Train a model/ })).toBeTruthy()
+  expect(screen.getByRole('link', { name: /Open: Run one of your own/ })).toBeTruthy()
+})

@@ -245,6 +245,7 @@ describe('a model', () => {
     expect(screen.getByText('Between −2.10% and +2.40%, 90% of the time')).toBeTruthy()
     expect(screen.getByRole('row', { name: /rsi 14\s*61\.20 \+0\.080/ })).toBeTruthy()
     expect(screen.getByRole('row', { name: /2026-11-19.*Right, inside/ })).toBeTruthy()
+    expect(screen.queryByText(/Nothing newer/)).toBeNull()
     await userEvent.click(screen.getByRole('button', { name: 'Predict now' }))
     await expect.poll(() => router.currentRoute.value.fullPath, { timeout: patience }).toBe('/predictions/models/next?tab=predictions')
   })
@@ -252,16 +253,27 @@ describe('a model', () => {
   it('has one button to predict, and says when the entry had passed', async () => {
     server.use(answer(model()), http.get('/api/predictions', () => page([prediction()])))
     await show('?tab=predictions')
-    await screen.findByText(/entered at the open after the last finished bar, 2026-11-20 09:00.*had\s+passed/)
+    await screen.findByText(/counts from the open at 2026-11-20 09:00.*That was before the prediction was made/)
     expect(screen.queryByRole('link', { name: 'Predict now' })).toBeNull()
     expect(screen.getAllByRole('button', { name: 'Predict now' })).toHaveLength(1)
   })
 
-  it('says what the usual rule makes of the drift', async () => {
+  it('says when there is nothing newer to predict from', async () => {
+    server.use(
+      answer(model()), http.get('/api/predictions', () => page([prediction(), scored()])),
+      http.post('/api/predictions', () => HttpResponse.json(prediction())),
+    )
+    await show('?tab=predictions&ask=1')
+    const said = await screen.findByText(/Nothing newer: the last finished bar still closed at 2026-11-20 09:00/)
+    expect(said.textContent).toMatch(/This is the prediction made/)
+  })
+
+  it('says how far features drifted, and how far they did within the training', async () => {
     server.use(answer(model()), http.get(`/api/models/${modelId}/drift`, () => HttpResponse.json(drift())))
     await show('?tab=drift')
-    expect((await screen.findByRole('row', { name: /rsi 14/ })).textContent).toMatch(/0\.270\s*Much/)
-    expect(screen.getByRole('row', { name: /return 1/ }).textContent).toMatch(/0\.030\s*Little/)
+    expect((await screen.findByRole('row', { name: /rsi 14/ })).textContent).toMatch(/0\.270\s*0\.200\s*Moved/)
+    expect(screen.getByRole('row', { name: /sma gap/ }).textContent).toMatch(/5\.200\s*5\.900$/)
+    expect(screen.getByRole('row', { name: /return 1/ }).textContent).toMatch(/0\.030\s*0\.020$/)
   })
 
   it('says why it cannot predict', async () => {

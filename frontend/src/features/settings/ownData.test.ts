@@ -133,6 +133,7 @@ describe('SecurityPanel', () => {
     server.use(http.get('/api/me/sessions', () => HttpResponse.json({ items: [session()], next_cursor: null })))
     await renderPage(SecurityPanel, { props: { me } })
     expect(await screen.findByText('This browser')).toBeTruthy()
+    expect(screen.getByText(/in use/).textContent).not.toMatch(/ago/)
     expect(screen.queryByRole('button', { name: /^End (all|the) other/ })).toBeNull()
   })
 })

@@ -29,7 +29,9 @@ def test_the_index_is_that_of_the_definition() -> None:
 def test_more_of_the_same_is_no_drift() -> None:
     drift = Reference.fit(_rows(5_000, 1), NAMES).drift(_rows(DRIFT_ROWS, 2))
     assert (drift["level"], drift["worst"]) == ("none", [])
-    assert drift["text"] == "The last 400 bars look like those that it learned from."
+    assert drift["text"] == (
+        "No feature of the last 400 bars is farther from its lessons than stretches of the lessons were."
+    )
     assert max(drift["psi"].values()) < 0.1
 
 

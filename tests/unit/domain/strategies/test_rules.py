@@ -142,7 +142,11 @@ def test_a_stored_run_says_all_parameters() -> None:
 def test_charts_show_what_the_rules_look_at() -> None:
     plots = RulesStrategy.of(DIP_IN_A_RISING_MARKET).plots()
     assert [(plot.indicator, dict(plot.parameters)) for plot in plots] == [("rsi", {"period": 14})]
-    assert RulesStrategy.of(DIP_IN_A_RISING_MARKET).warmup() == 14 + 7 * 14 + 1
+    strategy = RulesStrategy.of(DIP_IN_A_RISING_MARKET)
+    assert strategy.warmup() == 14 + 7 * 14 + 1
+    assert strategy.longer_warmup() == {Timeframe.D1: 50}
+    assert strategy.warmup_on(Timeframe.H1) == 50 * 24
+    assert strategy.warmup_on(Timeframe.D1) == 113
 
 
 def nested(depth: int) -> dict[str, Any]:

@@ -67,8 +67,9 @@ def test_every_figure_of_six_trades() -> None:
         "short_trades": 1,
         "short_net_profit": -30.0,
         "short_win_rate": 0.0,
-        # 80 after, 15 of costs: 95 before; traded 5 x 10 x 210.
-        "costs_of_gross_profit": 15 / 95,
+        # Of all: 120 after, 18 of costs, so 138 before.
+        "costs_of_gross_profit": 18 / 138,
+        # Of the closed ones: 80 after, 15 of costs, so 95 before; traded 5 x 10 x 210.
         "break_even_bps": 95 / 10_500 * 1e4,
         # 4, 3 (a stop holds its bar), 2, 1, 11 and to the end 17.
         "exposure": 38 / 48,

@@ -126,17 +126,36 @@ describe('costs', () => {
   it('are money, bps of what was traded, and a share of the profit before them', () => {
     const { figures, config } = result()
     if (figures === null) throw new Error('There are figures')
-    const costs = costsOf(figures, config, 30_000)
-    expect(costs.gross).toBe(1_000)
-    expect(costs.parts.map(({ money, bps, share }) => [money, bps, share])).toEqual([[30, 10, 0.03], [15, 5, 0.015], [0, 0, 0]])
-    expect(costs.total).toMatchObject({ money: 45, bps: 15, share: 0.045 })
+    const costs = costsOf(figures, config, 30_000, 'USDT')
+    expect(costs.parts.map(({ money, bps }) => [money, bps])).toEqual([[30, 10], [15, 5], [0, 0]])
+    expect(costs.total).toMatchObject({ money: 45, bps: 15 })
+    expect(costs.total.share).toBeCloseTo(45 / 1_285, 12)
+  })
+
+  it('end at what the account gained, and tell closed trades from open ones', () => {
+    const { figures, config } = result()
+    if (figures === null) throw new Error('There are figures')
+    expect(costsOf(figures, config, null, 'USDT')).toMatchObject({ gross: 1_285, gain: 1_240, closed: 955, open: 285 })
+    const all = { ...figures, statistics: { ...figures.statistics, open_trades: 0 } }
+    expect(costsOf(all, config, null, 'USDT')).toMatchObject({ gain: 1_240, closed: null, open: null })
+  })
+
+  it('add up as they are shown', () => {
+    const { figures, config } = result()
+    if (figures === null) throw new Error('There are figures')
+    const odd = { ...figures, statistics: { ...figures.statistics, fees: 1_706.167, slippage: 853.346, financing: 0 } }
+    const { parts, total, gross, gain } = costsOf(odd, config, null, 'USDT')
+    expect(parts.map(({ money }) => money)).toEqual([1_706.17, 853.35, 0])
+    expect(total.money).toBe(2_559.52)
+    expect(gross).toBe(3_799.52)
+    expect(gain).toBe(1_240)
   })
 
   it('are no share of a loss', () => {
     const { figures, config } = result()
     if (figures === null) throw new Error('There are figures')
-    const lost = { ...figures, statistics: { ...figures.statistics, net_profit: -100 } }
-    expect(costsOf(lost, config, null).total).toMatchObject({ money: 45, bps: null, share: null })
+    const lost = { ...figures, statistics: { ...figures.statistics, end_equity: 9_900 } }
+    expect(costsOf(lost, config, null, 'USDT').total).toMatchObject({ money: 45, bps: null, share: null })
   })
 
   it('have a band of their own, apart from how prices fill', () => {

@@ -101,7 +101,7 @@ export const statisticGroups: Record<string, Group> = {
     slippage: ['Slippage', 'money'],
     financing: ['Interest', 'money'],
     costs_of_gross_profit: ['Share of gross profit', 'percent'],
-    break_even_bps: ['Break-even cost a side', 'bps'],
+    break_even_bps: ['Break-even cost, same orders', 'bps'],
   },
 }
 

@@ -1,8 +1,11 @@
 /** What a shared result says, in words and numbers. */
+import type { RunConfig } from '@/api/backtestResults'
 import type { SharedBacktest, SharedTable } from '@/api/shares'
 import type { Curve } from '@/shared/charts'
 import { change, integer, MISSING, percent, ratio } from '@/shared/format'
 import type { TableColumn } from '@/shared/table'
+import { factsOf as configFacts } from '../result/configDiff'
+import { rangeWords } from '../result/words'
 
 type Write = (value: number) => string
 const statistics: readonly (readonly [name: string, label: string, write: Write])[] = [
@@ -13,7 +16,8 @@ const statistics: readonly (readonly [name: string, label: string, write: Write]
   ['sortino', 'Sortino', (value) => ratio(value)],
   ['max_drawdown', 'Deepest drawdown', (value) => percent(value)],
   ['volatility', 'Volatility a year', (value) => percent(value)],
-  ['trades', 'Trades', (value) => integer(value)],
+  ['trades', 'Closed trades', (value) => integer(value)],
+  ['open_trades', 'Still open', (value) => integer(value)],
   ['win_rate', 'Trades with a gain', (value) => percent(value)],
   ['profit_factor', 'Profit factor', (value) => ratio(value)],
 ]
@@ -30,19 +34,22 @@ export function notesOf(run: Pick<SharedBacktest, 'figures'>) {
   return ((run.figures.notes ?? []) as (string | { text: string })[]).map((note) => (typeof note === 'string' ? note : note.text))
 }
 
-export function verdictsOf({ trust }: Pick<SharedBacktest, 'trust'>) {
-  return ((trust?.checks ?? []) as { code: string, verdict: string, sentence: string }[])
-}
-
 export function describe(run: SharedBacktest) {
   const named = run.symbols.slice(0, 3).join(', ')
   const more = run.symbols.length > 3 ? ` and ${integer(run.symbols.length - 3)} more` : ''
-  return `${run.strategy} on ${named}${more}, ${run.timeframe}, bars of ${run.provider}`
+  return `${run.strategy} on ${named}${more}, ${run.timeframe}, bars of ${run.provider}, ${rangeWords({ config: configOf(run) })}`
 }
 
-export function parametersOf({ config }: Pick<SharedBacktest, 'config'>) {
-  return Object.entries((config.parameters ?? {}) as Record<string, unknown>)
-    .map(([name, value]) => ({ name, value: typeof value === 'object' ? JSON.stringify(value) : String(value) }))
+/** The schema of the API says no more of it than that it is an object. */
+function configOf({ config }: Pick<SharedBacktest, 'config'>) {
+  return config as unknown as RunConfig
+}
+
+/** What it was run with, but for what the line above says. */
+export function settingsOf(run: Pick<SharedBacktest, 'config'>) {
+  return configFacts(configOf(run))
+    .filter(({ path }) => !['strategy', 'series', 'start', 'end', 'seed'].includes(path))
+    .map(({ name, text }) => ({ name, value: text }))
 }
 
 export function curvesOf({ columns }: SharedTable): Curve[] {

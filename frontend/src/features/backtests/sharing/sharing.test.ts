@@ -4,6 +4,7 @@ import { http, HttpResponse } from 'msw'
 import { describe, expect, it } from 'vitest'
 import type { SharedBacktest } from '@/api/shares'
 import { renderPage } from '@/testing/render'
+import { runConfig } from '@/testing/results'
 import { problem, server, useServer } from '@/testing/server'
 import ShareButton from './ShareButton.vue'
 import ShareDialog from './ShareDialog.vue'
@@ -15,9 +16,12 @@ useServer()
 const run: SharedBacktest = {
   title: 'Slow cross', kind: 'backtest', strategy: 'sma_cross', provider: 'demo', timeframe: '1d', symbols: ['BTC/USDT'], is_partial: false,
   finished_at: '2026-11-20T09:30:00Z', expires_at: '2026-12-20T09:30:00Z', trade_rows: 1,
-  config: { parameters: { fast: 20 } },
-  figures: { statistics: { total_return: 0.124, sharpe: 0.81 }, missing: { win_rate: 'There were too few trades.' }, notes: [] },
-  trust: { checks: [{ code: 'trades', verdict: 'good', sentence: '87 trades.' }] },
+  currency: 'USDT', config: runConfig() as unknown as Record<string, unknown>,
+  figures: { statistics: { total_return: 0.124, sharpe: 0.81, trades: 1, open_trades: 1 }, missing: { win_rate: 'There were too few trades.' }, notes: [] },
+  trust: { thorough: false, band: [], checks: [
+    { code: 'trades', title: 'Number of trades', verdict: 'good', sentence: '87 trades.', facts: {} },
+    { code: 'gaps', title: 'Gaps in the data', verdict: 'bad', sentence: 'Half of the bars are missing.', facts: {} },
+  ] },
 }
 const table = (columns: Record<string, unknown[]>) => ({ total: 1, first: 0, columns })
 
@@ -34,8 +38,13 @@ describe('SharedPage', () => {
     )
     await renderPage(SharedPage, { at: '/shared/abc' })
     expect(await screen.findByRole('heading', { level: 1, name: 'Slow cross' })).toBeTruthy()
-    expect(screen.getByText('sma_cross on BTC/USDT, 1d, bars of demo')).toBeTruthy()
+    expect(screen.getByText('sma_cross on BTC/USDT, 1d, bars of demo, 2023-01-01 to 2023-12-31')).toBeTruthy()
     expect(screen.getByText('87 trades.')).toBeTruthy()
+    expect(await screen.findByText('+12.50 USDT')).toBeTruthy()
+    expect(screen.getByText('10,000')).toBeTruthy()
+    expect(screen.getByText('Closed trades')).toBeTruthy()
+    expect(screen.getAllByText(/^(Bad|Good)$/).map(({ textContent }) => textContent.trim())).toEqual(['Bad', 'Good'])
+    expect(screen.getByText('Gaps in the data')).toBeTruthy()
     expect(shown).toEqual([null])
   })
 
@@ -86,6 +95,8 @@ describe('its words', () => {
     expect(factsOf(run)).toEqual([
       { name: 'Total return', value: '+12.40%' },
       { name: 'Sharpe', value: '0.81' },
+      { name: 'Closed trades', value: '1' },
+      { name: 'Still open', value: '1' },
       { name: 'Trades with a gain', value: 'There were too few trades.' },
     ])
   })
@@ -98,6 +109,6 @@ describe('its words', () => {
   })
 
   it('names three symbols and counts the others', () => {
-    expect(described({ ...run, symbols: ['A', 'B', 'C', 'D', 'E'] })).toBe('sma_cross on A, B, C and 2 more, 1d, bars of demo')
+    expect(described({ ...run, symbols: ['A', 'B', 'C', 'D', 'E'] })).toBe('sma_cross on A, B, C and 2 more, 1d, bars of demo, 2023-01-01 to 2023-12-31')
   })
 })
