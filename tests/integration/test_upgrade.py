@@ -26,7 +26,7 @@ LAST_OF_OLDER = "20261127200000"
 OLDER = [migration for migration in read_migrations(MIGRATIONS) if migration.version <= LAST_OF_OLDER]
 NEWER = [migration for migration in read_migrations(MIGRATIONS) if migration.version > LAST_OF_OLDER]
 PASSWORD = "correct horse battery"
-# What says nothing without its days, which nobody kept: 20261130110000_trials_by_t_values.sql.
+# What says nothing without its days, which nobody kept: 20261130120000_trials_by_t_values.sql.
 NO_LONGER_KEPT = "daily_sharpes"
 TABLES = ("auth.users", "public.profiles", "public.tasks", "public.series", "public.backtests")
 
