@@ -152,6 +152,8 @@ async def test_rules_are_checked_node_by_node(client: httpx.AsyncClient, site: S
     assert good["is_valid"]
     assert good["words"][0].startswith("Enter long: the close price crosses above DONCHIAN (20) upper 1 bar ago and")
     assert (good["indicators"], good["warmup"]) == (["donchian", "relative_volume"], 21)
+    dip = await checked(DIP_IN_A_RISING_MARKET)
+    assert (dip["warmup"], dip["longer_warmup"]) == (113, {"1d": 50})
     odd = {"long": {"enter": {"op": ">", "left": {"price": "cl\x00ose"}, "right": {"price": "low", "\x1b[2J": 1}}}}
     bad = await checked(odd)
     assert not bad["is_valid"]
@@ -196,6 +198,9 @@ async def test_a_preview_shows_lines_and_signals_of_the_last_bars(client: httpx.
     same = (await preview(strategy="rules", parameters=saved["run"]["parameters"])).json()
     assert same == shown, "a saved strategy runs as rules with its document"
 
+    hourly = {"provider": "demo", "symbol": "BTC/USDT", "timeframe": "1h"}
+    dip = (await preview(strategy="rules", parameters={"rules": DIP_IN_A_RISING_MARKET}, series=hourly)).json()
+    assert dip["warmup"] == 50 * 24  # hours, until the daily average is there
     assert_problem(await preview(other, strategy=saved["name"]), 404, "unknown_strategy")
     wrong = assert_problem(await preview(strategy="sma_cross", parameters={"fast": 1}), 422, "invalid_parameters")
     assert wrong["errors"] == [{"pointer": "/parameters/fast", "detail": "fast is 1; at least 2 is needed."}]
