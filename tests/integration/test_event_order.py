@@ -45,7 +45,7 @@ async def test_ids_of_a_user_wait_for_a_transaction_that_took_one(tables: Tables
             await JobTable(connection).request_cancel(job.id)
             first_wrote.set()
             await first_may_end.wait()
-        order.append("slow")
+            order.append("slow")  # its commit and the other's are heard of in either order
 
     async def quick() -> None:
         await first_wrote.wait()
