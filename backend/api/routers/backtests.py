@@ -169,7 +169,7 @@ async def list_backtests(
     )
     page = await services.backtests.backtests(limit=limit, after=from_cursor(order, cursor), order=order, only=only)
     following = to_cursor(order, page.next) if page.next else None
-    answer = tagged(request, to_json({"items": [_row(one) for one in page.items], "next_cursor": following}))
+    answer = tagged(request, to_json({"items": [row_of(one) for one in page.items], "next_cursor": following}))
     asked = [(name, value) for name, value in request.query_params.multi_items() if name not in ("limit", "cursor")]
     filters = {name: [value for other, value in asked if other == name] for name, _ in asked}
     answer.headers.update(link_to_next(request.url.path, limit, following, **filters))
@@ -363,16 +363,37 @@ def started(job: Job, name: str, place: str | None = None) -> Response:
     return Response(body.model_dump_json(), status_code=202, media_type="application/json", headers=headers)
 
 
-_ROW = tuple(BacktestRow.model_fields)
 _FAILURE = tuple(FailureFound.model_fields)
 
 
-def _row(found: BacktestInBrief) -> dict[str, Any]:
-    """A BacktestRow, without a model of each: copying and checking took a quarter of the time of a list."""
-    row = {name: getattr(found, name) for name in _ROW}
-    if found.failure is not None:
-        row["failure"] = {name: getattr(found.failure, name) for name in _FAILURE}
-    return row
+def row_of(found: BacktestInBrief) -> dict[str, Any]:
+    """A BacktestRow, without a model of each: copying and checking took a quarter of the time of a list.
+
+    All is as plain as JSON: the encoder takes twice as long when it has to find out what an enum or an id is.
+    """
+    failure = found.failure
+    return {
+        "id": str(found.id),
+        "kind": found.kind.value,
+        "state": found.state.value,
+        "name": found.name,
+        "tags": found.tags,
+        "is_starred": found.is_starred,
+        "has_notes": found.has_notes,
+        "is_partial": found.is_partial,
+        "archived_at": found.archived_at,
+        "deleted_at": found.deleted_at,
+        "created_at": found.created_at,
+        "started_at": found.started_at,
+        "finished_at": found.finished_at,
+        "failure": None if failure is None else {name: getattr(failure, name) for name in _FAILURE},
+        "parent_id": found.parent_id,
+        "strategy": found.strategy,
+        "provider": found.provider,
+        "timeframe": found.timeframe,
+        "symbols": found.symbols,
+        "summary": vars(found.summary),
+    }
 
 
 def require_text(text: str, pointer: str) -> str:

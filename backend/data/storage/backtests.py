@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -273,11 +275,11 @@ def _mark(arguments: list[object], value: object) -> str:
 def _brief(row: "asyncpg.Record") -> dict[str, Any]:
     failure = _object(row["failure"])
     return {
-        **{name: row[name] for name in _AS_THEY_ARE},
+        **dict(zip(_AS_THEY_ARE, _as_they_are(row), strict=True)),
         "kind": JobKind(row["kind"]),
         "state": JobState(row["state"]),
         "tags": tuple(row["tags"]),
-        "symbols": tuple(json.loads(row["symbols"])),
+        "symbols": _symbols(row["symbols"]),
         "failure": None if failure is None else JobFailure(**failure),
         "summary": Summary(
             total_return=row["total_return"],
@@ -305,6 +307,13 @@ _AS_THEY_ARE = (
     "provider",
     "timeframe",
 )
+_as_they_are = itemgetter(*_AS_THEY_ARE)
+
+
+@lru_cache(maxsize=1024)
+def _symbols(text: str) -> tuple[str, ...]:
+    """The rows of a list are of a few series."""
+    return tuple(json.loads(text))
 
 
 def _object(text: str | None) -> Mapping[str, Any] | None:

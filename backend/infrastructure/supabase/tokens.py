@@ -37,6 +37,7 @@ VerifyingKey = PyJWK | str
 @dataclass(frozen=True)
 class _Verified:
     identity: Identity
+    header: Mapping[str, Any]
     key: VerifyingKey
 
 
@@ -68,14 +69,14 @@ class JwtVerifier:
     async def verify(self, token: str) -> Identity:
         if len(token) > LARGEST_TOKEN_CHARACTERS:
             raise TokenRejected("it is too long")
-        header = _header(token)
-        key = await self._key(header)
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         remembered = self._remembered.get(digest)
+        header = _header(token) if remembered is None else remembered.header
+        key = await self._key(header)
         if remembered is not None and remembered.key is key:
             return remembered.identity
         identity = identity_of(self._claims(token, key), now=self._clock.now())
-        self._remembered[digest] = _Verified(identity, key)
+        self._remembered[digest] = _Verified(identity, header, key)
         return identity
 
     async def _key(self, header: Mapping[str, Any]) -> VerifyingKey:

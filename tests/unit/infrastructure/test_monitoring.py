@@ -18,8 +18,9 @@ from backend.domain.jobs import Demand
 from backend.domain.market_ports import DiskRoom
 from backend.infrastructure import monitoring
 from backend.infrastructure.monitoring import Monitor, configure_logging
-from backend.infrastructure.redaction import redact, redacted
+from backend.infrastructure.redaction import PATTERNS, is_suspicious, redact, redacted
 
+MARKS = ["/share/", "/shared/", "://", "password", "Api-Key", "token", "=>", "-----BEGIN PRIVATE KEY-----"]
 JWT = "eyJhbGciOiJFUzI1NiIsImtpZCI6IngifQ.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 
 
@@ -102,6 +103,28 @@ def test_facts_are_hidden_by_their_names() -> None:
 @given(st.text())
 def test_any_text_can_be_redacted(text: str) -> None:
     assert isinstance(redact(text), str)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *"aZ09 ./-_:=\"',@\\",
+                "bearer",
+                "BASIC",
+                "ba\u017fic",
+                "eyJhbGciOi",
+                "sb_secret_",
+                "tdm_",
+                "x" * 43,
+                *MARKS,
+            ]
+        ),
+        max_size=8,
+    ).map("".join)
+)
+def test_what_needs_no_search_holds_nothing_to_hide(text: str) -> None:
+    assert is_suspicious(text) or not any(pattern.search(text) for pattern, _ in PATTERNS)
 
 
 def test_long_text_is_redacted_quickly() -> None:
