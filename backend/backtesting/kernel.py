@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import compiled, inlined
+from backend.domain.compiled import borrowing, compiled, inlined
 from backend.domain.signals import FLAT, KEEP, LONG, SHORT
 from backend.domain.trading.execution import step
 from backend.domain.trading.layout import MOST_FILLS, Record, Records, State
@@ -64,12 +64,28 @@ def replay(
     until: int,
 ) -> int:
     """The bars of one symbol from `at` to `until`. Returns where it stopped: there, or when the tape is full."""
+    turns, rows = meanings(state.account[0].rules), np.zeros(2, np.int64)
+    return _replay(state, bars, signals, detail, now, said, equity, turns, rows, at, until)
+
+
+@borrowing
+def _replay(
+    state: State,
+    bars: Columns,
+    signals: SignalColumns,
+    detail: Detail,
+    now: Records,
+    said: Records,
+    equity: Floats,
+    turns: Ints,
+    rows: Ints,
+    at: int,
+    until: int,
+) -> int:
     account, book = state.account[0], state.books[0]
     count = until
-    turns = meanings(account.rules)
     moves = len(signals.stop) + len(signals.target) + len(signals.stop_percent) + len(signals.target_percent)
     moves += len(signals.trail_percent)
-    rows = np.zeros(2, np.int64)
     while at < count:
         # What is quiet is the same for many bars: it is looked up once for all of them.
         cash, quantity, side = account.cash, book.quantity, sign(book.quantity)
@@ -163,7 +179,7 @@ def meanings(rules: Record) -> Ints:
     return turns
 
 
-@compiled
+@borrowing
 def brings_levels(signals: SignalColumns, at: int) -> bool:
     return not (
         np.isnan(_at(signals.stop, at))
@@ -174,7 +190,7 @@ def brings_levels(signals: SignalColumns, at: int) -> bool:
     )
 
 
-@compiled
+@borrowing
 def has_room(state: State) -> bool:
     most = MOST_FILLS * len(state.books)
     account = state.account[0]

@@ -19,7 +19,7 @@ from backend.backtesting.kernel import (
     take_signal,
 )
 from backend.backtesting.measures import Days, Sheets, measure
-from backend.domain.compiled import compiled
+from backend.domain.compiled import borrowing, compiled
 from backend.domain.signals import KEEP
 from backend.domain.trading.execution import step
 from backend.domain.trading.layout import Records, State
@@ -79,11 +79,12 @@ def extremes(values: Floats, highest: bool) -> Floats:
 def try_all(course: Course, desk: Desk, said: Said, days: Days, sheets: Sheets, periods: float, at: int) -> int:
     """The trials from `at` on. Returns where it stopped: at the end, or where the tape needs more room."""
     account = desk.state.account[0]
+    turns, rows = meanings(account.rules), np.zeros(2, np.int64)
     while at < len(said.first) - 1:
         desk.state.account[:] = desk.blank.account
         desk.state.books[:] = desk.blank.books
         days.path[0] = account.cash
-        if not _run(course, desk, said, days, said.first[at], said.first[at + 1]):
+        if not _run(course, desk, said, days, turns, rows, said.first[at], said.first[at + 1]):
             return at
         desk.under_way[0].quantity = 0.0
         bars = len(course.bars.close)
@@ -94,16 +95,16 @@ def try_all(course: Course, desk: Desk, said: Said, days: Days, sheets: Sheets, 
     return at
 
 
-@compiled
-def _run(course: Course, desk: Desk, said: Said, days: Days, event: int, last: int) -> bool:
+@borrowing
+def _run(
+    course: Course, desk: Desk, said: Said, days: Days, turns: Ints, rows: Ints, event: int, last: int
+) -> bool:
     """One trial, whose events lie between these rows. Returns whether the tape was long enough."""
     account, book, bars = desk.state.account[0], desk.state.books[0], course.bars
     count, day, at = len(bars.close), 0, 0
-    turns = meanings(account.rules)
     columns = said.columns
     levels = len(columns.stop) + len(columns.target) + len(columns.trail_percent)
     moves = levels + len(columns.stop_percent) + len(columns.target_percent) > 0
-    rows = np.zeros(2, np.int64)
     while at < count:
         cash, quantity, side = account.cash, book.quantity, sign(book.quantity)
         resting = KEEP if book.order_side != 0 else side
@@ -145,7 +146,7 @@ def _run(course: Course, desk: Desk, said: Said, days: Days, event: int, last: i
     return True
 
 
-@compiled
+@borrowing
 def _heard(columns: SignalColumns, turns: Ints, resting: int, moves: bool, event: int, behind: int) -> int:
     """The first signal from `event` on that changes something, or `behind`."""
     while event < behind:
@@ -155,7 +156,7 @@ def _heard(columns: SignalColumns, turns: Ints, resting: int, moves: bool, event
     return event
 
 
-@compiled
+@borrowing
 def _first_reached(course: Course, below: float, above: float, at: int, until: int) -> int:
     """The first bar from `at` on that reaches one of the prices, or `until`."""
     lows, highs = course.bars.low, course.bars.high

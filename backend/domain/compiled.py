@@ -26,17 +26,27 @@ _KEPT_SECONDS: Final = 7 * 86_400
 def compiled(function: F) -> F:
     """A kernel. Only numbers and arrays go in and come out.
 
-    `error_model="numpy"` divides by zero as numpy does, which spares a check for each division.
+    `error_model="numpy"` divides by zero as numpy does, which spares a check for each division. `_nrt` has to be said:
+    else it would be that of the first kernel that calls this one.
     """
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=True)(function))
+
+
+def borrowing(function: F) -> F:
+    """A kernel that makes no array, but works on those of its caller alone.
+
+    Numba counts who holds an array, also where nobody could let go of it: in a step of a run, that took two thirds of
+    the time. A kernel that makes an array all the same is refused when it is compiled.
+    """
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
 
 
 def inlined(function: F) -> F:
     """A part of a kernel: its code takes the place of the call, which would cost more than the part does.
 
-    It is kept with the kernels that it is in, not by itself.
+    It makes no array. It is kept with the kernels that it is in, not by itself.
     """
-    return cast(F, numba.njit(nogil=True, error_model="numpy", forceinline=True)(function))
+    return cast(F, numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function))
 
 
 def code_folder() -> Path:

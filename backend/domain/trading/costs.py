@@ -2,7 +2,7 @@
 
 import math
 
-from backend.domain.compiled import compiled, inlined
+from backend.domain.compiled import borrowing, inlined
 from backend.domain.trading.layout import Record
 
 # Decimal steps are not exact in binary: 0.3 / 0.1 is a little less than 3.
@@ -20,7 +20,7 @@ def slipped(rules: Record, book: Record, price: float, side: int, quantity: floa
     return max(on_tick(book.tick, price * (1.0 + side * share), side), 0.0)
 
 
-@compiled
+@borrowing
 def on_tick(tick: float, price: float, side: int) -> float:
     """The next price that the market has: above for a buyer, below for a seller."""
     if tick <= 0.0 or math.isnan(price):

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import compiled, inlined
+from backend.domain.compiled import borrowing, compiled, inlined
 from backend.domain.trading.costs import in_lots, slipped
 from backend.domain.trading.layout import (
     AMBIGUOUS,
@@ -54,7 +54,7 @@ OPEN, HIGH, LOW, CLOSE = 0, 1, 2, 3
 _SAME_PRICE = 1e-9
 
 
-@compiled
+@borrowing
 def step(state: State, bar: int, years: float, bars: Records, signals: Records, detail: Floats, rows: Rows) -> float:
     """One bar of all symbols; returns the equity at its close.
 
@@ -98,12 +98,10 @@ def _at_the_open(account: Record, books: Records, fills: Records, bar: int, bars
     if entries == 1:
         _enter_at_open(account, books, fills, last, bar, bars[last])
     elif entries > 1:
-        order = _by_rank(books, bars)
-        for i in range(len(order)):
-            _enter_at_open(account, books, fills, order[i], bar, bars[order[i]])
+        _enter_by_rank(account, books, fills, bar, bars)
 
 
-@compiled
+@borrowing
 def _leave_at_open(account: Record, books: Records, fills: Records, s: int, bar: int, now: Record) -> None:
     """Exits that are due at the open: the signal's, and stops and targets that the market has jumped over."""
     book = books[s]
@@ -118,7 +116,7 @@ def _leave_at_open(account: Record, books: Records, fills: Records, s: int, bar:
     _leave_if_jumped(account, books, fills, s, bar, now, now.open)
 
 
-@compiled
+@borrowing
 def _leave_if_jumped(
     account: Record, books: Records, fills: Records, s: int, bar: int, now: Record, price: float
 ) -> None:
@@ -131,7 +129,7 @@ def _leave_if_jumped(
         _leave(account, books, fills, s, bar, now, price, False, EXIT_TARGET, -1)
 
 
-@compiled
+@borrowing
 def _enter_at_open(account: Record, books: Records, fills: Records, s: int, bar: int, now: Record) -> None:
     """A market order, or a limit that the open is better than."""
     book, rules = books[s], account.rules
@@ -145,7 +143,14 @@ def _enter_at_open(account: Record, books: Records, fills: Records, s: int, bar:
         _enter(account, books, fills, s, bar, now, now.open, False, fee, ENTRY_LIMIT)
 
 
-@inlined
+@compiled
+def _enter_by_rank(account: Record, books: Records, fills: Records, bar: int, bars: Records) -> None:
+    order = _by_rank(books, bars)
+    for i in range(len(order)):
+        _enter_at_open(account, books, fills, order[i], bar, bars[order[i]])
+
+
+@compiled
 def _by_rank(books: Records, bars: Records) -> npt.NDArray[np.int64]:
     """The symbols with a waiting entry, the lowest rank first; one without a rank comes last."""
     found = np.empty(len(bars), np.int64)
@@ -162,7 +167,7 @@ def _by_rank(books: Records, bars: Records) -> npt.NDArray[np.int64]:
     return found[:count]
 
 
-@compiled
+@borrowing
 def _comes_before(one: float, other: float) -> bool:
     return one < other or (math.isnan(other) and not math.isnan(one))
 
@@ -210,7 +215,7 @@ def _wait_with(account: Record, book: Record, bar: int, rest: float) -> None:
     book.order_side = 0
 
 
-@compiled
+@borrowing
 def _leave(
     account: Record,
     books: Records,
@@ -305,7 +310,7 @@ def _enter_inside(
         _enter(account, books, fills, s, bar, bars[s], price, False, rules.maker, ENTRY_LIMIT)
 
 
-@compiled
+@borrowing
 def _first_fill(rules: Record, side: int, limit: float, inside: Floats) -> tuple[int, float]:
     """The shorter bar that fills the limit, and at which price: its open where that is better."""
     for row in range(len(inside)):
@@ -325,7 +330,7 @@ def _is_watched(account: Record, books: Records, book: Record) -> bool:
     return not unprotected or book.quantity < 0.0 or account.cash < 0.0 or len(books) > 1
 
 
-@compiled
+@borrowing
 def _leave_inside(
     account: Record, books: Records, fills: Records, s: int, bar: int, now: Record, inside: Floats
 ) -> None:
@@ -343,7 +348,7 @@ def _leave_inside(
     _leave_within(account, books, fills, s, bar, now, start, now.high, now.low, entered)
 
 
-@compiled
+@borrowing
 def _leave_in_detail(
     account: Record, books: Records, fills: Records, s: int, bar: int, now: Record, inside: Floats
 ) -> None:
@@ -356,7 +361,7 @@ def _leave_in_detail(
             return
 
 
-@compiled
+@borrowing
 def _anything_is_reached(account: Record, books: Records, s: int, high: float, low: float) -> bool:
     book = books[s]
     side = sign(book.quantity)
@@ -369,7 +374,7 @@ def _anything_is_reached(account: Record, books: Records, s: int, high: float, l
     )
 
 
-@compiled
+@borrowing
 def _leave_within(
     account: Record,
     books: Records,
@@ -404,7 +409,7 @@ def _leave_within(
     return stopped or reached
 
 
-@compiled
+@borrowing
 def _worst_exit(account: Record, books: Records, s: int) -> tuple[float, int]:
     """The stop, or the price of ruin where that is nearer."""
     book = books[s]
@@ -414,7 +419,7 @@ def _worst_exit(account: Record, books: Records, s: int) -> tuple[float, int]:
     return level, stop_why(book)
 
 
-@compiled
+@borrowing
 def _stop_comes_first(account: Record, bar: int, side: int, start: float, level: float, target: float) -> bool:
     """One bar hits both, and hides the order unless it starts beyond one of them."""
     if side * (start - level) <= 0.0:
@@ -433,7 +438,7 @@ def _is_through(rules: Record, margin: float) -> bool:
     return bool(margin > 0.0 or (margin == 0.0 and rules.mode == OPTIMISTIC))
 
 
-@compiled
+@borrowing
 def _is_whole(now: Record, inside: Floats) -> bool:
     """Whether the shorter bars tell all that happened: they reach the bar's own high and low."""
     if len(inside) == 0:
@@ -447,7 +452,7 @@ def _is_whole(now: Record, inside: Floats) -> bool:
 # ---- Ruin
 
 
-@compiled
+@borrowing
 def _liquidate(account: Record, books: Records, fills: Records, bar: int, bars: Records, at_open: bool) -> None:
     """Equity is gone: everything is closed at the market, as far as a price is known."""
     for s in range(len(bars)):
@@ -459,7 +464,7 @@ def _liquidate(account: Record, books: Records, fills: Records, bar: int, bars: 
     _halt(account, books, bar)
 
 
-@compiled
+@borrowing
 def _halt(account: Record, books: Records, bar: int) -> None:
     if account.halted == 0:
         note(account, LIQUIDATED, bar)

@@ -2,14 +2,14 @@
 
 import math
 
-from backend.domain.compiled import compiled, inlined
+from backend.domain.compiled import borrowing, inlined
 from backend.domain.signals import FLAT, KEEP, LONG, SHORT
 from backend.domain.trading.costs import on_tick
 from backend.domain.trading.layout import EXIT_SIGNAL, EXIT_STOP, EXIT_TRAIL, Record
 from backend.domain.trading.portfolio import sign
 
 
-@compiled
+@borrowing
 def allowed(rules: Record, direction: int) -> int:
     """A way that may not be traded means: be out."""
     if (direction == LONG and not rules.long) or (direction == SHORT and not rules.short):
@@ -68,7 +68,7 @@ def protect(book: Record, first: bool) -> None:
         book.target = _above_zero(on_tick(book.tick, average * (1.0 + side * book.percent_target), side))
 
 
-@compiled
+@borrowing
 def _protect_anew(book: Record, signal: Record, side: int) -> None:
     """What comes while the position stands takes the place of what was there."""
     average = book.entry_price
@@ -88,7 +88,7 @@ def _protect_anew(book: Record, signal: Record, side: int) -> None:
         book.trail_share = signal.trail_share
 
 
-@compiled
+@borrowing
 def stop_level(book: Record) -> float:
     """The nearer of the stop and the trailing stop; NaN = none."""
     side = sign(book.quantity)
@@ -100,17 +100,17 @@ def stop_level(book: Record) -> float:
     return max(book.stop, trail) if side > 0 else min(book.stop, trail)
 
 
-@compiled
+@borrowing
 def stop_why(book: Record) -> int:
     return EXIT_STOP if stop_level(book) == book.stop else EXIT_TRAIL
 
 
-@compiled
+@borrowing
 def _trail_level(book: Record, side: int) -> float:
     return on_tick(book.tick, book.best * (1.0 - side * book.trail_share), -side)
 
 
-@compiled
+@borrowing
 def _above_zero(price: float) -> float:
     """A short's target of 100 % and more is none: no price gets there."""
     return price if price > 0.0 else math.nan

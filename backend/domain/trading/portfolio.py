@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from backend.domain.compiled import compiled, inlined
+from backend.domain.compiled import borrowing, inlined
 from backend.domain.trading.costs import fee_of
 from backend.domain.trading.layout import Record, Records
 
@@ -37,7 +37,7 @@ def spendable(account: Record, books: Records) -> float:
     return account.rules.leverage * equity - gross
 
 
-@compiled
+@borrowing
 def open_positions(books: Records) -> int:
     count = 0
     for s in range(len(books)):
@@ -134,7 +134,7 @@ def _record(
     account.fills += 1
 
 
-@compiled
+@borrowing
 def pay_interest(account: Record, books: Records, years: float) -> None:
     """For what is sold short, and for cash that is owed, since the last bar."""
     borrow = account.rules.borrow
@@ -152,14 +152,14 @@ def pay_interest(account: Record, books: Records, years: float) -> None:
                 _charge(account, books[s], owed * share * borrow * years)
 
 
-@compiled
+@borrowing
 def _charge(account: Record, book: Record, interest: float) -> None:
     account.cash -= interest
     account.financing += interest
     book.financing += interest
 
 
-@compiled
+@borrowing
 def ruin_price(account: Record, books: Records, book: Record) -> float:
     """Where this position, the others standing still, takes the equity to nothing; NaN when it cannot."""
     if book.quantity == 0.0:

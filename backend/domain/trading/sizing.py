@@ -2,7 +2,7 @@
 
 import math
 
-from backend.domain.compiled import compiled, inlined
+from backend.domain.compiled import borrowing, inlined
 from backend.domain.trading.costs import in_lots, slipped
 from backend.domain.trading.layout import (
     ALL_IN,
@@ -81,7 +81,7 @@ def _wanted(account: Record, books: Records, book: Record, bar: int, price: floa
     return min(book.order_left, affordable(account, books, price, fee))
 
 
-@compiled
+@borrowing
 def _by_volatility(account: Record, books: Records, book: Record, bar: int, price: float) -> float:
     if not book.order_volatility > 0.0:
         note(account, NO_VOLATILITY, bar)
@@ -89,7 +89,7 @@ def _by_volatility(account: Record, books: Records, book: Record, bar: int, pric
     return account.rules.sizing_share * equity_of(account, books) / (book.order_volatility * price)
 
 
-@compiled
+@borrowing
 def _by_risk(account: Record, books: Records, book: Record, bar: int, price: float) -> float:
     """The distance is that from the fill to the stop it will have."""
     side = book.order_side

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import compiled
+from backend.domain.compiled import borrowing, compiled
 from backend.domain.signals import NO_REASON
 from backend.domain.trading.layout import ENTRY_LIMIT, STILL_OPEN, TRADE, Record, Records
 from backend.domain.trading.portfolio import averaged, sign
@@ -19,7 +19,7 @@ def trades_of(fills: Records, books: Records, last_bar: int) -> Records:
     return trades[:count].copy()
 
 
-@compiled
+@borrowing
 def measure_excursions(
     trades: Records, places: Places, opens: Floats, highs: Floats, lows: Floats, closes: Floats
 ) -> None:
@@ -96,14 +96,14 @@ def gather(fills: Records, books: Records, last_bar: int, trades: Records, under
     return count
 
 
-@compiled
+@borrowing
 def _begin(trade: Record, fill: Record) -> None:
     trade.entry_bar, trade.symbol = fill.bar, fill.symbol
     trade.entry_why, trade.entry_reason = fill.why, fill.reason
     trade.entry_price = trade.exit_price = trade.fees = trade.slippage = trade.financing = trade.pnl = 0.0
 
 
-@compiled
+@borrowing
 def _pay(trade: Record, fill: Record) -> None:
     trade.fees += fill.fee
     trade.slippage += fill.slippage
