@@ -34,11 +34,12 @@ class Analysis:
 
 def analyse(result: Result, *, timeframe: Timeframe, calendar: str, benchmark: Floats | None = None) -> Analysis:
     """`benchmark` is a price at each close of the run; without one it is to buy all symbols at first and to hold."""
-    closed_at = result.starts + timeframe.seconds * 1_000_000
-    ends = ends_of_days(closed_at, calendar)
+    length = timeframe.seconds * 1_000_000
+    ends = ends_of_days(result.starts, calendar, length=length)
+    closed_at = result.starts[ends] + length
 
     def by_day(values: Floats, start: float) -> DailyEquity:
-        return DailyEquity.at(closed_at[ends], values, start=start, calendar=calendar, timeframe=timeframe)
+        return DailyEquity.at(closed_at, values, start=start, calendar=calendar, timeframe=timeframe)
 
     daily = by_day(result.equity[ends], result.start_cash)
     held = buy_and_hold(result, ends) if benchmark is None else benchmark[ends] / benchmark[0]

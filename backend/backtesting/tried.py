@@ -96,9 +96,7 @@ def try_all(course: Course, desk: Desk, said: Said, days: Days, sheets: Sheets, 
 
 
 @borrowing
-def _run(
-    course: Course, desk: Desk, said: Said, days: Days, turns: Ints, rows: Ints, event: int, last: int
-) -> bool:
+def _run(course: Course, desk: Desk, said: Said, days: Days, turns: Ints, rows: Ints, event: int, last: int) -> bool:
     """One trial, whose events lie between these rows. Returns whether the tape was long enough."""
     account, book, bars = desk.state.account[0], desk.state.books[0], course.bars
     count, day, at = len(bars.close), 0, 0

@@ -86,21 +86,21 @@ def date_of(day: int) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
-def ends_of_days(closed_at: Rows, calendar: str) -> Rows:
+def ends_of_days(starts: Rows, calendar: str, *, length: int = 0) -> Rows:
     """The row of the last bar of each day. Days are few and bars are many, so it looks for the days' ends.
 
-    A bar that closes at midnight belongs to the day that ends. What currencies do on a weekend is Monday's.
+    Each bar closes so many microseconds after its start; without a length these are the closes themselves. A bar that closes at midnight belongs to the day that ends. What currencies do on a weekend is Monday's.
     """
     weekdays = calendar == FOREX
-    if not len(closed_at):
+    if not len(starts):
         return np.empty(0, np.int64)
-    first, last = (closed_at[[0, -1]] - 1) // MICROSECONDS_A_DAY
-    if len(closed_at) < last - first:
-        days = day_of(closed_at - 1, weekdays=weekdays)
+    first, last = (starts[[0, -1]] + length - 1) // MICROSECONDS_A_DAY
+    if len(starts) < last - first:
+        days = day_of(starts + length - 1, weekdays=weekdays)
         return np.append(np.flatnonzero(days[1:] != days[:-1]), len(days) - 1)
     ends = (np.arange(first, last + 1) + 1) * MICROSECONDS_A_DAY
     if weekdays:
         # The ends of a Saturday and a Sunday are none.
         ends = ends[weekday_of(ends // MICROSECONDS_A_DAY - 1) < _SATURDAY]
-    rows = np.searchsorted(closed_at, np.append(ends, closed_at[-1]), side="right") - 1
+    rows = np.searchsorted(starts, np.append(ends - length, starts[-1]), side="right") - 1
     return np.unique(rows[rows >= 0])

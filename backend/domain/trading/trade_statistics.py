@@ -62,7 +62,7 @@ class Group:
 def trade_statistics(trades: Records, opened_at: Instants, *, mean_equity: float, years: float) -> Statistics:
     """`opened_at` tells when each bar opened, in microseconds since 1970, UTC."""
     sheet = Sheet()
-    closed = trades[trades["exit_why"] != STILL_OPEN]
+    closed = _closed(trades)
     sheet.put("trades", lambda: len(closed))
     sheet.put("open_trades", lambda: len(trades) - len(closed))
     _results(sheet, closed)
@@ -75,6 +75,13 @@ def trade_statistics(trades: Records, opened_at: Instants, *, mean_equity: float
     return sheet.done()
 
 
+def _closed(trades: Records) -> Records:
+    """Trades that are still open come last where a run made them, and then nothing has to be copied."""
+    is_closed = trades["exit_why"] != STILL_OPEN
+    count = int(np.count_nonzero(is_closed))
+    return trades[:count] if is_closed[:count].all() else trades[is_closed]
+
+
 def returns_of_trades(trades: Records) -> Floats:
     entered = np.abs(trades["quantity"]) * trades["entry_price"]
     returns: Floats = np.divide(trades["pnl"], entered, out=np.zeros(len(trades)), where=entered > 0)
@@ -83,7 +90,7 @@ def returns_of_trades(trades: Records) -> Floats:
 
 def groups(trades: Records, opened_at: Instants) -> dict[str, Sequence[Group]]:
     """Closed trades by how they ended, their side, and the time of their exit (UTC)."""
-    closed = trades[trades["exit_why"] != STILL_OPEN]
+    closed = _closed(trades)
     exits = opened_at[closed["exit_bar"]] if len(closed) else np.empty(0, np.int64)
     months = exits.astype("datetime64[us]").astype("datetime64[M]")
     pnl = np.ascontiguousarray(closed["pnl"])
