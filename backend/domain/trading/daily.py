@@ -89,7 +89,8 @@ def date_of(day: int) -> str:
 def ends_of_days(starts: Rows, calendar: str, *, length: int = 0) -> Rows:
     """The row of the last bar of each day. Days are few and bars are many, so it looks for the days' ends.
 
-    Each bar closes so many microseconds after its start; without a length these are the closes themselves. A bar that closes at midnight belongs to the day that ends. What currencies do on a weekend is Monday's.
+    Each bar closes so many microseconds after its start; without a length these are the closes themselves. A bar that
+    closes at midnight belongs to the day that ends. What currencies do on a weekend is Monday's.
     """
     weekdays = calendar == FOREX
     if not len(starts):
