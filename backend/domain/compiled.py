@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import numba
 
@@ -26,10 +26,10 @@ _KEPT_SECONDS: Final = 7 * 86_400
 def compiled(function: F) -> F:
     """A kernel. Only numbers and arrays go in and come out.
 
-    `error_model="numpy"` divides by zero as numpy does, which spares a check for each division. `_nrt` has to be said:
-    else it would be that of the first kernel that calls this one.
+    It divides by zero as numpy does, which spares a check for each division. `_nrt` has to be said: else it would be
+    that of the first kernel that calls this one.
     """
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=True)(function))
+    return _kernel(function, cache=True, _nrt=True)
 
 
 def borrowing(function: F) -> F:
@@ -38,7 +38,7 @@ def borrowing(function: F) -> F:
     Numba counts who holds an array, also where nobody could let go of it: in a step of a run, that took two thirds of
     the time. A kernel that makes an array all the same is refused when it is compiled.
     """
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
+    return _kernel(function, cache=True, _nrt=False)
 
 
 def inlined(function: F) -> F:
@@ -46,7 +46,11 @@ def inlined(function: F) -> F:
 
     It makes no array. It is kept with the kernels that it is in, not by itself.
     """
-    return cast(F, numba.njit(nogil=True, error_model="numpy", forceinline=True, _nrt=False)(function))
+    return _kernel(function, forceinline=True, _nrt=False)
+
+
+def _kernel(function: F, **options: Any) -> F:
+    return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
 
 
 def code_folder() -> Path:
