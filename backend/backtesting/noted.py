@@ -8,6 +8,8 @@ from backend.domain.config import TradingConfig
 from backend.domain.signals import KEEP
 from backend.domain.trading import layout
 from backend.domain.trading.layout import State
+from backend.domain.trading.orders import allowed
+from backend.domain.trading.portfolio import sign
 
 if TYPE_CHECKING:
     from backend.backtesting.engine import Feed
@@ -24,7 +26,7 @@ _TEXTS: Final = {
     ),
     layout.VOLUME_CAPPED: (
         "volume_capped",
-        "{n} orders were larger than the share of a bar's volume that may be filled.",
+        "In {n} bars an order was larger than the share of the volume that may be filled.",
     ),
     layout.REST_CANCELLED: ("rest_cancelled", "Of {n} orders the rest was cancelled."),
     layout.LIMIT_EXPIRED: ("limit_expired", "{n} limit orders were not filled in time and were cancelled."),
@@ -51,7 +53,7 @@ def notes_of(state: State, feeds: Sequence["Feed"], config: TradingConfig, known
         for what, (code, text) in _TEXTS.items()
         if counts[what, 0] > 0
     ]
-    return (*notes, *_unknown_volumes(feeds, config, known), *_unheard(feeds))
+    return (*notes, *_unknown_volumes(feeds, config, known), *_unheard(state, feeds))
 
 
 def _unknown_volumes(feeds: Sequence["Feed"], config: TradingConfig, known: Sequence[bool]) -> list[Note]:
@@ -70,9 +72,14 @@ def _unknown_volumes(feeds: Sequence["Feed"], config: TradingConfig, known: Sequ
     ]
 
 
-def _unheard(feeds: Sequence["Feed"]) -> list[Note]:
-    """What the last bar says would act at the open of the next, which is not there."""
-    last = [feed.symbol for feed in feeds if feed.signals.direction[-1] != KEEP]
+def _unheard(state: State, feeds: Sequence["Feed"]) -> list[Note]:
+    """What the last bar says would act at the open of the next, which is not there. To stay as it is needs none."""
+    rules = state.account[0]["rules"]
+    last = [
+        feed.symbol
+        for feed, book in zip(feeds, state.books, strict=True)
+        if allowed(rules, feed.signals.direction[-1]) not in (KEEP, sign(book["quantity"]))
+    ]
     if not last:
         return []
     return [
