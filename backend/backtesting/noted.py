@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from backend.backtesting.engine import Feed
 
 _TEXTS: Final = {
-    layout.NO_MONEY: ("no_money", "{n} entries were not made: there was no money for them."),
-    layout.TOO_SMALL: ("too_small", "{n} entries were not made: they came to less than one lot."),
-    layout.NO_ROOM: ("no_room", "{n} entries were not made: as many positions as allowed were open."),
-    layout.NO_STOP: ("no_stop", "{n} entries were not made: sizing by risk needs a stop on the losing side."),
-    layout.NO_VOLATILITY: ("no_volatility", "{n} entries were not made: there were too few bars to know volatility."),
+    layout.NO_MONEY: ("no_money", "{n} {entries} not made: no money was left."),
+    layout.TOO_SMALL: ("too_small", "{n} {entries} not made, being less than one lot."),
+    layout.NO_ROOM: ("no_room", "{n} {entries} not made: as many positions as allowed were open."),
+    layout.NO_STOP: ("no_stop", "{n} {entries} not made: sizing by risk needs a stop on the losing side."),
+    layout.NO_VOLATILITY: ("no_volatility", "{n} {entries} not made: there were too few bars to know volatility."),
     layout.DETAIL_MISSING: (
         "detail_missing",
-        "In {n} bars something was hit and the shorter bars are missing or incomplete: the {mode} rule decided.",
+        "In {n} {bars} something was hit and the shorter bars are missing or incomplete: the {mode} rule decided.",
     ),
     layout.VOLUME_CAPPED: (
         "volume_capped",
-        "In {n} bars an order was larger than the share of the volume that may be filled.",
+        "In {n} {bars} an order was larger than the share of the volume that may be filled.",
     ),
-    layout.REST_CANCELLED: ("rest_cancelled", "Of {n} orders the rest was cancelled."),
-    layout.LIMIT_EXPIRED: ("limit_expired", "{n} limit orders were not filled in time and were cancelled."),
+    layout.REST_CANCELLED: ("rest_cancelled", "Of {n} {orders} the rest was cancelled."),
+    layout.LIMIT_EXPIRED: ("limit_expired", "{n} limit {orders} not filled in time, and cancelled."),
     layout.LIQUIDATED: (
         "liquidated",
         "The equity was gone: everything was closed, and nothing was entered after that.",
     ),
     layout.AMBIGUOUS: (
         "ambiguous",
-        "In {n} bars both stop and target were hit and the order is hidden: the {mode} rule decided.",
+        "In {n} {bars} both stop and target were hit and the order is hidden: the {mode} rule decided.",
     ),
 }
 
@@ -46,7 +46,7 @@ def notes_of(state: State, feeds: Sequence["Feed"], config: TradingConfig, known
     notes = [
         Note(
             code=code,
-            text=text.format(n=f"{counts[what, 0]:,}", mode=config.execution.intrabar.value),
+            text=text.format(n=f"{counts[what, 0]:,}", mode=config.execution.intrabar.value, **_words(counts[what, 0])),
             count=int(counts[what, 0]),
             first_bar=int(counts[what, 1]),
         )
@@ -54,6 +54,12 @@ def notes_of(state: State, feeds: Sequence["Feed"], config: TradingConfig, known
         if counts[what, 0] > 0
     ]
     return (*notes, *_unknown_volumes(feeds, config, known), *_unheard(state, feeds))
+
+
+def _words(count: int) -> dict[str, str]:
+    if count == 1:
+        return {"entries": "entry was", "bars": "bar", "orders": "order"}
+    return {"entries": "entries were", "bars": "bars", "orders": "orders"}
 
 
 def _unknown_volumes(feeds: Sequence["Feed"], config: TradingConfig, known: Sequence[bool]) -> list[Note]:

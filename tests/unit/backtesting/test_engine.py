@@ -142,3 +142,5 @@ def test_an_order_that_waits_for_volume_is_counted_by_the_bars_that_it_waits() -
     )
     (note,) = backtest([feed(bars, Signals.of([LONG, KEEP, KEEP, KEEP, KEEP, KEEP], bars=6))], config).notes
     assert note.text == "In 4 bars an order was larger than the share of the volume that may be filled."
+    (once,) = backtest([feed(bars, Signals.of([KEEP, KEEP, KEEP, KEEP, LONG, KEEP], bars=6))], config).notes
+    assert once.text == "In 1 bar an order was larger than the share of the volume that may be filled."
