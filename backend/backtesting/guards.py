@@ -16,7 +16,7 @@ from backend.domain.compiled import compiled
 from backend.domain.errors import TidemarkError
 from backend.domain.indicators.catalogue import indicator
 from backend.domain.lots import bits_of, next_state
-from backend.domain.signals import KEEP, Signals
+from backend.domain.signals import KEEP, LONG, Signals
 from backend.domain.strategies.asking import signals_of
 from backend.domain.strategies.base import Plot, TradingStrategy
 from backend.domain.strategies.market import Floats, Market
@@ -31,12 +31,14 @@ THOROUGH_POINTS: Final = 200
 # Two sums of the same numbers in another order differ by less than this.
 SLACK: Final = 1e-9
 WARMUP_TIMES: Final = (0.5, 1.0, 2.0, 4.0)
+# How many bars are tried where no warm-up is declared.
+UNDECLARED: Final = (25, 100, 400, 1_600)
 # The future that never was: prices change by up to so much, in a saw of so many teeth.
 _SWING, _TEETH, _CHANGED_POINTS = 0.1, 7, 2
 _TAIL_ROWS: Final = 50
 _LEARNED_ROWS: Final = 500
 _FEWEST_KNOWN: Final = 30
-_DIRECTION: Final = "direction"
+_DIRECTION, _REASON = "direction", "reason"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +52,16 @@ class Leak:
     then: str
     later: str
     how: str  # "cut off" or "changed"
+    repeats: bool = True  # asked twice about the same bars, it said the same
 
     @property
     def sentence(self) -> str:
+        if not self.repeats:
+            return (
+                f"Asked again about the same bars of {self.symbol} it says something else, such as {self.column}"
+                f" {self.later} and {self.then} at bar {self.bar:,}: it depends on chance, on the time or on what it"
+                " was asked before. Give what is drawn by lot a seed."
+            )
         return (
             f"The signal of bar {self.bar:,} of {self.symbol} says {self.column} {self.later}, but with the bars after"
             f" {self.bars_known - 1:,} {self.how} it says {self.then}: it depends on what was not known then."
@@ -82,20 +91,25 @@ class Drift:
 
 
 def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, points: int = SAMPLED_POINTS) -> LookAhead:
-    """`said` is what the strategy said about the whole market. Half of the points are bars at which it wanted a change.
+    """`said` is what the strategy said about the whole market. Half of the points are bars at which it wanted a change,
+    and half of these are those that the price proved right the most: where a leak pays, it is among them.
 
     At each point the bars after it are cut off. At some they are also replaced by others, which begin with a rise and
-    then with a fall: that finds what would recognise a cut. One leak a column is told, the earliest that was found.
+    then with a fall, and are more than there are: that finds what would recognise a cut, and what remembers the longest
+    history. One leak a column is told, the earliest that was found.
     """
     ask, unanswered = _asker(_unknowing(strategy)), 0
     fired, even = _points(strategy, market, said, points)
     leaks: dict[str, Leak] = {}
     counts = np.sort(np.concatenate((fired, even)))
     asked = [(int(count), "cut off", market.first(int(count))) for count in counts]
+    longer = 0
     for count in _spread(counts, _CHANGED_POINTS):
         # What learns would learn from all that never was; what it says of these bars is no other for it.
         known = market.first(min(int(count) + _LEARNED_ROWS, len(market))) if strategy.learns else market
-        asked += [(int(count), "changed", _another_future(known, int(count), way)) for way in (_SWING, -_SWING)]
+        for way in (_SWING, -_SWING):
+            longer += 1
+            asked.append((int(count), "changed", _another_future(known, int(count), way, longer)))
     for count, how, known in asked:
         try:
             again = ask(known)
@@ -104,26 +118,42 @@ def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, poin
             unanswered += 1
             continue
         _compare(leaks, market, said, again, count, how)
-    return LookAhead(points=len(counts), at_signals=len(fired), unanswered=unanswered, leaks=tuple(leaks.values()))
+        _compare_reasons(leaks, market, said, again, count, how)
+    found = tuple(leaks.values())
+    if found and not _repeats(strategy, market, said):
+        found = tuple(replace(leak, repeats=False) for leak in found)
+    return LookAhead(points=len(counts), at_signals=len(fired), unanswered=unanswered, leaks=found)
+
+
+def _repeats(strategy: TradingStrategy, market: Market, said: Signals) -> bool:
+    """Whether it says the same of the whole market, as if it had never been asked."""
+    try:
+        again = _asker(_unknowing(strategy))(market)
+    except TidemarkError:
+        return True
+    later, then, _ = _reasons(said, again, len(market))
+    same = all(not len(_changed(*columns)) for _, *columns in _columns(said, again, len(market)))
+    return same and bool((later == then).all())
 
 
 def _points(strategy: TradingStrategy, market: Market, said: Signals, points: int) -> tuple[Rows, Rows]:
     """How many bars are known at each: those that end with a signal, and others evenly over the history."""
     least, most = min(max(strategy.least_bars(), _FEWEST_KNOWN), len(market) - 1), len(market) - 1
-    fired = _fired(said) + 1
-    fired = _spread(fired[(fired >= least) & (fired <= most)], points // 2)
+    fired = _fired(said)
+    told = (fired + 1 >= least) & (fired + 1 <= most)
+    best = fired[told][np.argsort(-_proved_right(said, market, fired)[told], kind="stable")[: points // 4]]
+    fired = np.union1d(best, _spread(np.setdiff1d(fired[told], best), points // 2 - len(best))) + 1
     others = np.setdiff1d(np.linspace(least, most, 4 * points).round().astype(np.int64), fired)
     return fired, _spread(others, points - len(fired))
 
 
 def recursive(strategy: TradingStrategy, market: Market, said: Signals) -> Sequence[Drift]:
     """The drift for several lengths of history, in warm-ups; an empty answer where the whole is not longer than one."""
-    warmup, ask = max(strategy.warmup_on(market.timeframe), 1), _asker(strategy)
+    warmup, ask = strategy.warmup_on(market.timeframe), _asker(strategy)
     plots = strategy.plots()
     whole = list(_lines(plots, market))
     drifts = []
-    for times in WARMUP_TIMES:
-        bars = max(int(warmup * times), 1) + 1
+    for bars in [int(warmup * times) + 1 for times in WARMUP_TIMES] if warmup else UNDECLARED:
         if bars >= len(market):
             break
         part = _last(market, bars)
@@ -162,6 +192,14 @@ def _fired(said: Signals) -> Rows:
     return np.flatnonzero(wanted)
 
 
+def _proved_right(said: Signals, market: Market, fired: Rows) -> Floats:
+    """How far the price went each signal's way until the next one, for its time; to be out is right where it fell."""
+    until = np.append(fired[1:], len(market) - 1)
+    close, direction = market.columns["close"], said.direction[fired]
+    moved = np.log(close[until] / close[fired]) / np.sqrt(np.maximum(until - fired, 1))
+    return np.where(direction == KEEP, 0.0, np.where(direction == LONG, moved, -moved))
+
+
 def _spread(rows: Rows, most: int) -> Rows:
     """At most so many of them, evenly over all."""
     if len(rows) <= most:
@@ -185,6 +223,38 @@ def _compare(leaks: dict[str, Leak], market: Market, said: Signals, again: Signa
                 later=_shown(name, later[bar]),
                 how=how,
             )
+
+
+def _compare_reasons(
+    leaks: dict[str, Leak], market: Market, said: Signals, again: Signals, count: int, how: str
+) -> None:
+    later, then, words = _reasons(said, again, count)
+    if len(changed := np.flatnonzero(later != then)):
+        bar = int(changed[0])
+        if _REASON not in leaks or bar < leaks[_REASON].bar:
+            leaks[_REASON] = Leak(
+                column=_REASON,
+                symbol=market.symbol,
+                bar=bar,
+                bars_known=count,
+                then=words[then[bar]],
+                later=words[later[bar]],
+                how=how,
+            )
+
+
+def _reasons(said: Signals, again: Signals, count: int) -> tuple[Rows, Rows, Sequence[str]]:
+    """The words of both as places in one list: the same words may be numbered in another way."""
+    places: dict[str, int] = {"none": 0}
+
+    def placed(signals: Signals) -> Rows:
+        if signals.reason is None:
+            return np.zeros(count, np.int64)
+        known = [places.setdefault(f"'{words}'" if words else "none", len(places)) for words in signals.reasons]
+        return np.array([*known, 0])[signals.reason[:count]]  # NO_REASON is the last place
+
+    later, then = placed(said), placed(again)
+    return later, then, list(places)
 
 
 def _columns(said: Signals, again: Signals, count: int) -> Iterator[tuple[str, Floats, Floats]]:
@@ -212,17 +282,21 @@ def _shown(column: str, value: float) -> str:
     return "none" if np.isnan(value) else f"{value:.8g}"
 
 
-def _another_future(market: Market, count: int, swing: float) -> Market:
-    """As it was for so many bars, and otherwise afterwards; markets beside it change at the same time."""
+def _another_future(market: Market, count: int, swing: float, longer: int) -> Market:
+    """As it was for so many bars, otherwise afterwards, and some bars longer; markets beside it change with it."""
     until = int(market.ends[count - 1])
 
     def changed(one: Market) -> Market:
         known = int(np.searchsorted(one.ends, until, "right"))
-        factor = np.ones(len(one))
-        after = np.arange(len(one) - known)
+        more = longer if len(one) else 0
+        factor = np.ones(len(one) + more)
+        after = np.arange(len(factor) - known)
         factor[known:] = 1.0 + swing * (0.5 - (after % _TEETH) / _TEETH)
-        columns = {name: values * factor for name, values in one.columns.items()}
-        return replace(one, columns=MappingProxyType(columns), others=MappingProxyType({}))
+        columns = {
+            name: np.append(values, np.repeat(values[-1:], more)) * factor for name, values in one.columns.items()
+        }
+        starts = np.append(one.starts, one.starts[-1:] + one.timeframe.seconds * 1_000_000 * np.arange(1, more + 1))
+        return replace(one, starts=starts, columns=MappingProxyType(columns), others=MappingProxyType({}))
 
     return replace(changed(market), others=MappingProxyType({key: changed(one) for key, one in market.others.items()}))
 

@@ -8,33 +8,35 @@ from backend.domain.config import TradingConfig
 from backend.domain.signals import KEEP
 from backend.domain.trading import layout
 from backend.domain.trading.layout import State
+from backend.domain.trading.orders import allowed
+from backend.domain.trading.portfolio import sign
 
 if TYPE_CHECKING:
     from backend.backtesting.engine import Feed
 
 _TEXTS: Final = {
-    layout.NO_MONEY: ("no_money", "{n} entries were not made: there was no money for them."),
-    layout.TOO_SMALL: ("too_small", "{n} entries were not made: they came to less than one lot."),
-    layout.NO_ROOM: ("no_room", "{n} entries were not made: as many positions as allowed were open."),
-    layout.NO_STOP: ("no_stop", "{n} entries were not made: sizing by risk needs a stop on the losing side."),
-    layout.NO_VOLATILITY: ("no_volatility", "{n} entries were not made: there were too few bars to know volatility."),
+    layout.NO_MONEY: ("no_money", "{n} {entries} not made: no money was left."),
+    layout.TOO_SMALL: ("too_small", "{n} {entries} not made, being less than one lot."),
+    layout.NO_ROOM: ("no_room", "{n} {entries} not made: as many positions as allowed were open."),
+    layout.NO_STOP: ("no_stop", "{n} {entries} not made: sizing by risk needs a stop on the losing side."),
+    layout.NO_VOLATILITY: ("no_volatility", "{n} {entries} not made: there were too few bars to know volatility."),
     layout.DETAIL_MISSING: (
         "detail_missing",
-        "In {n} bars something was hit and the shorter bars are missing or incomplete: the {mode} rule decided.",
+        "In {n} {bars} something was hit and the shorter bars are missing or incomplete: the {mode} rule decided.",
     ),
     layout.VOLUME_CAPPED: (
         "volume_capped",
-        "{n} orders were larger than the share of a bar's volume that may be filled.",
+        "In {n} {bars} an order was larger than the share of the volume that may be filled.",
     ),
-    layout.REST_CANCELLED: ("rest_cancelled", "Of {n} orders the rest was cancelled."),
-    layout.LIMIT_EXPIRED: ("limit_expired", "{n} limit orders were not filled in time and were cancelled."),
+    layout.REST_CANCELLED: ("rest_cancelled", "Of {n} {orders} the rest was cancelled."),
+    layout.LIMIT_EXPIRED: ("limit_expired", "{n} limit {orders} not filled in time, and cancelled."),
     layout.LIQUIDATED: (
         "liquidated",
         "The equity was gone: everything was closed, and nothing was entered after that.",
     ),
     layout.AMBIGUOUS: (
         "ambiguous",
-        "In {n} bars both stop and target were hit and the order is hidden: the {mode} rule decided.",
+        "In {n} {bars} both stop and target were hit and the order is hidden: the {mode} rule decided.",
     ),
 }
 
@@ -44,14 +46,20 @@ def notes_of(state: State, feeds: Sequence["Feed"], config: TradingConfig, known
     notes = [
         Note(
             code=code,
-            text=text.format(n=f"{counts[what, 0]:,}", mode=config.execution.intrabar.value),
+            text=text.format(n=f"{counts[what, 0]:,}", mode=config.execution.intrabar.value, **_words(counts[what, 0])),
             count=int(counts[what, 0]),
             first_bar=int(counts[what, 1]),
         )
         for what, (code, text) in _TEXTS.items()
         if counts[what, 0] > 0
     ]
-    return (*notes, *_unknown_volumes(feeds, config, known), *_unheard(feeds))
+    return (*notes, *_unknown_volumes(feeds, config, known), *_unheard(state, feeds))
+
+
+def _words(count: int) -> dict[str, str]:
+    if count == 1:
+        return {"entries": "entry was", "bars": "bar", "orders": "order"}
+    return {"entries": "entries were", "bars": "bars", "orders": "orders"}
 
 
 def _unknown_volumes(feeds: Sequence["Feed"], config: TradingConfig, known: Sequence[bool]) -> list[Note]:
@@ -70,9 +78,14 @@ def _unknown_volumes(feeds: Sequence["Feed"], config: TradingConfig, known: Sequ
     ]
 
 
-def _unheard(feeds: Sequence["Feed"]) -> list[Note]:
-    """What the last bar says would act at the open of the next, which is not there."""
-    last = [feed.symbol for feed in feeds if feed.signals.direction[-1] != KEEP]
+def _unheard(state: State, feeds: Sequence["Feed"]) -> list[Note]:
+    """What the last bar says would act at the open of the next, which is not there. To stay as it is needs none."""
+    rules = state.account[0]["rules"]
+    last = [
+        feed.symbol
+        for feed, book in zip(feeds, state.books, strict=True)
+        if allowed(rules, feed.signals.direction[-1]) not in (KEEP, sign(book["quantity"]))
+    ]
     if not last:
         return []
     return [

@@ -52,8 +52,10 @@ def recursive(run: Examined) -> Finding:
     )
     if last.indicator is not None:
         words += f", and {last.indicator} is {say.percent(drift)} away"
-    verdict = Verdict.GOOD if moved <= 0.02 and drift <= 0.01 else Verdict.DOUBTFUL  # as little as rounding and a cross
-    return verdict, f"{words}.", facts
+    settled = moved <= 0.02 and drift <= 0.01  # as little as rounding and a cross
+    if not run.strategy.warmup_on(run.markets[0].timeframe) and not settled:
+        words += ". It declares no warm-up: if it needs more bars than that, say so in warmup()"
+    return Verdict.GOOD if settled else Verdict.DOUBTFUL, f"{words}.", facts
 
 
 def shuffled(run: Examined, times: int) -> Finding:

@@ -39,7 +39,7 @@ def _head(record: "Record") -> str:
         f"{record.title}{simulated}",
         f"{sum(one['bars'] for one in data):,} bars, {_minute(data[0]['first'])} to {_minute(data[0]['last'])} UTC",
         parameters_in_words(record.manifest["parameters"]) or "no parameters",
-        costs_in_words(record.config.trading.model_dump(mode="json")["costs"]),
+        rules_in_words(record.config.trading.model_dump(mode="json")),
     ]
     if record.id:
         lines.append(f"saved as {record.id}")
@@ -50,7 +50,45 @@ def parameters_in_words(parameters: "dict[str, Any]") -> str:
     return ", ".join(f"{name} {_short(value)}" for name, value in parameters.items())
 
 
-def costs_in_words(costs: "dict[str, float]") -> str:
+def rules_in_words(trading: "dict[str, Any]") -> str:
+    """What trading cost, and all rules that are not the default."""
+    return ", ".join([*_costs(trading["costs"]), *_entries(trading), *_exits(trading["execution"])])
+
+
+def _entries(trading: "dict[str, Any]") -> list[str]:
+    sizing, execution = trading["sizing"], trading["execution"]
+    percent, amount = f"{sizing['percent'] or 0:g} %", f"{sizing['amount'] or 0:,g}"
+    sizes = {
+        "fraction": f"{percent} of equity an entry",
+        "notional": f"{amount} of money an entry",
+        "quantity": f"{amount} units an entry",
+        "volatility": f"sized for {percent} volatility a year",
+        "risk": f"{percent} of equity at risk an entry",
+    }
+    parts = [{"both": "long and short", "short": "short only"}.get(execution["sides"]), sizes.get(sizing["method"])]
+    if execution["leverage"] != 1:
+        parts.append(f"leverage {execution['leverage']:g}")
+    if execution["most_positions"]:
+        parts.append(f"positions at most {execution['most_positions']:,}")
+    if execution["limit_life_bars"]:
+        parts.append(f"limits for {execution['limit_life_bars']:,} bars")
+    if execution["volume_percent"]:
+        rest = "carried over" if execution["remainder"] == "carry" else "cancelled"
+        parts.append(f"at most {execution['volume_percent']:g} % of a bar's volume and the rest {rest}")
+    return [part for part in parts if part]
+
+
+def _exits(execution: "dict[str, Any]") -> list[str]:
+    names = {"stop_percent": "stop", "target_percent": "target", "trail_percent": "trailing stop"}
+    parts = [f"{name} {execution[field]:g} %" for field, name in names.items() if execution[field] is not None]
+    if execution["intrabar"] != "pessimistic":
+        parts.append(f"{execution['intrabar']} inside a bar")
+    if execution["detail"]:
+        parts.append(f"bars of {execution['detail']} inside")
+    return parts
+
+
+def _costs(costs: "dict[str, float]") -> list[str]:
     parts = [f"fee {say.bps(costs['taker_bps'])}"]
     if costs["maker_bps"] != costs["taker_bps"]:
         parts.append(f"maker {say.bps(costs['maker_bps'])}")
@@ -61,7 +99,7 @@ def costs_in_words(costs: "dict[str, float]") -> str:
         parts.append(f"at least {say.fixed(costs['minimum_fee'], 2)} an order")
     if costs["borrow_percent_a_year"]:
         parts.append(f"interest {say.fixed(costs['borrow_percent_a_year'], 2)} % a year")
-    return ", ".join(parts)
+    return parts
 
 
 def _short(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Trade for trade against backtesting.py: the same bars, signals and costs lead to the same trades and the same equity.
 
-Intended differences, each with its test: a target fills on a touch there; percentages are measured from the fill here.
+Intended differences, each with its test: a target fills on a touch there; percentages are measured from the fill here;
+an entry beyond its own target is left at that open here, even where its stop was hit later in the bar.
 """
 
 from collections.abc import Sequence
@@ -150,6 +151,16 @@ def test_percentages_are_measured_from_the_fill_here() -> None:
     there = Signals.of([KEEP, LONG, KEEP, KEEP, KEEP], bars=5, stop=[np.nan, 90, np.nan, np.nan, np.nan])
     assert ours(bars, here, lot=1).closed["exit_price"].tolist() == [108.0]
     assert len(theirs(bars, there)["_trades"]) == 0
+
+
+def test_an_entry_beyond_its_own_target_is_left_at_that_open_here() -> None:
+    """By design: the target is a limit in the market from the open on, and the stop came later."""
+    bars = _by_hand([(100, 101, 99, 100)] * 2 + [(104, 105, 94, 97), (97, 98, 96, 97)])
+    signals = Signals.of(
+        [KEEP, LONG, KEEP, KEEP], bars=4, stop=[np.nan, 95, np.nan, np.nan], target=[np.nan, 103, np.nan, np.nan]
+    )
+    assert ours(bars, signals, lot=1).closed["exit_price"].tolist() == [104.0]
+    assert theirs(bars, signals)["_trades"]["ExitPrice"].tolist() == [95.0]
 
 
 def _by_hand(rows: Sequence[tuple[float, float, float, float]]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Trade for trade against vectorbt's from_signals, whose signals are shifted by a bar and filled at the open.
 
-Intended differences, each with its test: it looks at no stop on the bar of the entry; it fills a touched target; and it
-books a stop inside a bar whose open was already the exit.
+Intended differences, each with its test: it looks at no stop on the bar of the entry, and its trailing stops do not
+follow that bar; it fills a touched target; and it books a stop inside a bar whose open was already the exit.
 """
 
 from collections.abc import Sequence
@@ -110,6 +110,17 @@ def test_a_stop_on_the_bar_of_the_entry_is_seen_here_alone() -> None:
     assert ours(bars, signals, execution={"stop_percent": 5}).closed["exit_price"].tolist() == [95.0]
     portfolio = theirs(bars, signals, sl_stop=0.05, stop_entry_price="fillprice")
     assert (portfolio.trades.records["status"] == 1).sum() == 0
+
+
+def test_a_trailing_stop_follows_the_bar_of_the_entry_here_alone() -> None:
+    """By design: whoever bought at the open was there when that bar made its high."""
+    bars = _by_hand([(100, 101, 99, 100)] * 2 + [(100, 120, 99, 118), (118, 119, 107, 110), (110, 111, 107, 108)])
+    signals = Signals.of([KEEP, LONG, KEEP, KEEP, KEEP], bars=5)
+    result = ours(bars, signals, execution={"trail_percent": 10})
+    assert (result.closed["exit_bar"].tolist(), result.closed["exit_price"].tolist()) == ([3], [108.0])
+    trades = theirs(bars, signals, sl_stop=0.1, sl_trail=True, stop_entry_price="fillprice").trades.records
+    closed = trades[trades["status"] == 1]
+    assert (closed["exit_idx"].tolist(), closed["exit_price"].tolist()) == ([4], [pytest.approx(107.1)])
 
 
 def test_an_exit_at_the_open_comes_before_the_stop_inside_that_bar() -> None:

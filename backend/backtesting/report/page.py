@@ -21,7 +21,7 @@ from backend.backtesting.report.tables import (
 )
 from backend.backtesting.report.whole import whole_page
 from backend.backtesting.reproduce import command_of, python_of
-from backend.backtesting.summary import costs_in_words, parameters_in_words
+from backend.backtesting.summary import parameters_in_words, rules_in_words
 from backend.backtesting.wording import KEY_FIGURES, groups_of, line_of
 from backend.domain import format as say
 from backend.domain.bars import start_microseconds
@@ -87,7 +87,7 @@ def _header(record: Record) -> str:
         ", ".join(sorted({one["provider"] for one in data})),
         f"{say.integer(bars)} bars, {first[:16].replace('T', ' ')} to {last[:16].replace('T', ' ')} UTC",
         parameters_in_words(record.manifest["parameters"]),
-        costs_in_words(record.manifest["trading"]["costs"]),
+        rules_in_words(record.manifest["trading"]),
     ]
     words = text(" · ".join(filter(None, parts)))
     return f'<header>{badge}<h1>{text(record.title)}</h1><p class="sub">{words}</p></header>'

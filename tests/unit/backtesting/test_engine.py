@@ -11,7 +11,7 @@ from backend.domain.backtest_errors import CannotReplay
 from backend.domain.bars import derive
 from backend.domain.config import TradingConfig
 from backend.domain.market import Timeframe
-from backend.domain.signals import FLAT, KEEP, LONG, Signals
+from backend.domain.signals import FLAT, KEEP, LONG, SHORT, Signals
 from tests.unit.backtesting.markets import feed, random_bars, random_signals
 
 PLAIN = TradingConfig()
@@ -115,3 +115,32 @@ def test_what_does_not_fit_together_is_refused_with_its_numbers() -> None:
         backtest([feed(bars.iloc[:0], one.signals.first(0))], PLAIN)
     with pytest.raises(CannotReplay, match="Bars of 1d cannot decide inside bars of 1h"):
         backtest([one], TradingConfig.model_validate({"execution": {"detail": "1d"}}))
+
+
+@pytest.mark.parametrize(
+    ("says", "sides", "noted"),
+    [
+        ([LONG, LONG, LONG], "long", False),
+        ([KEEP, FLAT, FLAT], "long", False),
+        ([KEEP, KEEP, SHORT], "long", False),  # where only longs are allowed it means: be out
+        ([LONG, LONG, FLAT], "long", True),
+        ([FLAT, FLAT, LONG], "long", True),
+        ([KEEP, KEEP, SHORT], "both", True),
+    ],
+)
+def test_only_a_last_signal_that_wants_a_change_is_told(says: list[int], sides: str, noted: bool) -> None:
+    bars = random_bars(3, 3)
+    config = TradingConfig.model_validate({"execution": {"sides": sides}})
+    result = backtest([feed(bars, Signals.of(says, bars=3))], config)
+    assert ("last_signal" in [note.code for note in result.notes]) is noted
+
+
+def test_an_order_that_waits_for_volume_is_counted_by_the_bars_that_it_waits() -> None:
+    bars = random_bars(6, 4).assign(volume=10.0)
+    config = TradingConfig.model_validate(
+        {"execution": {"volume_percent": 10}, "sizing": {"method": "quantity", "amount": 5}}
+    )
+    (note,) = backtest([feed(bars, Signals.of([LONG, KEEP, KEEP, KEEP, KEEP, KEEP], bars=6))], config).notes
+    assert note.text == "In 4 bars an order was larger than the share of the volume that may be filled."
+    (once,) = backtest([feed(bars, Signals.of([KEEP, KEEP, KEEP, KEEP, LONG, KEEP], bars=6))], config).notes
+    assert once.text == "In 1 bar an order was larger than the share of the volume that may be filled."

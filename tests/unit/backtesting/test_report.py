@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backend.backtesting.options import trading_config
 from backend.backtesting.record import TRADE_COLUMNS, Record, Source, columns_of, no_trades, record_of
 from backend.backtesting.report.charts import Curve, drawdown_chart, equity_chart, histogram, thin
 from backend.backtesting.report.page import chart_page, notebook_html, report_html
 from backend.backtesting.report.tables import months_table
 from backend.backtesting.reproduce import command_of, python_of
-from backend.backtesting.summary import summary
+from backend.backtesting.summary import rules_in_words, summary
 from backend.backtesting.wording import groups_of
+from backend.domain.config import TradingConfig
 from tests.unit.backtesting.histories import history, random_history, rising_bars
 from tests.unit.backtesting.test_run import made
 
@@ -206,3 +208,31 @@ def test_trust_stands_in_the_report_and_in_the_summary_where_somebody_asked() ->
     assert "How far to trust it Question Verdict Answer Number of trades doubtful 3 are few." in page
     assert "Neutral, costs 3 times \u221212.30%" in page
     assert summary(asked).endswith("Trust\n  doubtful  Number of trades: 3 are few.")
+
+
+def test_the_head_tells_all_rules_that_are_not_the_default() -> None:
+    plain = TradingConfig()
+    assert rules_in_words(plain.model_dump(mode="json")) == "fee 10 bps"
+    bold = trading_config(
+        {
+            "fee_bps": 5,
+            "slippage_bps": 2,
+            "sides": "both",
+            "sizing": "fraction",
+            "size_percent": 50,
+            "leverage": 3,
+            "most_positions": 4,
+            "limit_life_bars": 6,
+            "volume_percent": 10,
+            "stop_percent": 2,
+            "target_percent": 3.5,
+            "trail_percent": 1,
+            "intrabar": "neutral",
+            "detail": "1h",
+        }
+    )
+    assert rules_in_words(bold.model_dump(mode="json")) == (
+        "fee 5 bps, slippage 2 bps, long and short, 50 % of equity an entry, leverage 3, positions at most 4,"
+        " limits for 6 bars, at most 10 % of a bar's volume and the rest carried over, stop 2 %, target 3.5 %,"
+        " trailing stop 1 %, neutral inside a bar, bars of 1h inside"
+    )
