@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from backend.api.context import client_address, context_of, known_address
 from backend.api.limits import SAFE_METHODS, USER_READS, USER_WRITES, take
+from backend.api.queries import require_known_names
 from backend.api.scopes import declared_by, require_scope
 from backend.bootstrap import House
 from backend.bootstrap_admin import administering
@@ -46,6 +47,7 @@ async def caller(
     house = await the_house(request)
     identity = await identity_by(house, house.verifier.verify(credentials.credentials), request.scope)
     require_scope(identity, declared_by(request.scope))
+    require_known_names(request.scope)
     context = context_of(request.scope)
     if house.limiter is not None:
         limit = USER_READS if request.method in SAFE_METHODS else USER_WRITES

@@ -19,6 +19,9 @@ SIGNED_IN: tuple[TidemarkError, ...] = (
     domain.TokenRejected("it has expired"),
     domain.AccountSuspended(),
     domain.DatabaseUnavailable(),
+    domain.InvalidInput(
+        [InputError(pointer="/query/symbl", detail="There is no parameter 'symbl'. Did you mean 'symbol'?")]
+    ),
 )
 WITH_BODY: tuple[TidemarkError, ...] = (
     edge.MalformedBody("The body is not valid JSON: Expecting value at character 1."),

@@ -89,25 +89,29 @@ def import_file(
     """Turn a file into a series of this machine, which servers do not show to anybody."""
     from backend.cli.terminal import say
 
-    async def work(market: "Market") -> dict[str, Any]:
-        from dataclasses import replace
+    if not file.is_file():
+        raise typer.BadParameter(
+            f"{file} is no file on a disk. Write what it says into one first.", param_hint="'file'"
+        )
 
+    async def work(market: "Market") -> dict[str, Any]:
         from backend.domain.market import Span
         from backend.domain.market_errors import BadFile
         from backend.services import importing
 
         now = datetime.now(UTC)
         market.calendar.sessions(calendar, Span(start=now, end=now))
-        seen = importing.preview(market.files.first_rows(file, importing.PREVIEWED_ROWS), None)
+        importing.require_zone(zone)
+        seen = importing.preview(market.files.first_rows(file, importing.PREVIEWED_ROWS), None, zone=zone)
         for note in seen.reading.notes:
             say(note)
         length = timeframe or seen.timeframe
         if length is None:
             raise BadFile("How long its bars last cannot be seen. Say it with --timeframe.")
-        series, reading = _series("import", symbol, length, "raw"), replace(seen.reading, zone=zone)
+        series = _series("import", symbol, length, "raw")
         understood = importing.read_all(
             market.files.tables(file),
-            reading,
+            seen.reading,
             series.timeframe,
             calendar,
             lambda rows: say(f"{rows:,} rows"),
@@ -198,7 +202,14 @@ def _run(work: "Callable[[Market], Coroutine[Any, Any, dict[str, Any]]]") -> dic
     from backend.bootstrap_market import open_market
     from backend.cli.failures import CommandFailed, ExitCode
     from backend.domain.errors import InvalidInput
-    from backend.domain.market_errors import MarketDataError, NotServed, SeriesDamaged, UnknownMarketData, VendorError
+    from backend.domain.market_errors import (
+        BadBars,
+        MarketDataError,
+        NotServed,
+        SeriesDamaged,
+        UnknownMarketData,
+        VendorError,
+    )
 
     settings = read_settings()
 
@@ -216,7 +227,10 @@ def _run(work: "Callable[[Market], Coroutine[Any, Any, dict[str, Any]]]") -> dic
             code = ExitCode.DATA_MISSING
         elif isinstance(problem, VendorError):
             code = ExitCode.VENDOR
-        raise CommandFailed(problem.code, problem.title, problem.detail, exit_code=code) from problem
+        words = problem.detail
+        if isinstance(problem, BadBars):
+            words = f"{problem.by_line}\nNothing is stored. Correct these rows, or leave them out by --accept-bad-rows."
+        raise CommandFailed(problem.code, problem.title, words, exit_code=code) from problem
 
 
 def _series(provider: str, symbol: str, timeframe: str, adjustment: str) -> "Series":
@@ -258,12 +272,15 @@ def _as_served(market: "Market", series: "Series") -> "Series":
 
 
 def _stored(market: "Market", series: "Series") -> "Loaded":
-    """Raises NoBars, with the provider under which it lies where that is another."""
+    """Raises UnknownProvider, or NoBars with the provider under which it lies where that is another."""
+    from backend.domain.market import IMPORT
     from backend.domain.market_errors import NoBars
 
     try:
         return market.store.read(series)
     except NoBars as problem:
+        if series.provider != IMPORT:
+            market.markets.fetcher(series.provider)  # raises UnknownProvider with those that there are
         found = [one.series for one in market.store.manifests() if _is_another(one.series, series)]
         if not found:
             raise

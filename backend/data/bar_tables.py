@@ -29,6 +29,16 @@ _PARQUET_ROWS = 100_000
 _SNIFFED_BYTES = 64 * 1024
 _DELIMITERS = ",;\t|"
 _PARQUET_MAGIC = b"PAR1"
+_UNPACK, _SAVE_AS = "Unpack it, and import the file in it", "Save its sheet as CSV, and import that"
+_OTHERS = {
+    b"PK\x03\x04": f"an Excel workbook or a ZIP archive. {_SAVE_AS}; or: {_UNPACK[0].lower()}{_UNPACK[1:]}",
+    b"\xd0\xcf\x11\xe0": f"an old Excel workbook. {_SAVE_AS}",
+    b"\x1f\x8b": f"packed by gzip. {_UNPACK}",
+    b"\x28\xb5\x2f\xfd": f"packed by zstd. {_UNPACK}",
+    b"BZh": f"packed by bzip2. {_UNPACK}",
+    b"\xfd7zXZ": f"packed by xz. {_UNPACK}",
+    b"ARROW1": "an Arrow or Feather file. Write it as Parquet, and import that",
+}
 
 
 def read_table(path: Path, *, most_rows: int | None = None) -> BarTable:
@@ -55,6 +65,9 @@ def _head(path: Path) -> bytes:
         head = file.read(_SNIFFED_BYTES)
     if not head.strip():
         raise BadFile("The file is empty.")
+    for magic, what in _OTHERS.items():
+        if head.startswith(magic):
+            raise BadFile(f"This is {what}.")
     return head
 
 
@@ -102,10 +115,16 @@ def _parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
 
 def _of_parquet(table: pa.Table) -> BarTable:
     cells = table.to_pandas()
-    names = table.schema.names
-    if any(name in names for name in cells.index.names if name is not None):
-        cells = cells.reset_index()
-    cells.columns = pd.Index([str(name) for name in cells.columns])
+    if isinstance(cells.columns, pd.MultiIndex):
+        symbols = sorted(
+            {str(name) for level in range(1, cells.columns.nlevels) for name in cells.columns.levels[level]}
+        )
+        if len(symbols) > 1:
+            raise BadFile(f"It holds bars of {', '.join(symbols)[:200]}. Write a file for each of them.")
+        cells.columns = cells.columns.get_level_values(0)
+    if not isinstance(cells.index, pd.RangeIndex):
+        cells = cells.reset_index()  # one without a name is called 'index' then
+    cells.columns = pd.Index(_unique([str(name) for name in cells.columns]))
     return BarTable(header=tuple(cells.columns), cells=cells, first_line=0)
 
 
@@ -147,6 +166,7 @@ class _Layout:
 
     def __init__(self, encoding: str, delimiter: str, names: list[str], *, skip: int, has_header: bool) -> None:
         self.names = names
+        self._delimiter = delimiter
         self._has_header = has_header
         self._first_line = skip + has_header + 1
         self._broken: list[pa_csv.InvalidRow] = []
@@ -179,6 +199,7 @@ class _Layout:
             first_line=self._first_line,
             broken=tuple(told),
             broken_count=len(broken),
+            delimiter=self._delimiter,
         )
 
     def _note(self, row: pa_csv.InvalidRow) -> str:
@@ -196,9 +217,22 @@ def _layout(head: bytes) -> _Layout:
     delimiter, skip = _dialect(lines)
     first = next(csv.reader([lines[skip]], delimiter=delimiter))
     has_header = not any(_is_value(cell) for cell in first)
+    if has_header and (above := _names_above_symbols(lines[skip : skip + 3], delimiter)):
+        first, skip = above, skip + 2
     names = _unique(first) if has_header else [f"column {place + 1}" for place in range(len(first))]
     _bound(0, len(names))
     return _Layout(encoding, delimiter, names, skip=skip, has_header=has_header)
+
+
+def _names_above_symbols(lines: Sequence[str], delimiter: str) -> list[str] | None:
+    """As yfinance and pandas write columns of two levels: what it is, of which symbol, and the name of the index."""
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
+    if len(rows) < 3 or rows[1][:1] not in (["Ticker"], ["Symbol"]) or any(rows[2][1:]) or not rows[2][0]:
+        return None
+    symbols = sorted(set(rows[1][1:]))
+    if len(symbols) > 1:
+        raise BadFile(f"It holds bars of {', '.join(symbols)[:200]}. Write a file for each of them.")
+    return [rows[2][0], *rows[0][1:]]
 
 
 def _cells(path: Path, layout: _Layout, most_rows: int | None) -> pd.DataFrame:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from backend.data.fetchers.demo import DemoFetcher
 
 DEMO: Final = "demo"
+_PROVIDERS: Final = ("alpaca", DEMO, IMPORT, "yahoo")
+_CRYPTO: Final = "crypto:"
 # Of one range of the demo market: 100,000 bars are 5 MB.
 _MOST_KEPT_BARS: Final = 100_000
 _OURS: Final = ("ts", *COLUMNS)
@@ -141,13 +143,11 @@ def _length_of(frame: pd.DataFrame) -> Timeframe:
 
 
 def _found_out(path: Path, timeframe: Timeframe | None, calendar: str, zone: str) -> tuple[pd.DataFrame, Timeframe]:
-    from dataclasses import replace
-
     from backend.data.bar_tables import read_table
     from backend.domain.imports import read_header, understand, with_lines
 
     table = read_table(path)
-    reading = replace(read_header(table.header, table.cells), zone=zone)
+    reading = read_header(table.header, table.cells, zone=zone, delimiter=table.delimiter)
     length = timeframe or reading.timeframe
     if length is None:
         raise BadFile("How long its bars last cannot be seen. Say it with --timeframe, such as 1h.")
@@ -214,8 +214,19 @@ def _kept(symbol: str, timeframe: Timeframe, wanted: Span) -> pd.DataFrame:
 
 
 def _refuse(series: Series, wanted: Span, *, is_stored: bool) -> None:
+    if not is_stored:
+        _require_provider(series.provider)
     part = "not all of that range" if is_stored else "nothing of it"
     raise NoBars(f"{series}: {part} is stored on this machine. Fetch it first: {_command(series, '', wanted)}")
+
+
+def _require_provider(name: str) -> None:
+    """Raises UnknownProvider. Which exchanges ccxt knows is found out where one is asked for bars."""
+    from backend.data.fetchers.exchanges import EXCHANGES
+    from backend.domain.market_errors import UnknownProvider
+
+    if name not in _PROVIDERS and not name.startswith(_CRYPTO):
+        raise UnknownProvider(name, [*_PROVIDERS, *(f"{_CRYPTO}{exchange}" for exchange in EXCHANGES)])
 
 
 def _command(series: Series, start: str, wanted: Span | None = None) -> str:

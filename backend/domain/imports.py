@@ -5,32 +5,30 @@ reading then turns the whole file into bars.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
-from backend.domain.bars import COLUMNS, MOST_NAMED_ROWS, TS_DTYPE, bad_rows, describe_rows
+from backend.domain.bars import COLUMNS, MOST_NAMED_ROWS, bad_rows, describe_rows
+from backend.domain.import_numbers import decimal_of, numbers_of, says_nothing
+from backend.domain.import_times import (
+    TimeStyle,
+    dates_like,
+    hours_like,
+    moments,
+    name_no_zone,
+    stripped,
+    style_of,
+    walls_of,
+)
 from backend.domain.market import Timeframe
 from backend.domain.market_errors import BadFile, BadRow
 
 SAMPLE_ROWS = 200
-
-
-class TimeStyle(StrEnum):
-    """How a file writes the time."""
-
-    ISO = "iso"  # 2026-01-05, 2026-01-05 14:30, 2026-01-05T14:30:00Z, 2026.01.05 14:30, 20260105 143000
-    DAY_FIRST = "day_first"  # 05.01.2026, 05/01/2026 14:30
-    MONTH_FIRST = "month_first"  # 01/05/2026
-    EPOCH_S = "epoch_s"
-    EPOCH_MS = "epoch_ms"
-    EPOCH_US = "epoch_us"
-    EPOCH_NS = "epoch_ns"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,36 +65,25 @@ class BarTable:
     first_line: int  # where in the file the first row of data stands, from 1; 0 in a Parquet file
     broken: tuple[BadRow, ...] = ()  # lines with too few or too many cells
     broken_count: int = 0
+    delimiter: str = ""  # of a text
 
 
 _NAMES: Mapping[str, str] = {
-    "time": "timestamp time datetime date opentime gmttime localtime unix ts t datum dateandtime starttime begin"
-    " eventtime fecha index",
+    "time": "timeperiodstart opentime timeopen windowstart timestamp timestamps time datetime date gmttime localtime"
+    " timeutc timegmt dateutc dategmt datetimeutc unix ts t datum data fecha datumzeit dateandtime starttime startdate"
+    " start begin eventtime index",
     "time_of_day": "time hour zeit timeofday hora",
-    "open": "open o openprice 1open eroffnung eroeffnung priceopen openbid apertura first",
-    "high": "high h highprice 2high hoch pricehigh highbid max maximo",
-    "low": "low l lowprice 3low tief pricelow lowbid min minimo",
-    "close": "close c closeprice 4close closelast schluss price last priceclose closebid cierre",
-    "volume": "volume v vol basevolume 5volume 6volume volumen tickvol tickvolume volumebtc shares qty quantity amount",
+    "open": "open o openprice 1open eroffnung eroeffnung eroffn priceopen openbid apertura ouverture otwarcie first",
+    "high": "high h highprice 2high hoch pricehigh highbid max maximo massimo plushaut haut najwyzszy",
+    "low": "low l lowprice 3low tief pricelow lowbid min minimo plusbas bas najnizszy",
+    "close": "close c closeprice 4close closelast schluss zuletzt price last priceclose closebid cierre cloture dernier"
+    " ultimo chiusura zamkniecie",
+    "volume": "volume v vol basevolume 5volume 6volume volumen wolumen volumetraded tickvol tickvolume volumebtc shares"
+    " qty quantity amount",
 }
 # Without a header: where known vendors put what.
-_BARE: Mapping[int, tuple[str, ...]] = {
-    5: ("time", "open", "high", "low", "close"),
-    6: ("time", "open", "high", "low", "close", "volume"),
-    7: ("time", "time_of_day", "open", "high", "low", "close", "volume"),  # MetaTrader 4
-    11: ("time", "open", "high", "low", "close", "volume"),  # Binance, some dumps
-    12: ("time", "open", "high", "low", "close", "volume"),  # Binance klines
-}
-_EPOCHS = (
-    (TimeStyle.EPOCH_S, 1_000_000),
-    (TimeStyle.EPOCH_MS, 1_000),
-    (TimeStyle.EPOCH_US, 1),
-)
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_NOT_PLAIN = r"[^0-9.eE+-]"
-_SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-_FAR_PAST = 1_000_000 * 86_400 * 365 * 10  # in microseconds: 1980
-_FAR_FUTURE = 1_000_000 * 86_400 * 365 * 130  # about 2100
+_BARE = ("time", "open", "high", "low", "close", "volume")
+_BARE_WIDTHS = (5, 6, 7, 11, 12)  # 7 is Kraken's, 11 and 12 are Binance's; what comes after the volume is theirs
 
 
 class UnrecognisedColumns(BadFile):
@@ -110,9 +97,14 @@ class UnrecognisedColumns(BadFile):
         self.reading = reading
 
 
-def read_header(header: Sequence[str] | None, table: pd.DataFrame) -> Reading:
-    """Find out how this file is to be read, from its header and its first rows of text. Raises UnrecognisedColumns."""
-    found = _by_names(header) if header is not None else _by_places(table.shape[1])
+def read_header(
+    header: Sequence[str] | None, table: pd.DataFrame, *, zone: str = "UTC", delimiter: str = ""
+) -> Reading:
+    """Find out how this file is to be read, from its header and its first rows of text. Raises UnrecognisedColumns.
+
+    `zone` is that of times which name none, and `delimiter` what separates the columns of a text.
+    """
+    found, notes = _by_names(header) if header is not None else (_by_places(table), [])
     lacking = [name for name in ("time", "open", "high", "low", "close") if name not in found]
     if lacking:
         names = (
@@ -124,13 +116,18 @@ def read_header(header: Sequence[str] | None, table: pd.DataFrame) -> Reading:
         )
         known: dict[str, str] = {name: found[name] for name in COLUMNS if name in found}
         raise UnrecognisedColumns(detail, Reading(columns=known, time=found.get("time", ""), notes=(detail,)))
+    if "volume" not in found:
+        notes.append("There is no volume; it is stored as 0.")
+    elif says_nothing(table[found["volume"]]):
+        notes.append(f"The volume '{found.pop('volume')}' is empty; it is stored as 0.")
     reading = Reading(
         columns={name: found[name] for name in COLUMNS if name in found},
         time=found["time"],
         time_of_day=found.get("time_of_day"),
-        notes=() if "volume" in found else ("There is no volume; it is stored as 0.",),
+        zone=zone,
+        notes=tuple(notes),
     )
-    return _with_details(reading, table)
+    return _with_details(reading, table, delimiter)
 
 
 def understand(
@@ -140,7 +137,8 @@ def understand(
 
     What ends after `until` is bad as well: it is not finished, or its time is wrong.
     """
-    frame = pd.DataFrame({"ts": _times(table, reading), **_numbers(table, reading)})
+    times = _times(table, reading, are_days=timeframe.length >= timedelta(days=1)).reset_index(drop=True)
+    frame = pd.DataFrame({"ts": times, **_numbers(table, reading)})
     positions = np.arange(len(frame))
     if reading.is_newest_first:
         frame, positions = frame.iloc[::-1].reset_index(drop=True), positions[::-1]
@@ -149,6 +147,7 @@ def understand(
         replace(row, position=int(positions[row.position]))
         for row in describe_rows(frame, bad, timeframe, calendar, until=until)
     ]
+    told = [_with_skipped_hour(row, table, reading) for row in told]
     return Understood(
         bars=frame.loc[~bad].reset_index(drop=True),
         bad=tuple(sorted(told, key=lambda row: row.position)[:MOST_NAMED_ROWS]),
@@ -191,9 +190,11 @@ def timeframe_of(starts: "pd.Series[pd.Timestamp]") -> Timeframe | None:
     return next((one for one in Timeframe if one.seconds == commonest), None)
 
 
-def _by_names(header: Sequence[str]) -> dict[str, str]:
-    bare = {name: re.sub(r"[^a-z0-9]", "", _plain(name).lower()) for name in header}
+def _by_names(header: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Which column is what, and in words where several could be it."""
+    bare = {name: _bare(name) for name in header}
     found: dict[str, str] = {}
+    notes = []
     for wanted in ("open", "high", "low", "close", "volume", "time"):
         by_rank = [name for alias in _NAMES[wanted].split() for name in header if bare[name] == alias]
         if not by_rank and wanted == "volume":
@@ -202,150 +203,88 @@ def _by_names(header: Sequence[str]) -> dict[str, str]:
             by_rank = [header[0]]  # as pandas writes an index without a name
         if by_rank:
             found[wanted] = by_rank[0]
-    date = next((name for name in header if bare[name] in ("date", "datum", "fecha")), None)
+    date = next((name for name in header if bare[name] in ("date", "datum", "data", "fecha")), None)
     hour = next((name for name in header if bare[name] in _NAMES["time_of_day"].split()), None)
     if date is not None and hour is not None and found.get("time") in (date, hour):
         found |= {"time": date, "time_of_day": hour}
-    return found
+    for what, name in found.items():
+        others = [
+            other
+            for other in header
+            if what != "time_of_day" and other not in found.values() and bare[other] in _NAMES[what].split()
+        ]
+        if others:
+            names = ", ".join(f"'{other}'" for other in others)
+            notes.append(f"The {what} is taken from '{name}', not from {names}.")
+    return found, notes
 
 
-def _by_places(width: int) -> dict[str, str]:
-    return {what: f"column {place + 1}" for place, what in enumerate(_BARE.get(width, ()))}
+def _bare(name: str) -> str:
+    """Without case, accents, signs, and what stands in brackets behind it."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"(?<=\w)\s*\([^)]*\)\s*$", "", plain))
 
 
-def _plain(name: str) -> str:
-    return name.translate(str.maketrans("äöüÄÖÜéíóáñ", "aouAOUeioan"))
+def _by_places(table: pd.DataFrame) -> dict[str, str]:
+    """A second column of hours stands between the date and the prices, as MetaTrader 4 and Kibot write it."""
+    names = [str(name) for name in table.columns]
+    if (
+        len(names) >= 6
+        and dates_like(table[names[0]].head(SAMPLE_ROWS))
+        and hours_like(table[names[1]].head(SAMPLE_ROWS))
+    ):
+        return dict(zip(("time", "time_of_day", *_BARE[1:]), names, strict=False))
+    return dict(zip(_BARE, names, strict=False)) if len(names) in _BARE_WIDTHS else {}
 
 
-def _with_details(reading: Reading, table: pd.DataFrame) -> Reading:
+def _with_details(reading: Reading, table: pd.DataFrame, delimiter: str) -> Reading:
     sample = table.head(SAMPLE_ROWS)
+    if sample.empty:
+        raise BadFile("It has a header, and no row below it.")
     notes = list(reading.notes)
-    decimal = _decimal(sample, reading)
-    style, note = _style(sample[reading.time])
-    if note:
-        notes.append(note)
+    prices = [sample[reading.columns[name]] for name in ("open", "high", "low", "close")]
+    decimal, unseen = decimal_of([text for one in prices for text in one.dropna().astype(str)], delimiter)
+    notes += [unseen] if unseen else []
+    style, unseen = style_of(table[reading.time])  # of all rows there are: the 13th of a month says what comes first
+    notes += [unseen] if unseen else []
     reading = replace(reading, decimal=decimal, style=style)
-    if style in (TimeStyle.ISO, TimeStyle.DAY_FIRST, TimeStyle.MONTH_FIRST) and not _names_a_zone(sample[reading.time]):
-        notes.append("Its times name no zone, so they are taken as UTC.")
-    times = _times(table.head(max(SAMPLE_ROWS, 2)), reading).dropna()
-    if len(times) > 1 and times.iloc[0] > times.iloc[-1]:
+    times = _times(sample, reading).dropna()
+    if times.empty:
+        first = str(sample[reading.time].iloc[0])[:40]
+        notes.append(f"No time in '{reading.time}' can be read, such as '{first}'.")
+    elif name_no_zone(*_written(sample, reading)):
+        notes.append(f"Its times name no zone, so they are taken as {reading.zone}.")
+    if len(times) > 1 and times.diff().dropna().dt.total_seconds().median() < 0:
         reading = replace(reading, is_newest_first=True)
         notes.append("The newest row comes first; the order is turned around.")
     return replace(reading, timeframe=timeframe_of(times), notes=tuple(notes))
 
 
-def _decimal(sample: pd.DataFrame, reading: Reading) -> str:
-    """A comma is the decimal mark when it stands last in prices, and not before groups of three alone."""
-    texts = [text for name in ("open", "high", "low", "close") for text in sample[reading.columns[name]].astype(str)]
-    with_comma = [text for text in texts if "," in text]
-    if not with_comma or any("." in text[text.rfind(",") :] for text in with_comma):
-        return "."
-    if all(re.fullmatch(r"[^,]*\d{1,3}(,\d{3})+", text) for text in with_comma) and len(with_comma) < len(texts):
-        return "."
-    return ","
+def _times(table: pd.DataFrame, reading: Reading, *, are_days: bool = False) -> "pd.Series[pd.Timestamp]":
+    return moments(*_written(table, reading), reading.zone, are_days=are_days)
 
 
-def _style(times: "pd.Series[str]") -> tuple[TimeStyle, str | None]:
-    texts = times.astype(str).str.strip().str.strip('"')
-    numbers = pd.to_numeric(texts, errors="coerce")
-    if numbers.notna().mean() > 0.5 and not texts.str.fullmatch(r"(19|20)\d{6}(\d{6})?").all():
-        size = float(numbers.abs().median())
-        for style, factor in _EPOCHS:
-            if _FAR_PAST <= size * factor <= _FAR_FUTURE:
-                return style, None
-        return TimeStyle.EPOCH_NS, None
-    return _order_of_days(texts)
+def _written(table: pd.DataFrame, reading: Reading) -> "tuple[pd.Series[str], pd.Series[str] | None, TimeStyle]":
+    hours = None if reading.time_of_day is None else table[reading.time_of_day]
+    return table[reading.time], hours, reading.style
 
 
-def _order_of_days(texts: "pd.Series[str]") -> tuple[TimeStyle, str | None]:
-    parts = texts.str.extract(r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})").dropna().astype(int)
-    if parts.empty:
-        return TimeStyle.ISO, None
-    if (parts[0] > 12).any():
-        return TimeStyle.DAY_FIRST, None
-    if (parts[1] > 12).any():
-        return TimeStyle.MONTH_FIRST, None
-    if texts.str.contains(".", regex=False).any():
-        return TimeStyle.DAY_FIRST, "Whether day or month comes first cannot be seen; with points the day is taken."
-    return TimeStyle.MONTH_FIRST, "Whether day or month comes first cannot be seen; the month is taken."
-
-
-def _names_a_zone(times: "pd.Series[str]") -> bool:
-    return bool(times.astype(str).str.contains(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})\"?$").mean() > 0.5)
-
-
-def _times(table: pd.DataFrame, reading: Reading) -> "pd.Series[pd.Timestamp]":
-    if pd.api.types.is_datetime64_any_dtype(table[reading.time].dtype):
-        return _in_utc(table[reading.time], reading.zone)
-    texts = table[reading.time].astype(str).str.strip().str.strip('"')
-    if reading.style.startswith("epoch"):
-        return _from_epoch(texts, reading.style)
-    if reading.time_of_day is not None:
-        texts = texts + " " + _hour(table[reading.time_of_day].astype(str).str.strip())
-    texts = texts.str.replace(r"^(\d{4})[./](\d{1,2})[./](\d{1,2})", r"\1-\2-\3", regex=True)
-    texts = texts.str.replace(r"^((?:19|20)\d{2})(\d{2})(\d{2})(?=\D|$)", r"\1-\2-\3", regex=True)
-    texts = texts.str.replace(
-        r"^((?:19|20)\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})$", r"\1-\2-\3 \4:\5:\6", regex=True
-    )
-    texts = texts.str.replace(r"^(\S+)[ T](\d{2})(\d{2})(\d{2})$", r"\1 \2:\3:\4", regex=True)
-    texts = texts.str.replace(r"\s*(?:UTC|GMT)$", "+00:00", regex=True)
-    day_first = reading.style is TimeStyle.DAY_FIRST
-    if _names_a_zone(texts):
-        return pd.to_datetime(texts, format="mixed", dayfirst=day_first, utc=True, errors="coerce")
-    local = pd.to_datetime(texts, format="mixed", dayfirst=day_first, errors="coerce")
-    return _in_utc(local, reading.zone)
-
-
-def _in_utc(times: "pd.Series[pd.Timestamp]", zone: str) -> "pd.Series[pd.Timestamp]":
-    """An hour that the clocks skip or repeat is no moment: such rows become bad ones."""
-    if times.dt.tz is None:
-        times = times.dt.tz_localize(ZoneInfo(zone), ambiguous="NaT", nonexistent="NaT")
-    return times.dt.tz_convert("UTC").astype(TS_DTYPE)
-
-
-def _from_epoch(texts: "pd.Series[str]", style: TimeStyle) -> "pd.Series[pd.Timestamp]":
-    numbers = pd.to_numeric(texts, errors="coerce")
-    unit = style.removeprefix("epoch_")
-    micro = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}[unit]
-    scaled = (numbers * micro).where(numbers.abs() * micro < _FAR_FUTURE)
-    return pd.to_datetime(scaled.round().astype("Int64"), unit="us", utc=True, errors="coerce")
-
-
-def _hour(texts: "pd.Series[str]") -> "pd.Series[str]":
-    """153000 and 1530 as 15:30."""
-    bare = texts.where(
-        ~texts.str.fullmatch(r"\d{1,6}"), texts.str.zfill(6).where(texts.str.len() > 4, texts.str.zfill(4) + "00")
-    )
-    return bare.str.replace(r"^(\d{2})(\d{2})(\d{2})$", r"\1:\2:\3", regex=True)
+def _with_skipped_hour(row: BadRow, table: pd.DataFrame, reading: Reading) -> BadRow:
+    """A time that can be read, and is none, is one that the clocks of its place skip or repeat."""
+    if row.ts is not None or row.reason != "its time cannot be read":
+        return row
+    one = table.iloc[[row.position]]
+    wall = walls_of(*_written(one, reading)).iloc[0]
+    if pd.isna(wall) or not name_no_zone(*_written(one, reading)):
+        text = str(stripped(one[reading.time]).iloc[0])[:40]
+        return replace(row, reason=f"its time '{text}' cannot be read")
+    return replace(row, reason=f"the clocks of {reading.zone} skip or repeat the hour {wall:%Y-%m-%d %H:%M}")
 
 
 def _numbers(table: pd.DataFrame, reading: Reading) -> "dict[str, pd.Series[float]]":
     numbers = {
-        name: _number(table[reading.columns[name]], reading.decimal) for name in COLUMNS if name in reading.columns
+        name: numbers_of(table[reading.columns[name]], reading.decimal) for name in COLUMNS if name in reading.columns
     }
     if "volume" not in numbers:
         numbers["volume"] = pd.Series(0.0, index=table.index)
     return {name: numbers[name].reset_index(drop=True) for name in COLUMNS}
-
-
-def _number(texts: "pd.Series[str]", decimal: str) -> "pd.Series[float]":
-    """'$1,234.50', '1.234,50', '12.5K' and '-' as people write them; what is no number becomes missing."""
-    if pd.api.types.is_numeric_dtype(texts.dtype):
-        return texts.astype("float64")
-    if decimal == "." and not texts.str.contains(_NOT_PLAIN).any():
-        return _floats(texts)
-    cleaned = texts.str.strip().str.replace(r"[$€£¥\s\u00a0'\"]", "", regex=True)
-    if decimal == ",":
-        cleaned = cleaned.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    else:
-        cleaned = cleaned.str.replace(",", "", regex=False)
-    factor = cleaned.str.extract(r"([kKmMbBtT])$")[0].str.lower().map(_SUFFIXES).fillna(1.0)
-    return _floats(cleaned.str.replace(r"[kKmMbBtT]$", "", regex=True)) * factor.astype("float64")
-
-
-def _floats(texts: "pd.Series[str]") -> "pd.Series[float]":
-    """The double nearest to each decimal, as Python reads it; pandas' own reader may miss it by a bit."""
-    numbers = np.full(len(texts), np.nan)
-    good = texts.str.fullmatch(_NUMBER).to_numpy(dtype=np.bool_, na_value=False)
-    numbers[good] = texts[good].to_numpy(dtype=np.str_).astype(np.float64)
-    return pd.Series(numbers)

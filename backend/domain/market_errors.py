@@ -122,6 +122,13 @@ class BadBars(MarketDataError):
         first = "; ".join(f"{row.place}{f' ({row.ts})' if row.ts else ''}: {row.reason}" for row in self.rows[:3])
         super().__init__(f"{count:,} of {of:,} rows are no bars. {first}.")
 
+    @property
+    def by_line(self) -> str:
+        """All rows that are known by name, one a line."""
+        lines = [f"{row.place}{f' ({row.ts})' if row.ts else ''}: {row.reason}" for row in self.rows]
+        more = [f"and {self.count - len(lines):,} more"] if self.count > len(lines) else []
+        return "\n".join([self.detail.partition(". ")[0] + ".", *(f"  {line}" for line in [*lines, *more])])
+
 
 class BadFile(MarketDataError):
     """A file that cannot be read as bars at all."""

@@ -12,10 +12,10 @@ import pandas as pd
 
 from backend.domain.bars import MOST_NAMED_ROWS, bad_rows, describe_rows, empty_bars
 from backend.domain.errors import InputError, InvalidInput
+from backend.domain.import_times import TimeStyle
 from backend.domain.imports import (
     BarTable,
     Reading,
-    TimeStyle,
     Understood,
     read_header,
     understand,
@@ -52,10 +52,11 @@ def preview(
     *,
     most_rows: int = PREVIEWED_ROWS,
     until: datetime | None = None,
+    zone: str = "UTC",
 ) -> Preview:
     """`reading` is how a person corrected it; else it is found out. Raises UnrecognisedColumns."""
     if reading is None:
-        reading = read_header(table.header, table.cells)
+        reading = read_header(table.header, table.cells, zone=zone, delimiter=table.delimiter)
     else:
         require_readable(reading, table)
         reading = with_timeframe(reading, table.cells)
@@ -92,12 +93,23 @@ def require_readable(reading: Reading, table: BarTable) -> None:
         for what in ("open", "high", "low", "close")
         if what not in reading.columns
     ]
-    try:
-        ZoneInfo(reading.zone)
-    except (KeyError, ValueError, OSError):  # one that is not there is a KeyError
-        wrong.append(InputError(pointer="/reading/zone", detail=f"'{reading.zone}' is no time zone of the IANA list."))
+    wrong += _wrong_zone("/reading/zone", reading.zone)
     if wrong:
         raise InvalidInput(wrong)
+
+
+def require_zone(zone: str) -> None:
+    """InvalidInput for what is no time zone."""
+    if wrong := _wrong_zone("/zone", zone):
+        raise InvalidInput(wrong)
+
+
+def _wrong_zone(pointer: str, zone: str) -> list[InputError]:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):  # one that is not there is a KeyError
+        return [InputError(pointer=pointer, detail=f"'{zone}' is no time zone of the IANA list.")]
+    return []
 
 
 def read_all(

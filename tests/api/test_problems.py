@@ -30,6 +30,23 @@ async def test_wrong_method_is_405_with_allow(client: httpx.AsyncClient) -> None
     assert_problem(await client.request("TRACE", "/api/config"), 405, "method_not_allowed")
 
 
+@pytest.mark.parametrize(
+    ("asked", "pointer", "said"),
+    [
+        ("/api/backtests?symbl=SPY", "/query/symbl", "There is no parameter 'symbl'. Did you mean 'symbol'?"),
+        ("/api/data/series?limit=5&q~/=x", "/query/q~0~1", "There is no parameter 'q~/'. There are: "),
+        ("/api/me?fields=email", "/query/fields", "There is no parameter 'fields'. There are none here."),
+    ],
+)
+async def test_a_query_that_nobody_knows_is_refused(
+    client: httpx.AsyncClient, ada: Person, asked: str, pointer: str, said: str
+) -> None:
+    body = assert_problem(await client.get(asked, headers=ada.headers), 422, "invalid_input")
+    assert [one["pointer"] for one in body["errors"]] == [pointer]
+    assert body["errors"][0]["detail"].startswith(said)
+    assert_problem(await client.get(asked), 401, "not_signed_in")
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/api/config"])
 async def test_head_is_get_without_its_body(client: httpx.AsyncClient, path: str) -> None:
     head, get = await client.head(path), await client.get(path)

@@ -1,6 +1,7 @@
 """`tidemark data`: real processes on a folder of their own, without a server and without a database."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -132,3 +133,46 @@ def test_help_loads_no_part_of_market_data() -> None:
     code = "import sys; from backend.cli.main import app; print([m for m in ('pandas', 'pyarrow') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_each_of_twenty_bad_rows_is_named_with_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("ts,open,high,low,close\n" + "".join(f"2024-01-{day:02},1,0.5,1,1\n" for day in range(1, 26)))
+    said = command(tmp_path, "data", "import", str(file), "--symbol", "BAD", code=1).stderr
+    assert [line for line in range(1, 30) if f"  line {line} (" in said] == list(range(2, 22))
+    assert "and 5 more" in said
+    assert "--accept-bad-rows" in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("data", "export", "--output", "x.csv"),
+        ("backtest", "run", "--strategy", "sma_cross", "--start", "2024-01-01", "--end", "2024-02-01"),
+        ("model", "train", "--start", "2024-01-01", "--end", "2024-02-01"),
+    ],
+)
+def test_a_provider_that_nobody_has_is_told_with_those_that_there_are(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    asked = (*arguments, "--provider", "foo", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    said = command(tmp_path, *asked, code=4).stderr
+    assert "There is no provider 'foo'." in said
+    assert "yahoo" in said
+    assert "unknown_provider" in said
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert (
+        "no file on a disk"
+        in command(tmp_path, "data", "import", str(tmp_path / "pipe"), "--symbol", "X", code=2).stderr
+    )
+
+
+def test_days_of_a_place_are_kept_as_their_dates_and_the_place_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "days.csv"
+    file.write_text("date,open,high,low,close\n2024-01-02,1,2,1,1\n2024-01-03,1,2,1,1\n")
+    asked = ("data", "import", str(file), "--symbol", "DAYS", "--zone", "America/New_York")
+    assert "taken as America/New_York" in command(tmp_path, *asked).stderr
+    assert told(tmp_path, "data", "list")["items"][0]["first"] == "2024-01-02T00:00:00+00:00"

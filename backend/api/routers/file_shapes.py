@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from backend.api.routers.market_shapes import SERIES_ID
-from backend.domain.imports import Reading, TimeStyle
+from backend.domain.import_times import TimeStyle
+from backend.domain.imports import Reading
 from backend.domain.market import ALWAYS, Adjustment, Timeframe
 
 

@@ -7116,7 +7116,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7421,7 +7421,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -7507,6 +7507,15 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8317,7 +8326,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8452,7 +8461,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8626,7 +8635,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8902,7 +8911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This Idempotency-Key is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9042,7 +9051,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9159,6 +9168,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -9266,7 +9284,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The provider does not serve this */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9424,7 +9442,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -10183,6 +10201,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -10411,6 +10438,15 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10814,7 +10850,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11103,6 +11139,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -11171,6 +11216,15 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11293,7 +11347,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11648,7 +11702,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11785,7 +11839,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The provider refused this key */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -11917,7 +11971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -12560,6 +12614,15 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13975,7 +14038,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -14144,7 +14207,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -14313,7 +14376,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -14750,6 +14813,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -14863,7 +14935,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -15522,6 +15594,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -15650,7 +15731,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The provider does not serve this */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -15806,7 +15887,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -15958,7 +16039,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -16073,7 +16154,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The file cannot be read as bars */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -16271,7 +16352,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The file cannot be read as bars */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -16431,7 +16512,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -16707,7 +16788,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -16809,6 +16890,15 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16954,7 +17044,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -18171,7 +18261,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -18369,7 +18459,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This task is larger than the machine */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -18879,6 +18969,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -19245,7 +19344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The rules are not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -19634,7 +19733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The rules are not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -19786,7 +19885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The strategy could not be loaded */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -20066,7 +20165,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The rules are not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -20507,7 +20606,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -20789,7 +20888,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -20921,6 +21020,15 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21656,7 +21764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -21789,6 +21897,15 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22044,6 +22161,15 @@ export interface operations {
             };
             /** @description This host name is not ours */
             421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22389,6 +22515,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The input is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -22516,7 +22651,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description This cursor is not valid */
+            /** @description The input is not valid */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +11,8 @@ import pandas as pd
 import pytest
 
 from backend.data.bar_tables import read_table, write_csv, write_parquet
-from backend.domain.imports import BarTable, Reading, TimeStyle, Understood, read_header, understand
+from backend.domain.import_times import TimeStyle
+from backend.domain.imports import BarTable, Reading, Understood, read_header, understand
 from backend.domain.market import ALWAYS, Series, Timeframe
 from backend.domain.market_errors import BadBars, BadFile, DataTooLarge
 from backend.services.importing import instrument_of_import, read_all, store_import
@@ -171,6 +173,69 @@ STYLES = {
         Timeframe.D1,
         DAYS,
     ),
+    "Kraken": Style(
+        "1767621600,1.5,2.5,1.25,2,1500,12\n1767625200,2,2.75,1.75,2.25,2500,9\n1767628800,2.25,3,2,2.5,3500,7\n",
+        Timeframe.H1,
+        HOURS,
+        TimeStyle.EPOCH_S,
+    ),
+    "Polygon's flat files": Style(
+        "ticker,volume,open,close,high,low,window_start,transactions\nA,1500,1.5,2,2.5,1.25,1767621600000000000,1\n"
+        "A,2500,2,2.25,2.75,1.75,1767625200000000000,1\nA,3500,2.25,2.5,3,2,1767628800000000000,1\n",
+        Timeframe.H1,
+        HOURS,
+        TimeStyle.EPOCH_NS,
+    ),
+    "yfinance with two rows of names": Style(
+        "Price,Close,High,Low,Open,Volume\nTicker,SPY,SPY,SPY,SPY,SPY\nDate,,,,,\n2026-01-13,2,2.5,1.25,1.5,1500\n"
+        "2026-01-14,2.25,2.75,1.75,2,2500\n2026-01-15,2.5,3,2,2.25,3500\n",
+        Timeframe.D1,
+        DAYS,
+    ),
+    "days that begin at New York's midnight": Style(
+        "Date,Open,High,Low,Close,Volume\n2026-01-13 00:00:00-05:00,1.5,2.5,1.25,2,1500\n"
+        "2026-01-14 00:00:00-05:00,2,2.75,1.75,2.25,2500\n2026-01-15 00:00:00-05:00,2.25,3,2,2.5,3500\n",
+        Timeframe.D1,
+        DAYS,
+    ),
+    "dates of a place": Style(
+        "01/13/2026,1.5,2.5,1.25,2,1500\n01/14/2026,2,2.75,1.75,2.25,2500\n01/15/2026,2.25,3,2,2.5,3500\n",
+        Timeframe.D1,
+        DAYS,
+        TimeStyle.MONTH_FIRST,
+        zone="America/New_York",
+    ),
+    "Dukascopy in local time": Style(
+        "Local time,Open,High,Low,Close,Volume\n13.01.2026 15:00:00.000 GMT+0100,1.5,2.5,1.25,2,1500\n"
+        "13.01.2026 16:00:00.000 GMT+0100,2,2.75,1.75,2.25,2500\n13.01.2026 17:00:00.000 GMT+0100,2.25,3,2,2.5,3500\n",
+        Timeframe.H1,
+        ("2026-01-13 14:00", "2026-01-13 15:00", "2026-01-13 16:00"),
+        TimeStyle.DAY_FIRST,
+    ),
+    "Interactive Brokers": Style(
+        "date,open,high,low,close,volume\n20260105 09:00:00 US/Eastern,1.5,2.5,1.25,2,1500\n"
+        "20260105 10:00:00 US/Eastern,2,2.75,1.75,2.25,2500\n20260105 11:00:00 US/Eastern,2.25,3,2,2.5,3500\n",
+        Timeframe.H1,
+        HOURS,
+    ),
+    "hours of half a day": Style(
+        "Date,Symbol,Open,High,Low,Close,Volume BTC\n2026-01-05 02-PM,BTC,1.5,2.5,1.25,2,1500\n"
+        "2026-01-05 03-PM,BTC,2,2.75,1.75,2.25,2500\n2026-01-05 04-PM,BTC,2.25,3,2,2.5,3500\n",
+        Timeframe.H1,
+        HOURS,
+    ),
+    "names of months, and years of two digits": Style(
+        "Date,Open,High,Low,Close,Volume\n13-Jan-26,1.5,2.5,1.25,2,1500\n14-Jan-26,2,2.75,1.75,2.25,2500\n"
+        "15-Jan-26,2.25,3,2,2.5,3500\n",
+        Timeframe.D1,
+        DAYS,
+    ),
+    "minutes without a sign between": Style(
+        "date,open,high,low,close,volume\n202601051400,1.5,2.5,1.25,2,1500\n202601051500,2,2.75,1.75,2.25,2500\n"
+        "202601051600,2.25,3,2,2.5,3500\n",
+        Timeframe.H1,
+        HOURS,
+    ),
 }  # fmt: skip
 
 
@@ -208,7 +273,8 @@ def test_what_was_guessed_is_said(tmp_path: Path) -> None:
     reading = read_header(found.header, found.cells)
     assert reading.notes == (
         "There is no volume; it is stored as 0.",
-        "Whether day or month comes first cannot be seen; the month is taken.",
+        "Whether day or month comes first cannot be seen; the day is taken,"
+        " since the rows are nearer to each other then.",
         "Its times name no zone, so they are taken as UTC.",
         "The newest row comes first; the order is turned around.",
     )
@@ -231,7 +297,7 @@ def test_bad_rows_are_named_and_left_out(tmp_path: Path) -> None:
     assert [(row.position, row.reason) for row in understood.bad] == [
         (1, "a value is missing or not a finite number"),
         (2, "its high is below its open or close"),
-        (3, "its time cannot be read"),
+        (3, "its time 'yesterday' cannot be read"),
         (4, "its volume is negative"),
     ]
 
@@ -275,7 +341,9 @@ def test_a_local_hour_that_the_clocks_repeat_is_no_moment(tmp_path: Path) -> Non
     )
     reading = replace(read_header(found.header, found.cells), zone="America/New_York")
     understood = understand(found.cells, reading, Timeframe.H1, ALWAYS)
-    assert [(row.position, row.reason) for row in understood.bad] == [(1, "its time cannot be read")]
+    assert [(row.position, row.reason) for row in understood.bad] == [
+        (1, "the clocks of America/New_York skip or repeat the hour 2025-11-02 01:00")
+    ]
     assert understood.bars["ts"].dt.hour.tolist() == [4, 7]
 
 
@@ -384,3 +452,146 @@ def test_a_reading_can_be_corrected(tmp_path: Path) -> None:
     )
     understood = understand(found.cells, reading, Timeframe.D1, ALWAYS)
     assert understood.bars["ts"].dt.strftime("%Y-%m-%d").tolist() == ["2026-01-05", "2026-01-06"]
+
+
+def read(path: Path, timeframe: Timeframe = Timeframe.D1, *, zone: str = "UTC") -> Understood:
+    found = read_table(path)
+    reading = read_header(found.header, found.cells, zone=zone, delimiter=found.delimiter)
+    return understand(found.cells, reading, timeframe, ALWAYS)
+
+
+@pytest.mark.parametrize(
+    ("text", "prices"),
+    [
+        ('2026-01-13,"43,250","43,999","42,100","43,100",5\n', [43250.0, 43999.0, 42100.0, 43100.0]),
+        ("2026-01-13;110,123;110,234;109,987;110,111;5\n", [110.123, 110.234, 109.987, 110.111]),
+        ('2026-01-13,"0,123","0,234","0,100","0,111",5\n', [0.123, 0.234, 0.1, 0.111]),
+        ('2026-01-13,"1,23,456.5","1,24,000.0","1,23,000.0","1,23,500.0",5\n', [123456.5, 124000, 123000, 123500]),
+        ("2026-01-13,1.13K,2.01K,1.01K,1.99K,5\n", [1130.0, 2010.0, 1010.0, 1990.0]),
+    ],
+)
+def test_commas_and_suffixes_mean_what_they_say(text: str, prices: list[float], tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text(
+        ("date;open;high;low;close;volume\n" if ";" in text else "date,open,high,low,close,volume\n") + text
+    )
+    understood = read(path)
+    assert understood.bars[["open", "high", "low", "close"]].to_numpy().tolist() == [prices]
+
+
+def test_whether_commas_are_thousands_is_said_where_it_cannot_be_seen(tmp_path: Path) -> None:
+    found = table(tmp_path, 'date,open,high,low,close\n2026-01-13,"43,250","43,999","42,100","43,100"\n')
+    notes = read_header(found.header, found.cells, delimiter=found.delimiter).notes
+    assert any("thousands are taken" in note for note in notes)
+
+
+@pytest.mark.parametrize("price", ["1,1", "1,10", "12,34.5", "1_000", "(10)", "True", "1K2", "1e3K"])
+def test_a_number_written_by_no_rule_is_none(price: str, tmp_path: Path) -> None:
+    understood = taken(
+        tmp_path, f'ts,open,high,low,close\n2026-01-05,1.5,2,1,2\n2026-01-06,1,9999,1,"{price}"\n', Timeframe.D1
+    )
+    assert [row.reason for row in understood.bad] == ["a value is missing or not a finite number"]
+
+
+def test_a_point_among_decimal_commas_is_no_mark_of_decimals(tmp_path: Path) -> None:
+    understood = taken(tmp_path, "ts;open;high;low;close;volume\n2026-01-05;1,5;2,5;1,5;2,5;1500.25\n", Timeframe.D1)
+    assert understood.bad_count == 1
+
+
+@pytest.mark.parametrize("text", ["now", "today", "10:00", "2026-01", "9", "2026-01-06 09:00 CST", "13/13/2026"])
+def test_what_a_lenient_parser_would_make_a_time_of_is_none(text: str, tmp_path: Path) -> None:
+    understood = taken(tmp_path, f"ts,open,high,low,close\n2026-01-05,1,2,1,2\n{text},1,2,1,2\n", Timeframe.D1)
+    assert [row.reason for row in understood.bad] == [f"its time '{text}' cannot be read"]
+
+
+def test_times_with_and_without_a_zone_in_one_file_are_each_what_they_say(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text(
+        "ts,open,high,low,close\n2026-01-05 14:00,1,2,1,2\n2026-01-05 20:00+00:00,1,2,1,2\n"
+        "2026-01-05 16:00-05:00,1,2,1,2\n"
+    )
+    assert read(path, Timeframe.H1, zone="America/New_York").bars["ts"].dt.hour.tolist() == [19, 20, 21]
+
+
+def test_the_thirteenth_of_a_month_says_far_down_that_days_come_first(tmp_path: Path) -> None:
+    minutes = pd.date_range("2026-02-12 12:00", "2026-02-13 12:00", freq="1min")
+    rows = "".join(f"{minute:%d/%m/%Y %H:%M},1,2,1,2\n" for minute in minutes)
+    understood = taken(tmp_path, "date,open,high,low,close\n" + rows, Timeframe.M1)
+    assert understood.bars["ts"].tolist() == list(minutes.tz_localize("UTC"))
+
+
+def test_a_date_of_the_other_order_is_never_turned_around(tmp_path: Path) -> None:
+    understood = taken(
+        tmp_path, "date,open,high,low,close\n01/13/2026,1,2,1,2\n01/14/2026,1,2,1,2\n15/01/2026,1,2,1,2\n", Timeframe.D1
+    )
+    assert understood.bars.empty or understood.bad_count > 0
+
+
+@pytest.mark.parametrize("volume", ["", "-", "--", "N/A"])
+def test_an_empty_volume_is_none(volume: str, tmp_path: Path) -> None:
+    found = table(
+        tmp_path, f"Date,Price,Open,High,Low,Vol.\n01/13/2026,2,1,2,1,{volume}\n01/14/2026,2,1,2,1,{volume}\n"
+    )
+    reading = read_header(found.header, found.cells)
+    assert "The volume 'Vol.' is empty; it is stored as 0." in reading.notes
+    assert understand(found.cells, reading, Timeframe.D1, ALWAYS).bars["volume"].tolist() == [0.0, 0.0]
+
+
+def test_which_of_several_columns_was_taken_is_said(tmp_path: Path) -> None:
+    found = table(tmp_path, "time,timestamp,open,high,low,close,Close\n2026-01-05,2026-02-05,1,2,1,2,1\n")
+    notes = read_header(found.header, found.cells).notes
+    assert "The time is taken from 'timestamp', not from 'time'." in notes
+    assert "The close is taken from 'close', not from 'Close'." in notes
+
+
+@pytest.mark.parametrize(
+    ("head", "step"),
+    [
+        (b"PK\x03\x04", "an Excel workbook or a ZIP archive. Save its sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+        (b"\x1f\x8b\x08", "packed by gzip. Unpack it"),
+        (b"ARROW1", "Write it as Parquet"),
+    ],
+)
+def test_files_of_another_kind_are_named_with_what_to_do(head: bytes, step: str, tmp_path: Path) -> None:
+    path = tmp_path / "bars"
+    path.write_bytes(head + bytes(100))
+    with pytest.raises(BadFile, match=step):
+        read_table(path)
+
+
+def test_two_symbols_in_one_table_are_refused(tmp_path: Path) -> None:
+    text = "Price,Close,Close,High,High,Low,Low,Open,Open\nTicker,A,B,A,B,A,B,A,B\nDate,,,,,,,,\n2026-01-05" + ",1" * 8
+    with pytest.raises(BadFile, match="bars of A, B"):
+        table(tmp_path, text + "\n")
+
+
+PARQUET = pd.DataFrame(
+    {"open": [1.0, 2.0], "high": [2.0, 3.0], "low": [1.0, 2.0], "close": [2.0, 3.0], "volume": [5.0, 6.0]},
+    index=pd.DatetimeIndex(["2026-01-05", "2026-01-06"], tz="America/New_York"),
+)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        PARQUET,
+        PARQUET.rename_axis("Date"),
+        PARQUET.tz_localize(None).reset_index(names="date"),
+        PARQUET.set_axis(pd.MultiIndex.from_product([PARQUET.columns, ["SPY"]]), axis=1),
+        PARQUET.map(lambda number: Decimal(str(number))),
+    ],
+)
+def test_each_form_of_parquet_means_the_same_bars(frame: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "bars.parquet"
+    frame.to_parquet(path)
+    bars = read(path).bars
+    assert bars["ts"].dt.strftime("%Y-%m-%d %H").tolist() == ["2026-01-05 00", "2026-01-06 00"]
+    assert bars[["open", "high", "low", "close", "volume"]].to_numpy().tolist() == PARQUET.to_numpy().tolist()
+
+
+@pytest.mark.parametrize("price", [float("nan"), float("inf"), True])
+def test_what_is_no_number_in_parquet_is_a_bad_row(price: float, tmp_path: Path) -> None:
+    path = tmp_path / "bars.parquet"
+    PARQUET.assign(open=[price, price]).to_parquet(path)
+    assert [row.reason for row in read(path).bad] == ["a value is missing or not a finite number"] * 2
