@@ -37,6 +37,11 @@ async def postgres_with_few_notices(data_dir: Path) -> AsyncIterator[PostgresAdd
         await asyncio.to_thread(postgres.stop)
 
 
+async def fill(database: ServiceDatabase) -> None:
+    for _ in range(20 * FEWEST_PAGES):
+        await database.fetchval(LARGE)
+
+
 @pytest.mark.timeout(120)
 async def test_a_full_queue_of_notices_is_waited_for_and_drains_by_itself(data_dir: Path) -> None:
     async with postgres_with_few_notices(data_dir) as address:
@@ -51,8 +56,7 @@ async def test_a_full_queue_of_notices_is_waited_for_and_drains_by_itself(data_d
             await idler.execute("listen anything")
             await idler.execute("begin; select 1")
             with pytest.raises(DatabaseUnavailable, match="no room for more notices"):
-                for _ in range(20 * FEWEST_PAGES):
-                    await database.fetchval(LARGE)
+                await fill(database)
             # A hint is lost, and the bus goes on.
             await bus.publish("news", "lost")
             assert bus.is_connected
