@@ -32,6 +32,11 @@ _BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, Timeout
 # Nothing is lost and nothing was done: the same request may well succeed in a moment.
 _BUSY = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, asyncpg.TransactionRollbackError)
 
+_NO_ROOM_FOR_NOTICES = (
+    "The database has no room for more notices, since a session that listens keeps a transaction open."
+    " Nothing was changed; it works again once that session has ended."
+)
+
 Preparing = Callable[[Any], Coroutine[Any, Any, None]]
 
 
@@ -113,6 +118,10 @@ class Connections:
             raise DatabaseUnavailable("The database took too long to answer. Try again.") from error
         except (*_UNAVAILABLE, TimeoutError) as error:
             raise DatabaseUnavailable() from error
+        except asyncpg.ProgramLimitExceededError as error:
+            if not _is_for_want_of_notices(error):
+                raise
+            raise DatabaseUnavailable(_NO_ROOM_FOR_NOTICES) from error
         except asyncpg.InternalClientError as error:
             # What asyncpg says when the connection breaks off in the middle of its own exchange.
             if not _is_lost(connection):
@@ -143,6 +152,11 @@ class Connections:
 
 async def _nothing(connection: asyncpg.Connection) -> None:
     pass
+
+
+def _is_for_want_of_notices(error: asyncpg.ProgramLimitExceededError) -> bool:
+    """By the place in Postgres where it was raised: the same state is told of statements that are too large."""
+    return bool(error.server_source_filename == "async.c")
 
 
 def _is_lost(connection: Any) -> bool:

@@ -24,6 +24,9 @@ _ANSWER_SECONDS = 5.0
 _CLOSE_SECONDS = 2.0
 # A connection can be dead without a word; asking now and then finds out.
 _PROBE_SECONDS = 10.0
+# Also lets Postgres drop the notices that everybody has read. Where they filled their queue nothing else does: it is a
+# commit with a notice that would, and each of those is refused.
+_PROBE = "select pg_notification_queue_usage()"
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 3.0
 _LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
@@ -65,7 +68,7 @@ class PostgresEventBus:
         return self._connection is not None
 
     async def publish(self, channel: str, payload: str) -> None:
-        """Tell whoever listens now. While Postgres is away the hint is lost, which is all that a hint can be."""
+        """Tell whoever listens now. While Postgres is away or full of hints it is lost, which is all that it can be."""
         if len(payload.encode()) > LARGEST_PAYLOAD_BYTES:
             raise ValueError(f"A payload has at most {LARGEST_PAYLOAD_BYTES:,} bytes.")
         async with self._asking:
@@ -73,6 +76,8 @@ class PostgresEventBus:
                 return
             try:
                 await self._connection.execute("select pg_notify($1, $2)", channel, payload, timeout=_ANSWER_SECONDS)
+            except asyncpg.ProgramLimitExceededError:
+                pass  # no room for more notices; the connection is well, and to lose a hint is no loss
             except _LOST as error:
                 self._connection = None
                 self._stir.set()
@@ -131,7 +136,7 @@ class PostgresEventBus:
             await asyncio.wait_for(self._stir.wait(), self._probe_seconds)
         except TimeoutError:
             async with self._asking:
-                await connection.execute("select 1", timeout=_ANSWER_SECONDS)
+                await connection.execute(_PROBE, timeout=_ANSWER_SECONDS)
 
     def _broken(self, connection: object) -> None:
         if connection is self._connection:

@@ -245,8 +245,8 @@ class Child:
         self._end_job(
             reason or How.RETURNED,
             self._failure(reason) if reason else None,
-            result=message["result"],
-            seconds=message["seconds"],
+            result=dict(message["result"]),
+            seconds=float(message["seconds"]),
         )
 
     def _broke(self) -> None:

@@ -119,6 +119,24 @@ async def test_an_error_is_told_with_its_name_and_the_last_lines(children: Child
     assert "works.py" in str(failure.log_tail)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"\xff" * 64,
+        process.frame({"say": "done", "result": {}, "is_partial": False, "seconds": "soon"}),
+        process.frame({"say": "done", "result": [1], "is_partial": False, "seconds": 1.0}),
+        process.frame({"say": "progress", "stage": "s", "percent": None, "message": "", "curve": 7}),
+        (100_000).to_bytes(4, "big") + b"[" * 100_000,
+    ],
+    ids=["no length", "no time", "no result", "no curve", "too deep"],
+)
+async def test_a_child_that_talks_nonsense_is_ended_and_replaced(children: Children, words: bytes) -> None:
+    ending = await do(children, assignment("babble", words=words.decode("latin-1")))
+    assert ending.how == How.DIED
+    assert failure_of(ending).code == "worker_died"
+    assert (await do(children, assignment("echo"))).how == How.RETURNED
+
+
 async def test_nan_is_no_result(children: Children) -> None:
     assert "JSON" in failure_of(await do(children, assignment("return_nan"))).detail
 

@@ -34,6 +34,13 @@ def echo(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> 
     return {**payload, "pid": os.getpid()}
 
 
+def babble(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """Says something on the line that only the process itself should write to."""
+    os.write(int(sys.argv[1]), payload["words"].encode("latin-1"))
+    time.sleep(60)
+    return {}
+
+
 def look_at_the_clock(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
     """As brief as a job can be, or as long as it is told to."""
     began = time.monotonic()
