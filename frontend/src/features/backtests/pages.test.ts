@@ -3,6 +3,7 @@ import { fireEvent, screen, waitFor, within } from '@testing-library/vue'
 import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { defineComponent, h } from 'vue'
 import { hearOfBacktests } from '@/api/backtestCache'
 import { checkNow } from '@/api/connection'
 import { hearProgress } from '@/api/progress'
@@ -13,6 +14,7 @@ import { problem, profile, server, useServer } from '@/testing/server'
 import { taskInFull } from '@/testing/tasks'
 import BacktestById from './BacktestById.vue'
 import BacktestsPage from './BacktestsPage.vue'
+import TrustPanel from './result/TrustPanel.vue'
 import RunningBacktest from './RunningBacktest.vue'
 
 useServer()
@@ -29,6 +31,21 @@ beforeEach(() => {
     http.get('/api/backtests/tags', () => HttpResponse.json({ items: [{ tag: 'trend', count: 2 }] })),
     http.get('/api/backtests', () => page([backtestRow({ tags: ['trend'] })])),
   )
+})
+
+describe('the trust panel', () => {
+  const deflated = { code: 'deflated', title: 'Trials and luck', verdict: 'good' as const, sentence: 'It is the first trial.', facts: { trials: 1 } }
+  const trust = { checks: [deflated], band: [], thorough: false }
+
+  it('says when more was tried since luck was judged', async () => {
+    await renderPage(defineComponent({ setup: () => () => h(TrustPanel, { trust, trialsNow: 2001 }) }))
+    expect(screen.getByText(/there are 2,001 trials .* by now, and luck was judged by 1\. Examine thoroughly/)).toBeTruthy()
+  })
+
+  it.each([[1], [null], [undefined]])('says nothing of it while none came since: %s', async (trialsNow) => {
+    await renderPage(defineComponent({ setup: () => () => h(TrustPanel, { trust, trialsNow }) }))
+    expect(screen.queryByText('Outdated')).toBeNull()
+  })
 })
 
 describe('the list', () => {
