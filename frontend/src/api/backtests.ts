@@ -77,6 +77,15 @@ export const latestBacktestsQuery = queryOptions({
   staleTime: 0,
 })
 
+/** A few that are called so, or hold the word otherwise; the newest first. */
+export function namedBacktestsQuery(search: string) {
+  return queryOptions({
+    queryKey: [...backtestsKey, 'named', search],
+    queryFn: async ({ signal }) => (await request<BacktestPage>('GET', backtestsPath, { signal, query: { search, limit: mostLatest } })).data.items,
+    staleTime: 5_000,
+  })
+}
+
 /** Of each strategy the newest run that finished, among the latest 200. */
 export const latestOfStrategiesQuery = queryOptions({
   queryKey: [...backtestsKey, 'latest-of-strategies'],
