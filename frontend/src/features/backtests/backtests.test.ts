@@ -16,7 +16,8 @@ import { filterOf, tagsIn, tagsText } from './listFilter'
 import { runFormOf } from './modelRun'
 import { runCommands, studyCommands } from '@/shared/runCommands'
 import { formFrom, formOn, formProblems, newForm, tagProblem, typedTags, wantedOf } from './runForm'
-import { cloneOf, newStudy, studyFrom, studyOf, usualRange } from './studyForm'
+import { cloneOf } from './runWords'
+import { newStudy, studyFrom, studyOf, usualRange } from './studyForm'
 
 const now = new Date('2026-11-27T12:00:00Z')
 

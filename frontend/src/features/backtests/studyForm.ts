@@ -1,6 +1,6 @@
 /** What of a run is tried out: which parameters over which values, what they are ranked by, and in which windows. */
-import type { Backtest, RunConfig } from '@/api/backtestResults'
-import { isStudy, type Study, type StudyKind, type TriedValues } from '@/api/studies'
+import type { RunConfig } from '@/api/backtestResults'
+import type { Study, StudyKind, TriedValues } from '@/api/studies'
 import { isRecord, type SchemaField } from '@/shared/jsonSchema'
 
 export type Mode = 'single' | StudyKind
@@ -48,11 +48,6 @@ export const objectives = [
 
 export function newStudy(): StudyForm {
   return { tried: {}, objective: 'sharpe', leastTrades: '10', trials: null, folds: '5', train: null, test: null, purge: '0', anchored: false }
-}
-
-/** Where the form is filled in from a backtest: from a study as that study. */
-export function cloneOf({ id, kind }: { id: string, kind: Backtest['kind'] }) {
-  return { name: 'backtests', params: { id: 'new' }, query: { from: id, ...(isStudy(kind) ? { mode: kind } : {}) } }
 }
 
 /** As it was tried before; what that study does not say is as usual. */
