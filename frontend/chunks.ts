@@ -31,11 +31,12 @@ const rooms: [RegExp, string][] = [
   [/features\/backtests\/(?:result|compare)\//, 'results'],
   [/features\/models\/(?:page|charts)\//, 'model'],
 ]
+const joined: Readonly<Record<string, string>> = { 'backtests-results-shared': 'backtests-results', 'results-shared': 'backtests-results' }
 const families = [['backtests', 'results', 'shared'], ['models', 'model']]
 
 /** The first of these that wants a module gets it, with what it imports: so each stands behind those that it needs. */
 const order = [
-  'core', 'session', 'frame', 'parts', 'charts', 'backtests-results-shared', 'backtests-results', 'results-shared', 'model-models',
+  'core', 'session', 'frame', 'parts', 'charts', 'backtests-results', 'model-models',
 ]
 
 const places = new Map<string, string | null>()
@@ -60,7 +61,9 @@ function placeOf(id: string, context: Context) {
   if (needed.length === 0) return null
   if (charts.test(id)) return 'charts'
   const isOneFeature = families.some((family) => needed.every((area) => family.includes(area)))
-  return needed.length === 1 || isOneFeature ? needed.join('-') : 'parts'
+  const place = needed.length === 1 || isOneFeature ? needed.join('-') : 'parts'
+  // Small ones compress better within another that is there when they are.
+  return joined[place] ?? place
 }
 
 /** The features that need a module, by themselves or through others. The workshop takes what is there. */

@@ -200,16 +200,9 @@ def _run(work: "Callable[[Market], Coroutine[Any, Any, dict[str, Any]]]") -> dic
     """On the folder of this machine's settings; errors of the market get the exit codes of the documentation."""
     from backend.bootstrap import read_settings
     from backend.bootstrap_market import open_market
-    from backend.cli.failures import CommandFailed, ExitCode
+    from backend.cli.failures import CommandFailed, exit_code_of
     from backend.domain.errors import InvalidInput
-    from backend.domain.market_errors import (
-        BadBars,
-        MarketDataError,
-        NotServed,
-        SeriesDamaged,
-        UnknownMarketData,
-        VendorError,
-    )
+    from backend.domain.market_errors import BadBars, MarketDataError
 
     settings = read_settings()
 
@@ -222,15 +215,10 @@ def _run(work: "Callable[[Market], Coroutine[Any, Any, dict[str, Any]]]") -> dic
     except InvalidInput as problem:
         raise typer.BadParameter("; ".join(f"{one.pointer[1:]}: {one.detail}" for one in problem.errors)) from None
     except MarketDataError as problem:
-        code = ExitCode.FAILURE
-        if isinstance(problem, UnknownMarketData | NotServed | SeriesDamaged):
-            code = ExitCode.DATA_MISSING
-        elif isinstance(problem, VendorError):
-            code = ExitCode.VENDOR
         words = problem.detail
         if isinstance(problem, BadBars):
             words = f"{problem.by_line}\nNothing is stored. Correct these rows, or leave them out by --accept-bad-rows."
-        raise CommandFailed(problem.code, problem.title, words, exit_code=code) from problem
+        raise CommandFailed(problem.code, problem.title, words, exit_code=exit_code_of(problem)) from problem
 
 
 def _series(provider: str, symbol: str, timeframe: str, adjustment: str) -> "Series":

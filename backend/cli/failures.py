@@ -59,6 +59,29 @@ class CommandFailed(Exception):
         return f"{self.title.rstrip('.')}.\n{self.detail}\n(code: {self.code}{request})"
 
 
+def exit_code_of(problem: Exception) -> ExitCode:
+    """How a command ends that met this on this machine; docs/operations.md lists the same."""
+    from backend.domain import errors, market_errors, model_errors, strategy_errors
+    from backend.domain.backtest_errors import BadSignals
+
+    table: list[tuple[type[Exception], ExitCode]] = [
+        (BadSignals, ExitCode.FAILURE),
+        (strategy_errors.NotEnoughHistory, ExitCode.DATA_MISSING),
+        (model_errors.TooFewBars, ExitCode.DATA_MISSING),
+        (model_errors.NothingToLearn, ExitCode.FAILURE),
+        (strategy_errors.NoSuchMarket, ExitCode.DATA_MISSING),
+        (strategy_errors.UnknownStrategy, ExitCode.USAGE),
+        (errors.InvalidInput, ExitCode.USAGE),
+        (errors.NotFound, ExitCode.DATA_MISSING),
+        (errors.ConfigurationError, ExitCode.CREDENTIALS),
+        (market_errors.UnknownMarketData, ExitCode.DATA_MISSING),
+        (market_errors.NotServed, ExitCode.DATA_MISSING),
+        (market_errors.SeriesDamaged, ExitCode.DATA_MISSING),
+        (market_errors.VendorError, ExitCode.VENDOR),
+    ]
+    return next((code for kind, code in table if isinstance(problem, kind)), ExitCode.FAILURE)
+
+
 def unreachable(server: str, problem: "httpx.HTTPError") -> CommandFailed:
     """No answer came: the way there is broken, or nobody is at its end."""
     import socket

@@ -13,13 +13,13 @@ from typer.core import TyperGroup
 from backend.cli import backtest, backup, data, keys, model, shares, strategies, tasks, tokens, users
 from backend.cli.database import database
 from backend.cli.doctor import doctor
-from backend.cli.failures import CommandFailed
+from backend.cli.failures import CommandFailed, exit_code_of
 from backend.cli.login import login, logout
 from backend.cli.migrate import migrate
 from backend.cli.serve import serve
 from backend.cli.status import status
 from backend.cli.terminal import clean
-from backend.domain.errors import ConfigurationError, TidemarkError
+from backend.domain.errors import TidemarkError
 from backend.version import VERSION
 
 
@@ -83,7 +83,7 @@ def main() -> None:
         app()
     except TidemarkError as problem:
         print(f"{problem.title}.\n{problem.detail}\n(code: {problem.code})", file=sys.stderr)
-        sys.exit(3 if isinstance(problem, ConfigurationError) else 1)
+        sys.exit(exit_code_of(problem))
     except CommandFailed as problem:
         print(clean(problem.words), file=sys.stderr)
         sys.exit(problem.exit_code)

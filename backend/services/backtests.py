@@ -90,6 +90,12 @@ class Backtests:
             raise BacktestNotFound(backtest_id)
         return found
 
+    async def trials_now(self, found: Backtest) -> int | None:
+        """Of its strategy on its symbol, itself among them: the trust panel counts those that there were before it."""
+        if found.trust is None:
+            return None
+        return (await self._repository.tried(found.config)).trials + 1
+
     async def finished(self, backtest_id: UUID) -> Backtest:
         """One that has a result."""
         found = await self.backtest(backtest_id)

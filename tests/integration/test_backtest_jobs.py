@@ -217,7 +217,19 @@ def test_studies_keep_their_trials_and_are_held_against_later_runs(ada: httpx.Cl
     opened = read(ada, finished(ada, {**wanted, "parameters": best, "parent_id": study}))
     assert opened["summary"]["sharpe_ratio"] == pytest.approx(found["summary"]["sharpe_ratio"])
     luck = next(one for one in opened["trust"]["checks"] if one["code"] == "deflated")
-    assert luck["facts"]["trials"] == 7
+    assert luck["facts"]["trials"] == opened["trials_now"] == 7
+
+
+def test_a_result_says_how_much_was_tried_since_luck_was_judged(ada: httpx.Client) -> None:
+    wanted = {**WANTED, "series": [{**WANTED["series"][0], "symbol": "SOL/USDT"}]}
+    first = finished(ada, wanted)
+    assert read(ada, first)["trials_now"] == 1
+    held = ada.get(f"/api/backtests/{first}").headers["etag"]
+    finished(ada, {**wanted, "parameters": {"fast": 7, "slow": 33}})
+    again = ada.get(f"/api/backtests/{first}", headers={"If-None-Match": held})
+    assert again.status_code == 200
+    luck = next(one for one in again.json()["trust"]["checks"] if one["code"] == "deflated")
+    assert (luck["facts"]["trials"], again.json()["trials_now"]) == (1, 2)
 
 
 def test_nothing_of_it_is_there_for_anybody_else(ada: httpx.Client, bob: httpx.Client, done: str) -> None:

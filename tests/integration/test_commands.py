@@ -64,13 +64,13 @@ def test_creating_a_user_twice_is_refused_in_words(running: Running) -> None:
     again = tidemark(
         "user", "create", "twice@example.com", "--password-stdin", data_dir=running.data_dir, stdin=PASSWORD
     )
-    assert again.returncode == 1
+    assert again.returncode == 2
     assert "There is an account with this address already" in again.stderr
 
 
 def test_what_is_no_address_is_refused_in_words(running: Running) -> None:
     answer = tidemark("user", "create", "ada", "--generate", data_dir=running.data_dir)
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert "should look like ada@example.com" in answer.stderr
 
 
@@ -91,7 +91,7 @@ def test_the_list_for_programs_has_whole_times_and_nulls(running: Running) -> No
 
 def test_a_short_password_is_refused_with_its_length(running: Running) -> None:
     answer = tidemark("user", "create", "a@example.com", "--password-stdin", data_dir=running.data_dir, stdin="short")
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert "has 5 characters; at least 8" in answer.stderr
 
 
@@ -163,7 +163,7 @@ def test_a_plan_holds_at_once_and_is_listed(running: Running) -> None:
 def test_a_plan_that_is_none_is_refused_with_those_there_are(running: Running) -> None:
     create(running, "golden@example.com")
     answer = tidemark("user", "plan", "golden@example.com", "gold", data_dir=running.data_dir)
-    assert answer.returncode == 1
+    assert answer.returncode == 4
     assert "There is no plan gold. There are: small, standard, large." in answer.stderr
     assert users(running)["golden@example.com"]["plan"] == "standard"
 
@@ -226,13 +226,13 @@ def test_a_deleted_user_is_gone_with_their_files(running: Running) -> None:
     assert sign_in(running, "leaving@example.com").json()["code"] in (400, "invalid_credentials")
     assert "leaving@example.com" not in users(running)
     again = tidemark("user", "delete", "leaving@example.com", "--yes", data_dir=running.data_dir)
-    assert again.returncode != 0
+    assert again.returncode == 4
     assert "There is no user with the address leaving@example.com" in again.stderr
 
 
 def test_an_unknown_user_is_named(running: Running) -> None:
     answer = tidemark("user", "promote", "nobody@example.com", data_dir=running.data_dir)
-    assert answer.returncode == 1
+    assert answer.returncode == 4
     assert "nobody@example.com" in answer.stderr
 
 

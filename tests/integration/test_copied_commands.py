@@ -286,6 +286,28 @@ def test_a_result_is_listed_compared_replayed_exported_and_shared(page: Page) ->
     assert page.curl("revoke a link")["code"] == "share_not_found"
 
 
+def test_a_result_is_starred_tagged_archived_and_deleted(page: Page) -> None:
+    for thing, action in (("backtest", "run a backtest"), ("other", "run rules")):
+        page.made[thing] = page.curl(action)["id"]
+        page.finished(f"/api/backtests/{page.made[thing]}")
+    assert page.curl("star a backtest")["is_starred"] is True
+    assert page.curl("tag a backtest")["tags"] == [HOSTILE, "keep"]
+    done = page.curl("archive a backtest")
+    assert (done["is_starred"], done["archived_at"] is None) == (True, False)
+    assert page.curl("delete a backtest") is None
+    listed = [one["id"] for one in page.http.get("/api/backtests").json()["items"]]
+    assert not {page.made["backtest"], page.made["other"]} & {*listed}
+
+
+def test_a_preset_is_kept_and_forgotten(page: Page) -> None:
+    kept = page.curl("keep a preset")
+    page.made["preset"] = kept["id"]
+    [found] = page.http.get("/api/backtests/presets").json()["items"]
+    assert (found["name"], found["form"]["parameters"]) == (HOSTILE, {"fast": 10, "slow": 30})
+    assert page.curl("forget a preset") is None
+    assert page.http.get("/api/backtests/presets").json()["items"] == []
+
+
 def test_rules_are_checked_saved_and_deleted(page: Page) -> None:
     assert page.command("validate rules")["valid"] is page.curl("validate rules")["is_valid"] is True
     saved = page.curl("save rules")

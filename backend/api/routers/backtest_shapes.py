@@ -120,6 +120,13 @@ class BacktestFound(BacktestRow):
     )
     manifest: dict[str, Any] | None = Field(description="By content: what the result was made from.")
     trust: dict[str, Any] | None = Field(description="`checks`, each a verdict and a sentence, and the `band`.")
+    trials_now: int | None = Field(
+        description=(
+            "How many trials there are by now of this strategy on this symbol, this run among them. More than the"
+            " checks count: luck was judged before the others were made, and an examination judges it anew. Null"
+            " without `trust`."
+        )
+    )
 
 
 class BacktestEdit(BaseModel):
@@ -240,6 +247,7 @@ FOUND = BacktestFound(
     figures={"statistics": {"total_return": 0.124, "sharpe": 0.81}, "missing": {}, "notes": [], "bars": 8760},
     manifest={"format": 1},
     trust={"checks": [{"code": "trades", "title": "Number of trades", "verdict": "good", "sentence": "87 trades."}]},
+    trials_now=3,
 )
 EDIT = {"name": "Slow cross", "tags": ["trend", "keep"], "is_starred": True}
 TRADES = TableRead(

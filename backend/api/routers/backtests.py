@@ -35,6 +35,7 @@ from backend.api.routers.market_data import NO_NUL
 from backend.api.routers.market_fetching import STARTS
 from backend.api.scopes import Reach, needs
 from backend.api.versions import PRIVATE, IfMatch, IfNoneMatch, required_version, tagged, untagged
+from backend.bootstrap_services import Services
 from backend.domain.backtest_errors import BarsMissing
 from backend.domain.backtests import (
     Backtest,
@@ -207,7 +208,7 @@ async def read_backtest(
     request: Request, backtest_id: BacktestId, services: Reading, _: IfNoneMatch = None
 ) -> Response:
     """What was asked, where it stands, and, once it is done, what came out."""
-    return _answer(request, await services.backtests.backtest(backtest_id))
+    return await _answer(request, services, await services.backtests.backtest(backtest_id))
 
 
 @router.patch(
@@ -237,7 +238,7 @@ async def edit_backtest(
         **{**edit.model_dump(exclude={"tags"}), "tags": None if edit.tags is None else tuple(edit.tags)}
     )
     found = await services.backtests.change(backtest_id, change, version=required_version(if_match))
-    return _answer(request, found)
+    return await _answer(request, services, found)
 
 
 @router.delete(
@@ -275,7 +276,7 @@ async def delete_backtest(backtest_id: BacktestId, services: Changing) -> Respon
 )
 async def restore_backtest(request: Request, backtest_id: BacktestId, services: Changing) -> Response:
     """For 30 days after it was deleted."""
-    return _answer(request, await services.backtests.restore(backtest_id))
+    return await _answer(request, services, await services.backtests.restore(backtest_id))
 
 
 @router.post(
@@ -402,8 +403,9 @@ def require_text(text: str, pointer: str) -> str:
     return text
 
 
-def _answer(request: Request, found: Backtest) -> Response:
-    return tagged(request, BacktestFound.model_validate(_facts(found), from_attributes=True), version=found.version)
+async def _answer(request: Request, services: Services, found: Backtest) -> Response:
+    facts = {**_facts(found), "trials_now": await services.backtests.trials_now(found)}
+    return tagged(request, BacktestFound.model_validate(facts, from_attributes=True), version=found.version)
 
 
 def _facts(found: BacktestInBrief) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 @contextmanager
 def problems() -> Iterator[None]:
     """Errors by the exit codes of the documentation."""
-    from backend.cli.failures import CommandFailed
+    from backend.cli.failures import CommandFailed, exit_code_of
     from backend.domain.errors import ConfigurationError, TidemarkError
 
     try:
@@ -19,7 +19,7 @@ def problems() -> Iterator[None]:
         raise
     except TidemarkError as problem:
         words = f"{problem.detail}{_next_step(problem)}"
-        raise CommandFailed(problem.code, problem.title, words, exit_code=_exit_code(problem)) from problem
+        raise CommandFailed(problem.code, problem.title, words, exit_code=exit_code_of(problem)) from problem
     except OSError as problem:
         detail = f"{problem.filename or 'A file'}: {problem.strerror}. Choose another place."
         raise CommandFailed("not_written", "A file cannot be written", detail) from problem
@@ -31,31 +31,6 @@ def _next_step(problem: Exception) -> str:
     if not isinstance(problem, BadBars):
         return ""
     return " Correct these rows, or leave them out: `tidemark data import FILE --symbol NAME --accept-bad-rows`."
-
-
-def _exit_code(problem: Exception) -> Any:
-    from backend.cli.failures import ExitCode
-    from backend.domain.backtest_errors import BadSignals
-    from backend.domain.errors import InvalidInput, NotFound
-    from backend.domain.market_errors import NotServed, SeriesDamaged, UnknownMarketData, VendorError
-    from backend.domain.model_errors import NothingToLearn, TooFewBars
-    from backend.domain.strategy_errors import NoSuchMarket, NotEnoughHistory, UnknownStrategy
-
-    table: list[tuple[type[Exception], ExitCode]] = [
-        (BadSignals, ExitCode.FAILURE),
-        (NotEnoughHistory, ExitCode.DATA_MISSING),
-        (TooFewBars, ExitCode.DATA_MISSING),
-        (NothingToLearn, ExitCode.FAILURE),
-        (NoSuchMarket, ExitCode.DATA_MISSING),
-        (UnknownStrategy, ExitCode.USAGE),
-        (InvalidInput, ExitCode.USAGE),
-        (NotFound, ExitCode.DATA_MISSING),
-        (UnknownMarketData, ExitCode.DATA_MISSING),
-        (NotServed, ExitCode.DATA_MISSING),
-        (SeriesDamaged, ExitCode.DATA_MISSING),
-        (VendorError, ExitCode.VENDOR),
-    ]
-    return next((code for kind, code in table if isinstance(problem, kind)), ExitCode.FAILURE)
 
 
 def gates_of(texts: list[str] | None, known: Collection[str]) -> dict[str, float]:

@@ -77,6 +77,15 @@ export const latestBacktestsQuery = queryOptions({
   staleTime: 0,
 })
 
+/** A few that are called so, or hold the word otherwise; the newest first. */
+export function namedBacktestsQuery(search: string) {
+  return queryOptions({
+    queryKey: [...backtestsKey, 'named', search],
+    queryFn: async ({ signal }) => (await request<BacktestPage>('GET', backtestsPath, { signal, query: { search, limit: mostLatest } })).data.items,
+    staleTime: 5_000,
+  })
+}
+
 /** Of each strategy the newest run that finished, among the latest 200. */
 export const latestOfStrategiesQuery = queryOptions({
   queryKey: [...backtestsKey, 'latest-of-strategies'],
@@ -105,9 +114,15 @@ export const tagsQuery = queryOptions({
   queryFn: async ({ signal }) => (await request<Schemas['TagCounts']>('GET', `${backtestsPath}/tags`, { signal })).data.items,
 })
 
+export const presetsPath = `${backtestsPath}/presets`
+
+export function presetAddress(id: string) {
+  return `${presetsPath}/${encodeURIComponent(id)}`
+}
+
 export const presetsQuery = queryOptions({
   queryKey: [...backtestsKey, 'presets'],
-  queryFn: async ({ signal }) => (await request<Schemas['PresetsFound']>('GET', `${backtestsPath}/presets`, { signal })).data.items,
+  queryFn: async ({ signal }) => (await request<Schemas['PresetsFound']>('GET', presetsPath, { signal })).data.items,
 })
 
 export async function estimateRun(wanted: RunWanted, signal?: AbortSignal): Promise<RunEstimate> {
@@ -139,12 +154,12 @@ export async function restoreBacktest(id: string): Promise<Backtest> {
 }
 
 export async function keepPreset(name: string, form: RunWanted): Promise<Preset> {
-  const { data } = await request<Preset>('POST', `${backtestsPath}/presets`, { body: { name, form } })
+  const { data } = await request<Preset>('POST', presetsPath, { body: { name, form } })
   void queryClient.invalidateQueries({ queryKey: presetsQuery.queryKey })
   return data
 }
 
 export async function forgetPreset(id: string) {
-  await request('DELETE', `${backtestsPath}/presets/${encodeURIComponent(id)}`)
+  await request('DELETE', presetAddress(id))
   void queryClient.invalidateQueries({ queryKey: presetsQuery.queryKey })
 }

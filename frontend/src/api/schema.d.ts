@@ -2672,6 +2672,11 @@ export interface components {
             trust: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Trials Now
+             * @description How many trials there are by now of this strategy on this symbol, this run among them. More than the checks count: luck was judged before the others were made, and an examination judges it anew. Null without `trust`.
+             */
+            trials_now: number | null;
         };
         /**
          * BacktestRow
@@ -7648,7 +7653,8 @@ export interface operations {
                      *             "sentence": "87 trades."
                      *           }
                      *         ]
-                     *       }
+                     *       },
+                     *       "trials_now": 3
                      *     }
                      */
                     "application/json": components["schemas"]["BacktestFound"];
@@ -7940,7 +7946,8 @@ export interface operations {
                      *             "sentence": "87 trades."
                      *           }
                      *         ]
-                     *       }
+                     *       },
+                     *       "trials_now": 3
                      *     }
                      */
                     "application/json": components["schemas"]["BacktestFound"];
@@ -8149,7 +8156,8 @@ export interface operations {
                      *             "sentence": "87 trades."
                      *           }
                      *         ]
-                     *       }
+                     *       },
+                     *       "trials_now": 3
                      *     }
                      */
                     "application/json": components["schemas"]["BacktestFound"];

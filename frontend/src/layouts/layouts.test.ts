@@ -11,6 +11,7 @@ import { queryClient } from '@/api/queries'
 import { showStream } from '@/api/stream'
 import { useAppearance } from '@/shared/composables/appearance'
 import { localZone } from '@/shared/composables/localZone'
+import { backtestRow, strategy } from '@/testing/backtests'
 import { serveEvents } from '@/testing/eventServer'
 import { renderPage } from '@/testing/render'
 import { problem, profile, server, useServer } from '@/testing/server'
@@ -47,7 +48,7 @@ describe('CommandPalette', () => {
   it('finds a command by other words for it, and runs it on Enter', async () => {
     const page = defineComponent({ setup: () => () => h(CommandPalette, { open: true }) })
     const { router } = await renderPage(page)
-    const field = await screen.findByLabelText('Search pages and actions')
+    const field = await screen.findByLabelText('Search pages, actions, backtests')
     await userEvent.type(field, 'password')
     expect(screen.getAllByRole('option').map((option) => option.textContent.trim())).toEqual([expect.stringMatching(/^Settings/)])
     await userEvent.keyboard('{Enter}')
@@ -56,7 +57,7 @@ describe('CommandPalette', () => {
 
   it('puts the page that is called so before those that have a word for it', async () => {
     await renderPage(defineComponent({ setup: () => () => h(CommandPalette, { open: true }) }))
-    await userEvent.type(await screen.findByLabelText('Search pages and actions'), 'strategies')
+    await userEvent.type(await screen.findByLabelText('Search pages, actions, backtests'), 'strategies')
     expect(screen.getAllByRole('option').map((option) => option.textContent.trim())[0]).toMatch(/^Strategies/)
   })
 
@@ -68,9 +69,30 @@ describe('CommandPalette', () => {
   })
 
   it('says so when nothing matches', async () => {
+    server.use(
+      http.get('/api/strategies', () => HttpResponse.json({ items: [], broken: [] })),
+      http.get('/api/backtests', () => HttpResponse.json({ items: [], next_cursor: null })),
+    )
     await renderPage(defineComponent({ setup: () => () => h(CommandPalette, { open: true }) }))
-    await userEvent.type(await screen.findByLabelText('Search pages and actions'), 'zzz')
-    expect(screen.getByText(/Nothing is called “zzz”/)).toBeTruthy()
+    await userEvent.type(await screen.findByLabelText('Search pages, actions, backtests'), 'zzz')
+    expect(await screen.findByText(/Nothing is called “zzz”/)).toBeTruthy()
+  })
+
+  it('finds backtests and strategies that are called so, and opens one', async () => {
+    const asked: string[] = []
+    server.use(
+      http.get('/api/strategies', () => HttpResponse.json({ items: [strategy(), strategy({ name: 'own', title: 'Slow dip' })], broken: [] })),
+      http.get('/api/backtests', ({ request }) => {
+        asked.push(new URL(request.url).search)
+        return HttpResponse.json({ items: [backtestRow({ name: 'Slow cross' })], next_cursor: null })
+      }),
+    )
+    const { router } = await renderPage(defineComponent({ setup: () => () => h(CommandPalette, { open: true }) }))
+    await userEvent.type(await screen.findByLabelText('Search pages, actions, backtests'), 'slow')
+    expect(await screen.findByRole('option', { name: 'Slow dip' })).toBeTruthy()
+    await userEvent.click(await screen.findByRole('option', { name: 'Slow cross' }))
+    await expect.poll(() => router.currentRoute.value.fullPath).toBe(`/backtests/${backtestRow().id}`)
+    expect(asked).toEqual(['?search=slow&limit=6'])
   })
 })
 

@@ -18,7 +18,7 @@ export const paletteKeys = isMac ? ['⌘', 'K'] : ['Ctrl', 'K']
 export const shortcutsTo = (destinations: readonly Destination[]): Shortcut[] => [
   { keys: paletteKeys, does: 'Open the command palette', single: false },
   { keys: ['?'], does: 'Show all shortcuts', single: true },
-  { keys: ['/'], does: 'Search the list, or pages and actions', single: true },
+  { keys: ['/'], does: 'Search the list, or pages, actions and backtests', single: true },
   { keys: ['n'], does: 'New backtest', single: true },
   ...destinations.map(({ key, label }) => ({ keys: ['g', key], does: `Go to ${label}`, single: true })),
 ]

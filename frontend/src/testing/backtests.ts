@@ -29,7 +29,7 @@ export const runConfig = {
 }
 
 export function backtest(change: Partial<Backtest> = {}): Backtest {
-  return { ...backtestRow(), notes: '', config: runConfig, figures: { statistics: {} }, manifest: null, trust: null, ...change }
+  return { ...backtestRow(), notes: '', config: runConfig, figures: { statistics: {} }, manifest: null, trust: null, trials_now: null, ...change }
 }
 
 export const anyBacktest: BacktestFilter = {

@@ -20,7 +20,7 @@ import { spec } from './models'
 const ids = {
   task: '0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a', series: '5b3a3c1e-3f0e-4d43-9a0f-6a2b8c7d1e2f', backtest: '3f6a1d52-8f0e-4a53-9a53-0c6f7f0a9d11',
   other: '7c1b9e40-2d5f-4f6b-8e0a-9b3d6c5a4f22', model: '6a0f3a52-1b77-4a0e-9d8d-2f5c9c6b7e10', strategy: 'd2a4c6e8-1b3d-4f5a-9c7e-8b6d4f2a0c33',
-  key: '9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c44', token: '1a2b3c4d-5e6f-4a7b-8c9d-0e1f2a3b4c55', share: '2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d66',
+  key: '9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c44', token: '1a2b3c4d-5e6f-4a7b-8c9d-0e1f2a3b4c55', share: '2b3c4d5e-6f7a-4b8c-9d0e-1f2a3b4c5d66', preset: '3c4d5e6f-7a8b-4c9d-8e1f-2a3b4c5d6e77',
 }
 /** What shells, JSON and Python each read in their own way. */
 const hostile = 'It\'s "$HOME" `id` \\n 100% #1; ~*'
@@ -74,6 +74,12 @@ const copied = {
   'compare backtests': by(backtests.compareCommands, [ids.backtest, ids.other]),
   'replay a backtest': by(backtests.replayCommands, ids.backtest),
   'export a report': by(backtests.exportCommands, ids.backtest),
+  'star a backtest': by(backtests.editCommands, ids.backtest, { is_starred: true }),
+  'tag a backtest': by(backtests.editCommands, ids.backtest, { tags: [hostile, 'keep'] }),
+  'archive a backtest': by(backtests.editCommands, ids.backtest, { is_archived: true }),
+  'delete a backtest': by(backtests.deleteCommands, ids.other),
+  'keep a preset': by(backtests.keepPresetCommands, hostile, run),
+  'forget a preset': by(backtests.forgetPresetCommands, ids.preset),
   'share a result': by(backtests.shareCommands, { backtest_id: ids.backtest, title: hostile, expires_in_days: 7 }),
   'revoke a link': by(access.revokeShareCommands, ids.share),
   'list tasks': by(status.listCommands, { states: ['completed', 'failed'], kinds: ['fetch'] }),

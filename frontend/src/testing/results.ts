@@ -64,6 +64,7 @@ export function result(change: Partial<Backtest> = {}): Backtest {
       ],
       thorough: false,
     },
+    trials_now: 1,
     ...change,
   }
 }

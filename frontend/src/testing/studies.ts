@@ -22,7 +22,7 @@ export function sweepConfig(): RunConfig {
 /** A finished sweep has neither trades nor equity of its own: no manifest, no trust. */
 export function sweep(change: Partial<Backtest> = {}): Backtest {
   return result({
-    kind: 'sweep', name: 'Sweep of sma_cross on BTC/USDT, 1h', config: sweepConfig(), manifest: null, trust: null,
+    kind: 'sweep', name: 'Sweep of sma_cross on BTC/USDT, 1h', config: sweepConfig(), manifest: null, trust: null, trials_now: null,
     figures: { study: { ...sweepDocument() }, bars: 8760 } as unknown as Backtest['figures'], ...change,
   })
 }

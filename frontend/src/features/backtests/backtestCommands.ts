@@ -1,5 +1,7 @@
 /** What is done with backtests, as commands that read `$TIDEMARK_TOKEN`. They live on the server, so curl reaches them. */
-import { backtestAddress, type BacktestFilter, backtestsAddress, backtestsPath } from '@/api/backtests'
+import {
+  backtestAddress, type BacktestEdit, type BacktestFilter, backtestsAddress, backtestsPath, presetAddress, presetsPath, type RunWanted,
+} from '@/api/backtests'
 import type { Backtest, RunConfig } from '@/api/backtestResults'
 import { type ShareWanted, sharesPath } from '@/api/shares'
 import { isStudy } from '@/api/studies'
@@ -29,6 +31,23 @@ export function replayCommands(id: string): Commands {
 /** Saves the report into the folder where the shell is, under the name that the server gives it. */
 export function exportCommands(id: string): Commands {
   return { curl: curl('GET', `${backtestAddress(id)}/export?format=html`, { file: true }) }
+}
+
+/** Star, tags, archive: what is left out stays as it is. */
+export function editCommands(id: string, edit: BacktestEdit): Commands {
+  return { curl: curl('PATCH', backtestAddress(id), { body: edit, anyVersion: true }) }
+}
+
+export function deleteCommands(id: string): Commands {
+  return { curl: curl('DELETE', backtestAddress(id)) }
+}
+
+export function keepPresetCommands(name: string, form: RunWanted): Commands {
+  return { curl: curl('POST', presetsPath, { body: { name, form } }) }
+}
+
+export function forgetPresetCommands(id: string): Commands {
+  return { curl: curl('DELETE', presetAddress(id)) }
 }
 
 export function shareCommands(wanted: ShareWanted): Commands {

@@ -16,7 +16,8 @@ import { filterOf, tagsIn, tagsText } from './listFilter'
 import { runFormOf } from './modelRun'
 import { runCommands, studyCommands } from '@/shared/runCommands'
 import { formFrom, formOn, formProblems, newForm, tagProblem, typedTags, wantedOf } from './runForm'
-import { newStudy, studyOf, usualRange } from './studyForm'
+import { cloneOf } from './runWords'
+import { newStudy, studyFrom, studyOf, usualRange } from './studyForm'
 
 const now = new Date('2026-11-27T12:00:00Z')
 
@@ -60,9 +61,10 @@ describe('the form of a run', () => {
 
   it('is kept as a draft for one person, and forgotten', () => {
     const form = { ...newForm(now), symbols: ['ETH/USDT'] }
-    keepDraft('ada', 'strategy=x', form)
-    expect(draftOf('ada', '', now)).toEqual(form)
-    expect(draftOf('ada', 'strategy=x', now)).toEqual(form)
+    const study = { ...newStudy(), tried: { fast: { how: 'list' as const, from: null, to: null, step: null, list: '5, 10' } } }
+    keepDraft('ada', 'strategy=x', { form, study })
+    expect(draftOf('ada', '', now)).toEqual({ form, study })
+    expect(draftOf('ada', 'strategy=x', now)).toEqual({ form, study })
     expect(draftOf('ada', 'from=1', now)).toBeNull()
     expect(draftOf('bob', '', now)).toBeNull()
     sessionStorage.setItem('tidemark.backtest-draft.bob', '{"half":')
@@ -130,19 +132,19 @@ describe('what is tried out', () => {
   it('is nothing until a parameter is chosen, and not while its range is half', () => {
     const form = newStudy()
     expect(studyOf('sweep', form, fields)).toBeNull()
-    form.tried = { fast: { how: 'range', from: '5', to: null, step: '5' } }
+    form.tried = { fast: { how: 'range', from: '5', to: null, step: '5', list: null } }
     expect(studyOf('sweep', form, fields)).toBeNull()
   })
 
   it('begins from half to twice of what is usual, within the bounds', () => {
-    expect(fast && usualRange(fast)).toEqual({ how: 'range', from: '10', to: '40', step: '5' })
-    expect(fast && usualRange({ ...fast, default: 2 })).toEqual({ how: 'range', from: '2', to: '4', step: '1' })
-    expect(slow && usualRange({ ...slow, kind: 'number', default: 0.5, min: 0 })).toEqual({ how: 'range', from: '0.25', to: '1', step: '0.13' })
+    expect(fast && usualRange(fast)).toEqual({ how: 'range', from: '10', to: '40', step: '5', list: null })
+    expect(fast && usualRange({ ...fast, default: 2 })).toEqual({ how: 'range', from: '2', to: '4', step: '1', list: null })
+    expect(slow && usualRange({ ...slow, kind: 'number', default: 0.5, min: 0 })).toEqual({ how: 'range', from: '0.25', to: '1', step: '0.13', list: null })
   })
 
   it('has windows in a walk forward alone, and says the same on the command line', () => {
     const form = { ...newStudy(), trials: '50', purge: '10', anchored: true }
-    form.tried = { fast: { how: 'range', from: '5', to: '50', step: '5' }, slow: { how: 'auto', from: null, to: null, step: null } }
+    form.tried = { fast: { how: 'range', from: '5', to: '50', step: '5', list: null }, slow: { how: 'auto', from: null, to: null, step: null, list: null } }
     const study = studyOf('walk_forward', form, fields)
     const space = { fast: { from: 5, to: 50, step: 5 }, slow: 'auto' }
     expect(study).toEqual({ space, objective: 'sharpe', least_trades: 10, trials: 50, folds: 5, purge: 10, anchored: true })
@@ -151,6 +153,32 @@ describe('what is tried out', () => {
     expect(study && studyCommands('walk_forward', wanted, study).cli).toMatch(
       /^tidemark backtest walk-forward --strategy sma_cross -p fast=5:50:5 -p slow=auto .* --objective sharpe --least-trades 10 --trials 50 --folds 5 --purge 10 --anchored$/,
     )
+  })
+})
+
+describe('a study that is made again', () => {
+  const fields = fieldsOf(strategy().parameters as JsonSchema)
+
+  it('tries the same values in the same way', () => {
+    const space = { fast: { from: 5, to: 50, step: 5 }, slow: [50, 100, 200] }
+    const plan = { objective: 'sortino', least_trades: 3, trials: 40, folds: 8, purge: 12, anchored: true }
+    expect(studyOf('walk_forward', studyFrom({ space, plan }), fields)).toEqual({ space, ...plan })
+    const lengths = { ...plan, train: 2_000, test: 500 }
+    expect(studyOf('walk_forward', studyFrom({ space, plan: lengths }), fields)).toEqual({ space, ...lengths })
+    const sweep = { objective: 'sharpe', least_trades: 10, trials: null }
+    expect(studyOf('sweep', studyFrom({ space: { fast: 'auto' }, plan: sweep }), fields)).toEqual({ space: { fast: 'auto' }, ...sweep })
+  })
+
+  it('opens its own form, and a run that of a run', () => {
+    expect(cloneOf({ id: 'a', kind: 'optimize' }).query).toEqual({ from: 'a', mode: 'optimize' })
+    expect(cloneOf({ id: 'a', kind: 'backtest' }).query).toEqual({ from: 'a' })
+  })
+
+  it('takes no value that is none', () => {
+    const form = { ...newStudy(), tried: { fast: { how: 'list' as const, from: null, to: null, step: null, list: '5, x' } } }
+    expect(studyOf('sweep', form, fields)).toBeNull()
+    form.tried.fast.list = ' 5,10 '
+    expect(studyOf('sweep', form, fields)?.space).toEqual({ fast: [5, 10] })
   })
 })
 

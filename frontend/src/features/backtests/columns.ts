@@ -4,16 +4,16 @@ import type { TableColumn } from '@/shared/table'
 import { kindNames } from '@/shared/taskNames'
 
 const all: TableColumn<BacktestRow>[] = [
-  { id: 'name', header: 'Backtest', value: ({ name }) => name, width: 264, fixed: true },
-  { id: 'state', header: 'State', value: ({ state }) => state, width: 168, unsortable: true },
+  { id: 'name', header: 'Backtest', value: ({ name }) => name, width: 248, fixed: true },
+  { id: 'state', header: 'State', value: ({ state }) => state, width: 152, unsortable: true },
   { id: 'total_return', header: 'Return', value: ({ summary }) => summary.total_return, kind: 'number', width: 124 },
   { id: 'sharpe_ratio', header: 'Sharpe', value: ({ summary }) => summary.sharpe_ratio, kind: 'number', width: 88 },
   { id: 'max_drawdown', header: 'Drawdown', value: ({ summary }) => summary.max_drawdown, kind: 'number', width: 108 },
   { id: 'trades', header: 'Trades', value: ({ summary }) => summary.trades, kind: 'number', width: 88 },
   { id: 'symbols', header: 'Symbols', value: ({ symbols }) => symbols.join(' '), width: 128, unsortable: true },
   { id: 'timeframe', header: 'Bars', value: ({ timeframe }) => timeframe, width: 68, unsortable: true },
-  { id: 'tag', header: 'Tags', value: ({ tags }) => tags.join(', '), width: 140, unsortable: true },
   { id: 'created', header: 'Created', value: (row) => row.created_at, kind: 'time', width: 104 },
+  { id: 'tag', header: 'Tags', value: ({ tags }) => tags.join(', '), width: 140, unsortable: true },
   { id: 'strategy', header: 'Strategy', value: ({ strategy }) => strategy, width: 140, unsortable: true, optional: true },
   { id: 'provider', header: 'Provider', value: ({ provider }) => provider, width: 120, unsortable: true, optional: true },
   { id: 'kind', header: 'Kind', value: ({ kind }) => kindNames[kind], width: 112, unsortable: true, optional: true },

@@ -3,6 +3,7 @@ import { fireEvent, screen, waitFor, within } from '@testing-library/vue'
 import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { defineComponent, h } from 'vue'
 import { hearOfBacktests } from '@/api/backtestCache'
 import { checkNow } from '@/api/connection'
 import { hearProgress } from '@/api/progress'
@@ -13,6 +14,7 @@ import { problem, profile, server, useServer } from '@/testing/server'
 import { taskInFull } from '@/testing/tasks'
 import BacktestById from './BacktestById.vue'
 import BacktestsPage from './BacktestsPage.vue'
+import TrustPanel from './result/TrustPanel.vue'
 import RunningBacktest from './RunningBacktest.vue'
 
 useServer()
@@ -31,6 +33,21 @@ beforeEach(() => {
   )
 })
 
+describe('the trust panel', () => {
+  const deflated = { code: 'deflated', title: 'Trials and luck', verdict: 'good' as const, sentence: 'It is the first trial.', facts: { trials: 1 } }
+  const trust = { checks: [deflated], band: [], thorough: false }
+
+  it('says when more was tried since luck was judged', async () => {
+    await renderPage(defineComponent({ setup: () => () => h(TrustPanel, { trust, trialsNow: 2001 }) }))
+    expect(screen.getByText(/there are 2,001 trials .*, and luck was judged by 1\. Examine thoroughly/)).toBeTruthy()
+  })
+
+  it.each([[1], [null], [undefined]])('says nothing of it while none came since: %s', async (trialsNow) => {
+    await renderPage(defineComponent({ setup: () => () => h(TrustPanel, { trust, trialsNow }) }))
+    expect(screen.queryByText('Outdated')).toBeNull()
+  })
+})
+
 describe('the list', () => {
   it('shows figures, and asks the server to search, filter and sort', async () => {
     const asked: string[] = []
@@ -39,7 +56,7 @@ describe('the list', () => {
       return page([backtestRow({ tags: ['trend'] })])
     }))
     const { router } = await renderPage(BacktestsPage, { at: '/backtests' })
-    expect((await rowOf('sma_cross')).textContent).toMatch(/Completed\+12\.40%0\.81−21\.30%87BTC\/USDT1htrend/)
+    expect((await rowOf('sma_cross')).textContent).toMatch(/Completed\+12\.40%0\.81−21\.30%87BTC\/USDT1h.*trend/)
     await userEvent.selectOptions(screen.getByLabelText('State'), 'Failed')
     await userEvent.click(screen.getByRole('button', { name: 'Only with a star' }))
     await userEvent.type(screen.getByLabelText('Search backtests'), 'eth')

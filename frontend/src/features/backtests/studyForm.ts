@@ -1,15 +1,18 @@
 /** What of a run is tried out: which parameters over which values, what they are ranked by, and in which windows. */
+import type { RunConfig } from '@/api/backtestResults'
 import type { Study, StudyKind, TriedValues } from '@/api/studies'
-import type { SchemaField } from '@/shared/jsonSchema'
+import { isRecord, type SchemaField } from '@/shared/jsonSchema'
 
 export type Mode = 'single' | StudyKind
-export type Trying = 'fixed' | 'auto' | 'range'
+export type Trying = 'fixed' | 'auto' | 'range' | 'list'
 
 export interface Tried {
   how: Trying
   from: string | null
   to: string | null
   step: string | null
+  /** With commas between them. */
+  list: string | null
 }
 
 export interface StudyForm {
@@ -18,6 +21,9 @@ export interface StudyForm {
   leastTrades: string | null
   trials: string | null
   folds: string | null
+  /** In bars, in place of folds. */
+  train: string | null
+  test: string | null
   purge: string | null
   anchored: boolean
 }
@@ -41,7 +47,39 @@ export const objectives = [
 ].map(([value = '', label = '']) => ({ value, label }))
 
 export function newStudy(): StudyForm {
-  return { tried: {}, objective: 'sharpe', leastTrades: '10', trials: null, folds: '5', purge: '0', anchored: false }
+  return { tried: {}, objective: 'sharpe', leastTrades: '10', trials: null, folds: '5', train: null, test: null, purge: '0', anchored: false }
+}
+
+/** As it was tried before; what that study does not say is as usual. */
+export function studyFrom({ space, plan }: NonNullable<RunConfig['study']>): StudyForm {
+  const usual = newStudy()
+  return {
+    tried: Object.fromEntries(Object.entries(space).map(([name, values]) => [name, triedFrom(values)])),
+    objective: plan.objective,
+    leastTrades: String(plan.least_trades),
+    trials: text(plan.trials),
+    folds: text(plan.folds) ?? usual.folds,
+    train: text(plan.train),
+    test: text(plan.test),
+    purge: text(plan.purge) ?? usual.purge,
+    anchored: plan.anchored ?? false,
+  }
+}
+
+function triedFrom(values: TriedValues): Tried {
+  const nothing = { from: null, to: null, step: null, list: null }
+  if (values === 'auto') return { ...nothing, how: 'auto' }
+  if ('from' in values) return { ...nothing, how: 'range', from: text(values.from), to: text(values.to), step: text(values.step) }
+  return { ...nothing, how: 'list', list: values.map(String).join(', ') }
+}
+
+/** What a draft kept of it; an older version may have kept less. */
+export function studyKept(kept: unknown): StudyForm {
+  return isRecord(kept) && isRecord(kept.tried) ? { ...newStudy(), ...kept } : newStudy()
+}
+
+function text(number: number | null | undefined) {
+  return number === null || number === undefined ? null : String(number)
 }
 
 /** Parameters that can be tried out: numbers, switches and choices. */
@@ -60,30 +98,46 @@ export function usualRange(field: SchemaField): Tried {
     return String(whole ? Math.round(within) : Number(within.toPrecision(4)))
   }
   const step = whole ? Math.max(1, Math.round(usual / 4)) : Number((Math.abs(usual) / 4 || 0.1).toPrecision(2))
-  return { how: 'range', from: cut(usual / 2), to: cut(usual * 2), step: String(step) }
+  return { how: 'range', from: cut(usual / 2), to: cut(usual * 2), step: String(step), list: null }
 }
 
 /** Null while nothing is tried or a range is not whole. */
 export function studyOf(kind: StudyKind, form: StudyForm, fields: readonly SchemaField[]): Study | null {
   const space: Record<string, TriedValues> = {}
   for (const field of triable(fields)) {
-    const values = valuesOf(form.tried[field.name])
+    const values = valuesOf(field, form.tried[field.name])
     if (values === null) return null
     if (values !== undefined) space[field.name] = values
   }
   if (Object.keys(space).length === 0) return null
-  const windows = { folds: numberOf(form.folds) ?? 5, purge: numberOf(form.purge) ?? 0, anchored: form.anchored }
+  const [train, test] = [numberOf(form.train), numberOf(form.test)]
+  const lengths = train === null && test === null ? {} : { train, test }
+  const windows = { folds: numberOf(form.folds) ?? 5, ...lengths, purge: numberOf(form.purge) ?? 0, anchored: form.anchored }
   return {
     space, objective: form.objective, least_trades: numberOf(form.leastTrades) ?? 0, trials: numberOf(form.trials),
     ...(kind === 'walk_forward' ? windows : {}),
   }
 }
 
-function valuesOf(tried: Tried | undefined): TriedValues | null | undefined {
+function valuesOf(field: SchemaField, tried: Tried | undefined): TriedValues | null | undefined {
   if (tried === undefined || tried.how === 'fixed') return undefined
   if (tried.how === 'auto') return 'auto'
+  if (tried.how === 'list') return listed(field, tried.list ?? '')
   const [from, to, step] = [numberOf(tried.from), numberOf(tried.to), numberOf(tried.step)]
   return from === null || to === null || step === null ? null : { from, to, step }
+}
+
+function listed(field: SchemaField, typed: string) {
+  const words = typed.split(',').map((word) => word.trim()).filter((word) => word !== '')
+  const values = words.map((word) => (isNumber(field) ? Number(word) : choiceOf(field, word)))
+  const isWrong = values.length === 0 || values.some((value) => value === null || Number.isNaN(value))
+  return isWrong ? null : values as (number | string | boolean)[]
+}
+
+/** As the strategy means what is typed; null when it has no such choice. */
+function choiceOf({ kind, choices }: SchemaField, word: string) {
+  const values = kind === 'boolean' ? [true, false] : choices.map(({ value }) => value)
+  return values.find((value) => String(value) === word) ?? null
 }
 
 function numberOf(text: string | null) {

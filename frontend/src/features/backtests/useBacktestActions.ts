@@ -56,8 +56,7 @@ export function useBacktestActions() {
   }
 
   function tag(rows: Rows, { add, remove }: { add: readonly string[], remove: readonly string[] }) {
-    const tagsOf = (row: BacktestRow) => [...new Set([...row.tags.filter((one) => !remove.includes(one)), ...add])]
-    return edit(rows, (row) => ({ tags: tagsOf(row) }), { done: `Tagged ${count(rows)}.`, not: 'Not all are tagged.' })
+    return edit(rows, (row) => ({ tags: tagsAfter(row, { add, remove }) }), { done: `Tagged ${count(rows)}.`, not: 'Not all are tagged.' })
   }
 
   async function archive(rows: Rows, isArchived: boolean) {
@@ -112,6 +111,10 @@ function leave(rows: Rows, from: BacktestFilter['from']) {
 
 function after(row: BacktestRow, { tags, is_starred: star }: BacktestEdit): BacktestRow {
   return { ...row, tags: tags ?? row.tags, is_starred: star ?? row.is_starred }
+}
+
+export function tagsAfter(row: BacktestRow, { add, remove }: { add: readonly string[], remove: readonly string[] }) {
+  return [...new Set([...row.tags.filter((one) => !remove.includes(one)), ...add])]
 }
 
 export function count(rows: { length: number }) {

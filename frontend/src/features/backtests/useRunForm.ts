@@ -10,16 +10,16 @@ import { useSettled } from '@/shared/composables/useSettled'
 import { defaultsOf, fieldsOf, problemsOf } from '@/shared/jsonSchema'
 import { formProblems, type RunForm, wantedOf } from './runForm'
 import { numberFields } from '@/shared/ruleNumbers'
-import { type Mode, newStudy, type StudyForm, studyOf } from './studyForm'
+import { type Mode, type StudyForm, studyOf } from './studyForm'
 
 const settleMilliseconds = 350
 
 interface Names { name: string, tags: readonly string[], parentId: string | null }
 
-export function useRunForm(begun: RunForm, mode: Ref<Mode>) {
+export function useRunForm(begun: RunForm, begunStudy: StudyForm, mode: Ref<Mode>) {
   const now = useNow(30_000)
   const form = reactive<RunForm>(structuredClone(begun))
-  const study = reactive<StudyForm>(newStudy())
+  const study = reactive<StudyForm>(structuredClone(begunStudy))
   const strategyAsked = useQuery(computed(() => ({ ...strategyQuery(form.strategy), enabled: form.strategy !== '' })))
   const strategy = computed(() => (strategyAsked.data.value?.name === form.strategy ? strategyAsked.data.value : undefined))
   const isOwn = computed(() => strategy.value?.kind === 'own')
