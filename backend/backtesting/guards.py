@@ -16,7 +16,7 @@ from backend.domain.compiled import compiled
 from backend.domain.errors import TidemarkError
 from backend.domain.indicators.catalogue import indicator
 from backend.domain.lots import bits_of, next_state
-from backend.domain.signals import KEEP, LONG, Signals
+from backend.domain.signals import KEEP, LONG, Codes, Signals
 from backend.domain.strategies.asking import signals_of
 from backend.domain.strategies.base import Plot, TradingStrategy
 from backend.domain.strategies.market import Floats, Market
@@ -24,6 +24,7 @@ from backend.domain.strategies.registry import reloaded
 from backend.domain.strategy_errors import NotEnoughHistory
 
 Rows = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64] | npt.NDArray[np.int8]
 Ask = Callable[[Market], Signals]
 
 SAMPLED_POINTS: Final = 12
@@ -243,8 +244,12 @@ def _compare_reasons(
             )
 
 
-def _reasons(said: Signals, again: Signals, count: int) -> tuple[Rows, Rows, Sequence[str]]:
+def _reasons(said: Signals, again: Signals, count: int) -> tuple[Codes | Rows, Codes | Rows, Sequence[str]]:
     """The words of both as places in one list: the same words may be numbered in another way."""
+    if said.reason is not None and again.reason is not None and said.reasons == again.reasons:
+        later, then = said.reason[:count], again.reason[:count]
+        if (later == then).all():
+            return later, then, said.reasons
     places: dict[str, int] = {"none": 0}
 
     def placed(signals: Signals) -> Rows:
@@ -253,27 +258,28 @@ def _reasons(said: Signals, again: Signals, count: int) -> tuple[Rows, Rows, Seq
         known = [places.setdefault(f"'{words}'" if words else "none", len(places)) for words in signals.reasons]
         return np.array([*known, 0])[signals.reason[:count]]  # NO_REASON is the last place
 
-    later, then = placed(said), placed(again)
-    return later, then, list(places)
+    return placed(said), placed(again), list(places)
 
 
-def _columns(said: Signals, again: Signals, count: int) -> Iterator[tuple[str, Floats, Floats]]:
+def _columns(said: Signals, again: Signals, count: int) -> Iterator[tuple[str, Numbers, Numbers]]:
     """Each column that one of them has, as far as both know; one that the other lacks is none everywhere."""
-    yield _DIRECTION, said.direction[:count].astype(np.float64), again.direction[:count].astype(np.float64)
-    nothing = np.full(count, np.nan)
+    yield _DIRECTION, said.direction[:count], again.direction[:count]
     for name in said.columns.keys() | again.columns.keys():
-        first, second = said.columns.get(name), again.columns.get(name)
-        yield name, nothing if first is None else first[:count], nothing if second is None else second[:count]
+        first, second = (
+            np.full(count, np.nan) if values is None else values[:count]
+            for values in (said.columns.get(name), again.columns.get(name))
+        )
+        yield name, first, second
 
 
-def _changed(later: Floats, then: Floats) -> Rows:
-    same = (later == then) | (np.isnan(later) & np.isnan(then))
-    if same.all():
-        return np.empty(0, np.int64)
-    rows = np.flatnonzero(~same)
+def _changed(later: Numbers, then: Numbers) -> Rows:
+    rows = np.flatnonzero(later != then)
+    if not len(rows):
+        return rows
+    later, then = later[rows], then[rows]
     with np.errstate(invalid="ignore"):
-        close = np.abs(later[rows] - then[rows]) <= SLACK * np.maximum(np.abs(later[rows]), np.abs(then[rows]))
-    return rows[~close]
+        close = np.abs(later - then) <= SLACK * np.maximum(np.abs(later), np.abs(then))
+    return rows[~(close | (np.isnan(later) & np.isnan(then)))]
 
 
 def _shown(column: str, value: float) -> str:
@@ -289,12 +295,16 @@ def _another_future(market: Market, count: int, swing: float, longer: int) -> Ma
     def changed(one: Market) -> Market:
         known = int(np.searchsorted(one.ends, until, "right"))
         more = longer if len(one) else 0
-        factor = np.ones(len(one) + more)
-        after = np.arange(len(factor) - known)
-        factor[known:] = 1.0 + swing * (0.5 - (after % _TEETH) / _TEETH)
-        columns = {
-            name: np.append(values, np.repeat(values[-1:], more)) * factor for name, values in one.columns.items()
-        }
+        after = np.arange(len(one) + more - known)
+        factor = 1.0 + swing * (0.5 - (after % _TEETH) / _TEETH)
+
+        def otherwise(values: Floats) -> Floats:
+            other = np.empty(len(values) + more)
+            other[: len(values)], other[len(values) :] = values, values[-1:]
+            other[known:] *= factor
+            return other
+
+        columns = {name: otherwise(values) for name, values in one.columns.items()}
         starts = np.append(one.starts, one.starts[-1:] + one.timeframe.seconds * 1_000_000 * np.arange(1, more + 1))
         return replace(one, starts=starts, columns=MappingProxyType(columns), others=MappingProxyType({}))
 
