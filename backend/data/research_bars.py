@@ -46,6 +46,8 @@ def from_file(
     if frame is None:
         bars, length = _found_out(path, timeframe, calendar, zone)
     else:
+        if frame.empty:
+            raise NoBars(f"{path} holds a header, and no bars below it.")
         length = timeframe or _length_of(frame)
         bars = checked_frame(frame, length, calendar, str(path))
     series = Series(provider=IMPORT, symbol=symbol, timeframe=length)
