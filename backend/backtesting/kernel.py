@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import borrowing, compiled, inlined
+from backend.domain.compiled import borrowing, compiled, inlined_borrowing
 from backend.domain.signals import FLAT, KEEP, LONG, SHORT
 from backend.domain.trading.execution import step
 from backend.domain.trading.layout import MOST_FILLS, Record, Records, State
@@ -197,13 +197,13 @@ def has_room(state: State) -> bool:
     return bool(account.fills + most <= len(state.fills))
 
 
-@inlined
+@inlined_borrowing
 def take_bar(now: Record, bars: Columns, at: int) -> None:
     now.open, now.high, now.low, now.close = bars.open[at], bars.high[at], bars.low[at], bars.close[at]
     now.volume, now.present = bars.volume[at], 1
 
 
-@inlined
+@inlined_borrowing
 def take_signal(said: Record, signals: SignalColumns, at: int) -> None:
     said.direction = signals.direction[at] if at >= 0 else KEEP
     said.size = _at(signals.size, at)
@@ -218,7 +218,7 @@ def take_signal(said: Record, signals: SignalColumns, at: int) -> None:
     said.reason = signals.reason[at] if at >= 0 and len(signals.reason) > 0 else -1
 
 
-@inlined
+@inlined_borrowing
 def _at(column: Floats, at: int) -> float:
     return column[at] if at >= 0 and len(column) > 0 else np.nan
 

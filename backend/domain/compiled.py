@@ -44,8 +44,13 @@ def borrowing(function: F) -> F:
 def inlined(function: F) -> F:
     """A part of a kernel: its code takes the place of the call, which would cost more than the part does.
 
-    It makes no array. It is kept with the kernels that it is in, not by itself.
+    It is kept with the kernels that it is in, not by itself.
     """
+    return _kernel(function, forceinline=True, _nrt=True)
+
+
+def inlined_borrowing(function: F) -> F:
+    """The same for a part of a borrowing kernel."""
     return _kernel(function, forceinline=True, _nrt=False)
 
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import borrowing, compiled, inlined
+from backend.domain.compiled import borrowing, compiled, inlined_borrowing
 from backend.domain.trading.costs import in_lots, slipped
 from backend.domain.trading.layout import (
     AMBIGUOUS,
@@ -73,7 +73,7 @@ def step(state: State, bar: int, years: float, bars: Records, signals: Records, 
     return _see_the_close(account, books, fills, bar, bars)
 
 
-@inlined
+@inlined_borrowing
 def _see_the_open(books: Records, bars: Records) -> None:
     for s in range(len(bars)):
         book = books[s]
@@ -86,7 +86,7 @@ def _see_the_open(books: Records, bars: Records) -> None:
 # ---- At the open
 
 
-@inlined
+@inlined_borrowing
 def _at_the_open(account: Record, books: Records, fills: Records, bar: int, bars: Records, signals: Records) -> None:
     entries, last = 0, 0
     for s in range(len(bars)):
@@ -172,7 +172,7 @@ def _comes_before(one: float, other: float) -> bool:
     return one < other or (math.isnan(other) and not math.isnan(one))
 
 
-@inlined
+@inlined_borrowing
 def _enter(
     account: Record,
     books: Records,
@@ -203,7 +203,7 @@ def _enter(
     _wait_with(account, book, bar, rest)
 
 
-@inlined
+@inlined_borrowing
 def _wait_with(account: Record, book: Record, bar: int, rest: float) -> None:
     """What of an entry the bar's volume did not fill waits for the next bar, or is given up."""
     if rest > 0.0:
@@ -258,7 +258,7 @@ def _leave(
         book.exit_due, book.exit_why, book.exit_reason = 1, why, reason
 
 
-@inlined
+@inlined_borrowing
 def _forget_position(book: Record, side: int) -> None:
     book.exit_due = 0
     book.stop = book.target = book.trail_share = math.nan
@@ -270,7 +270,7 @@ def _forget_position(book: Record, side: int) -> None:
 # ---- Inside the bar
 
 
-@inlined
+@inlined_borrowing
 def _inside(
     account: Record, books: Records, fills: Records, bar: int, bars: Records, detail: Floats, rows: Rows
 ) -> None:
@@ -321,7 +321,7 @@ def _first_fill(rules: Record, side: int, limit: float, inside: Floats) -> tuple
     return 0, limit
 
 
-@inlined
+@inlined_borrowing
 def _is_watched(account: Record, books: Records, book: Record) -> bool:
     """Whether anything inside a bar could end this position: not a long that is paid for and has no stop or target."""
     if book.quantity == 0.0:
@@ -432,7 +432,7 @@ def _stop_comes_first(account: Record, bar: int, side: int, start: float, level:
     return bool(account.rules.mode != OPTIMISTIC)
 
 
-@inlined
+@inlined_borrowing
 def _is_through(rules: Record, margin: float) -> bool:
     """Whether a limit is filled that the price passed by so much. A touch will do in the optimistic mode alone."""
     return bool(margin > 0.0 or (margin == 0.0 and rules.mode == OPTIMISTIC))
@@ -476,7 +476,7 @@ def _halt(account: Record, books: Records, bar: int) -> None:
 # ---- At the close
 
 
-@inlined
+@inlined_borrowing
 def _see_the_close(account: Record, books: Records, fills: Records, bar: int, bars: Records) -> float:
     for s in range(len(bars)):
         if bars[s].present:
@@ -493,7 +493,7 @@ def _see_the_close(account: Record, books: Records, fills: Records, bar: int, ba
     return equity
 
 
-@inlined
+@inlined_borrowing
 def _follow(book: Record, now: Record) -> None:
     """A trailing stop moves when its bar is complete. Of a bar that a limit entered, only the close is surely later."""
     if book.quantity > 0.0:
@@ -502,7 +502,7 @@ def _follow(book: Record, now: Record) -> None:
         book.best = min(book.best, now.close if book.entered_row >= 0 else now.low)
 
 
-@inlined
+@inlined_borrowing
 def _age(account: Record, book: Record, bar: int) -> None:
     if book.order_side == 0:
         return
@@ -513,7 +513,7 @@ def _age(account: Record, book: Record, bar: int) -> None:
         book.order_side = 0
 
 
-@inlined
+@inlined_borrowing
 def _set_alarm(account: Record, books: Records, s: int) -> None:
     """Between which prices nothing can happen to this symbol. Whoever loops over bars may skip `step` there."""
     book, rules = books[s], account.rules
@@ -536,6 +536,6 @@ def _set_alarm(account: Record, books: Records, s: int) -> None:
     book.wake_below, book.wake_above = below, above
 
 
-@inlined
+@inlined_borrowing
 def _or(price: float, instead: float) -> float:
     return instead if math.isnan(price) else price

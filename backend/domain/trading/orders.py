@@ -2,7 +2,7 @@
 
 import math
 
-from backend.domain.compiled import borrowing, inlined
+from backend.domain.compiled import borrowing, inlined_borrowing
 from backend.domain.signals import FLAT, KEEP, LONG, SHORT
 from backend.domain.trading.costs import on_tick
 from backend.domain.trading.layout import EXIT_SIGNAL, EXIT_STOP, EXIT_TRAIL, Record
@@ -17,7 +17,7 @@ def allowed(rules: Record, direction: int) -> int:
     return direction
 
 
-@inlined
+@inlined_borrowing
 def hear(rules: Record, book: Record, signal: Record) -> None:
     """Take the signal of the bar before."""
     side = sign(book.quantity)
@@ -36,7 +36,7 @@ def hear(rules: Record, book: Record, signal: Record) -> None:
         _place(rules, book, signal, wanted)
 
 
-@inlined
+@inlined_borrowing
 def _place(rules: Record, book: Record, signal: Record, side: int) -> None:
     """An entry that waits for the open, or for its limit. It replaces the one before."""
     book.order_side, book.order_left, book.order_age = side, math.nan, 0
@@ -51,7 +51,7 @@ def _place(rules: Record, book: Record, signal: Record, side: int) -> None:
     book.entry_value = book.entry_fee = 0.0
 
 
-@inlined
+@inlined_borrowing
 def protect(book: Record, first: bool) -> None:
     """Stop and target of a position that has just been filled. Percentages are measured from its average price."""
     side = sign(book.quantity)
@@ -116,6 +116,6 @@ def _above_zero(price: float) -> float:
     return price if price > 0.0 else math.nan
 
 
-@inlined
+@inlined_borrowing
 def _first(one: float, other: float) -> float:
     return other if math.isnan(one) else one

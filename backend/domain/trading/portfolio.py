@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from backend.domain.compiled import borrowing, inlined
+from backend.domain.compiled import borrowing, inlined_borrowing
 from backend.domain.trading.costs import fee_of
 from backend.domain.trading.layout import Record, Records
 
@@ -12,12 +12,12 @@ from backend.domain.trading.layout import Record, Records
 _DUST = 1e-12
 
 
-@inlined
+@inlined_borrowing
 def sign(quantity: float) -> int:
     return 1 if quantity > 0.0 else -1 if quantity < 0.0 else 0
 
 
-@inlined
+@inlined_borrowing
 def equity_of(account: Record, books: Records) -> float:
     """Cash and positions at the last known prices."""
     equity = account.cash
@@ -26,7 +26,7 @@ def equity_of(account: Record, books: Records) -> float:
     return equity
 
 
-@inlined
+@inlined_borrowing
 def spendable(account: Record, books: Records) -> float:
     """What positions may still grow by: equity times the leverage cap, less what they are worth."""
     equity, gross = account.cash, 0.0
@@ -45,7 +45,7 @@ def open_positions(books: Records) -> int:
     return count
 
 
-@inlined
+@inlined_borrowing
 def note(account: Record, what: int, bar: int) -> None:
     """Count what is reported beside the result."""
     if account.notes[what, 0] == 0:
@@ -53,7 +53,7 @@ def note(account: Record, what: int, bar: int) -> None:
     account.notes[what, 0] += 1
 
 
-@inlined
+@inlined_borrowing
 def book_entry(
     account: Record,
     book: Record,
@@ -78,13 +78,13 @@ def book_entry(
     _record(account, book, fills, s, bar, why, book.order_reason, quantity, price, base, due)
 
 
-@inlined
+@inlined_borrowing
 def averaged(before: float, price: float, share: float) -> float:
     """The average with one more price that has this share. One price alone stays what it is to the last bit."""
     return price if share == 1.0 else before + (price - before) * share
 
 
-@inlined
+@inlined_borrowing
 def book_exit(
     account: Record,
     book: Record,
@@ -106,7 +106,7 @@ def book_exit(
     _record(account, book, fills, s, bar, why, reason, quantity, price, base, due)
 
 
-@inlined
+@inlined_borrowing
 def _record(
     account: Record,
     book: Record,

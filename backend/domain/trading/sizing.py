@@ -2,7 +2,7 @@
 
 import math
 
-from backend.domain.compiled import borrowing, inlined
+from backend.domain.compiled import borrowing, inlined_borrowing
 from backend.domain.trading.costs import in_lots, slipped
 from backend.domain.trading.layout import (
     ALL_IN,
@@ -18,7 +18,7 @@ from backend.domain.trading.layout import (
 from backend.domain.trading.portfolio import equity_of, note, spendable
 
 
-@inlined
+@inlined_borrowing
 def quantity_wanted(account: Record, books: Records, book: Record, bar: int, price: float, fee: float) -> float:
     """What the sizing gives at this price, before volume and lots; below 0, with a note, where it cannot say."""
     rules = account.rules
@@ -39,7 +39,7 @@ def quantity_wanted(account: Record, books: Records, book: Record, bar: int, pri
     return min(wanted * share, most)
 
 
-@inlined
+@inlined_borrowing
 def affordable(account: Record, books: Records, price: float, fee: float) -> float:
     """The most that can be bought or sold short with its fee, so that nothing is spent that is not there."""
     rules = account.rules
@@ -49,7 +49,7 @@ def affordable(account: Record, books: Records, price: float, fee: float) -> flo
     return max(min(by_share, by_minimum), 0.0)
 
 
-@inlined
+@inlined_borrowing
 def quantity_to_enter(
     account: Record, books: Records, book: Record, bar: int, base: float, fee: float, volume: float, slips: bool
 ) -> tuple[float, float]:
@@ -65,7 +65,7 @@ def quantity_to_enter(
     return now, in_lots(book.lot, wanted - now)
 
 
-@inlined
+@inlined_borrowing
 def volume_left(rules: Record, book: Record, volume: float) -> float:
     """What this bar can still fill."""
     if rules.volume_share <= 0.0 or not book.volume_known:
@@ -73,7 +73,7 @@ def volume_left(rules: Record, book: Record, volume: float) -> float:
     return max(rules.volume_share * volume - book.volume_used, 0.0)
 
 
-@inlined
+@inlined_borrowing
 def _wanted(account: Record, books: Records, book: Record, bar: int, price: float, fee: float) -> float:
     """The sizing's quantity, or what an order that was filled in part has left."""
     if math.isnan(book.order_left):
