@@ -295,13 +295,14 @@ def _another_future(market: Market, count: int, swing: float, longer: int) -> Ma
     def changed(one: Market) -> Market:
         known = int(np.searchsorted(one.ends, until, "right"))
         more = longer if len(one) else 0
-        after = np.arange(len(one) + more - known)
-        factor = 1.0 + swing * (0.5 - (after % _TEETH) / _TEETH)
+        factor = np.resize(1.0 + swing * (0.5 - np.arange(_TEETH) / _TEETH), len(one) + more - known)
+        beyond = len(one) - known
 
         def otherwise(values: Floats) -> Floats:
             other = np.empty(len(values) + more)
-            other[: len(values)], other[len(values) :] = values, values[-1:]
-            other[known:] *= factor
+            other[:known] = values[:known]
+            np.multiply(values[known:], factor[:beyond], out=other[known : len(values)])
+            other[len(values) :] = values[-1:] * factor[beyond:]
             return other
 
         columns = {name: otherwise(values) for name, values in one.columns.items()}
