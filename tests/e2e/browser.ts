@@ -52,7 +52,11 @@ export async function openPage(context: BrowserContext) {
   openPages.add(page)
   page.on('close', () => { openPages.delete(page) })
   const complaints: string[] = []
-  page.on('console', (message) => { if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text()) })
+  page.on('console', (message) => {
+    // A picture opened by itself names no icon, so Chromium asks for one at the usual place, whenever it likes.
+    const isAboutIcon = message.location().url.endsWith('/favicon.ico')
+    if (!isAboutIcon && ['error', 'warning'].includes(message.type())) complaints.push(message.text())
+  })
   page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`))
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
