@@ -39,7 +39,8 @@ _SWING, _TEETH, _CHANGED_POINTS = 0.1, 7, 2
 _TAIL_ROWS: Final = 50
 _LEARNED_ROWS: Final = 500
 _FEWEST_KNOWN: Final = 30
-_DIRECTION, _REASON = "direction", "reason"
+_DIRECTION: Final = "direction"
+_REASON: Final = "reason"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ import { runFormOf } from './modelRun'
 import { runCommands, studyCommands } from '@/shared/runCommands'
 import { formFrom, formOn, formProblems, newForm, tagProblem, typedTags, wantedOf } from './runForm'
 import { cloneOf } from './runWords'
-import { newStudy, studyFrom, studyOf, usualRange } from './studyForm'
+import { listProblem, newStudy, studyFrom, studyOf, usualRange } from './studyForm'
 
 const now = new Date('2026-11-27T12:00:00Z')
 
@@ -177,6 +177,8 @@ describe('a study that is made again', () => {
   it('takes no value that is none', () => {
     const form = { ...newStudy(), tried: { fast: { how: 'list' as const, from: null, to: null, step: null, list: '5, x' } } }
     expect(studyOf('sweep', form, fields)).toBeNull()
+    const problemsOf = (typed: string) => fields.filter(({ name }) => name === 'fast').map((fast) => listProblem(fast, typed))
+    expect([problemsOf('5, x'), problemsOf('5, 10')]).toEqual([['“x” is no number.'], [undefined]])
     form.tried.fast.list = ' 5,10 '
     expect(studyOf('sweep', form, fields)?.space).toEqual({ fast: [5, 10] })
   })

@@ -128,10 +128,24 @@ function valuesOf(field: SchemaField, tried: Tried | undefined): TriedValues | n
 }
 
 function listed(field: SchemaField, typed: string) {
-  const words = typed.split(',').map((word) => word.trim()).filter((word) => word !== '')
-  const values = words.map((word) => (isNumber(field) ? Number(word) : choiceOf(field, word)))
-  const isWrong = values.length === 0 || values.some((value) => value === null || Number.isNaN(value))
-  return isWrong ? null : values as (number | string | boolean)[]
+  const values = wordsOf(typed).map((word) => valueOf(field, word))
+  return values.length === 0 || values.includes(null) ? null : values as (number | string | boolean)[]
+}
+
+/** Which word of a list is no value of the parameter; undefined when all are. */
+export function listProblem(field: SchemaField, typed: string) {
+  const wrong = wordsOf(typed).find((word) => valueOf(field, word) === null)
+  if (wrong === undefined) return undefined
+  return isNumber(field) ? `“${wrong}” is no number.` : `“${wrong}” is not one of its choices.`
+}
+
+function wordsOf(typed: string) {
+  return typed.split(',').map((word) => word.trim()).filter((word) => word !== '')
+}
+
+function valueOf(field: SchemaField, word: string) {
+  if (!isNumber(field)) return choiceOf(field, word)
+  return Number.isFinite(Number(word)) ? Number(word) : null
 }
 
 /** As the strategy means what is typed; null when it has no such choice. */
