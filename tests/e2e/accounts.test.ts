@@ -60,6 +60,24 @@ describe('signing up and in', () => {
     await expect.poll(() => new URL(page.url()).origin).toBe(new URL(process.env.TIDEMARK_URL ?? '').origin)
   })
 
+  it('moves nothing that is about to be pressed when an answer comes late', async () => {
+    const { page } = it_
+    const answers: (() => void)[] = []
+    await page.route(/auth\/v1\/settings|api\/installation/, async (route) => {
+      await new Promise<void>((answer) => { answers.push(answer) })
+      await route.continue()
+    })
+    await page.goto('/sign-in')
+    const button = page.getByRole('button', { name: 'Sign in', exact: true })
+    await button.waitFor()
+    const before = await button.boundingBox()
+    await expect.poll(() => {
+      for (const answer of answers.splice(0)) answer()
+      return page.getByRole('button', { name: 'Try the demo' }).isVisible()
+    }).toBe(true)
+    expect(await button.boundingBox()).toEqual(before)
+  })
+
   it('signs out here, and in the other tab of this browser', async () => {
     const { page, context } = it_
     await signUp(page)
