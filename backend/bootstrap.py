@@ -41,6 +41,7 @@ from backend.domain.job_ports import (
     JobHints,
     JobQueue,
     JobRecords,
+    Notices,
     ResourceMonitor,
 )
 from backend.domain.ports import AccountWatch, Clock, RateLimiter
@@ -95,6 +96,7 @@ class House:
     feed: EventFeed
     queue: JobQueue
     hints: JobHints
+    notices: Notices
     records: JobRecords
     foresight: Foresight
     # Under which this process takes jobs.
@@ -126,7 +128,9 @@ class House:
         revoked: list[UUID] = []
 
         def after_commit() -> None:
-            self.hints.tell(queued)
+            if queued:
+                self.hints.tell(queued)
+                self.notices.tell(queued=queued, users=[identity.user_id])
             for token_id in revoked:
                 self.verifier.forget(token_id)
 
@@ -207,6 +211,7 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
     from backend.infrastructure.clock import SystemClock
     from backend.infrastructure.job_hints import LocalJobHints
     from backend.infrastructure.monitoring import Monitor
+    from backend.infrastructure.notices import CommitNotices
     from backend.infrastructure.rate_limits import MemoryRateLimiter
     from backend.infrastructure.resource_manager import ResourceManager
     from backend.services.adoption import Adoption
@@ -232,6 +237,9 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         verifier = _open_verifier(settings, ground, clock, worker_database, stack)
         openings = Openings(ShareCounts(worker_database))
         stack.enter_context(_running(openings.keep_noting()))
+        bus = await open_event_bus(ground, monitor, stack)
+        notices = CommitNotices(bus)
+        stack.enter_context(_running(notices.keep_telling()))
         models = open_model_desk(settings, market, foresight.forecasts, clock, worker_database)
         yield House(
             settings=settings,
@@ -241,10 +249,11 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
             monitor=monitor,
             database=database,
             worker_database=worker_database,
-            bus=await open_event_bus(ground, monitor, stack),
+            bus=bus,
             feed=EventTable(worker_database),
-            queue=JobQueueTable(worker_database, capacity=resources.capacity),
+            queue=JobQueueTable(worker_database, capacity=resources.capacity, notices=notices),
             hints=LocalJobHints(),
+            notices=notices,
             records=records,
             foresight=foresight,
             runner_id=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",

@@ -16,7 +16,7 @@ from backend.api.errors import NotReady
 from backend.api.stream import MOST_WAITING_FRAMES, End, Frame, Stream
 from backend.domain.accounts import Identity
 from backend.domain.errors import DatabaseUnavailable, QuotaReached
-from backend.domain.events import EVENT_CHANNEL, PROGRESS_CHANNEL, EventType, TaskEvent
+from backend.domain.events import EVENT_CHANNEL, PROGRESS_CHANNEL, TOLD_CHANNEL, EventType, TaskEvent
 from backend.domain.job_ports import EventBus, EventFeed
 from backend.domain.ports import AccountWatch, Clock, Meter
 
@@ -38,6 +38,8 @@ SUSPENSION_SECONDS = 2.0
 HEARTBEAT_SECONDS = 15.0
 # A reader who takes nothing for so long is gone, whatever its connection says.
 STALLED_SECONDS = 20.0
+# A notice is lost when the process that would have told it dies first. So everybody's news are looked for now and then.
+LOOK_AGAIN_SECONDS = 10.0
 PAUSE_SECONDS = 0.5
 # Many more than run at a time; some of them ended while nobody listened here.
 REMEMBERED_PROGRESS = 2_000
@@ -92,7 +94,8 @@ class Streams:
 
     def open(self) -> None:
         """Listen from now on; called before the first request."""
-        work = (self._hear, self._read, self._sweep, self._end_suspended, self._end_revoked, self._end_signed_out)
+        ends = (self._end_suspended, self._end_revoked, self._end_signed_out)
+        work = (self._hear, self._read, self._look_again, self._sweep, *ends)
         self._tasks = [asyncio.create_task(_for_ever(step)) for step in work]
 
     async def close(self) -> None:
@@ -157,13 +160,15 @@ class Streams:
             self._turns.release()
 
     async def _hear(self) -> None:
-        async for message in self._bus.subscribe(EVENT_CHANNEL, PROGRESS_CHANNEL):
+        async for message in self._bus.subscribe(EVENT_CHANNEL, TOLD_CHANNEL, PROGRESS_CHANNEL):
             if message.payload is None:
                 for audience in self._audiences.values():
                     self._mark_stale(audience)
             elif message.channel == EVENT_CHANNEL:
                 whose, _, event_id = message.payload.partition(" ")
                 self._hear_of_event(whose, int(event_id))
+            elif message.channel == TOLD_CHANNEL:
+                self._hear_of_users(from_json(message.payload)["users"])
             else:
                 told = from_json(message.payload)
                 self._hear_progress(told["user_id"], told["task"])
@@ -178,12 +183,21 @@ class Streams:
         if audience.place is not None and audience.place < event_id:
             self._mark_stale(audience)
 
+    def _hear_of_users(self, users: Sequence[str]) -> None:
+        for whose in users:
+            audience = self._audiences.get(whose)
+            if audience is not None:
+                self._mark_stale(audience)
+
     def _hear_progress(self, whose: str, task: Mapping[str, Any]) -> None:
         frame = Frame(EventType.TASK_PROGRESS, task)
+        is_first = self._progress.get(whose, task["id"]) is None
         self._progress.keep(whose, task["id"], frame)
         audience = self._audiences.get(whose)
         if audience is None:
             return
+        if is_first:
+            self._mark_stale(audience)  # that the job runs is in the table, and may not have been heard of yet
         if audience.is_stale:
             audience.held[task["id"]] = frame
         else:
@@ -248,6 +262,12 @@ class Streams:
         if self._told_in_this_turn >= TELLINGS_A_TURN:
             self._told_in_this_turn = 0
             await asyncio.sleep(0)
+
+    async def _look_again(self) -> None:
+        everybody = tuple(self._audiences.values())
+        async for few in _a_few_at_a_time(everybody, USERS_A_READ, LOOK_AGAIN_SECONDS):
+            for audience in self._still_here(few):
+                self._mark_stale(audience)
 
     async def _sweep(self) -> None:
         """Give signs of life, and end what expired or is stuck."""

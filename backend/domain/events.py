@@ -11,10 +11,12 @@ from backend.domain.jobs import Job
 
 EVENTS_ARE_KEPT_FOR = timedelta(days=7)
 
-# Channels of the bus. The database tells the first three itself, in the transaction of the change.
+# Channels of the bus. The database tells the first three itself, in the transaction of the change, but for what the
+# transaction promised to tell afterwards: that comes over the fourth.
 JOB_QUEUED_CHANNEL = "tidemark_job_queued"  # payload: the job's id
 JOB_CANCEL_CHANNEL = "tidemark_job_cancel"  # payload: the id of a running job that is to stop
 EVENT_CHANNEL = "tidemark_event"  # payload: "<user id> <event id>"
+TOLD_CHANNEL = "tidemark_told"  # payload: JSON {"queued": [job ids], "users": [ids of those who have new events]}
 PROGRESS_CHANNEL = "tidemark_progress"  # payload: JSON {"user_id", "task": {"id", "kind", "stage", "percent", ...}}
 
 

@@ -122,6 +122,13 @@ class JobHints(Protocol):
         """Be told of each from now on, until what is returned is called."""
 
 
+class Notices(Protocol):
+    """Tells every process of what is committed, soon. A notice may be lost: the tables are the truth."""
+
+    def tell(self, *, queued: Sequence[UUID] = (), users: Collection[UUID] = ()) -> None:
+        """These jobs wait, and these users have new events; both are committed."""
+
+
 class EventFeed(Protocol):
     """Events of all users, for who tells them on."""
 

@@ -109,7 +109,7 @@ class PostgresEventBus:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS, statement_cache_size=0)
+        connection = await asyncpg.connect(self._dsn, timeout=_CONNECT_SECONDS)
         try:
             connection.add_termination_listener(self._broken)
             self._connection = connection

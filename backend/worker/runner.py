@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from loguru import logger
 
 from backend.bootstrap_market import desk_environment
 from backend.domain.errors import ServiceUnavailable, TidemarkError
-from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL
+from backend.domain.events import JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL, TOLD_CHANNEL
 from backend.domain.forecast import Forecasts
 from backend.domain.job_ports import EventBus, JobHints, JobMeter, JobQueue, Readiness, ResourceMonitor
 from backend.domain.jobs import HEARTBEAT_SECONDS, Ahead, Demand, JobFailure, JobKind, Lease, Outcome, Progress
@@ -137,7 +138,7 @@ class Runner:
         return Readiness(is_ready=True, detail=f"{children.fit} of {children.count} worker processes answer.")
 
     async def _listen(self) -> None:
-        async for message in self._bus.subscribe(JOB_QUEUED_CHANNEL, JOB_CANCEL_CHANNEL):
+        async for message in self._bus.subscribe(JOB_QUEUED_CHANNEL, JOB_CANCEL_CHANNEL, TOLD_CHANNEL):
             if message.payload is None:
                 self._hearsay.forget()
                 self._nothing_waits = False
@@ -146,11 +147,17 @@ class Runner:
             elif message.channel == JOB_CANCEL_CHANNEL:
                 if running := self._running.get(UUID(message.payload)):
                     running.cancel()
-            elif self._hearsay.from_bus(UUID(message.payload)):
-                self._wake.set()
+            else:
+                self._told_over_bus(message.channel, message.payload)
 
     def _told_here(self, job_id: UUID) -> None:
         if self._hearsay.from_here(job_id):
+            self._wake.set()
+
+    def _told_over_bus(self, channel: str, payload: str) -> None:
+        queued = [payload] if channel == JOB_QUEUED_CHANNEL else json.loads(payload)["queued"]
+        news = [job_id for job_id in queued if self._hearsay.from_bus(UUID(job_id))]
+        if news:
             self._wake.set()
 
     async def _take_what_waits(self) -> None:

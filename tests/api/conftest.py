@@ -1,5 +1,6 @@
 """The real app over a real Postgres, in this process: what differs from `tidemark serve` is only the socket."""
 
+import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -35,6 +36,7 @@ from backend.infrastructure.event_bus import PostgresEventBus
 from backend.infrastructure.job_hints import LocalJobHints
 from backend.infrastructure.key_manager import MasterKey
 from backend.infrastructure.monitoring import Monitor
+from backend.infrastructure.notices import CommitNotices
 from backend.infrastructure.personal_tokens import PersonalTokens
 from backend.infrastructure.service_database import ServiceDatabase
 from backend.infrastructure.supabase.auth_keys import AuthKeys
@@ -150,6 +152,8 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     await worker.open()
     await bus.open()
     stack = AsyncExitStack()
+    notices = CommitNotices(bus)
+    stack.callback(asyncio.create_task(notices.keep_telling()).cancel)
     database = await stack.enter_async_context(database.with_auth_tables())
     cache_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidemark-bars-")))
     settings = Settings(_env_file=None, data_dir=MIGRATIONS.parent, cache_dir=cache_dir, crypto_exchanges=())
@@ -170,8 +174,9 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
         monitor=monitor,
         database=pool,
         worker_database=worker,
-        queue=JobQueueTable(worker, capacity=machine.capacity),
+        queue=JobQueueTable(worker, capacity=machine.capacity, notices=notices),
         hints=LocalJobHints(),
+        notices=notices,
         records=records,
         foresight=foresight,
         runner_id="tests",

@@ -1,17 +1,21 @@
 """Events in a real Postgres: in the order of the commits, told with them, and never skipped by a reader."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from backend.data.storage.job_queue import JobQueueTable
 from backend.data.storage.jobs import JobTable
-from backend.domain.events import EventType, FeedPlace
+from backend.domain.events import EVENT_CHANNEL, JOB_CANCEL_CHANNEL, JOB_QUEUED_CHANNEL, EventType, FeedPlace
 from backend.domain.jobs import Demand, JobFailure, JobState, Outcome
 from tests.cluster import FreshDatabase
-from tests.job_tables import BACKTEST, Tables, claim, identity, open_tables
+from tests.integration.test_children import until
+from tests.job_tables import BACKTEST, ROOM, Tables, claim, identity, open_tables
 
 
 @pytest.fixture
@@ -30,6 +34,56 @@ async def test_a_slow_submit_keeps_no_other_waiting_and_ids_are_in_the_order_of_
         assert [event.task["id"] for event in (await mine.event_log(after=0, limit=9)).events] == [str(quick.id)]
     events = (await mine.event_log(after=0, limit=9)).events
     assert [(event.id, event.task["id"]) for event in events] == [(1, str(quick.id)), (2, str(slow.id))]
+
+
+async def test_what_is_told_later_leaves_no_notice_with_the_commit(tables: Tables) -> None:
+    """The events are there all the same. A cancel of what runs is told at once by whoever asks for it."""
+    who = identity(await tables.fresh.add_user())
+    notices = Told()
+    queue = JobQueueTable(tables.worker, capacity=lambda: ROOM, notices=notices)
+    async with heard_by(tables) as heard:
+        async with tables.api.acting_as(who) as connection:
+            queued: list[UUID] = []
+            job = await JobTable(connection, queued).submit(BACKTEST)
+            other = await JobTable(connection, queued).submit(BACKTEST)
+        leases = await queue.claim("runner", ROOM, job_ids=[job.id, other.id])
+        await queue.finish([(lease, Outcome.completed({})) for lease in leases])
+        lone = await tables.of(who.user_id).submit(BACKTEST)
+        [lease] = await queue.claim("runner", ROOM)
+        await tables.of(who.user_id).request_cancel(lone.id)
+        await queue.finish([(lease, Outcome.cancelled())])
+        await until(lambda: len(heard) >= 4)
+        await asyncio.sleep(0.05)
+    # The submit that promised nothing, and the cancel.
+    assert [channel for channel, _ in heard] == [JOB_QUEUED_CHANNEL, EVENT_CHANNEL, JOB_CANCEL_CHANNEL, EVENT_CHANNEL]
+    assert queued == [job.id, other.id]
+    assert notices.users == [who.user_id] * 4
+    log = await tables.of(who.user_id).event_log(after=0, limit=99)
+    assert [event.id for event in log.events] == list(range(1, 11))
+
+
+class Told:
+    """Notices that are only written down."""
+
+    def __init__(self) -> None:
+        self.users: list[UUID] = []
+
+    def tell(self, *, queued: Sequence[UUID] = (), users: Collection[UUID] = ()) -> None:
+        assert not queued
+        self.users += users
+
+
+@asynccontextmanager
+async def heard_by(tables: Tables) -> AsyncIterator[list[tuple[str, str]]]:
+    """What comes over the channels of the database."""
+    heard: list[tuple[str, str]] = []
+    connection = await asyncpg.connect(tables.fresh.dsn("app_worker"))
+    try:
+        for channel in (JOB_QUEUED_CHANNEL, EVENT_CHANNEL, JOB_CANCEL_CHANNEL):
+            await connection.add_listener(channel, lambda _, __, name, text: heard.append((name, text)))
+        yield heard
+    finally:
+        await connection.close()
 
 
 async def test_ids_of_a_user_wait_for_a_transaction_that_took_one(tables: Tables) -> None:

@@ -4,17 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from backend.data.storage.job_queue import JobQueueTable
+from backend.data.storage.jobs import JobTable
 from backend.domain.errors import DatabaseUnavailable
+from backend.domain.jobs import JobState, Outcome
+from backend.infrastructure.database import Database
 from backend.infrastructure.event_bus import PostgresEventBus
+from backend.infrastructure.notices import CommitNotices
 from backend.infrastructure.service_database import ServiceDatabase
 from backend.infrastructure.supabase.embedded_postgres import EmbeddedPostgres
 from backend.infrastructure.supabase.migrator import migrate, set_login_passwords
 from backend.infrastructure.supabase.postgres.address import PostgresAddress
 from tests.cluster import MIGRATIONS
+from tests.fakes import FakeEventBus
+from tests.job_tables import BACKTEST, ROOM, identity
 
 # As few as Postgres allows: half a mebibyte.
 FEWEST_PAGES = 64
@@ -42,6 +50,28 @@ async def fill(database: ServiceDatabase) -> None:
         await database.fetchval(LARGE)
 
 
+async def ran(address: PostgresAddress, database: ServiceDatabase) -> JobState:
+    """A job as the house runs it, with notices after the commits."""
+    who = identity(uuid4())
+    owner = await asyncpg.connect(address.dsn("postgres"))
+    await owner.execute("insert into auth.users (id) values ($1)", who.user_id)
+    await owner.close()
+    api = Database(address.dsn("app_api"), min_size=1)
+    await api.open()
+    try:
+        async with api.acting_as(who) as connection:
+            job = await JobTable(connection, []).submit(BACKTEST)
+        queue = JobQueueTable(database, capacity=lambda: ROOM, notices=CommitNotices(FakeEventBus()))
+        leases = await queue.claim("runner", ROOM, job_ids=[job.id])
+        await queue.finish([(lease, Outcome.completed({})) for lease in leases])
+        async with api.acting_as(who) as connection:
+            found = await JobTable(connection).job(job.id)
+        assert found is not None
+        return found.state
+    finally:
+        await api.close()
+
+
 @pytest.mark.timeout(120)
 async def test_a_full_queue_of_notices_is_waited_for_and_drains_by_itself(data_dir: Path) -> None:
     async with postgres_with_few_notices(data_dir) as address:
@@ -57,6 +87,8 @@ async def test_a_full_queue_of_notices_is_waited_for_and_drains_by_itself(data_d
             await idler.execute("begin; select 1")
             with pytest.raises(DatabaseUnavailable, match="no room for more notices"):
                 await fill(database)
+            # Jobs need no notice to be kept: they are submitted, leased and ended all the same.
+            assert await ran(address, database) == JobState.COMPLETED
             # A hint is lost, and the bus goes on.
             await bus.publish("news", "lost")
             assert bus.is_connected

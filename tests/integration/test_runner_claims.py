@@ -10,13 +10,15 @@ from uuid import UUID
 import pytest
 
 from backend.data.storage.job_queue import JobQueueTable
+from backend.data.storage.jobs import JobTable
 from backend.domain.errors import DatabaseUnavailable
 from backend.domain.jobs import Demand, JobKind, JobState, Lease, NewJob
 from backend.infrastructure.job_hints import LocalJobHints
+from backend.infrastructure.notices import CommitNotices
 from backend.worker.line import AHEAD_JOBS, LATEST_JOBS
 from tests.integration.runner_house import GIB, SMALL, House, began, ended, knows_that_nothing_waits, until_async
 from tests.integration.test_children import until
-from tests.job_tables import Tables
+from tests.job_tables import Tables, identity
 
 
 async def test_a_flood_of_one_user_delays_another_by_one_job_at_most(house: House) -> None:
@@ -61,6 +63,22 @@ async def test_a_hint_that_comes_twice_is_claimed_once(house: House, monkeypatch
             await house.becomes(job, JobState.COMPLETED)
         await asyncio.sleep(0.2)
         assert queue.claims - before == 5
+
+
+async def test_word_from_another_server_comes_over_the_bus(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It submitted the job and told of it after the commit, whose own notice it had left out."""
+    monkeypatch.setattr("backend.worker.runner.POLL_SECONDS", 60)
+    async with house.runner() as runner:
+        await knows_that_nothing_waits(runner)
+        async with house.tables.api.acting_as(identity(house.me)) as connection:
+            job = await JobTable(connection, []).submit(NewJob(kind=JobKind.PREDICT, payload={}, demand=SMALL))
+        await asyncio.sleep(0.2)
+        assert (await house.job(job)).state == JobState.QUEUED
+        notices = CommitNotices(house.bus)
+        telling = asyncio.create_task(notices.keep_telling())
+        notices.tell(queued=[job.id], users=[house.me])
+        await house.becomes(job, JobState.COMPLETED)
+        telling.cancel()
 
 
 async def test_a_hint_about_a_job_that_is_gone_harms_nothing(house: House) -> None:

@@ -72,6 +72,7 @@ _CLAIM_THESE = f"""
 
 # One queue per user, found by jumping from user to user along the index; a long queue costs what a short one does.
 # As many jobs are looked at as claims may go on at once without one of them finding nothing.
+# A limit is a function that reads: it is called once for a user of whom it matters, and never for each row.
 # Each job that is taken counts as running for the next of its user: `would_run` is how many there would be before it.
 # Small jobs pass a large one for a while only: then the room that comes free is kept for it, or it would never start.
 # What is leased ahead of the room passes nothing that waits for room.
@@ -82,15 +83,16 @@ _CLAIM_NEXT = f"""
         select (select queue from public.tasks where state = 'queued' and queue > users.queue order by queue limit 1)
         from users where users.queue is not null
     ),
-    busy as (
-        select queue, running from users
+    busy as materialized (
+        select queue, running, case when running > 0 then private.most_running_tasks(queue) end as most_running
+        from users
         cross join lateral (
             select count(*) as running from public.tasks where tasks.queue = users.queue and state = 'running'
         ) as counted
         where queue is not null
     ),
     heads as (
-        select busy.queue, head.*, not (fits or is_brief) as must_wait,
+        select busy.queue, busy.most_running, head.*, not (fits or is_brief) as must_wait,
                busy.running - (fits or is_brief)::integer + count(*) filter (where fits or is_brief) over (
                    partition by busy.queue order by turn, id rows unbounded preceding) as would_run
         from busy
@@ -101,10 +103,11 @@ _CLAIM_NEXT = f"""
             where queue = busy.queue and state = 'queued' and cores <= $8 and memory_bytes <= $9
             order by turn, id limit 32
         ) as head
-        where running = 0 or running < private.most_running_tasks(busy.queue)
+        where running = 0 or running < most_running
     ),
     candidates as (
-        select id, queue, cores, memory_bytes, is_brief, fits, would_run, row_number() over turns as place,
+        select id, queue, most_running, cores, memory_bytes, is_brief, fits, would_run,
+               row_number() over turns as place,
                bool_or(must_wait) over turns as is_passing,
                bool_or(must_wait and queued_at < now() - make_interval(secs => $7)) over turns as is_kept_back
         from heads
@@ -113,15 +116,16 @@ _CLAIM_NEXT = f"""
     first_few as materialized (
         select * from candidates where (fits or not is_passing) and not is_kept_back order by place limit 64
     ),
-    limits as (
+    limits as materialized (
         select queue, private.most_running_tasks(queue) as most_running
-        from (select distinct queue from first_few where would_run > 0) as those_with_more
+        from (select distinct queue from first_few where would_run > 0 and most_running is null) as those_with_more
     ),
     locked as (
         select first_few.*, is_brief and not is_passing as may_be_ahead
         from first_few join public.tasks using (id)
         left join limits on limits.queue = first_few.queue
-        where tasks.state = 'queued' and (would_run = 0 or would_run < most_running)
+        where tasks.state = 'queued'
+          and (would_run = 0 or would_run < coalesce(first_few.most_running, limits.most_running))
         order by place
         limit $3::bigint + $6::bigint
         for update of tasks skip locked
@@ -131,21 +135,24 @@ _CLAIM_NEXT = f"""
 
 
 async def claim_these(
-    database: "ServiceDatabase", runner_id: str, room: Demand, ahead: Ahead, *, job_ids: Sequence[UUID]
+    database: "ServiceDatabase", runner_id: str, room: Demand, ahead: Ahead, *, job_ids: Sequence[UUID], told: str = ""
 ) -> "list[asyncpg.Record]":
-    """Rows of those among these jobs that wait, in the order given, as far as there is room."""
+    """Rows of those among these jobs that wait, in the order given, as far as there is room.
+
+    `told` is what to return besides, such as TOLD_LATER.
+    """
     if len(job_ids) == 1:
-        return await _claim(database, _CLAIM_THIS, runner_id, room, ahead, job_ids[0])
-    return await _claim(database, _CLAIM_THESE, runner_id, room, ahead, ahead.count, list(job_ids))
+        return await _claim(database, _CLAIM_THIS + told, runner_id, room, ahead, job_ids[0])
+    return await _claim(database, _CLAIM_THESE + told, runner_id, room, ahead, ahead.count, list(job_ids))
 
 
 async def claim_next(
-    database: "ServiceDatabase", runner_id: str, room: Demand, ahead: Ahead, *, largest: Demand
+    database: "ServiceDatabase", runner_id: str, room: Demand, ahead: Ahead, *, largest: Demand, told: str = ""
 ) -> "list[asyncpg.Record]":
     """Rows of the next jobs. No room is kept for any that is larger than the largest."""
     return await _claim(
         database,
-        _CLAIM_NEXT,
+        _CLAIM_NEXT + told,
         runner_id,
         room,
         ahead,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from backend.data.storage.job_claims import claim_next, claim_these
-from backend.data.storage.jobs import job_of
+from backend.data.storage.jobs import TOLD_LATER, job_of
 from backend.domain.jobs import (
     KINDS,
     LEASE_SECONDS,
@@ -29,6 +29,7 @@ from backend.domain.jobs import (
 )
 
 if TYPE_CHECKING:
+    from backend.domain.job_ports import Notices
     from backend.infrastructure.service_database import ServiceDatabase
 
 # Those of the given jobs that still run under the lease that they are named with.
@@ -100,18 +101,26 @@ class JobQueueTable:
     Rows are locked in the order of their ids, so that no two statements over many jobs wait for each other.
     """
 
-    def __init__(self, database: "ServiceDatabase", *, capacity: Callable[[], Demand]) -> None:
-        """`capacity` is what this machine can give at most: no room is kept for jobs that are larger."""
+    def __init__(
+        self, database: "ServiceDatabase", *, capacity: Callable[[], Demand], notices: "Notices | None" = None
+    ) -> None:
+        """`capacity` is what this machine can give at most: no room is kept for jobs that are larger.
+
+        With `notices` claims and ends are told once they are committed, and not by the commit itself.
+        """
         self._database = database
         self._capacity = capacity
+        self._notices = notices
+        self._told = "" if notices is None else f", {TOLD_LATER}"
 
     async def claim(
         self, runner_id: str, room: Demand, *, job_ids: Sequence[UUID] | None = None, ahead: Ahead = NOTHING_AHEAD
     ) -> Sequence[Lease]:
         if job_ids is not None:
-            rows = await claim_these(self._database, runner_id, room, ahead, job_ids=job_ids)
+            rows = await claim_these(self._database, runner_id, room, ahead, job_ids=job_ids, told=self._told)
         else:
-            rows = await claim_next(self._database, runner_id, room, ahead, largest=self._capacity())
+            rows = await claim_next(self._database, runner_id, room, ahead, largest=self._capacity(), told=self._told)
+        self._tell({row["user_id"] for row in rows})
         return [Lease(job=job_of(row), epoch=row["lease_epoch"], until=row["leased_until"]) for row in rows]
 
     async def renew(self, leases: Sequence[Lease]) -> Renewal:
@@ -130,7 +139,7 @@ class JobQueueTable:
     async def finish(self, endings: Sequence[tuple[Lease, Outcome]]) -> frozenset[UUID]:
         outcomes = [outcome for _, outcome in endings]
         rows = await self._database.fetch(
-            _FINISH,
+            _FINISH + self._told,
             *_ids_and_epochs([lease for lease, _ in endings]),
             [outcome.state for outcome in outcomes],
             [_json(outcome.result) for outcome in outcomes],
@@ -138,7 +147,9 @@ class JobQueueTable:
             [outcome.is_partial for outcome in outcomes],
             [outcome.log_tail for outcome in outcomes],
         )
-        return frozenset(row["id"] for row in rows)
+        written = frozenset(row["id"] for row in rows)
+        self._tell({lease.job.user_id for lease, _ in endings if lease.job.id in written})
+        return written
 
     async def hand_back(self, leases: Sequence[Lease]) -> frozenset[UUID]:
         rows = await self._database.fetch(
@@ -202,6 +213,11 @@ class JobQueueTable:
                 job.kind,
             )
         return job_of(row)
+
+    def _tell(self, users: Collection[UUID | None]) -> None:
+        """Housekeeping is nobody's."""
+        if self._notices is not None:
+            self._notices.tell(users=[user_id for user_id in users if user_id is not None])
 
 
 RUNNER_LOST = JobFailure(

@@ -16,14 +16,25 @@ if TYPE_CHECKING:
     import asyncpg
 
 
+# Returned by a statement whose transaction tells of its changes itself once it is committed; the migration
+# `notices_after_the_commit` says why.
+TOLD_LATER = "set_config('tidemark.notices', 'later', true) as notices"
+
+_SUBMIT = "select submitted.*{told} from private.submit_my_task($1, $2, $3, $4, $5, $6, $7, $8) as submitted"
+
+
 class JobTable:
     """A JobRepository on one connection, inside one transaction."""
 
     def __init__(
         self, connection: "asyncpg.Connection[asyncpg.Record]", queued: MutableSequence[UUID] | None = None
     ) -> None:
-        """To `queued` it adds the jobs that wait by what was done here, once that is committed."""
+        """To `queued` it adds the jobs that wait by what was done here, once that is committed.
+
+        Whoever gives it tells of them then, and of their user.
+        """
         self._connection = connection
+        self._told = "" if queued is None else f", {TOLD_LATER}"
         self._queued = queued if queued is not None else []
 
     async def counts(self) -> JobCounts:
@@ -37,7 +48,7 @@ class JobTable:
         rules = KINDS[job.kind]
         with refusals_told():
             row = await self._connection.fetchrow(
-                "select * from private.submit_my_task($1, $2, $3, $4, $5, $6, $7, $8)",
+                _SUBMIT.format(told=self._told),
                 job.kind,
                 json.dumps(dict(job.payload)),
                 job.demand.cores,

@@ -14,7 +14,7 @@ from backend.api import streams
 from backend.api.streams import MOST_WAITING_FRAMES, End, Frame, Stream, Streams
 from backend.domain.accounts import Identity
 from backend.domain.errors import DatabaseUnavailable, QuotaReached, ServiceUnavailable
-from backend.domain.events import EVENT_CHANNEL, PROGRESS_CHANNEL, EventType, FeedPlace, TaskEvent
+from backend.domain.events import EVENT_CHANNEL, PROGRESS_CHANNEL, TOLD_CHANNEL, EventType, FeedPlace, TaskEvent
 from tests.fakes import START, FakeAccountWatch, FakeClock, FakeEventBus, FakeMeter
 
 
@@ -223,6 +223,36 @@ async def test_defect_in_a_message_silences_nobody(hall: Hall) -> None:
     assert await heard(stream, 1) == [1]
 
 
+async def test_who_is_named_after_a_commit_is_read_and_nobody_else(hall: Hall) -> None:
+    ada, eve = uuid4(), uuid4()
+    adas, _ = hall.enter(ada), hall.enter(eve)
+    hall.feed.add(ada, 2)
+    await hall.bus.publish(TOLD_CHANNEL, json.dumps({"queued": [str(uuid4())], "users": [str(ada), str(uuid4())]}))
+    assert await heard(adas, 2) == [1, 2]
+    assert [set(read) for read in hall.feed.reads] == [{ada}]
+
+
+async def test_an_event_of_which_no_notice_ever_came_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LOOK_AGAIN_SECONDS", 0.05)
+    hall, ada = Hall(), uuid4()
+    hall.streams.open()
+    try:
+        stream = hall.enter(ada)
+        await asyncio.sleep(0.02)
+        hall.feed.add(ada)
+        assert await heard(stream, 1) == [1]
+    finally:
+        await hall.streams.close()
+
+
+async def test_the_first_progress_of_a_job_comes_after_the_beginning_that_nobody_heard_of(hall: Hall) -> None:
+    ada = uuid4()
+    stream = hall.enter(ada)
+    hall.feed.add(ada)
+    await hall.progresses(ada, 10)
+    assert await heard(stream, 2) == [1, "10 %"]
+
+
 async def test_progress_waits_for_the_event_that_was_heard_of_before_it(hall: Hall) -> None:
     ada = uuid4()
     stream = hall.enter(ada)
@@ -276,7 +306,7 @@ async def test_only_the_latest_progress_is_remembered_within_bounds(
         await hall.bus.publish(
             PROGRESS_CHANNEL, json.dumps({"user_id": str(ada), "task": {"id": str(job_id), "percent": 1}})
         )
-    await heard(stream, 5)
+        assert await heard(stream, 1) == ["1 %"]
     assert {frame.task["id"] for frame in hall.streams.progress_of(ada, jobs)} == {str(jobs[n]) for n in (0, 2, 3)}
 
 
@@ -285,14 +315,16 @@ async def test_others_have_their_turn_while_thousands_are_told(hall: Hall, monke
     ada = uuid4()
     ear = _Ear()
     hall.enter(ada).ear = ear
-    for percent in range(60):
+    await hall.progresses(ada, 0)
+    await until(lambda: ear.heard == 1)
+    for percent in range(1, 61):
         await hall.progresses(ada, percent)
     heard_by_turn = []
     async with asyncio.timeout(5):
-        while ear.heard < 60:
+        while ear.heard < 61:
             await asyncio.sleep(0)
             heard_by_turn.append(ear.heard)
-    assert max(after - before for before, after in pairwise([0, *heard_by_turn])) <= 10
+    assert max(after - before for before, after in pairwise([1, *heard_by_turn])) <= 10
 
 
 async def test_reader_whose_connection_takes_nothing_is_dropped_alone(hall: Hall) -> None:
