@@ -120,6 +120,20 @@ describe('the list', () => {
     await expect.poll(() => router.currentRoute.value.fullPath).toBe('/backtests/compare?ids=a,b')
   })
 
+  it('copies what is done with the selected, a line for each', async () => {
+    const user = userEvent.setup()
+    server.use(http.get('/api/backtests', () => page([backtestRow({ id: 'a', name: 'one' }), backtestRow({ id: 'b', name: 'other' })])))
+    await renderPage(BacktestsPage, { at: '/backtests' })
+    const grid = await screen.findByRole('grid', { name: 'backtests' })
+    await rowOf('one')
+    for (const key of ['j', 'x', 'j', 'x']) await fireEvent.keyDown(grid, { key })
+    await user.click(screen.getByRole('button', { name: /Copy as: What is done with the selected/ }))
+    expect(screen.getAllByRole('menuitem').map(({ textContent }) => /“(.+)”/.exec(textContent)?.[1])).toEqual(['Compare', 'Star', 'Archive', 'Delete'])
+    await user.click(screen.getByRole('menuitem', { name: /Copy “Delete” as curl/ }))
+    const lines = (await navigator.clipboard.readText()).split('\n')
+    expect(lines.map((line) => /-X DELETE .*\/api\/backtests\/(.)$/.exec(line)?.[1])).toEqual(['a', 'b'])
+  })
+
   it('follows the events of its tasks, and asks for the figures once one is done', async () => {
     const running = backtestRow({ state: 'running', summary: { total_return: null, sharpe_ratio: null, max_drawdown: null, trades: null } })
     server.use(
