@@ -384,7 +384,7 @@ def named_zones(rows: int) -> str:
 async def test_no_text_takes_more_than_its_length(
     client: httpx.AsyncClient, ada: Person, content: str, rows: int, bad: int
 ) -> None:
-    """The process that looks at a file has 20 s and 1 GiB; with the square of a length it would end without an answer."""
+    """What looks at a file has 20 s and 1 GiB; with the square of a length it would end without an answer."""
     shown = await preview(client, ada, await upload(client, ada, content.encode()))
     assert (shown["rows"], shown["bad_count"]) == (rows, bad)
 

@@ -46,8 +46,8 @@ class _Verified:
 class JwtVerifier:
     """A TokenVerifier: ES256 and RS256 by the project's public keys, HS256 only if a secret was configured.
 
-    Verified tokens are remembered until they expire, by digest, as long as their key is still one of the project's. Long
-    ones take the room of many.
+    Verified tokens are remembered until they expire, by digest, as long as their key is still one of the project's.
+    Long ones take the room of many.
     """
 
     def __init__(
