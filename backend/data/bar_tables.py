@@ -304,7 +304,7 @@ def _dialect(lines: Sequence[str]) -> tuple[str, int]:
 
 def _is_value(cell: str) -> bool:
     """Whether it looks like a number or a time, as a header never does."""
-    return bool(re.fullmatch(r"\s*[\"$€]?[+-]?\d[\d.,:/TZ\s+-]*[KMB%\"]?\s*", cell))
+    return bool(re.fullmatch(r"[\"$€]?[+-]?\d[\d.,:/TZ\s+-]*[KMB%\"]?", cell.strip()))
 
 
 def _unique(names: Sequence[str]) -> list[str]:

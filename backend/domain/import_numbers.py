@@ -67,5 +67,6 @@ def _floats(texts: "pd.Series[str]") -> "pd.Series[float]":
     """As Python reads it; pandas' own reader may miss it by a bit."""
     numbers = np.full(len(texts), np.nan)
     good = texts.str.fullmatch(_NUMBER).to_numpy(dtype=np.bool_, na_value=False)
-    numbers[good] = texts[good].to_numpy(dtype=np.str_).astype(np.float64)
+    # One by one: an array of texts takes for each of them the room of the longest.
+    numbers[good] = texts[good].to_numpy(dtype=np.object_).astype(np.float64)
     return pd.Series(numbers, index=texts.index)

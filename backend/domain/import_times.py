@@ -51,6 +51,8 @@ _MONTH_NAMED: Final = re.compile(rf"(?i){_WEEKDAY}{_MONTH}[\s./-]*(\d{{1,2}})[\s
 # Those alone that mean one thing the world over; of CST there are three.
 _ABBREVIATED: Final = {"Z": 0, "UTC": 0, "GMT": 0, "EST": -5, "EDT": -4, "PST": -8, "PDT": -7, "CET": 1, "CEST": 2}
 _FARTHEST_HOURS: Final = 14
+# No time is longer. A longer text would keep some of the patterns busy for the square of its length.
+_LONGEST_TIME: Final = 100
 
 
 def style_of(times: Texts) -> tuple[TimeStyle, str | None]:
@@ -78,11 +80,13 @@ def moments(times: Texts, hours: "Texts | None", style: TimeStyle, zone: str, *,
         return _from_epoch(texts, style)
     walls, zones = _parts(texts, hours, style)
     moments = pd.Series(pd.NaT, index=texts.index, dtype=TS_DTYPE)
-    for name in zones[walls.notna()].unique():
-        place = _zone(name or zone)
-        if place is not None:
-            rows = zones == name
-            moments[rows] = _in_utc(walls[rows], place)
+    # By place, not by name: a place has as many names as a file likes to give it.
+    named = zones[walls.notna()]
+    known = {name: _zone(name or zone) for name in named.unique()}
+    numbers, places = pd.factorize(named.map(known))
+    for number, place in enumerate(places):
+        rows = named.index[numbers == number]
+        moments[rows] = _in_utc(walls[rows], place)
     return _dates(walls, moments) if are_days else moments
 
 
@@ -107,7 +111,9 @@ def name_no_zone(times: Texts, hours: "Texts | None", style: TimeStyle) -> bool:
 
 
 def stripped(texts: Texts) -> Texts:
-    return texts.astype(str).str.strip().str.strip('"').str.strip()
+    """Without what stands around them; empty where a text is longer than any time."""
+    bare = texts.astype(str).str.strip().str.strip('"').str.strip()
+    return bare.mask(bare.str.len() > _LONGEST_TIME, "")
 
 
 def hours_like(texts: Texts) -> bool:

@@ -21,7 +21,6 @@ from backend.domain.import_times import (
     hours_like,
     moments,
     name_no_zone,
-    stripped,
     style_of,
     walls_of,
 )
@@ -29,6 +28,7 @@ from backend.domain.market import Timeframe
 from backend.domain.market_errors import BadFile, BadRow
 
 SAMPLE_ROWS = 200
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,8 +220,8 @@ def _by_names(header: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _bare(name: str) -> str:
-    """Without case, accents, signs, and what stands in brackets behind it."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    """Without case, accents, signs, and what stands in brackets behind it. Of a long name its beginning."""
+    plain = unicodedata.normalize("NFKD", name[:_LONGEST_NAME]).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]", "", re.sub(r"(?<=\w)\s*\([^)]*\)\s*$", "", plain))
 
 
@@ -276,7 +276,7 @@ def _with_skipped_hour(row: BadRow, table: pd.DataFrame, reading: Reading) -> Ba
     one = table.iloc[[row.position]]
     wall = walls_of(*_written(one, reading)).iloc[0]
     if pd.isna(wall) or not name_no_zone(*_written(one, reading)):
-        text = str(stripped(one[reading.time]).iloc[0])[:40]
+        text = str(one[reading.time].iloc[0]).strip(' "')[:40]
         return replace(row, reason=f"its time '{text}' cannot be read")
     return replace(row, reason=f"the clocks of {reading.zone} skip or repeat the hour {wall:%Y-%m-%d %H:%M}")
 

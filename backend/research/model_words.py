@@ -90,10 +90,11 @@ _NUMBERS = (("log_loss", "Log loss"), ("brier", "Brier score"), ("accuracy", "Ac
 def _head(card: Mapping[str, Any], model_id: str | None, state: str) -> str:
     series, data, made = card["series"], card["data"], card["made"]
     simulated = " (simulated)" if data["is_simulated"] else ""
+    rounds = f"{made['rounds']:,} {'round' if made['rounds'] == 1 else 'rounds'}"
     lines = [
         f"{card['question']} on {series['symbol']}, {series['timeframe']}{simulated}",
         f"{data['bars']:,} bars, {_minute(data['first'])} to {_minute(data['last'])} UTC",
-        f"{made['rounds']:,} rounds in {say.duration(made['seconds'])}, {made['versions']['forecaster']}",
+        f"{rounds} in {say.duration(made['seconds'])}, {made['versions']['forecaster']}",
     ]
     if model_id:
         lines.append(f"kept as {model_id}{f' ({state})' if state else ''}")

@@ -109,8 +109,10 @@ class Backtest:
 
         return report_html(self.record)
 
-    def report_html(self) -> str:
-        """The whole report as one page that needs nothing else."""
+    def report_html(self, path: str | Path | None = None) -> str:
+        """The whole report as one page that needs nothing else. With a path it is written there, too."""
+        if path is not None:
+            self.report(path)
         return str(self._report)
 
     def report(self, path: str | Path) -> Path:

@@ -366,6 +366,29 @@ async def test_a_file_that_explodes_does_so_elsewhere(client: httpx.AsyncClient,
     assert (await preview(client, ada, await upload(client, ada, GOOD)))["rows"] == 19, "the next one is looked at"
 
 
+def named_zones(rows: int) -> str:
+    """Each row one minute later, with a name of its own for the same zone."""
+    starts = pd.date_range("2025-01-01", periods=rows, freq="min").strftime("%Y-%m-%d %H:%M:%S")
+    return "".join(f"{start}+01:00[{row}],10,11,9,10,1\n" for row, start in enumerate(starts))
+
+
+@pytest.mark.parametrize(
+    ("content", "rows", "bad"),
+    [
+        pytest.param(f"1{' ' * 60_000}x,{HEADER}" + DAYS.replace("2025", "0,2025"), 19, 0, id="a long name"),
+        pytest.param(f"{HEADER}{DAYS}1{' ' * 500_000}x,10,11,9,10,1\n", 20, 1, id="a long time"),
+        pytest.param(f"{HEADER}{DAYS * 200}2025-02-01,{'9' * 500_000},11,9,10,1\n", 3_801, 200, id="a long number"),
+        pytest.param(f"{HEADER}{named_zones(19_000)}", 19_000, 0, id="many names of one zone"),
+    ],
+)
+async def test_no_text_takes_more_than_its_length(
+    client: httpx.AsyncClient, ada: Person, content: str, rows: int, bad: int
+) -> None:
+    """What looks at a file has 20 s and 1 GiB; with the square of a length it would end without an answer."""
+    shown = await preview(client, ada, await upload(client, ada, content.encode()))
+    assert (shown["rows"], shown["bad_count"]) == (rows, bad)
+
+
 async def test_many_look_at_once(client: httpx.AsyncClient, ada: Person) -> None:
     upload_id = await upload(client, ada, GOOD)
     looks = await asyncio.gather(*(preview(client, ada, upload_id) for _ in range(5)))

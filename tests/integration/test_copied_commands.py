@@ -70,10 +70,14 @@ class Page:
 
     def curl(self, action: str, token: str | None = None) -> Any:
         """What the server answers; nothing where it answers nothing."""
+        said = self.curled(action, token)
+        return json.loads(said) if said else None
+
+    def curled(self, action: str, token: str | None = None) -> str:
+        """The answers of all its lines."""
         text = re.sub(r"\bcurl ", "curl --silent --show-error --noproxy '*' ", self.text(action, "curl"))
         names = {"KEY": KEY, "SECRET": SECRET, "PASSPHRASE": PASSPHRASE}
-        said = self.shell(text, TIDEMARK_TOKEN=token or self.token, **names)
-        return json.loads(said) if said else None
+        return self.shell(text, TIDEMARK_TOKEN=token or self.token, **names)
 
     def types(self, action: str, *more: str) -> subprocess.CompletedProcess[str]:
         """A shell takes the text apart, and a process that has loaded everything runs it."""
@@ -294,9 +298,14 @@ def test_a_result_is_starred_tagged_archived_and_deleted(page: Page) -> None:
     assert page.curl("tag a backtest")["tags"] == [HOSTILE, "keep"]
     done = page.curl("archive a backtest")
     assert (done["is_starred"], done["archived_at"] is None) == (True, False)
-    assert page.curl("delete a backtest") is None
+    page.curled("archive backtests")
     listed = [one["id"] for one in page.http.get("/api/backtests").json()["items"]]
     assert not {page.made["backtest"], page.made["other"]} & {*listed}
+    other = f"/api/backtests/{page.made['other']}"
+    assert page.curl("delete a backtest") is None
+    assert page.http.get(other).status_code == 404
+    page.curl("bring a backtest back")
+    assert page.http.get(other).json()["archived_at"] is not None
 
 
 def test_a_preset_is_kept_and_forgotten(page: Page) -> None:

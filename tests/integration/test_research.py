@@ -91,6 +91,13 @@ def test_a_stored_run_is_the_run() -> None:
     assert replay(run_id).same
 
 
+def test_a_report_is_a_page_and_a_file(tmp_path: Path) -> None:
+    result = backtest("sma_cross", load_bars("demo", "BTC/USDT", "1h", "2024-01", "2024-03"))
+    written = result.report(tmp_path / "report.html")
+    assert result.report_html(tmp_path / "again.html") == result.report_html() == written.read_text("utf-8")
+    assert (tmp_path / "again.html").read_bytes() == written.read_bytes()
+
+
 def test_a_frame_is_enough() -> None:
     frame = load_bars("demo", "BTC/USDT", "1h", "2024-01", "2024-03").frame
     assert len(backtest("sma_cross", frame).trades) == len(backtest("sma_cross", frame.set_index("ts")).trades) > 0

@@ -42,6 +42,15 @@ export function deleteCommands(id: string): Commands {
   return { curl: curl('DELETE', backtestAddress(id)) }
 }
 
+export function restoreCommands(id: string): Commands {
+  return { curl: curl('POST', `${backtestAddress(id)}/restore`) }
+}
+
+/** The same with several: a line for each. */
+export function eachCommands<Row>(rows: readonly Row[], commandsOf: (row: Row) => Commands): Commands {
+  return { curl: rows.map((row) => commandsOf(row).curl).join('\n') }
+}
+
 export function keepPresetCommands(name: string, form: RunWanted): Commands {
   return { curl: curl('POST', presetsPath, { body: { name, form } }) }
 }

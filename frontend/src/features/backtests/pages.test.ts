@@ -1,5 +1,5 @@
 /** The list and the progress of a run against a server that speaks HTTP: what is asked, shown, and said when it is refused. */
-import { fireEvent, screen, waitFor, within } from '@testing-library/vue'
+import { cleanup, fireEvent, screen, waitFor, within } from '@testing-library/vue'
 import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
@@ -11,9 +11,11 @@ import { backtest, backtestId, backtestRow, strategy } from '@/testing/backtests
 import { taskInBrief } from '@/testing/eventServer'
 import { renderPage } from '@/testing/render'
 import { problem, profile, server, useServer } from '@/testing/server'
+import { result } from '@/testing/results'
 import { taskInFull } from '@/testing/tasks'
 import BacktestById from './BacktestById.vue'
 import BacktestsPage from './BacktestsPage.vue'
+import StatisticsCards from './result/StatisticsCards.vue'
 import TrustPanel from './result/TrustPanel.vue'
 import RunningBacktest from './RunningBacktest.vue'
 
@@ -31,6 +33,33 @@ beforeEach(() => {
     http.get('/api/backtests/tags', () => HttpResponse.json({ items: [{ tag: 'trend', count: 2 }] })),
     http.get('/api/backtests', () => page([backtestRow({ tags: ['trend'] })])),
   )
+})
+
+function onPhone() {
+  const [width, media] = ['(width < 40rem)', window.matchMedia]
+  vi.spyOn(window, 'matchMedia').mockImplementation((query) => Object.defineProperty(media(query), 'matches', { value: query === width }))
+}
+
+describe('the figures of a result', () => {
+  const { figures } = result()
+  const groupOf = (title: string) => screen.getByRole('heading', { name: title }).closest('details')
+
+  it('are all in view on a desk, and on the tab that is theirs', async () => {
+    await renderPage(defineComponent({ setup: () => () => figures && h(StatisticsCards, { figures, currency: 'USDT', folded: true }) }))
+    expect(groupOf('Return')).toBeNull()
+    cleanup()
+    onPhone()
+    await renderPage(defineComponent({ setup: () => () => figures && h(StatisticsCards, { figures, currency: 'USDT' }) }))
+    expect(groupOf('Return')).toBeNull()
+  })
+
+  it('are closed groups on a phone, each opened by its name', async () => {
+    onPhone()
+    await renderPage(defineComponent({ setup: () => () => figures && h(StatisticsCards, { figures, currency: 'USDT', folded: true }) }))
+    expect(groupOf('Return')?.open).toBe(false)
+    await userEvent.click(screen.getByText('Return'))
+    await waitFor(() => { expect(groupOf('Return')?.open).toBe(true) })
+  })
 })
 
 describe('the trust panel', () => {
@@ -79,8 +108,7 @@ describe('the list', () => {
   })
 
   it('has on a phone the whole name, and the return beside the state', async () => {
-    const [width, media] = ['(width < 40rem)', window.matchMedia]
-    vi.spyOn(window, 'matchMedia').mockImplementation((query) => Object.defineProperty(media(query), 'matches', { value: query === width }))
+    onPhone()
     await renderPage(BacktestsPage, { at: '/backtests' })
     const row = await rowOf('sma_cross')
     const [, name, state] = within(row).getAllByRole('cell')
@@ -118,6 +146,20 @@ describe('the list', () => {
     expect(screen.getByRole('button', { name: 'Compare' })).toHaveProperty('disabled', true)
     for (const key of ['j', 'x', 'c']) await fireEvent.keyDown(grid, { key })
     await expect.poll(() => router.currentRoute.value.fullPath).toBe('/backtests/compare?ids=a,b')
+  })
+
+  it('copies what is done with the selected, a line for each', async () => {
+    const user = userEvent.setup()
+    server.use(http.get('/api/backtests', () => page([backtestRow({ id: 'a', name: 'one' }), backtestRow({ id: 'b', name: 'other' })])))
+    await renderPage(BacktestsPage, { at: '/backtests' })
+    const grid = await screen.findByRole('grid', { name: 'backtests' })
+    await rowOf('one')
+    for (const key of ['j', 'x', 'j', 'x']) await fireEvent.keyDown(grid, { key })
+    await user.click(screen.getByRole('button', { name: /Copy as: What is done with the selected/ }))
+    expect(screen.getAllByRole('menuitem').map(({ textContent }) => /“(.+)”/.exec(textContent)?.[1])).toEqual(['Compare', 'Star', 'Archive', 'Delete'])
+    await user.click(screen.getByRole('menuitem', { name: /Copy “Delete” as curl/ }))
+    const lines = (await navigator.clipboard.readText()).split('\n')
+    expect(lines.map((line) => /-X DELETE .*\/api\/backtests\/(.)$/.exec(line)?.[1])).toEqual(['a', 'b'])
   })
 
   it('follows the events of its tasks, and asks for the figures once one is done', async () => {

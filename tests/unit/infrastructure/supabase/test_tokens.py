@@ -244,10 +244,14 @@ async def test_verified_token_is_refused_once_its_key_is_revoked(clock: FakeCloc
 
 
 async def test_memory_is_bounded(clock: FakeClock) -> None:
-    verifier = JwtVerifier(issuer=ISSUER, keys=LocalSigningKeys(JWKS), clock=clock, remembered_tokens=3)
+    room = 3 * len(signed(jti="0"))
+    verifier = JwtVerifier(issuer=ISSUER, keys=LocalSigningKeys(JWKS), clock=clock, remembered_characters=room)
     for number in range(10):
         await verifier.verify(signed(jti=str(number)))
     assert len(verifier._remembered) == 3
+    # What users write about themselves stands in their tokens: long ones push out as many as they have the room of.
+    await verifier.verify(signed(user_metadata={"x": [[] for _ in range(200)]}))
+    assert len(verifier._remembered) == 1
 
 
 def test_key_set_is_read_with_care() -> None:
