@@ -121,7 +121,7 @@ def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, poin
 
 
 def _asked(market: Market, counts: Rows, *, learns: bool) -> Iterator[tuple[int, str, Market]]:
-    """The shortest history first. Each is made when it is its turn, so that no two that never were are there at once."""
+    """The shortest history first. Each is made in its turn, so that no two that never were are there at once."""
     for count in counts:
         yield int(count), "cut off", market.first(int(count))
     longer = 0
@@ -150,7 +150,7 @@ def _points(strategy: TradingStrategy, market: Market, said: Signals, points: in
     fired = _fired(said)
     told = (fired + 1 >= least) & (fired + 1 <= most)
     best = _greatest(_proved_right(said, market, fired)[told], points // 4)
-    rest = _spread(fired[told][~best], points // 2 - np.count_nonzero(best))
+    rest = _spread(fired[told][~best], points // 2 - int(best.sum()))
     fired = np.sort(np.concatenate((fired[told][best], rest))) + 1
     others = np.setdiff1d(np.linspace(least, most, 4 * points).round().astype(np.int64), fired)
     return fired, _spread(others, points - len(fired))
@@ -323,7 +323,7 @@ def _another_future(market: Market, count: int, swing: float, longer: int) -> Ma
 
 
 class _Otherwise(Mapping[str, Floats]):
-    """Columns that are others after so many bars. Each is made when it is asked for: few strategies look at them all."""
+    """Columns that are others after so many bars. Each is made when it is asked for: few strategies look at all."""
 
     def __init__(self, columns: Mapping[str, Floats], *, known: int, swing: float, bars: int) -> None:
         self._columns, self._known, self._bars = columns, known, bars

@@ -108,7 +108,7 @@ def _replay(
         if at == count or not has_room(state):
             break
         years = 0.0
-        if at > 0:
+        if at > 0 and account.rules.borrow > 0.0:
             years = (bars.starts[at] - bars.starts[at - 1]) / _MICROSECONDS_A_YEAR
         if len(detail.first) > 0:
             rows[0], rows[1] = detail.first[at], detail.first[at + 1]
@@ -133,18 +133,24 @@ def _quiet_until(
     """The next bar on which anything may happen: a signal, a price that is watched, or a level that is brought."""
     if at == 0 and count > 0 and not (watched and not (bars.low[0] > below and bars.high[0] < above)):
         at = 1  # before the first bar nothing was said
+    if asleep and not watched and at > 0:
+        while at < count and _is_quiet(turns, signals.direction[at - 1], resting):
+            at += 1
+        return at
     while at > 0 and at < count:
-        direction = signals.direction[at - 1]
-        if direction != KEEP:
-            wanted = turns[direction + 1]
-            if wanted not in (resting, KEEP):
-                break
+        if not _is_quiet(turns, signals.direction[at - 1], resting):
+            break
         if watched and not (bars.low[at] > below and bars.high[at] < above):
             break
         if not asleep and brings_levels(signals, at - 1):
             break
         at += 1
     return at
+
+
+@inlined_borrowing
+def _is_quiet(turns: Ints, direction: int, resting: int) -> bool:
+    return bool(direction == KEEP or turns[direction + 1] == resting)
 
 
 @compiled
