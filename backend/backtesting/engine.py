@@ -51,7 +51,7 @@ def backtest(feeds: Sequence[Feed], config: TradingConfig, watch: Watch | None =
     """Trade the signals of these symbols on one account. Whoever watches may end it by raising."""
     _check(feeds, config)
     columns = [_columns(feed.bars) for feed in feeds]
-    known = [bool(column.volume.max() > 0) for column in columns]
+    known = [bool(column.volume[0] > 0 or column.volume.max() > 0) for column in columns]
     state = new_state(
         config,
         ticks=[feed.tick for feed in feeds],

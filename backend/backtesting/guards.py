@@ -4,15 +4,15 @@ A strategy is asked anew each time, by a fresh object, so that what it remembers
 For look-ahead its file is read anew too, and the shortest history comes first: its module may remember as well.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import compiled
+from backend.domain.compiled import borrowing, compiled
 from backend.domain.errors import TidemarkError
 from backend.domain.indicators.catalogue import indicator
 from backend.domain.lots import bits_of, next_state
@@ -26,6 +26,7 @@ from backend.domain.strategy_errors import NotEnoughHistory
 Rows = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64] | npt.NDArray[np.int8]
 Ask = Callable[[Market], Signals]
+Number = TypeVar("Number", np.float64, np.int64)
 
 SAMPLED_POINTS: Final = 12
 THOROUGH_POINTS: Final = 200
@@ -104,15 +105,7 @@ def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, poin
     fired, even = _points(strategy, market, said, points)
     leaks: dict[str, Leak] = {}
     counts = np.sort(np.concatenate((fired, even)))
-    asked = [(int(count), "cut off", market.first(int(count))) for count in counts]
-    longer = 0
-    for count in _spread(counts, _CHANGED_POINTS):
-        # What learns would learn from all that never was; what it says of these bars is no other for it.
-        known = market.first(min(int(count) + _LEARNED_ROWS, len(market))) if strategy.learns else market
-        for way in (_SWING, -_SWING):
-            longer += 1
-            asked.append((int(count), "changed", _another_future(known, int(count), way, longer)))
-    for count, how, known in asked:
+    for count, how, known in _asked(market, counts, learns=strategy.learns):
         try:
             again = ask(known)
         except TidemarkError:
@@ -125,6 +118,19 @@ def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, poin
     if found and not _repeats(strategy, market, said):
         found = tuple(replace(leak, repeats=False) for leak in found)
     return LookAhead(points=len(counts), at_signals=len(fired), unanswered=unanswered, leaks=found)
+
+
+def _asked(market: Market, counts: Rows, *, learns: bool) -> Iterator[tuple[int, str, Market]]:
+    """The shortest history first. Each is made in its turn, so that no two that never were are there at once."""
+    for count in counts:
+        yield int(count), "cut off", market.first(int(count))
+    longer = 0
+    for count in _spread(counts, _CHANGED_POINTS):
+        # What learns would learn from all that never was; what it says of these bars is no other for it.
+        known = market.first(min(int(count) + _LEARNED_ROWS, len(market))) if learns else market
+        for way in (_SWING, -_SWING):
+            longer += 1
+            yield int(count), "changed", _another_future(known, int(count), way, longer)
 
 
 def _repeats(strategy: TradingStrategy, market: Market, said: Signals) -> bool:
@@ -143,8 +149,9 @@ def _points(strategy: TradingStrategy, market: Market, said: Signals, points: in
     least, most = min(max(strategy.least_bars(), _FEWEST_KNOWN), len(market) - 1), len(market) - 1
     fired = _fired(said)
     told = (fired + 1 >= least) & (fired + 1 <= most)
-    best = fired[told][np.argsort(-_proved_right(said, market, fired)[told], kind="stable")[: points // 4]]
-    fired = np.union1d(best, _spread(np.setdiff1d(fired[told], best), points // 2 - len(best))) + 1
+    best = _greatest(_proved_right(said, market, fired)[told], points // 4)
+    rest = _spread(fired[told][~best], points // 2 - int(best.sum()))
+    fired = np.sort(np.concatenate((fired[told][best], rest))) + 1
     others = np.setdiff1d(np.linspace(least, most, 4 * points).round().astype(np.int64), fired)
     return fired, _spread(others, points - len(fired))
 
@@ -167,7 +174,7 @@ def recursive(strategy: TradingStrategy, market: Market, said: Signals) -> Seque
 def shuffled(market: Market, *, seed: int) -> Market:
     """The same bars in another order, each beginning where the one before ended: all that order meant is gone."""
     order = _order(len(market) - 1, np.uint64(seed))
-    columns = _rebuilt(market.open, market.high, market.low, market.close, market.volume, order)
+    columns = map(_still, _rebuilt(market.open, market.high, market.low, market.close, market.volume, order))
     names = ("open", "high", "low", "close", "volume")
     return replace(market, columns=MappingProxyType(dict(zip(names, columns, strict=True))))
 
@@ -200,6 +207,18 @@ def _proved_right(said: Signals, market: Market, fired: Rows) -> Floats:
     close, direction = market.columns["close"], said.direction[fired]
     moved = np.log(close[until] / close[fired]) / np.sqrt(np.maximum(until - fired, 1))
     return np.where(direction == KEEP, 0.0, np.where(direction == LONG, moved, -moved))
+
+
+def _greatest(values: Floats, most: int) -> npt.NDArray[np.bool_]:
+    """Which are the greatest, of equal ones the first. All are put in order only where there is no other way."""
+    ranks = -values
+    mask = np.ones(len(ranks), np.bool_)
+    if len(ranks) > most:
+        last = np.partition(ranks, most - 1)[most - 1]
+        near = np.flatnonzero(~(ranks > last))
+        mask[:] = False
+        mask[near[np.argsort(ranks[near], kind="stable")[:most]]] = True
+    return mask
 
 
 def _spread(rows: Rows, most: int) -> Rows:
@@ -296,21 +315,40 @@ def _another_future(market: Market, count: int, swing: float, longer: int) -> Ma
     def changed(one: Market) -> Market:
         known = int(np.searchsorted(one.ends, until, "right"))
         more = longer if len(one) else 0
-        factor = np.resize(1.0 + swing * (0.5 - np.arange(_TEETH) / _TEETH), len(one) + more - known)
-        beyond = len(one) - known
-
-        def otherwise(values: Floats) -> Floats:
-            other = np.empty(len(values) + more)
-            other[:known] = values[:known]
-            np.multiply(values[known:], factor[:beyond], out=other[known : len(values)])
-            other[len(values) :] = values[-1:] * factor[beyond:]
-            return other
-
-        columns = {name: otherwise(values) for name, values in one.columns.items()}
         starts = np.append(one.starts, one.starts[-1:] + one.timeframe.seconds * 1_000_000 * np.arange(1, more + 1))
-        return replace(one, starts=starts, columns=MappingProxyType(columns), others=MappingProxyType({}))
+        columns = _Otherwise(one.columns, known=known, swing=swing, bars=len(starts))
+        return replace(one, starts=_still(starts), columns=MappingProxyType(columns), others=MappingProxyType({}))
 
     return replace(changed(market), others=MappingProxyType({key: changed(one) for key, one in market.others.items()}))
+
+
+class _Otherwise(Mapping[str, Floats]):
+    """Columns that are others after so many bars. Each is made when it is asked for: few strategies look at all."""
+
+    def __init__(self, columns: Mapping[str, Floats], *, known: int, swing: float, bars: int) -> None:
+        self._columns, self._known, self._bars = columns, known, bars
+        self._factors = 1.0 + swing * (0.5 - np.arange(_TEETH) / _TEETH)
+        self._made: dict[str, Floats] = {}
+
+    def __getitem__(self, name: str) -> Floats:
+        if name not in self._made:
+            values, other = np.ascontiguousarray(self._columns[name]), np.empty(self._bars)
+            other[: self._known] = values[: self._known]
+            _go_otherwise(values, self._known, self._factors, other)
+            self._made[name] = _still(other)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
+def _still(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """Nothing writes to it, as in any market. To numba, arrays that may be written to are others: it compiles twice."""
+    values.flags.writeable = False
+    return values
 
 
 def _last(market: Market, bars: int) -> Market:
@@ -353,6 +391,15 @@ def _elsewhere(ask: Ask, market: Market, said: Signals, bars: int) -> float | No
     # What was wanted before is not known here, so only rows on which both want something can differ.
     whole = said.direction[-rows:]
     return float(((short != KEEP) & (whole != KEEP) & (short != whole) | ((short == KEEP) != (whole == KEEP))).mean())
+
+
+@borrowing
+def _go_otherwise(values: Floats, known: int, factors: Floats, other: Floats) -> None:
+    """After so many bars each value times one of the factors; the last goes on where there are no more."""
+    last, factor = len(values) - 1, 0
+    for row in range(known, len(other)):
+        other[row] = values[min(row, last)] * factors[factor]
+        factor = factor + 1 if factor + 1 < len(factors) else 0
 
 
 @compiled

@@ -94,31 +94,63 @@ def _replay(
         asleep = not (moves > 0 and side != 0)
         # While an order waits, whatever is said is about it.
         resting = KEEP if book.order_side != 0 else side
-        while at < count:
-            wanted = turns[signals.direction[at - 1] + 1] if at > 0 else KEEP
-            if wanted not in (resting, KEEP):
-                break
-            if watched and not (bars.low[at] > below and bars.high[at] < above):
-                break
-            if not asleep and at > 0 and brings_levels(signals, at - 1):
-                break
-            equity[at] = cash + quantity * bars.close[at]
-            at += 1
+        begun = at
+        at = _quiet_until(bars, signals, turns, resting, watched, below, above, asleep, at, count)
+        if at < count:
+            # What comes next is fetched first: it is there when the closes of the quiet bars have been written.
+            take_bar(now[0], bars, at)
+            take_signal(said[0], signals, at - 1)
+        for row in range(begun, at):
+            equity[row] = cash + quantity * bars.close[row]
         if at > 0:
             # What was skipped changed nothing but the last price.
             book.mark, account.equity = bars.close[at - 1], equity[at - 1]
         if at == count or not has_room(state):
             break
-        take_bar(now[0], bars, at)
-        take_signal(said[0], signals, at - 1)
         years = 0.0
-        if at > 0:
+        if at > 0 and account.rules.borrow > 0.0:
             years = (bars.starts[at] - bars.starts[at - 1]) / _MICROSECONDS_A_YEAR
         if len(detail.first) > 0:
             rows[0], rows[1] = detail.first[at], detail.first[at + 1]
         equity[at] = step(state, at, years, now, said, detail.prices, rows)
         at += 1
     return at
+
+
+@inlined_borrowing
+def _quiet_until(
+    bars: Columns,
+    signals: SignalColumns,
+    turns: Ints,
+    resting: int,
+    watched: bool,
+    below: float,
+    above: float,
+    asleep: bool,
+    at: int,
+    count: int,
+) -> int:
+    """The next bar on which anything may happen: a signal, a price that is watched, or a level that is brought."""
+    if at == 0 and count > 0 and not (watched and not (bars.low[0] > below and bars.high[0] < above)):
+        at = 1  # before the first bar nothing was said
+    if asleep and not watched and at > 0:
+        while at < count and _is_quiet(turns, signals.direction[at - 1], resting):
+            at += 1
+        return at
+    while at > 0 and at < count:
+        if not _is_quiet(turns, signals.direction[at - 1], resting):
+            break
+        if watched and not (bars.low[at] > below and bars.high[at] < above):
+            break
+        if not asleep and brings_levels(signals, at - 1):
+            break
+        at += 1
+    return at
+
+
+@inlined_borrowing
+def _is_quiet(turns: Ints, direction: int, resting: int) -> bool:
+    return bool(direction == KEEP or turns[direction + 1] == resting)
 
 
 @compiled

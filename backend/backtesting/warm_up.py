@@ -7,7 +7,7 @@ import numpy as np
 
 from backend.backtesting.course import Course
 from backend.backtesting.engine import Feed, backtest
-from backend.backtesting.guards import shuffled
+from backend.backtesting.guards import look_ahead, shuffled
 from backend.backtesting.trying import Trier
 from backend.domain.bars import frame_of
 from backend.domain.config import TradingConfig
@@ -15,6 +15,7 @@ from backend.domain.market import ALWAYS, Instrument, Timeframe
 from backend.domain.ml import warm_up as learning
 from backend.domain.signals import FLAT, KEEP, LONG, Signals
 from backend.domain.strategies import warm_up as strategies
+from backend.domain.strategies.asking import signals_of
 from backend.domain.strategies.built_in.sma_cross import SmaCross
 from backend.domain.strategies.market import Market
 from backend.domain.trading.evidence import sharpe_interval
@@ -39,7 +40,9 @@ def _try_pairs(config: TradingConfig) -> None:
 
 def _doubt() -> None:
     """What the trust panel runs besides."""
-    shuffled(_market(), seed=1)
+    market, strategy = _market(), SmaCross(SmaCross.Parameters(fast=2, slow=3))
+    look_ahead(strategy, market, signals_of(strategy, market))
+    shuffled(market, seed=1)
     sharpe_interval(np.sin(np.arange(40, dtype=np.float64)), 365.0, seed=1)
 
 

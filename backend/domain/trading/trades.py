@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from backend.domain.compiled import borrowing, compiled
+from backend.domain.compiled import borrowing, compiled, inlined_borrowing
 from backend.domain.signals import NO_REASON
 from backend.domain.trading.layout import ENTRY_LIMIT, STILL_OPEN, TRADE, Record, Records
 from backend.domain.trading.portfolio import averaged, sign
@@ -16,7 +16,8 @@ def trades_of(fills: Records, books: Records, last_bar: int) -> Records:
     """In the order of their exits; at the end those that are still open, marked where the books stand."""
     trades = np.zeros(len(fills) // 2 + len(books), TRADE)
     count = gather(fills, books, last_bar, trades, np.zeros(len(books), TRADE))
-    return trades[:count].copy()
+    # To copy records is slow. What is left over is little where each trade has two fills.
+    return trades[:count] if 2 * count > len(trades) else trades[:count].copy()
 
 
 @borrowing
@@ -30,22 +31,37 @@ def measure_excursions(
     """
     for i in range(len(trades)):
         trade = trades[i]
-        side = sign(trade.quantity)
-        worst = best = trade.entry_price
-        for at in range(trade.entry_bar, trade.exit_bar + 1):
+        first, last = trade.entry_bar, trade.exit_bar
+        low, high = _at_an_end(trade, first, places, opens, highs, lows, closes)
+        if last > first:
+            lower, higher = _at_an_end(trade, last, places, opens, highs, lows, closes)
+            low, high = min(low, lower), max(high, higher)
+        for at in range(first + 1, last):
             place = places[at, trade.symbol] if len(places) > 0 else at
-            if place < 0:
-                continue
-            low, high = lows[place], highs[place]
-            last = at == trade.exit_bar and trade.exit_why != STILL_OPEN
-            if at == trade.entry_bar and trade.entry_why == ENTRY_LIMIT:
-                low = high = trade.exit_price if last else closes[place]
-            elif last:
-                low, high = min(opens[place], trade.exit_price), max(opens[place], trade.exit_price)
-            worst = min(worst, low) if side > 0 else max(worst, high)
-            best = max(best, high) if side > 0 else min(best, low)
+            if place >= 0:
+                low, high = min(low, lows[place]), max(high, highs[place])
+        worst, best = (low, high) if trade.quantity > 0.0 else (high, low)
+        side = sign(trade.quantity)
         trade.mae = side * (worst / trade.entry_price - 1.0)
         trade.mfe = side * (best / trade.entry_price - 1.0)
+
+
+@inlined_borrowing
+def _at_an_end(
+    trade: Record, at: int, places: Places, opens: Floats, highs: Floats, lows: Floats, closes: Floats
+) -> tuple[float, float]:
+    """The lowest and the highest price of the trade's first or last bar, the entry among them."""
+    entry = trade.entry_price
+    place = places[at, trade.symbol] if len(places) > 0 else at
+    if place < 0:
+        return entry, entry
+    low, high = lows[place], highs[place]
+    leaves = at == trade.exit_bar and trade.exit_why != STILL_OPEN
+    if at == trade.entry_bar and trade.entry_why == ENTRY_LIMIT:
+        low = high = trade.exit_price if leaves else closes[place]
+    elif leaves:
+        low, high = min(opens[place], trade.exit_price), max(opens[place], trade.exit_price)
+    return min(entry, low), max(entry, high)
 
 
 @compiled

@@ -1,6 +1,7 @@
 """The guards find planted look-ahead of every kind, and accuse no built-in strategy."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -193,6 +194,46 @@ def test_what_remembers_the_longest_history_is_found() -> None:
     LongestHistory.seen[0] = np.empty(0)
     found = look_ahead(LongestHistory(), market, LongestHistory().generate_signals(market))
     assert [(leak.column, leak.how) for leak in found.leaks] == [("direction", "changed")]
+
+
+class KeepsAll(Honest):
+    """It keeps what it was asked about."""
+
+    name = "keeps_all"
+    asked: ClassVar[list[Market]] = []
+
+    def generate_signals(self, market: Market) -> Signals:
+        self.asked.append(market)
+        return super().generate_signals(market)
+
+
+def kept(market: Market) -> list[Market]:
+    """All markets that a look for leaks makes, from the first to the last."""
+    KeepsAll.asked.clear()
+    look_ahead(KeepsAll(), market, Honest().generate_signals(market))
+    return list(KeepsAll.asked)
+
+
+def test_a_future_that_never_was_is_the_same_until_a_cut_and_another_in_every_column_after_it() -> None:
+    market = walk()
+    futures = [asked for asked in kept(market) if len(asked) > len(market)]
+    assert [len(future) - len(market) for future in futures] == [1, 2, 3, 4]
+    for future in futures:
+        assert set(future.columns) == set(market.columns)
+        parted = {
+            name: int(np.flatnonzero(future.columns[name][: len(market)] != values)[0])
+            for name, values in market.columns.items()
+        }
+        assert len(set(parted.values())) == 1
+        assert all(0.9 < ratio < 1.1 for ratio in future.close[: len(market)] / market.close)
+        assert (np.diff(future.starts) == 3_600_000_000).all()
+
+
+def test_nothing_can_be_written_to_a_market_that_a_guard_makes() -> None:
+    market = walk()
+    made = [*kept(market), shuffled(market, seed=3)]
+    written = [column for one in made for column in (one.starts, *one.columns.values()) if column.flags.writeable]
+    assert written == []
 
 
 def test_what_is_drawn_by_lot_without_a_seed_is_called_so() -> None:
