@@ -240,7 +240,7 @@ async def test_the_log_of_a_refused_import_names_twenty_bad_rows(
     answer = await ask_import(client, ada, await upload(client, ada, content), symbol="STRICT")
     with pytest.raises(BadBars) as told:
         await do(site, ada, answer.json()["task_id"])
-    assert told.value.detail.endswith("The log names the first 20. Nothing was stored.")
+    assert "The log of this task names the first 20. Nothing was stored: correct them, or" in told.value.detail
     said = capsys.readouterr().out
     assert [line for line in range(1, 60) if f"  line {line} (" in said] == list(range(21, 41))
     assert "and 5 more" in said
