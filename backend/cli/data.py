@@ -26,6 +26,7 @@ Adjusted = Annotated[str, typer.Option("--adjustment", help="raw, splits or all.
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 # Whose what the terminal imports is: this machine's.
 THIS_MACHINE = "00000000-0000-0000-0000-000000000000"
+_COLUMNS: Final = ("time", "time_of_day", "open", "high", "low", "close", "volume")
 _KINDS: Final = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
 
 
@@ -83,11 +84,29 @@ def import_file(
     calendar: Annotated[str, typer.Option("--calendar", help="24/7, 24/5, or an exchange such as XNYS.")] = "24/7",
     currency: Annotated[str, typer.Option("--currency")] = "USD",
     zone: Annotated[str, typer.Option("--zone", help="Of times that name none.")] = "UTC",
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="WHAT=NAME", help="Which column is what: time=Stamp. As often as needed."),
+    ] = None,
+    time_style: Annotated[
+        str | None,
+        typer.Option("--time-style", help="How times are written: iso, day_first, month_first, epoch_ms, ..."),
+    ] = None,
+    decimal: Annotated[str | None, typer.Option("--decimal", help="The decimal mark of prices: . or ,")] = None,
     accept_bad_rows: Annotated[bool, typer.Option("--accept-bad-rows", help="Leave them out.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Turn a file into a series of this machine, which servers do not show to anybody."""
+    """Turn a file into a series of this machine, which servers do not show to anybody.
+
+    What is not said of the file is found out, and told.
+    """
     from backend.cli.terminal import say
+    from backend.domain.import_times import TimeStyle
+
+    columns = dict(_column(text) for text in column or ())
+    style = None if time_style is None else _one_of("--time-style", time_style, TimeStyle)
+    if decimal not in (None, ".", ","):
+        raise typer.BadParameter(f"'{decimal[:40]}' is neither . nor ,", param_hint="'--decimal'")
 
     if not file.is_file():
         raise typer.BadParameter(
@@ -95,6 +114,7 @@ def import_file(
         )
 
     async def work(market: "Market") -> dict[str, Any]:
+        from backend.domain.imports import Told
         from backend.domain.market import Span
         from backend.domain.market_errors import BadFile
         from backend.services import importing
@@ -102,7 +122,8 @@ def import_file(
         now = datetime.now(UTC)
         market.calendar.sessions(calendar, Span(start=now, end=now))
         importing.require_zone(zone)
-        seen = importing.preview(market.files.first_rows(file, importing.PREVIEWED_ROWS), None, zone=zone)
+        told = Told(columns=columns, style=style, decimal=decimal, zone=zone)
+        seen = importing.preview(market.files.first_rows(file, importing.PREVIEWED_ROWS), None, told=told)
         for note in seen.reading.notes:
             say(note)
         length = timeframe or seen.timeframe
@@ -287,6 +308,15 @@ def _one_of(option: str, text: str, kind: "type[Choice]") -> "Choice":
     except ValueError:
         choices = ", ".join(kind)
         raise typer.BadParameter(f"'{text[:40]}' is none of {choices}.", param_hint=f"'{option}'") from None
+
+
+def _column(text: str) -> tuple[str, str]:
+    what, _, name = text.partition("=")
+    if what not in _COLUMNS or not name:
+        raise typer.BadParameter(
+            f"'{text[:40]}' is none of {', '.join(f'{one}=NAME' for one in _COLUMNS)}.", param_hint="'--column'"
+        )
+    return what, name
 
 
 def _moment(option: str, text: str) -> datetime:

@@ -146,10 +146,10 @@ def _length_of(frame: pd.DataFrame) -> Timeframe:
 
 def _found_out(path: Path, timeframe: Timeframe | None, calendar: str, zone: str) -> tuple[pd.DataFrame, Timeframe]:
     from backend.data.bar_tables import read_table
-    from backend.domain.imports import read_header, understand, with_lines
+    from backend.domain.imports import Told, read_header, understand, with_lines
 
     table = read_table(path)
-    reading = read_header(table.header, table.cells, zone=zone, delimiter=table.delimiter)
+    reading = read_header(table.header, table.cells, told=Told(zone=zone), delimiter=table.delimiter)
     length = timeframe or reading.timeframe
     if length is None:
         raise BadFile("How long its bars last cannot be seen. Say it with --timeframe, such as 1h.")

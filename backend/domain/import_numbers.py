@@ -13,6 +13,7 @@ _WITH_COMMAS: Final = r"[+-]?[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}(?:\.[0-9]*)?(?:
 _WITH_POINTS: Final = r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?(?:e[0-9]+)?"
 _THREES: Final = r"\D*[1-9][0-9]{0,2}(?:,[0-9]{3})+\D*"
 _SUFFIXES: Final = {"[kK]": "3", "[mM]": "6", "[bB]": "9", "[tT]": "12"}
+_ZERO: Final = r"[+-]?0*(?:[.,]0*)?"
 _NONE: Final = ("", "-", "--", "n/a", "na", "nan", "null", "none")
 
 
@@ -61,6 +62,13 @@ def says_nothing(texts: "pd.Series[str]") -> bool:
     if pd.api.types.is_numeric_dtype(texts.dtype):
         return len(texts) > 0 and bool(texts.isna().all())
     return len(texts) > 0 and bool(texts.astype(str).fillna("").str.strip(' "').str.lower().isin(_NONE).all())
+
+
+def is_zero_throughout(texts: "pd.Series[str]") -> bool:
+    """Whether a column counts nothing, as that of real volume does where a broker only counts ticks."""
+    if pd.api.types.is_numeric_dtype(texts.dtype):
+        return len(texts) > 0 and bool((texts.fillna(0) == 0).all())
+    return len(texts) > 0 and bool(texts.astype(str).fillna("").str.strip(' "').str.fullmatch(_ZERO).all())
 
 
 def _floats(texts: "pd.Series[str]") -> "pd.Series[float]":

@@ -9,12 +9,14 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from backend.domain.bars import COLUMNS, MOST_NAMED_ROWS, bad_rows, describe_rows
-from backend.domain.import_numbers import decimal_of, numbers_of, says_nothing
+from backend.domain.bars import COLUMNS, MOST_NAMED_ROWS, bad_rows, describe_rows, start_microseconds
+from backend.domain.import_numbers import decimal_of, is_zero_throughout, numbers_of, says_nothing
 from backend.domain.import_times import (
     TimeStyle,
     dates_like,
@@ -29,6 +31,8 @@ from backend.domain.market_errors import BadFile, BadRow
 
 SAMPLE_ROWS = 200
 _LONGEST_NAME = 200
+
+Positions: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +51,22 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a person says of a file before it is read; the rest is found out."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)  # time, time_of_day, open, ... -> name in the file
+    style: TimeStyle | None = None
+    decimal: str | None = None
+    zone: str = "UTC"  # of times that name none
+
+
+@dataclass(frozen=True, kw_only=True)
 class Understood:
     """What came of a file: the good rows as bars, and the first of the bad ones."""
 
     bars: pd.DataFrame
-    bad: tuple[BadRow, ...]  # positions are those of the file's data rows, from 0
+    positions: Positions  # of each bar among the file's data rows, from 0
+    bad: tuple[BadRow, ...]  # with positions of the same kind
     bad_count: int
     rows: int
 
@@ -98,13 +113,15 @@ class UnrecognisedColumns(BadFile):
 
 
 def read_header(
-    header: Sequence[str] | None, table: pd.DataFrame, *, zone: str = "UTC", delimiter: str = ""
+    header: Sequence[str] | None, table: pd.DataFrame, *, told: Told | None = None, delimiter: str = ""
 ) -> Reading:
     """Find out how this file is to be read, from its header and its first rows of text. Raises UnrecognisedColumns.
 
-    `zone` is that of times which name none, and `delimiter` what separates the columns of a text.
+    What was `told` is not looked for; `delimiter` is what separates the columns of a text.
     """
-    found, notes = _by_names(header) if header is not None else (_by_places(table), [])
+    told = told or Told()
+    found, notes = _by_names(header, table, told.columns) if header is not None else (_by_places(table), [])
+    found |= told.columns
     lacking = [name for name in ("time", "open", "high", "low", "close") if name not in found]
     if lacking:
         names = (
@@ -124,10 +141,10 @@ def read_header(
         columns={name: found[name] for name in COLUMNS if name in found},
         time=found["time"],
         time_of_day=found.get("time_of_day"),
-        zone=zone,
+        zone=told.zone,
         notes=tuple(notes),
     )
-    return _with_details(reading, table, delimiter)
+    return _with_details(reading, table, told, delimiter)
 
 
 def understand(
@@ -148,12 +165,44 @@ def understand(
         for row in describe_rows(frame, bad, timeframe, calendar, until=until)
     ]
     told = [_with_skipped_hour(row, table, reading) for row in told]
+    bars, positions, late = in_order(frame.loc[~bad].reset_index(drop=True), positions[~bad])
     return Understood(
-        bars=frame.loc[~bad].reset_index(drop=True),
-        bad=tuple(sorted(told, key=lambda row: row.position)[:MOST_NAMED_ROWS]),
-        bad_count=int(bad.sum()),
+        bars=bars,
+        positions=positions,
+        bad=tuple(sorted([*told, *late.first], key=lambda row: row.position)[:MOST_NAMED_ROWS]),
+        bad_count=int(bad.sum()) + late.count,
         rows=len(frame),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutOfOrder:
+    """Rows that are bars, but not after all those before them."""
+
+    first: Sequence[BadRow]
+    count: int
+
+
+def in_order(bars: pd.DataFrame, positions: Positions) -> tuple[pd.DataFrame, Positions, OutOfOrder]:
+    """Bars that come after all before them, where those stood, and the rest: neighbours of a bad row, or of a cut
+    between two parts of a file, were compared with no one yet."""
+    starts = start_microseconds(bars)
+    if len(starts) < 2 or (starts[1:] > starts[:-1]).all():
+        return bars, positions, OutOfOrder(first=(), count=0)
+    latest = np.r_[starts[0] - 1, np.maximum.accumulate(starts)[:-1]]
+    late = starts <= latest
+    first = [
+        BadRow(
+            position=int(positions[row]),
+            reason="it has the same time as a row before"
+            if starts[row] == latest[row]
+            else "its time is before that of a row before",
+            ts=bars["ts"].iloc[row].isoformat(),
+        )
+        for row in np.flatnonzero(late)[:MOST_NAMED_ROWS]
+    ]
+    kept = bars.loc[~late].reset_index(drop=True)
+    return kept, positions[~late], OutOfOrder(first=first, count=int(late.sum()))
 
 
 def with_lines(table: BarTable, bad: Sequence[BadRow], *, before: int = 0) -> list[BadRow]:
@@ -162,11 +211,21 @@ def with_lines(table: BarTable, bad: Sequence[BadRow], *, before: int = 0) -> li
     Broken lines are told by their line, and the rows after them move down.
     """
     broken = [replace(row, line=row.position or None) for row in table.broken]
+    return sorted([*broken, *placed(table, bad, before=before)], key=place_of)
+
+
+def place_of(row: BadRow) -> int:
+    """For an order of rows as in their file."""
+    return row.position if row.line is None else row.line
+
+
+def placed(table: BarTable, bad: Sequence[BadRow], *, before: int = 0) -> list[BadRow]:
+    """The bad rows alone."""
     moved = [replace(row, position=row.position + before) for row in bad]
-    if table.first_line == 0 or table.broken_count > len(broken):
-        return [*broken, *moved]
-    skipped = sorted(row.position for row in broken)
-    return [*broken, *(replace(row, line=_line(table.first_line + row.position, skipped)) for row in moved)]
+    if table.first_line == 0 or table.broken_count > len(table.broken):
+        return moved
+    skipped = sorted(row.position for row in table.broken)
+    return [replace(row, line=_line(table.first_line + row.position, skipped)) for row in moved]
 
 
 def _line(line: int, skipped: Sequence[int]) -> int:
@@ -190,7 +249,7 @@ def timeframe_of(starts: "pd.Series[pd.Timestamp]") -> Timeframe | None:
     return next((one for one in Timeframe if one.seconds == commonest), None)
 
 
-def _by_names(header: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+def _by_names(header: Sequence[str], table: pd.DataFrame, told: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Which column is what, and in words where several could be it."""
     bare = {name: _bare(name) for name in header}
     found: dict[str, str] = {}
@@ -199,6 +258,8 @@ def _by_names(header: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         by_rank = [name for alias in _NAMES[wanted].split() for name in header if bare[name] == alias]
         if not by_rank and wanted == "volume":
             by_rank = [name for name in header if bare[name].startswith("volume")]
+        if wanted == "volume" and wanted not in told:
+            by_rank = sorted(by_rank, key=lambda name: is_zero_throughout(table[name]))
         if wanted == "time" and not by_rank and header[0] == "":
             by_rank = [header[0]]  # as pandas writes an index without a name
         if by_rank:
@@ -213,8 +274,10 @@ def _by_names(header: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             for other in header
             if what != "time_of_day" and other not in found.values() and bare[other] in _NAMES[what].split()
         ]
-        if others:
+        if others and what not in told:
             names = ", ".join(f"'{other}'" for other in others)
+            if what == "volume" and all(is_zero_throughout(table[other]) for other in others):
+                names += ", which is 0 throughout" if len(others) == 1 else ", which are 0 throughout"
             notes.append(f"The {what} is taken from '{name}', not from {names}.")
     return found, notes
 
@@ -237,17 +300,17 @@ def _by_places(table: pd.DataFrame) -> dict[str, str]:
     return dict(zip(_BARE, names, strict=False)) if len(names) in _BARE_WIDTHS else {}
 
 
-def _with_details(reading: Reading, table: pd.DataFrame, delimiter: str) -> Reading:
+def _with_details(reading: Reading, table: pd.DataFrame, told: Told, delimiter: str) -> Reading:
     sample = table.head(SAMPLE_ROWS)
     if sample.empty:
         raise BadFile("It has a header, and no row below it.")
     notes = list(reading.notes)
     prices = [sample[reading.columns[name]] for name in ("open", "high", "low", "close")]
     decimal, unseen = decimal_of([text for one in prices for text in one.dropna().astype(str)], delimiter)
-    notes += [unseen] if unseen else []
+    notes += [unseen] if unseen and told.decimal is None else []
     style, unseen = style_of(table[reading.time])  # of all rows there are: the 13th of a month says what comes first
-    notes += [unseen] if unseen else []
-    reading = replace(reading, decimal=decimal, style=style)
+    notes += [unseen] if unseen and told.style is None else []
+    reading = replace(reading, decimal=told.decimal or decimal, style=told.style or style)
     times = _times(sample, reading).dropna()
     if times.empty:
         first = str(sample[reading.time].iloc[0])[:40]

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from backend.domain.errors import TidemarkError
 from backend.domain.market import Adjustment, Series, Timeframe
 
+NAMED_AT_ONCE = 3  # bad rows, in one sentence
+
 
 class MarketDataError(TidemarkError):
     """Something about bars, their files or their providers."""
@@ -119,7 +121,9 @@ class BadBars(MarketDataError):
 
     def __init__(self, rows: Sequence[BadRow], *, count: int, of: int) -> None:
         self.rows, self.count = tuple(rows), count
-        first = "; ".join(f"{row.place}{f' ({row.ts})' if row.ts else ''}: {row.reason}" for row in self.rows[:3])
+        first = "; ".join(
+            f"{row.place}{f' ({row.ts})' if row.ts else ''}: {row.reason}" for row in self.rows[:NAMED_AT_ONCE]
+        )
         super().__init__(f"{count:,} of {of:,} rows are no bars. {first}.")
 
     @property

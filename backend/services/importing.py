@@ -1,6 +1,6 @@
 """From a file that somebody brought to bars: shown before anything is stored, then read as a whole, part by part."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,17 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from backend.domain.bars import MOST_NAMED_ROWS, bad_rows, describe_rows, empty_bars
+from backend.domain.bars import MOST_NAMED_ROWS, empty_bars
 from backend.domain.errors import InputError, InvalidInput
 from backend.domain.import_times import TimeStyle
 from backend.domain.imports import (
     BarTable,
     Reading,
+    Told,
     Understood,
+    in_order,
+    place_of,
+    placed,
     read_header,
     understand,
     with_lines,
@@ -52,11 +56,12 @@ def preview(
     *,
     most_rows: int = PREVIEWED_ROWS,
     until: datetime | None = None,
-    zone: str = "UTC",
+    told: Told | None = None,
 ) -> Preview:
-    """`reading` is how a person corrected it; else it is found out. Raises UnrecognisedColumns."""
+    """`reading` is how a person corrected it; else what was not `told` is found out. Raises UnrecognisedColumns."""
     if reading is None:
-        reading = read_header(table.header, table.cells, zone=zone, delimiter=table.delimiter)
+        _require_columns({f"/{what}": name for what, name in told.columns.items()} if told else {}, table)
+        reading = read_header(table.header, table.cells, told=told, delimiter=table.delimiter)
     else:
         require_readable(reading, table)
         reading = with_timeframe(reading, table.cells)
@@ -82,12 +87,7 @@ def require_readable(reading: Reading, table: BarTable) -> None:
     named["/reading/time"] = reading.time
     if reading.time_of_day is not None:
         named["/reading/time_of_day"] = reading.time_of_day
-    known = list(table.cells.columns)
-    wrong = [
-        InputError(pointer=pointer, detail=f"The file has no column '{name}'. It has: {', '.join(known)}.")
-        for pointer, name in named.items()
-        if name not in known
-    ]
+    wrong = _wrong_columns(named, table)
     wrong += [
         InputError(pointer=f"/reading/columns/{what}", detail="Say which column holds it.")
         for what in ("open", "high", "low", "close")
@@ -96,6 +96,20 @@ def require_readable(reading: Reading, table: BarTable) -> None:
     wrong += _wrong_zone("/reading/zone", reading.zone)
     if wrong:
         raise InvalidInput(wrong)
+
+
+def _require_columns(named: Mapping[str, str], table: BarTable) -> None:
+    if wrong := _wrong_columns(named, table):
+        raise InvalidInput(wrong)
+
+
+def _wrong_columns(named: Mapping[str, str], table: BarTable) -> list[InputError]:
+    known = list(table.cells.columns)
+    return [
+        InputError(pointer=pointer, detail=f"The file has no column '{name}'. It has: {', '.join(known)}.")
+        for pointer, name in named.items()
+        if name not in known
+    ]
 
 
 def require_zone(zone: str) -> None:
@@ -122,7 +136,7 @@ def read_all(
     until: datetime | None = None,
 ) -> Understood:
     """The whole file. In memory is what its numbers take, not what its text takes. `told` hears of rows read."""
-    parts: list[pd.DataFrame] = []
+    parts: list[_Part] = []
     bad: list[BadRow] = []
     bad_count = rows = 0
     for table in tables:
@@ -131,17 +145,45 @@ def read_all(
         found = understand(table.cells, reading, timeframe, calendar, until=until)
         bad += with_lines(table, found.bad, before=rows)
         bad_count += found.bad_count + table.broken_count
+        parts.append(_Part(understood=found, table=replace(table, cells=table.cells.iloc[:0]), before=rows))
         rows += found.rows + table.broken_count
-        parts.append(found.bars)
         told(rows)
-    ordered = parts[::-1] if reading.is_newest_first else parts
-    bars = pd.concat(ordered, ignore_index=True) if ordered else empty_bars()
-    # What is in order within each part, or beside a bad row, need not be so in the whole.
-    while (wrong := bad_rows(bars, timeframe, calendar)).any():
-        bad += describe_rows(bars, wrong, timeframe, calendar)
-        bad_count += int(wrong.sum())
-        bars = bars.loc[np.logical_not(wrong)].reset_index(drop=True)
-    return Understood(bars=bars, bad=tuple(bad[:MOST_NAMED_ROWS]), bad_count=bad_count, rows=rows)
+    parts = parts[::-1] if reading.is_newest_first else parts
+    bars = pd.concat([part.understood.bars for part in parts], ignore_index=True) if parts else empty_bars()
+    # What is in order within each part need not be so in the whole.
+    bars, places, late = in_order(bars, np.arange(len(bars)))
+    bad += [_placed(row, parts) for row in late.first]
+    return Understood(
+        bars=bars,
+        positions=np.concatenate([part.understood.positions + part.before for part in parts])[places]
+        if parts
+        else places,
+        bad=tuple(sorted(bad, key=place_of)[:MOST_NAMED_ROWS]),
+        bad_count=bad_count + late.count,
+        rows=rows,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """What came of a part of a file, and where it stood; without its text."""
+
+    understood: Understood
+    table: BarTable
+    before: int
+
+
+def _placed(row: BadRow, parts: Sequence[_Part]) -> BadRow:
+    """With its place in the file, for a row that was found by its place among all bars."""
+    place = row.position
+    for part in parts:
+        if place < len(part.understood.bars):
+            (found,) = placed(
+                part.table, [replace(row, position=int(part.understood.positions[place]))], before=part.before
+            )
+            return found
+        place -= len(part.understood.bars)
+    raise AssertionError("it is one of the bars")  # pragma: no cover
 
 
 def store_import(

@@ -11,16 +11,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from backend.domain.errors import NotAllowed
 from backend.domain.jobs import Job, Progress
-from backend.domain.market import Series, Span, Timeframe, joined, missing
-from backend.domain.market_errors import VendorBusy, VendorError, VendorUnavailable
+from backend.domain.market import Adjustment, Series, Span, Timeframe, joined, missing
+from backend.domain.market_errors import NotServed, SeriesDamaged, VendorBusy, VendorError, VendorUnavailable
 from backend.domain.market_ports import BarStore, FetchedPage
 from backend.services.market_jobs import series_of, spans_of
 from backend.services.markets import Markets
 
 Report = Callable[[Progress], None]
 _LOOK_SECONDS = 0.2
+_COMPARED_BARS = 5
+# Dividends are larger; vendors round by less.
+_SMALLEST_FACTOR = 1e-4
+_READJUSTED = "Its prices were adjusted anew, after a split or a dividend: all of it is downloaded again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +81,21 @@ class Fetch:
         """All that is missing of the wanted time, or all of it `again`; what came before a cancel stays."""
         report(Progress(stage="asking", message=f"{series.provider} about {series.symbol}"))
         todo = tuple(wanted) if again else await self._missing(series, wanted)
-        count = _Count(todo)
+        count, is_one_version = _Count(todo), series.adjustment is Adjustment.RAW or not todo
         failures, before = 0, -1
+        old: tuple[Span, ...] = ()
         while True:
             try:
+                if not is_one_version and (old := await self._readjusted(series)):
+                    count = _Count(joined([*todo, *old]))
+                    report(Progress(stage="asking", message=_READJUSTED))
+                is_one_version = True
                 await self._download(series, count, report, is_cancelled)
                 return count.result
+            except NotServed:
+                if not old:
+                    raise
+                old, count = (), _Count(todo)  # it does not go back as far any more
             except (VendorBusy, VendorUnavailable) as error:
                 failures = failures + 1 if count.pages == before else 1
                 before = count.pages
@@ -107,6 +123,26 @@ class Fetch:
                 if is_cancelled():
                     break
 
+    async def _readjusted(self, series: Series) -> tuple[Span, ...]:
+        """What is to be downloaded again since its prices are calculated in another way by now, after a split or a
+        dividend: bars of two versions make a jump that never was. What was stored of the old one is gone then."""
+        manifest = await asyncio.to_thread(self._store.manifest, series)
+        if manifest is None or manifest.last is None:
+            return ()
+        length = series.timeframe.length
+        around = Span(start=manifest.last - _COMPARED_BARS * length, end=manifest.last + length)
+        try:
+            stored = (await asyncio.to_thread(self._store.read, series, around)).bars
+            now = [page.bars async for page in self._pages(series, [around])]
+        except SeriesDamaged:
+            return await self._readjusted(series)  # with what is left
+        except NotServed:
+            return ()  # nobody can tell any more
+        if not now or not _is_rescaled(stored, pd.concat(now, ignore_index=True)):
+            return ()
+        await asyncio.to_thread(self._store.delete, series)
+        return manifest.covered
+
     async def _pages(self, series: Series, spans: Sequence[Span]) -> AsyncGenerator[FetchedPage, None]:
         fetcher = self._markets.fetcher(series.provider)
         for span in spans:
@@ -117,6 +153,14 @@ class Fetch:
         """What was stored before a restart, or by somebody else, is not fetched again."""
         found = [await asyncio.to_thread(self._store.missing, series, span) for span in wanted]
         return joined(span for spans in found for span in spans)
+
+
+def _is_rescaled(stored: pd.DataFrame, now: pd.DataFrame) -> bool:
+    """Whether all prices of a bar are other ones by the same factor. A bar that was revised is none of these."""
+    both = stored.merge(now, on="ts", suffixes=("", "_now"))
+    factors = np.column_stack([both[f"{name}_now"] / both[name] for name in ("open", "high", "low", "close")])
+    is_same = np.ptp(factors, axis=1) < _SMALLEST_FACTOR / 2
+    return bool((is_same & (np.abs(factors[:, 3] - 1) > _SMALLEST_FACTOR)).any())
 
 
 def _whole(page: FetchedPage, timeframe: Timeframe) -> FetchedPage:

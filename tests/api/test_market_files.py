@@ -23,7 +23,7 @@ from backend.bootstrap_market import desk_environment
 from backend.data.storage.quotas import FolderQuotas
 from backend.data.storage.uploads import StagedUploads
 from backend.domain.jobs import JobKind
-from backend.domain.market_errors import DataTooLarge
+from backend.domain.market_errors import BadBars, DataTooLarge
 from backend.domain.market_ports import LARGEST_UPLOAD_BYTES
 from backend.worker.importing import run
 from tests.api.conftest import Person, Site, assert_problem
@@ -231,6 +231,19 @@ async def test_bad_rows_refuse_the_file_unless_they_are_accepted(
     series_id = await imported(site, client, ada, content, symbol="LENIENT", accept_bad_rows=True)
     found = (await client.get(f"/api/data/series/{series_id}", headers=ada.headers)).json()
     assert found["stored"]["rows"] == 19
+
+
+async def test_the_log_of_a_refused_import_names_twenty_bad_rows(
+    site: Site, client: httpx.AsyncClient, ada: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = GOOD + b"2025-01-30,100,90,80,95,1\n" * 25
+    answer = await ask_import(client, ada, await upload(client, ada, content), symbol="STRICT")
+    with pytest.raises(BadBars) as told:
+        await do(site, ada, answer.json()["task_id"])
+    assert "The log of this task names the first 20. Nothing was stored: correct them, or" in told.value.detail
+    said = capsys.readouterr().out
+    assert [line for line in range(1, 60) if f"  line {line} (" in said] == list(range(21, 41))
+    assert "and 5 more" in said
 
 
 async def test_an_own_series_can_be_deleted_with_its_bars(site: Site, client: httpx.AsyncClient, ada: Person) -> None:

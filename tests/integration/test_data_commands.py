@@ -176,3 +176,31 @@ def test_days_of_a_place_are_kept_as_their_dates_and_the_place_is_said(tmp_path:
     asked = ("data", "import", str(file), "--symbol", "DAYS", "--zone", "America/New_York")
     assert "taken as America/New_York" in command(tmp_path, *asked).stderr
     assert told(tmp_path, "data", "list")["items"][0]["first"] == "2024-01-02T00:00:00+00:00"
+
+
+def test_how_a_file_is_read_can_be_said(tmp_path: Path) -> None:
+    file, cache = tmp_path / "odd.csv", tmp_path / "cache"
+    file.write_text("when;a;b;c;d\n05/01/2026;1,500;3,000;0,500;2,000\n06/01/2026;2,500;4,000;1,500;3,000\n")
+    asked = ("data", "import", str(file), "--symbol", "ODD", "--timeframe", "1d")
+    assert "Say which column is what" in command(cache, *asked, code=1).stderr
+    columns = [f"--column={one}" for one in ("time=when", "open=a", "high=b", "low=c", "close=d")]
+    done = told(cache, *asked, *columns, "--time-style", "day_first", "--decimal", ",")
+    assert (done["rows"], done["series"]["first"]) == (2, "2026-01-05T00:00:00+00:00")
+    out = tmp_path / "out.csv"
+    command(cache, "data", "export", "--provider", "import", "--symbol", "ODD", "--timeframe", "1d", "-o", str(out))
+    assert out.read_text().splitlines()[1] == "2026-01-05T00:00:00Z,1.5,3.0,0.5,2.0,0.0"
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--column=closing=d", "'closing=d' is none of time=NAME"),
+        ("--column=close=nowhere", "The file has no column 'nowhere'. It has: Date, Open, High, Low, Close."),
+        ("--time-style=stardate", "'stardate' is none of iso, day_first"),
+        ("--decimal=;", "is neither . nor ,"),
+    ],
+)
+def test_what_is_said_of_a_file_is_checked(tmp_path: Path, option: str, words: str) -> None:
+    file = tmp_path / "days.csv"
+    file.write_text("Date,Open,High,Low,Close\n2024-01-02,1,2,1,1\n2024-01-03,1,2,1,1\n")
+    assert words in command(tmp_path, "data", "import", str(file), "--symbol", "DAYS", option, code=2).stderr

@@ -1,12 +1,15 @@
 """What every provider does when its vendor fails, is slow, or talks nonsense."""
 
 import asyncio
+import gzip
 import time
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -56,6 +59,21 @@ class VendorFaults:
     def with_stranger(self, body: Any) -> Any:
         """A bar of another time than was asked for."""
 
+    @abstractmethod
+    def with_value(self, body: Any, name: str, change: Change) -> Any:
+        """Another value in this column of its sixth bar."""
+
+    @abstractmethod
+    def with_times(self, body: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+        """Its times, as it writes them, are other ones."""
+
+    @abstractmethod
+    def time_of(self, moment: datetime) -> Any:
+        """As it writes a time."""
+
+    @abstractmethod
+    def in_another_unit(self, time: Any) -> Any: ...
+
     async def fetch(self, opened: Opened) -> list[FetchedPage]:
         return [page async for page in opened.fetcher.fetch(self.series, self.wanted)]
 
@@ -82,6 +100,17 @@ class VendorFaults:
         opened = await self.check_recovers(Reply(status=429, headers={"Retry-After": "1"}, body={}))
         assert time.monotonic() - began >= 1
         assert opened.outcomes()[Outcome.BUSY] == 1
+
+    @pytest.mark.parametrize("asked", ["-5", "soon", "", "1e3", "Fri, 99 Foo 99999 99:99:99 GMT"])
+    async def test_a_wait_that_makes_no_sense_is_one_of_ours(self, asked: str) -> None:
+        opened = await self.check_recovers(Reply(status=429, headers={"Retry-After": asked}, body={}))
+        assert opened.outcomes()[Outcome.BUSY] == 1
+
+    async def test_a_wait_until_a_date_is_waited(self) -> None:
+        began = time.monotonic()
+        until = format_datetime(datetime.fromtimestamp(time.time() + 2, UTC), usegmt=True)
+        await self.check_recovers(Reply(status=418, headers={"Retry-After": until}, body={}))
+        assert time.monotonic() - began > 0.5
 
     async def test_a_long_wait_is_told_with_its_seconds(self) -> None:
         async with self.open() as opened:
@@ -123,6 +152,40 @@ class VendorFaults:
         opened = await self.check_recovers(lambda sound: Reply(body=sound.body, drip_seconds=0.3))
         assert opened.outcomes()[Outcome.TIMEOUT] == 1
 
+    async def test_headers_that_never_end_hold_up_one_try_and_nobody_else(self) -> None:
+        opened = await self.check_recovers(Reply(header_drips=True, body={}))
+        assert opened.outcomes()[Outcome.TIMEOUT] == 1
+
+    async def test_redirects_in_a_circle_end(self) -> None:
+        async with self.open() as opened:
+            opened.server.disturb(lambda sound: sound)
+            asked: list[str] = []
+
+            def back(sound: Reply) -> Reply:
+                asked.append(opened.server.requests[-1].path)
+                return Reply(status=302, headers={"Location": asked[-1]}, body={})
+
+            opened.server.disturb(*[back] * 1000)
+            with pytest.raises(VendorUnavailable, match="3 times"):
+                await self.fetch(opened)
+        assert set(asked) == set(asked[:1])
+
+    async def test_a_packed_answer_is_read_and_one_that_is_cut_or_spoilt_is_not(self) -> None:
+        def packed(sound: Reply, until: int | None = None) -> Reply:
+            return Reply(body=gzip.compress(sound.content)[:until], headers={"Content-Encoding": "gzip"})
+
+        opened = await self.check_recovers(
+            packed,
+            lambda sound: packed(sound, -40),
+            Reply(body=b"\x1f\x8b nothing", headers={"Content-Encoding": "gzip"}),
+        )
+        assert opened.outcomes()[Outcome.OK] == len(opened.heard) - 2
+
+    async def test_an_answer_that_unpacks_without_end_is_given_up(self) -> None:
+        bomb = gzip.compress(bytes(200 * 2**20), compresslevel=9)
+        opened = await self.check_recovers(Reply(body=bomb, headers={"Content-Encoding": "gzip"}))
+        assert max(size for _, _, size in opened.heard) < 70 * 2**20
+
     async def test_a_cut_connection_is_tried_again(self) -> None:
         opened = await self.check_recovers(lambda sound: Reply(body=sound.body, cut=True))
         assert opened.outcomes()[Outcome.DOWN] == 1
@@ -148,8 +211,50 @@ class VendorFaults:
             pages += [page async for page in opened.fetcher.fetch(self.series, rest)]
         assert content_hash(bars_of(pages), self.series.timeframe) == whole
 
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("high", float("nan")), ("high", float("inf")), ("high", "1,234.5"), ("volume", -1.0), ("volume", None)],
+    )
+    async def test_what_is_no_number_of_a_bar_is_refused(self, name: str, value: Any) -> None:
+        async with self.open() as opened:
+            spoilt = self.with_value
+            opened.server.disturb(lambda sound: Reply(body=spoilt(sound.body, name, lambda _: value)))
+            with pytest.raises(VendorUnavailable, match=r"makes no sense.*row 5 .*Nothing of it was stored"):
+                await self.fetch(opened)
+
+    @pytest.mark.parametrize("name", ["open", "high", "low", "close", "volume"])
+    async def test_numbers_may_be_written_as_text(self, name: str) -> None:
+        await self.check_recovers(lambda sound: Reply(body=self.with_value(sound.body, name, str)))
+
+    async def test_bars_twice_on_a_page_are_refused(self) -> None:
+        async with self.open() as opened:
+            twice = self.with_times
+            opened.server.disturb(
+                lambda sound: Reply(body=twice(sound.body, lambda times: [*times[:5], times[4], *times[6:]]))
+            )
+            with pytest.raises(VendorUnavailable, match=r"row 5 .*the same time as the row before"):
+                await self.fetch(opened)
+
+    async def test_times_in_another_unit_are_no_silence(self) -> None:
+        async with self.open() as opened:
+            spoilt = self.with_times
+
+            def fault(sound: Reply) -> Reply:
+                return Reply(body=spoilt(sound.body, lambda times: [*map(self.in_another_unit, times)]))
+
+            opened.server.disturb(*[fault] * 9)
+            with pytest.raises(VendorUnavailable):
+                await self.fetch(opened)
+
+    async def test_a_bar_of_the_far_future_does_not_hide_those_before_it(self) -> None:
+        later = self.time_of(datetime(2100, 1, 4, 14, 30, tzinfo=UTC))
+        opened = await self.check_recovers(
+            lambda sound: Reply(body=self.with_times(sound.body, lambda times: [*times[:-1], later]))
+        )
+        assert opened.outcomes()[Outcome.GARBAGE] == 1
+
     async def test_a_refusal_names_the_next_step_and_no_secret(self) -> None:
-        for status in (401, 403):
+        for status in (401, 402, 403, 451):
             async with self.open() as opened:
                 opened.server.disturb(*[Reply(status=status, body={"message": "forbidden."})] * 2)
                 with pytest.raises(VendorRefused, match=f"HTTP {status}.*TIDEMARK_") as told:

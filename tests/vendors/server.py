@@ -29,6 +29,7 @@ class Reply:
     silent_seconds: float = 0.0  # before it says anything
     cut: bool = False  # the connection ends in the middle of the body
     drip_seconds: float = 0.0  # between one byte and the next
+    header_drips: bool = False  # headers follow each other for ever
 
     @property
     def content(self) -> bytes:
@@ -89,6 +90,11 @@ class VendorServer:
                     raise OSError
                 content = reply.content
                 self.send_response_only(reply.status)  # without a date of its own
+                while reply.header_drips:
+                    self.send_header("X-Wait", "a little longer")
+                    self.flush_headers()
+                    if vendor._stopped.wait(0.2):
+                        raise OSError
                 for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))

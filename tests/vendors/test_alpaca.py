@@ -1,6 +1,6 @@
 """Alpaca, with alpaca-py itself against a server that speaks its wire protocol."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from backend.domain.ports import Clock
 from tests.contracts.test_bar_fetcher import NOW, BarFetcherContract, Served, bars_of
 from tests.fakes import FakeClock
 from tests.vendors.alpaca import KEY, LISTED, SECRET, Alpaca, row
-from tests.vendors.faults import QUICK, Opened, VendorFaults
+from tests.vendors.faults import QUICK, Change, Opened, VendorFaults
 from tests.vendors.server import Reply
 
 MINUTES = Series(provider="alpaca", symbol="AAPL", timeframe=Timeframe.M15)
@@ -100,6 +100,22 @@ class TestAlpacaFaults(VendorFaults):
     def with_stranger(self, body: Any) -> Any:
         return _with_rows(body, lambda rows: [row(datetime(2025, 12, 1, 15, tzinfo=UTC)), *rows[1:]])
 
+    def with_value(self, body: Any, name: str, change: Change) -> Any:
+        short = name[0]
+        return _with_rows(body, lambda rows: [*rows[:5], {**rows[5], short: change(rows[5][short])}, *rows[6:]])
+
+    def with_times(self, body: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+        def changed(rows: list[Any]) -> list[Any]:
+            return [{**one, "t": time} for one, time in zip(rows, change([one["t"] for one in rows]), strict=True)]
+
+        return _with_rows(body, changed)
+
+    def time_of(self, moment: datetime) -> Any:
+        return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+    def in_another_unit(self, time: Any) -> Any:
+        return int(datetime.fromisoformat(time).timestamp())
+
 
 def _with_rows(body: Any, change: Any) -> Any:
     return {**body, "bars": {"AAPL": change(body["bars"]["AAPL"])}}
@@ -137,6 +153,69 @@ async def test_a_token_that_repeats_itself_ends_the_fetch() -> None:
         vendor.server.disturb(*[lambda sound: Reply(body={**sound.body, "next_page_token": "300"})] * 2)
         with pytest.raises(VendorUnavailable, match="the same again"):
             await all_bars(vendor, MINUTES, WINTER)
+
+
+async def test_empty_pages_that_name_a_next_one_for_ever_end_the_fetch() -> None:
+    with (vendor := Alpaca(NOW, page=300)).server.running():
+        endless = (Reply(body={"bars": {}, "next_page_token": f"more {number}"}) for number in range(100))
+        vendor.server.disturb(lambda sound: sound, *endless)
+        with pytest.raises(VendorUnavailable, match="20 pages brought nothing new"):
+            await all_bars(vendor, MINUTES, WINTER)
+
+
+async def test_pages_that_take_turns_end_the_fetch() -> None:
+    def turn(token: str) -> Any:
+        return lambda sound: Reply(body={**sound.body, "next_page_token": token})
+
+    with (vendor := Alpaca(NOW, page=300)).server.running():
+        vendor.server.disturb(*[turn("300"), turn("0")] * 50)
+        with pytest.raises(VendorUnavailable, match="were other ones before"):
+            await all_bars(vendor, MINUTES, WINTER)
+
+
+async def test_bars_of_another_symbol_are_no_silence() -> None:
+    with (vendor := Alpaca(NOW)).server.running():
+        vendor.server.disturb(*[lambda sound: Reply(body={**sound.body, "bars": {"MSFT": [row(NOW)]}})] * 3)
+        with pytest.raises(VendorUnavailable, match="gave bars of MSFT when asked for AAPL"):
+            await all_bars(vendor, MINUTES, WINTER)
+
+
+async def test_a_last_bar_that_is_revised_twice_is_the_newest() -> None:
+    whole = Span(start=datetime(2026, 1, 6, tzinfo=UTC), end=datetime(2026, 1, 7, tzinfo=UTC))
+    last = datetime(2026, 1, 6, 18, tzinfo=UTC)
+
+    def page(volume: float, *rows: Any, token: str | None) -> Reply:
+        return Reply(body={"bars": {"AAPL": [*rows, {**row(last), "v": volume}]}, "next_page_token": token})
+
+    with (vendor := Alpaca(NOW)).server.running():
+        before = row(last - timedelta(minutes=15))
+        vendor.server.disturb(
+            page(7.0, before, token="1"), page(8.0, token="2"), page(9.0, token="3"), page(10.0, token=None)
+        )
+        bars = bars_of(await all_bars(vendor, MINUTES, whole))
+    assert bars["volume"].tolist() == [before["v"], 10.0]
+
+
+async def test_days_when_clocks_change_and_half_sessions_keep_their_hours() -> None:
+    hours = replace(MINUTES, timeframe=Timeframe.H1)
+    opens = {}
+    with (vendor := Alpaca(NOW)).server.running():
+        for first, last in (
+            ((2025, 10, 31), (2025, 11, 4)),
+            ((2026, 3, 6), (2026, 3, 10)),
+            ((2025, 11, 28), (2025, 11, 29)),
+        ):
+            span = Span(start=datetime(*first, tzinfo=UTC), end=datetime(*last, tzinfo=UTC))
+            bars = bars_of(await all_bars(vendor, hours, span))
+            for day, times in bars.groupby(bars["ts"].dt.date)["ts"]:
+                opens[f"{day:%m-%d}"] = (f"{times.min():%H:%M}", f"{times.max():%H:%M}")
+    assert opens == {
+        "10-31": ("13:30", "19:30"),
+        "11-03": ("14:30", "20:30"),
+        "03-06": ("14:30", "20:30"),
+        "03-09": ("13:30", "19:30"),
+        "11-28": ("14:30", "17:30"),
+    }
 
 
 async def test_an_empty_page_that_has_a_next_one_is_not_the_end() -> None:

@@ -1,6 +1,6 @@
 """Crypto exchanges, with ccxt itself against a server that speaks Binance's wire protocol."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from backend.domain.ports import Clock
 from tests.contracts.test_bar_fetcher import NOW, BarFetcherContract, Served, bars_of
 from tests.fakes import FakeClock
 from tests.vendors.binance import LISTED, Binance
-from tests.vendors.faults import QUICK, Opened, VendorFaults
+from tests.vendors.faults import QUICK, Change, Opened, VendorFaults
 from tests.vendors.server import Reply
 
 HOURLY = Series(provider="crypto:binance", symbol="BTC/USDT", timeframe=Timeframe.H1)
@@ -69,6 +69,65 @@ class TestCryptoFaults(VendorFaults):
 
     def with_stranger(self, body: Any) -> Any:
         return [[body[0][0] + 60_000, *body[0][1:]], *body[1:]]
+
+    def with_value(self, body: Any, name: str, change: Change) -> Any:
+        place = ("open", "high", "low", "close", "volume").index(name) + 1
+        return [*body[:5], [*body[5][:place], change(body[5][place]), *body[5][place + 1 :]], *body[6:]]
+
+    def with_times(self, body: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+        return [[time, *row[1:]] for row, time in zip(body, change([row[0] for row in body]), strict=True)]
+
+    def time_of(self, moment: datetime) -> Any:
+        return int(moment.timestamp() * 1000)
+
+    def in_another_unit(self, time: Any) -> Any:
+        return time // 1000
+
+
+@pytest.mark.parametrize("factor", [1000, 1_000_000])
+async def test_times_in_micro_and_nanoseconds_are_refused(factor: int) -> None:
+    def finer(sound: Reply) -> Reply:
+        return Reply(body=[[row[0] * factor, *row[1:]] for row in sound.body])
+
+    with (vendor := Binance(NOW)).server.running():
+        fetcher = fetcher_of(vendor, FakeClock(NOW))
+        vendor.server.disturb(*[finer] * 3)
+        with pytest.raises(VendorUnavailable, match="3 times"):
+            await anext(fetcher.fetch(HOURLY, Span(start=LISTED, end=NOW)))
+        await fetcher.close()
+
+
+async def test_a_stale_page_is_no_silence() -> None:
+    wanted = Span(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 3, 1, tzinfo=UTC))
+    with (vendor := Binance(NOW, page=500)).server.running():
+        fetcher = fetcher_of(vendor, FakeClock(NOW))
+        first = vendor.klines({"interval": "1h", "startTime": str(int(wanted.start.timestamp() * 1000)), "limit": 500})
+        vendor.server.disturb(lambda sound: sound, Reply(body=first))
+        came = fetcher.fetch(HOURLY, wanted)
+        page = await anext(came)
+        assert page.covered.end <= datetime(2026, 1, 21, 20, tzinfo=UTC)
+        with pytest.raises(VendorUnavailable, match=r"gave no bars of 2026-01-21 20:00 to .* it has some of 1d"):
+            await anext(came)
+        await fetcher.close()
+
+
+async def test_nothing_at_first_is_told_where_longer_bars_show_trade() -> None:
+    with (vendor := Binance(NOW)).server.running():
+        fetcher = fetcher_of(vendor, FakeClock(NOW))
+        vendor.server.disturb(Reply(body=[]))
+        with pytest.raises(NotServed, match="no bars of 1h of BTC/USDT before"):
+            await anext(fetcher.fetch(HOURLY, Span(start=LISTED, end=NOW)))
+        await fetcher.close()
+
+
+async def test_an_exchange_without_a_single_market_makes_no_sense() -> None:
+    with (vendor := Binance(NOW)).server.running():
+        fetcher = fetcher_of(vendor, FakeClock(NOW))
+        vendor.server.disturb(*[lambda sound: Reply(body={**sound.body, "symbols": []})] * 3, for_path="exchangeInfo")
+        with pytest.raises(VendorUnavailable, match="without a single market"):
+            await fetcher.instrument("BTC/USDT")
+        assert (await fetcher.instrument("BTC/USDT")).symbol == "BTC/USDT"
+        await fetcher.close()
 
 
 async def test_an_answer_that_is_no_list_of_bars_is_no_gap() -> None:

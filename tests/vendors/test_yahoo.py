@@ -1,6 +1,6 @@
 """Yahoo Finance, with yfinance's client itself against a server that speaks its wire protocol."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,12 +13,12 @@ from backend.data.fetchers.reading import Outcome, Patience
 from backend.data.fetchers.yahoo import YahooFetcher
 from backend.data.fetchers.yahoo_places import OF_TIMEZONE, PLACES, STARTERS
 from backend.domain.market import ALWAYS, FOREX, Adjustment, Series, Span, Timeframe, joined
-from backend.domain.market_errors import NotServed, UnknownSymbol
+from backend.domain.market_errors import NotServed, UnknownSymbol, VendorUnavailable
 from backend.domain.market_ports import BarFetcher
 from backend.domain.ports import Clock
 from tests.contracts.test_bar_fetcher import NOW, BarFetcherContract, Served, bars_of
 from tests.fakes import FakeClock
-from tests.vendors.faults import QUICK, Opened, VendorFaults
+from tests.vendors.faults import QUICK, Change, Opened, VendorFaults
 from tests.vendors.server import Reply
 from tests.vendors.yahoo import LISTED, Yahoo, failure
 
@@ -88,6 +88,18 @@ class TestYahooFaults(VendorFaults):
 
     def with_stranger(self, body: Any) -> Any:
         return _with_times(body, lambda times: [times[0] - 86_400 * 30, *times[1:]])
+
+    def with_value(self, body: Any, name: str, change: Change) -> Any:
+        return _with_column(body, name, lambda values: [*values[:5], change(values[5]), *values[6:]])
+
+    def with_times(self, body: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+        return _with_times(body, change)
+
+    def time_of(self, moment: datetime) -> Any:
+        return int(moment.timestamp())
+
+    def in_another_unit(self, time: Any) -> Any:
+        return time * 1000
 
 
 def _with_times(body: Any, change: Any) -> Any:
@@ -184,6 +196,37 @@ async def test_rows_without_prices_are_times_without_trade() -> None:
         pages = await all_pages(vendor, DAILY, week)
     assert [f"{time:%d}" for time in bars_of(pages)["ts"]] == ["05", "06", "08", "09"]
     assert joined(page.covered for page in pages) == (week,)
+
+
+async def test_prices_without_their_times_are_no_silence() -> None:
+    week = Span(start=datetime(2026, 1, 5, tzinfo=UTC), end=datetime(2026, 1, 10, tzinfo=UTC))
+    with (vendor := Yahoo(NOW)).server.running():
+        vendor.server.disturb(
+            lambda sound: sound, *[lambda sound: Reply(body=_with_times(sound.body, lambda _: []))] * 3
+        )
+        with pytest.raises(VendorUnavailable, match="gave prices without their times"):
+            await all_pages(vendor, DAILY, week)
+
+
+async def test_bars_of_another_symbol_are_refused() -> None:
+    def of_another(sound: Reply) -> Reply:
+        (result,) = sound.body["chart"]["result"]
+        other = {**result, "meta": {**result["meta"], "symbol": "MSFT"}}
+        return Reply(body={"chart": {"result": [other], "error": None}})
+
+    week = Span(start=datetime(2026, 1, 5, tzinfo=UTC), end=datetime(2026, 1, 10, tzinfo=UTC))
+    with (vendor := Yahoo(NOW)).server.running():
+        vendor.server.disturb(lambda sound: sound, *[of_another] * 3)
+        with pytest.raises(VendorUnavailable, match="gave bars of MSFT when asked for AAPL"):
+            await all_pages(vendor, DAILY, week)
+
+
+async def test_a_day_whose_midnight_the_clocks_skip_begins_at_one() -> None:
+    skipped = Span(start=datetime(2018, 11, 4, tzinfo=UTC), end=datetime(2018, 11, 6, tzinfo=UTC))
+    with (vendor := Yahoo(NOW)).server.running():
+        await all_pages(vendor, replace(DAILY, symbol="PETR4.SA"), skipped)
+    asked = vendor.server.asked("/chart/")[-1].query
+    assert datetime.fromtimestamp(int(asked["period1"]), UTC) == datetime(2018, 11, 4, 3, tzinfo=UTC)
 
 
 async def test_the_price_of_now_is_no_bar() -> None:

@@ -34,6 +34,10 @@ LISTINGS = {
     "EURUSD=X": ("24/5", listing("EURUSD=X", "EUR/USD", "CCY", "CURRENCY", "Europe/London", "USD")),
     "BTC-USD": ("24/7", listing("BTC-USD", "Bitcoin USD", "CCC", "CRYPTOCURRENCY", "UTC", "USD")),
     "7203.T": ("XTKS", listing("7203.T", "Toyota Motor", "JPX", "EQUITY", "Asia/Tokyo", "JPY")),
+    "PETR4.SA": (
+        "BVMF",
+        listing("PETR4.SA", "Petrobras", "SAO", "EQUITY", "America/Sao_Paulo", "BRL") | {"firstTradeDate": 946_900_800},
+    ),
     "^GSPC": ("XNYS", listing("^GSPC", "S&P 500", "SNP", "INDEX", "America/New_York", "USD")),
     "RELIANCE.NS": ("XBOM", listing("RELIANCE.NS", "Reliance Industries", "NSI", "EQUITY", "Asia/Kolkata", "INR")),
     "ODD.XX": ("XNYS", listing("ODD.XX", "Odd", "XXX", "EQUITY", "Antarctica/Troll", "USD")),

@@ -15,7 +15,16 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from backend.data.fetchers.matching import best_matches, is_symbol
-from backend.data.fetchers.paging import Answer, Task, check_served, longer_pages, pages, task, whole_bars
+from backend.data.fetchers.paging import (
+    Answer,
+    Task,
+    check_served,
+    longer_pages,
+    pages,
+    require_of_the_past,
+    task,
+    whole_bars,
+)
 from backend.data.fetchers.reading import Failed, OnRequest, Outcome, Patience, VendorReader
 from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe, closest
 from backend.domain.market_errors import UnknownSymbol, VendorUnavailable
@@ -159,7 +168,11 @@ class AlpacaFetcher:
         def ask() -> tuple[pd.DataFrame, str]:
             answer = _asked(lambda: self._data_client().get("/stocks/bars", query))
             bars = answer["bars"] or {}
-            return _frame(bars.get(job.series.symbol) or [], job.series.timeframe), answer["next_page_token"] or ""
+            if others := set(bars) - {job.series.symbol}:
+                raise Failed(Outcome.GARBAGE, f"gave bars of {', '.join(sorted(others))[:60]}")
+            rows = _frame(bars.get(job.series.symbol) or [], job.series.timeframe)
+            require_of_the_past(rows, self._clock.now())
+            return rows, answer["next_page_token"] or ""
 
         return await self._reader.read(ask, f"{job.series.symbol} of {job.series.timeframe}")
 
@@ -222,7 +235,7 @@ def _asked(ask: Callable[[], T]) -> T:
 
 def _frame(rows: Sequence[Mapping[str, Any]], timeframe: Timeframe) -> pd.DataFrame:
     """Days begin at midnight in New York; ours at midnight UTC of the same date."""
-    times = pd.to_datetime([row["t"] for row in rows], utc=True, format="ISO8601")
+    times = pd.to_datetime([str(row["t"]) for row in rows], utc=True, format="ISO8601")
     if not timeframe.is_intraday:
         times = times.tz_convert(_PLACE).tz_localize(None).normalize().tz_localize("UTC")
     columns = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}

@@ -16,7 +16,7 @@ import pandas as pd
 
 from backend.data.fetchers.exchanges import COINS, EXCHANGES
 from backend.data.fetchers.matching import best_matches, is_symbol
-from backend.data.fetchers.paging import Answer, Task, check_served, pages, task
+from backend.data.fetchers.paging import Answer, Task, check_served, pages, require_of_the_past, task
 from backend.data.fetchers.reading import Denied, Failed, OnRequest, Outcome, Patience, VendorReader
 from backend.domain.bars import COLUMNS
 from backend.domain.market import ALWAYS, Adjustment, Instrument, Series, Span, Timeframe, closest
@@ -32,6 +32,7 @@ _MARKETS_LAST_SECONDS = 12 * 3600
 # At the level "debug" the library logs whole requests, and keys are in their headers.
 _NOWHERE = logging.Logger("nowhere", logging.CRITICAL + 1)
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
+_FIRST_COIN = datetime(2009, 1, 3, tzinfo=UTC)
 
 
 class CryptoFetcher:
@@ -107,33 +108,44 @@ class CryptoFetcher:
         while at < job.span.end:
             rows = await self._rows(job.series.symbol, job.series.timeframe, at, job.span.end)
             if len(rows):
-                if at == job.span.start:
-                    await self._check_reach(job, rows)
+                if at == job.span.start and await self._has_trade(job, at, _moment(rows, 0)):
+                    raise self._out_of_reach(job, _moment(rows, 0))
                 until = _moment(rows, -1) + job.series.timeframe.length
             else:
                 until = await self._end_of_silence(job, at)
             yield Answer(rows=rows, asked=Span(start=at, end=_EVER), until=max(until, at + job.series.timeframe.length))
             at = until
 
-    async def _check_reach(self, job: Task, rows: pd.DataFrame) -> None:
-        """Some exchanges only have the latest bars, whatever they are asked for, which is not to be taken for a gap:
-        longer bars tell that there was trade."""
-        at = job.span.start
-        longer = _longer(job.series.timeframe, self.timeframes, times=16)
-        if longer is None or _moment(rows, 0) - at < 4 * longer.length:
-            return
-        first = _moment(rows, 0)
-        others = await self._rows(job.series.symbol, longer, at, first)
-        lacking = (others["ts"] + longer.length <= first) & (pd.to_numeric(others["volume"]) > 0)
-        if lacking.any():
-            raise NotServed(
-                f"{self.provider} has no bars of {job.series.timeframe} of {job.series.symbol} before"
-                f" {first:%Y-%m-%d %H:%M} UTC, though it has some of {longer}. Ask from then on, or for longer bars."
-            )
+    def _out_of_reach(self, job: Task, first: datetime) -> NotServed:
+        """Some exchanges only have the latest bars, whatever they are asked for, which is not to be taken for a gap."""
+        return NotServed(
+            f"{self.provider} has no bars of {job.series.timeframe} of {job.series.symbol} before"
+            f" {first:%Y-%m-%d %H:%M} UTC, though it has some of {self._longer_than(job)}."
+            " Ask from then on, or for longer bars."
+        )
+
+    async def _has_trade(self, job: Task, start: datetime, end: datetime) -> bool:
+        """Whether longer bars tell that there was trade where no bar came."""
+        longer = self._longer_than(job)
+        if longer is None or end - start < 4 * longer.length:
+            return False
+        others = await self._rows(job.series.symbol, longer, start, end)
+        return bool(((others["ts"] + longer.length <= end) & (pd.to_numeric(others["volume"]) > 0)).any())
+
+    def _longer_than(self, job: Task) -> Timeframe | None:
+        return _longer(job.series.timeframe, self.timeframes, times=16)
 
     async def _end_of_silence(self, job: Task, at: datetime) -> datetime:
         """Until when there is nothing: as far as the longest bars that it has can tell with one more request."""
         window = at + self._page() * job.series.timeframe.length
+        silent = min(window, job.span.end)
+        if await self._has_trade(job, at, silent):
+            if at == job.span.start:
+                raise self._out_of_reach(job, silent)
+            raise VendorUnavailable(
+                f"{job.series}: the provider gave no bars of {at:%Y-%m-%d %H:%M} to {silent:%Y-%m-%d %H:%M} UTC, though"
+                f" it has some of {self._longer_than(job)}. That time counts as missing; try again later."
+            )
         longest = max(self.timeframes, key=lambda one: one.seconds)
         if window >= job.span.end or longest is job.series.timeframe:
             return window
@@ -149,11 +161,23 @@ class CryptoFetcher:
             rows = pd.DataFrame([row[:6] for row in found], columns=["ts", *COLUMNS])
             if len(rows) and rows["ts"].iloc[0] > rows["ts"].iloc[-1]:
                 rows = rows.iloc[::-1]  # some exchanges tell the newest first
-            rows = rows[rows["ts"].astype("int64") >= since]  # and some begin a little earlier than asked
-            times = pd.to_datetime(rows["ts"].astype("int64"), unit="ms", utc=True)
-            return rows.assign(ts=times).reset_index(drop=True)
+            rows = rows.assign(ts=pd.to_datetime(rows["ts"].astype("int64"), unit="ms", utc=True))
+            require_of_the_past(rows, self._clock.now())
+            self._require_near(rows, start, timeframe)
+            return rows[rows["ts"] >= start].reset_index(drop=True)  # some begin a little earlier than asked
 
         return await self._reader.read(ask, f"{symbol} of {timeframe}")
+
+    def _require_near(self, rows: pd.DataFrame, start: datetime, timeframe: Timeframe) -> None:
+        """Bars of long before are no answer, and no silence either."""
+        if rows.empty:
+            return
+        first, last = rows["ts"].min(), rows["ts"].max()
+        if first < _FIRST_COIN or last < start - self._page() * timeframe.length:
+            raise Failed(
+                Outcome.GARBAGE,
+                f"gave bars of {first:%Y-%m-%d} to {last:%Y-%m-%d} instead of those from {start:%Y-%m-%d} on",
+            )
 
     def _page(self) -> int:
         spot = (getattr(self._exchange, "features", None) or {}).get("spot") or {}
@@ -173,7 +197,10 @@ class CryptoFetcher:
         title = EXCHANGES[self._exchange_name].title if self._exchange_name in EXCHANGES else self._exchange.name
         mode = self._exchange.precisionMode
         spot = (one for one in markets.values() if one["spot"] and is_symbol(one["symbol"]))
-        return {one["symbol"]: _instrument(one, self.provider, title, mode) for one in spot}
+        found = {one["symbol"]: _instrument(one, self.provider, title, mode) for one in spot}
+        if not found:
+            raise Failed(Outcome.GARBAGE, "gave an answer without a single market")
+        return found
 
     def _asked(self, ask: Callable[[], T], symbol: str = "") -> T:
         """What ccxt says went wrong, in our words. Statuses are judged before it sees them."""

@@ -9,12 +9,15 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from backend.data.fetchers.reading import Failed, Outcome
 from backend.domain.bars import check_bars, derive, empty_bars, start_microseconds
 from backend.domain.market import ALWAYS, FOREX, Instrument, Series, Span, Timeframe
 from backend.domain.market_errors import BadBars, NotServed, VendorUnavailable
 from backend.domain.market_ports import BarFetcher, FetchedPage, TradingCalendar
 
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
+_MOST_IDLE_ANSWERS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,13 @@ def check_served(series: Series, fetcher: BarFetcher) -> None:
         raise NotServed.of(series, fetcher.timeframes, fetcher.adjustments)
 
 
+def require_of_the_past(rows: pd.DataFrame, now: datetime) -> None:
+    """A bar of some day after tomorrow has its time in another unit, or is none. What it hides would look like silence:
+    what follows the last bar of an answer is asked for next. (Days in Tokyo begin before they do in UTC.)"""
+    if len(rows) and (latest := rows["ts"].max()) > now + 2 * _DAY:
+        raise Failed(Outcome.GARBAGE, f"gave a bar of {str(latest)[:10]}, though it is {now:%Y-%m-%d},")
+
+
 def whole_bars(job: Task) -> Span:
     """The span that a vendor is asked for, so that none of its ways to cut a bar in two matters."""
     timeframe, end = job.series.timeframe, job.span.end
@@ -77,9 +87,12 @@ def whole_bars(job: Task) -> Span:
 
 async def pages(answers: AsyncGenerator[Answer, None], job: Task) -> AsyncGenerator[FetchedPage, None]:
     """The last bar of each answer waits for the next, which may repeat it, or revise it."""
-    before, start, until = empty_bars(), job.span.start, job.span.start
+    before, start, until, idle = empty_bars(), job.span.start, job.span.start, 0
     async with aclosing(answers):
         async for answer in answers:
+            idle = 0 if answer.until > until else idle + 1
+            if idle == _MOST_IDLE_ANSWERS:
+                raise _senseless(job, f"{idle} pages brought nothing new, and named a next one.")
             bars = await asyncio.to_thread(_joined, before, answer, job)
             held = bars["ts"].iloc[-1].to_pydatetime() if len(bars) else covered_until(bars, answer.until, job)
             until, before = answer.until, bars

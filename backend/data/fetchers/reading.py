@@ -85,6 +85,7 @@ class Try:
     began: float = field(default_factory=time.monotonic)
     received_bytes: int = 0
     is_abandoned: bool = False
+    hang_up: Callable[[], None] | None = None  # while a vendor may speak, however slowly
 
     def seconds_left(self) -> float:
         """Raises Failed when there are none."""
@@ -92,6 +93,12 @@ class Try:
         if left <= 0 or self.is_abandoned:
             raise self.timed_out()
         return left
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more; its thread shall end, and free its place."""
+        self.is_abandoned = True
+        if hang_up := self.hang_up:
+            hang_up()
 
     def timed_out(self) -> Failed:
         return Failed(Outcome.TIMEOUT, f"gave no whole answer within {self.seconds:g} s")
@@ -178,7 +185,7 @@ class VendorReader:
             outcome = Outcome.CANCELLED
             raise
         finally:
-            attempt.is_abandoned = True
+            attempt.abandon()
             if self._on_request is not None:
                 self._on_request(self._provider, outcome, attempt.received_bytes)
 

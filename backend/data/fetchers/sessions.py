@@ -4,8 +4,10 @@ turned into what they mean, before a library can retry, sleep or wrap them by it
 Imported only when a vendor is first used: both libraries take a while.
 """
 
+import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,8 +23,52 @@ MOST_BYTES = 64 * 2**20
 _CHUNK = 65_536
 
 
+class _Watched:
+    """A connection that ends with the try: the library's time limit begins anew with every byte of a header."""
+
+    sock: socket.socket
+
+    def getresponse(self) -> Any:
+        attempt, connected = current_try(), self.sock
+
+        def hang_up() -> None:
+            with suppress(OSError):
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+        attempt.hang_up = hang_up
+        attempt.seconds_left()
+        return super().getresponse()  # type: ignore[misc]
+
+
+class _WatchedHTTP(_Watched, urllib3.connection.HTTPConnection):
+    pass
+
+
+class _WatchedHTTPS(_Watched, urllib3.connection.HTTPSConnection):
+    pass
+
+
+class _HTTP(urllib3.HTTPConnectionPool):
+    ConnectionCls = _WatchedHTTP
+
+
+class _HTTPS(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPS
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTP, "https": _HTTPS}
+
+
 class PatientSession(requests.Session):
     """For libraries over `requests`, whose own time limit is one for each packet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter())
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         attempt = current_try()
@@ -35,6 +81,8 @@ class PatientSession(requests.Session):
             raise attempt.timed_out() from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise _unreachable(error) from error
+        finally:
+            attempt.hang_up = None  # the connection may serve another now
         self.hear(response.headers)
         judge(response.status_code, response.headers)
         return response

@@ -13,7 +13,16 @@ from urllib.parse import quote
 import pandas as pd
 from cachetools import TTLCache
 
-from backend.data.fetchers.paging import Answer, Task, check_served, longer_pages, pages, task, whole_bars
+from backend.data.fetchers.paging import (
+    Answer,
+    Task,
+    check_served,
+    longer_pages,
+    pages,
+    require_of_the_past,
+    task,
+    whole_bars,
+)
 from backend.data.fetchers.reading import Denied, OnRequest, Patience, Rejected, VendorReader
 from backend.data.fetchers.yahoo_answers import Listed, chart_frame, listed, no_rows, said, suggested
 from backend.data.fetchers.yahoo_places import PROVIDER, STARTERS
@@ -144,7 +153,9 @@ class YahooFetcher:
 
         def ask() -> pd.DataFrame:
             try:
-                return chart_frame(self._chart(series.symbol, query), series, timezone)
+                rows = chart_frame(self._chart(series.symbol, query), series, timezone)
+                require_of_the_past(rows, self._clock.now())
+                return rows
             except Rejected as rejected:
                 words = said(rejected)
                 if "doesn't exist for startdate" in words.lower():
@@ -239,5 +250,7 @@ def _check_reach(series: Series, wanted: Span, now: datetime) -> None:
 
 
 def _local_midnight(day: datetime, timezone: str) -> datetime:
-    local: datetime = pd.Timestamp(day.date()).tz_localize(timezone).to_pydatetime()
+    """Where clocks are put forward at midnight, as in Brazil until 2019, the day begins at one."""
+    midnight = pd.Timestamp(day.date())
+    local: datetime = midnight.tz_localize(timezone, ambiguous=True, nonexistent="shift_forward").to_pydatetime()
     return local

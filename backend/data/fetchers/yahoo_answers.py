@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from backend.data.fetchers.matching import is_symbol
-from backend.data.fetchers.reading import Rejected
+from backend.data.fetchers.reading import Failed, Outcome, Rejected
 from backend.data.fetchers.yahoo_places import OF_TIMEZONE, PLACES, PROVIDER
 from backend.domain.bars import COLUMNS
 from backend.domain.market import ALWAYS, FOREX, Adjustment, Instrument, Series, Timeframe
@@ -26,10 +26,13 @@ class Listed:
 
 
 def chart_frame(chart: Mapping[str, Any], series: Series, timezone: str) -> pd.DataFrame:
-    stamps = chart.get("timestamp") or []
+    stamps, values = chart.get("timestamp") or [], chart["indicators"]["quote"][0]
+    if chart["meta"]["symbol"] != series.symbol:
+        raise Failed(Outcome.GARBAGE, f"gave bars of {str(chart['meta']['symbol'])[:20]}")
+    if not stamps and any(values.values()):
+        raise Failed(Outcome.GARBAGE, "gave prices without their times")
     if not stamps:
         return no_rows()
-    values = chart["indicators"]["quote"][0]
     rows = pd.DataFrame({"ts": stamps, **{name: values[name] for name in COLUMNS}})
     if series.adjustment is Adjustment.ALL:
         adjusted = pd.to_numeric(pd.Series(chart["indicators"]["adjclose"][0]["adjclose"]))

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backend.data.bar_tables import read_table, write_csv, write_parquet
+from backend.data.bar_tables import read_table, read_tables, write_csv, write_parquet
 from backend.domain.import_times import TimeStyle
-from backend.domain.imports import BarTable, Reading, Understood, read_header, understand
+from backend.domain.imports import BarTable, Reading, Told, Understood, read_header, understand
 from backend.domain.market import ALWAYS, Series, Timeframe
 from backend.domain.market_errors import BadBars, BadFile, DataTooLarge
 from backend.services.importing import instrument_of_import, read_all, store_import
@@ -323,7 +323,7 @@ def test_bad_rows_of_a_text_file_are_named_by_their_line(tmp_path: Path) -> None
     reading = read_header(first.header, first.cells)
     second = replace(first, broken=(), broken_count=0)
     understood = read_all([first, second], reading, Timeframe.H1, ALWAYS)
-    assert [row.line for row in understood.bad] == [3, 2, 4, 5, 6]
+    assert [row.line for row in understood.bad] == [2, 3, 4, 5, 6]
     said = BadBars(understood.bad, count=understood.bad_count, of=understood.rows).detail
     assert "line 3: it has 2 cells" in said
     assert "line 2 (" in said
@@ -456,7 +456,7 @@ def test_a_reading_can_be_corrected(tmp_path: Path) -> None:
 
 def read(path: Path, timeframe: Timeframe = Timeframe.D1, *, zone: str = "UTC") -> Understood:
     found = read_table(path)
-    reading = read_header(found.header, found.cells, zone=zone, delimiter=found.delimiter)
+    reading = read_header(found.header, found.cells, told=Told(zone=zone), delimiter=found.delimiter)
     return understand(found.cells, reading, timeframe, ALWAYS)
 
 
@@ -595,3 +595,92 @@ def test_what_is_no_number_in_parquet_is_a_bad_row(price: float, tmp_path: Path)
     path = tmp_path / "bars.parquet"
     PARQUET.assign(open=[price, price]).to_parquet(path)
     assert [row.reason for row in read(path).bad] == ["a value is missing or not a finite number"] * 2
+
+
+METATRADER = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n"
+
+
+@pytest.mark.parametrize(
+    ("ticks", "real", "column", "note"),
+    [
+        (120, 0, "<TICKVOL>", "The volume is taken from '<TICKVOL>', not from '<VOL>', which is 0 throughout."),
+        (120, 5000, "<VOL>", "The volume is taken from '<VOL>', not from '<TICKVOL>'."),
+        (0, 0, "<VOL>", "The volume is taken from '<VOL>', not from '<TICKVOL>', which is 0 throughout."),
+    ],
+)
+def test_real_volume_is_taken_unless_it_is_zero_throughout(
+    ticks: int, real: int, column: str, note: str, tmp_path: Path
+) -> None:
+    rows = "".join(f"2026.01.05\t{hour:02}:00:00\t1.1\t1.2\t1.0\t1.15\t{ticks}\t{real}\t3\n" for hour in range(5))
+    found = table(tmp_path, METATRADER + rows)
+    reading = read_header(found.header, found.cells, delimiter=found.delimiter)
+    assert reading.columns["volume"] == column
+    assert note in reading.notes
+
+
+def test_a_volume_of_numbers_that_is_zero_throughout_is_not_preferred(tmp_path: Path) -> None:
+    hours = pd.date_range("2026-01-05", periods=3, freq="1h", tz="UTC")
+    prices = {name: [1.0, 2.0, 3.0] for name in ("open", "high", "low", "close")}
+    pd.DataFrame({"time": hours, **prices, "tick_volume": [5, 6, 7], "volume": [0, 0, 0]}).to_parquet(
+        tmp_path / "mt5.parquet"
+    )
+    found = read_table(tmp_path / "mt5.parquet")
+    assert read_header(found.header, found.cells).columns["volume"] == "tick_volume"
+
+
+def minutes(count: int) -> list[str]:
+    return [f"{1767571200 + minute * 60},1,2,0.5,1.5,{minute}" for minute in range(count)]
+
+
+@pytest.mark.parametrize("is_newest_first", [False, True])
+def test_each_bad_row_is_named_by_its_line_in_whatever_part_of_a_file_it_is(
+    is_newest_first: bool, tmp_path: Path
+) -> None:
+    rows = minutes(700_000)  # two parts
+    rows[9] = "soon,1,2,0.5,1.5,3"
+    rows[10] = rows[8]  # as that before the one that cannot be read
+    rows[600_000] = rows[500_000]
+    rows[600_001] = "1,2,3"
+    rows[600_003] = "soon,1,2,0.5,1.5,3"
+    if is_newest_first:
+        rows.reverse()
+    path = tmp_path / "minutes.csv"
+    path.write_text("\n".join(["ts,open,high,low,close,volume", *rows]) + "\n")
+    first = read_table(path, most_rows=200)
+    understood = read_all(read_tables(path), read_header(first.header, first.cells), Timeframe.M1, ALWAYS)
+    said = {row.line: row.reason for row in understood.bad}
+    lines = [9, 10, 600_000, 600_001, 600_003]
+    of = {place: 700_001 - place if is_newest_first else place + 2 for place in lines}
+    # Of two rows with one time, the one that comes later in time's order is the bad one.
+    assert set(said) == set(of.values())
+    assert said[of[600_001]].startswith("it has 3 cells")
+    assert "cannot be read" in said[of[9]]
+    assert "cannot be read" in said[of[600_003]]
+    assert said[of[10]] == "it has the same time as a row before"
+    assert "before" in said[of[600_000]]
+    assert (understood.bad_count, len(understood.bars), understood.rows) == (5, 699_995, 700_000)
+
+
+def test_one_row_of_next_year_at_the_top_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "late.csv"
+    rows = ["1790000000,1,2,0.5,1.5,1", *minutes(300_000)]
+    rows[0] = f"{1767571200 + 86_400 * 300},1,2,0.5,1.5,1"
+    path.write_text("\n".join(["ts,open,high,low,close,volume", *rows]) + "\n")
+    first = read_table(path, most_rows=200)
+    understood = read_all(read_tables(path), read_header(first.header, first.cells), Timeframe.M1, ALWAYS)
+    assert (understood.bad_count, len(understood.bars)) == (300_000, 1)
+    assert understood.bad[0].line == 3
+    assert [row.line for row in understood.bad] == list(range(3, 23))
+
+
+def test_what_is_told_of_a_file_is_not_looked_for(tmp_path: Path) -> None:
+    text = "when;a;b;c;d;n\n05/01/2026;1,5;3;0,5;2;7\n06/01/2026;2,5;4;1,5;3;8\n"
+    found = table(tmp_path, text)
+    columns = {"time": "when", "open": "a", "high": "b", "low": "c", "close": "d", "volume": "n"}
+    told = Told(columns=columns, style=TimeStyle.DAY_FIRST, decimal=",", zone="Europe/Berlin")
+    reading = read_header(found.header, found.cells, told=told, delimiter=found.delimiter)
+    assert (reading.decimal, reading.style, reading.zone) == (",", TimeStyle.DAY_FIRST, "Europe/Berlin")
+    bars = understand(found.cells, reading, Timeframe.D1, ALWAYS).bars
+    assert bars["ts"].dt.strftime("%Y-%m-%d").tolist() == ["2026-01-05", "2026-01-06"]
+    assert (bars["open"].tolist(), bars["volume"].tolist()) == ([1.5, 2.5], [7.0, 8.0])
+    assert not any("cannot be seen" in note for note in reading.notes)

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from backend.domain.jobs import Progress
 from backend.domain.market import ALWAYS, Adjustment, Instrument, Series, Span, Timeframe
-from backend.domain.market_errors import VendorBusy, VendorError, VendorRefused, VendorUnavailable
+from backend.domain.market_errors import NotServed, VendorBusy, VendorError, VendorRefused, VendorUnavailable
 from backend.domain.market_ports import FetchedPage
 from backend.services.markets import Markets
 from backend.worker.fetching import Fetch, Pauses
@@ -27,7 +28,7 @@ class Moody:
 
     provider = "moody"
     timeframes = tuple(Timeframe)
-    adjustments = (Adjustment.RAW,)
+    adjustments: tuple[Adjustment, ...] = (Adjustment.RAW,)
     bars_a_second = 1.0
 
     def __init__(self, *moods: VendorError | None) -> None:
@@ -135,3 +136,77 @@ def test_a_bar_that_ends_after_the_wanted_time_waits_for_another_fetch() -> None
     manifest = store.manifest(BTC)
     assert manifest is not None
     assert manifest.covered == (Span(start=START, end=START + timedelta(hours=9)),)
+
+
+ADJUSTED = replace(BTC, adjustment=Adjustment.SPLITS)
+
+
+class Adjusting(Moody):
+    """A BarFetcher whose prices are divided by the factor that is in force, and reach back to some time."""
+
+    adjustments = (Adjustment.RAW, Adjustment.SPLITS)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor, self.revised, self.reaches = 1.0, 0.0, START
+
+    async def fetch(self, series: Series, wanted: Span) -> AsyncIterator[FetchedPage]:
+        self.asked.append(wanted)
+        if wanted.start < self.reaches:
+            raise NotServed("It does not go back as far.")
+        first = (wanted.start - START) // timedelta(hours=1)
+        whole = page(first + wanted.length // timedelta(hours=1))
+        bars = whole.bars.iloc[first:].reset_index(drop=True)
+        prices = ["open", "high", "low", "close"]
+        bars[prices] = bars[prices] / self.factor
+        bars["high"] += self.revised
+        yield FetchedPage(bars=bars, covered=wanted)
+
+
+def hours(start: int, end: int) -> Span:
+    return Span(start=START + timedelta(hours=start), end=START + timedelta(hours=end))
+
+
+@pytest.mark.parametrize("series", [BTC, ADJUSTED])
+def test_a_split_begins_a_new_version_of_a_series(series: Series) -> None:
+    fetcher, store, told = Adjusting(), FakeBarStore(FakeClock()), list[Progress]()
+    fetch = Fetch(Markets({"moody": fetcher}, ()), store, SHORT)
+    asyncio.run(fetch.fetch(series, [hours(0, 20)], told.append, lambda: False))
+    fetcher.factor, fetcher.asked = 2.0, []
+    done = asyncio.run(fetch.fetch(series, [hours(0, 30)], told.append, lambda: False))
+    close = store.read(series).bars["close"]
+    if series is BTC:  # a price as traded is never another one
+        assert (done["bars"], fetcher.asked) == (10, [hours(20, 30)])
+        return
+    assert done == {"bars": 30, "percent": 100.0}
+    assert close.tolist() == (page(30).bars["close"] / 2).tolist()
+    assert any("adjusted anew" in (one.message or "") for one in told)
+    fetcher.asked = []
+    assert asyncio.run(fetch.fetch(series, [hours(0, 40)], told.append, lambda: False))["bars"] == 10
+    assert fetcher.asked == [hours(24, 30), hours(30, 40)]
+
+
+def test_a_gap_is_not_filled_with_prices_of_another_version() -> None:
+    fetcher, store = Adjusting(), FakeBarStore(FakeClock())
+    fetch = Fetch(Markets({"moody": fetcher}, ()), store, SHORT)
+    asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 20)], lambda _: None, lambda: False))
+    fetcher.factor = 1.003  # a dividend
+    asyncio.run(fetch.fetch(ADJUSTED, [hours(5, 7)], lambda _: None, lambda: False, again=True))
+    assert store.read(ADJUSTED).bars["close"].tolist() == (page(20).bars["close"] / 1.003).tolist()
+
+
+def test_a_bar_that_was_revised_begins_no_new_version() -> None:
+    fetcher, store = Adjusting(), FakeBarStore(FakeClock())
+    fetch = Fetch(Markets({"moody": fetcher}, ()), store, SHORT)
+    asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 20)], lambda _: None, lambda: False))
+    fetcher.revised = 0.5
+    assert asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 30)], lambda _: None, lambda: False))["bars"] == 10
+
+
+def test_a_new_version_goes_back_as_far_as_its_provider_does() -> None:
+    fetcher, store = Adjusting(), FakeBarStore(FakeClock())
+    fetch = Fetch(Markets({"moody": fetcher}, ()), store, SHORT)
+    asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 20)], lambda _: None, lambda: False))
+    fetcher.factor, fetcher.reaches = 2.0, START + timedelta(hours=10)
+    asyncio.run(fetch.fetch(ADJUSTED, [hours(12, 30)], lambda _: None, lambda: False))
+    assert store.read(ADJUSTED).bars["close"].tolist() == (page(30).bars["close"].iloc[20:] / 2).tolist()

@@ -53,6 +53,25 @@ describe('an upload', () => {
     expect(imports[0]).toMatchObject({ symbol: 'MY-FUND', timeframe: '1d', accept_bad_rows: true })
   })
 
+  it('may have bad rows behind those that were looked at', async () => {
+    const imports: unknown[] = []
+    server.use(
+      http.post('/api/data/uploads', kept),
+      http.post('/api/data/import/preview', () => HttpResponse.json(preview({ rows: 20_000, is_whole: false }))),
+      http.post('/api/data/import', async ({ request }) => {
+        imports.push(await request.json())
+        return started()
+      }),
+      http.get('/api/system/tasks/:id', () => HttpResponse.json(taskInFull({ id: taskId, kind: 'import', state: 'completed', payload: about, result: { rows: 9, bad_rows: 1 } }))),
+    )
+    await renderPage(UploadPage, { at: '/data/upload' })
+    await choose()
+    await userEvent.click(await screen.findByLabelText('Leave out bad rows further on'))
+    await userEvent.click(screen.getByRole('button', { name: 'Import' }))
+    await screen.findByText('Imported 9 bars, left out 1 bad row.')
+    expect(imports[0]).toMatchObject({ accept_bad_rows: true })
+  })
+
   it('is cancelled on its way', async () => {
     const aborted = vi.spyOn(XMLHttpRequest.prototype, 'abort')
     server.use(http.post('/api/data/uploads', async () => {

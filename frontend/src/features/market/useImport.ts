@@ -97,7 +97,7 @@ export function useImport(begun: { symbol?: string } = {}) {
       if (corrected === null) asking.reading = reading.value = seen.reading
       if (form.timeframe === '' && seen.timeframe !== null) asking.timeframe = form.timeframe = seen.timeframe
       shownFor = JSON.stringify(asking)
-      if (seen.bad_count === 0) form.badRows = ''
+      if (seen.bad_count === 0 && (seen.is_whole || form.badRows === 'refuse')) form.badRows = ''
     } catch (error) {
       if (!signal.aborted) problem.value = error
     } finally {
