@@ -160,7 +160,7 @@ describe('the list', () => {
     for (const key of ['j', 'x', 'j', 'x']) await page.keyboard.press(key)
     await page.getByRole('button', { name: 'Tag', exact: true }).click()
     await page.getByLabel('New tags').fill('trend, keep')
-    await page.getByRole('button', { name: 'Set tags' }).click()
+    await page.getByRole('button', { name: 'Set tags', exact: true }).click()
     await expect.poll(() => grid.getByText('keep', { exact: true }).count()).toBe(2)
     await page.getByRole('button', { name: 'Export' }).click()
     const [saved] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: /^CSV/ }).click()])
