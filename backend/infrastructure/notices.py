@@ -55,7 +55,8 @@ class CommitNotices:
             await self._wake.wait()
             self._wake.clear()
             while self._queued or self._users:
-                await asyncio.sleep(PAUSE_SECONDS if await self._tell_some() else RETRY_SECONDS)
+                is_told = await self._tell_some()
+                await asyncio.sleep(PAUSE_SECONDS if is_told else RETRY_SECONDS)
 
     async def _tell_some(self) -> bool:
         """Whether the bus took it. What it did not take of users is told later, since only streams would find out."""

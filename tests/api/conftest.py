@@ -1,6 +1,5 @@
 """The real app over a real Postgres, in this process: what differs from `tidemark serve` is only the socket."""
 
-import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
