@@ -239,7 +239,8 @@ async def open_house(settings: Settings, *, address: str, say: Say) -> AsyncIter
         stack.enter_context(_running(openings.keep_noting()))
         bus = await open_event_bus(ground, monitor, stack)
         notices = CommitNotices(bus)
-        stack.enter_context(_running(notices.keep_telling()))
+        notices.open()
+        stack.push_async_callback(notices.close)
         models = open_model_desk(settings, market, foresight.forecasts, clock, worker_database)
         yield House(
             settings=settings,

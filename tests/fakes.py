@@ -207,12 +207,13 @@ class FakeEventBus:
     def __init__(self) -> None:
         self._subscriptions: list[_FakeSubscription] = []
 
-    async def publish(self, channel: str, payload: str) -> None:
+    async def publish(self, channel: str, payload: str) -> bool:
         if len(payload.encode()) > 7_999:
             raise ValueError("A payload has at most 7,999 bytes.")
         for subscription in self._subscriptions:
             if channel in subscription.channels:
                 subscription.put(BusMessage(channel=channel, payload=payload))
+        return True
 
     def subscribe(self, *channels: str) -> AsyncIterator[BusMessage]:
         subscription = _FakeSubscription(channels)

@@ -191,7 +191,8 @@ class Streams:
 
     def _hear_progress(self, whose: str, task: Mapping[str, Any]) -> None:
         frame = Frame(EventType.TASK_PROGRESS, task)
-        is_first = self._progress.get(whose, task["id"]) is None
+        known = self._progress.get(whose, task["id"])
+        is_first = known is None or known.task.get("attempt") != task.get("attempt")
         self._progress.keep(whose, task["id"], frame)
         audience = self._audiences.get(whose)
         if audience is None:
@@ -264,9 +265,14 @@ class Streams:
             await asyncio.sleep(0)
 
     async def _look_again(self) -> None:
-        everybody = tuple(self._audiences.values())
-        async for few in _a_few_at_a_time(everybody, USERS_A_READ, LOOK_AGAIN_SECONDS):
-            for audience in self._still_here(few):
+        """Everybody once a round, who came meanwhile at its end: so nobody waits longer than a round takes."""
+        turns = max(1, -(-len(self._audiences) // USERS_A_READ))
+        looked_at: set[_Audience] = set()
+        for turn in range(1, turns + 1):
+            await asyncio.sleep(LOOK_AGAIN_SECONDS / turns)
+            left = [audience for audience in self._audiences.values() if audience not in looked_at]
+            for audience in left[:USERS_A_READ] if turn < turns else left:
+                looked_at.add(audience)
                 self._mark_stale(audience)
 
     async def _sweep(self) -> None:

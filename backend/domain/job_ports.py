@@ -145,7 +145,8 @@ class EventFeed(Protocol):
 class EventBus(Protocol):
     """Hints between processes, on named channels. They may be lost: the tables are the truth."""
 
-    async def publish(self, channel: str, payload: str) -> None: ...
+    async def publish(self, channel: str, payload: str) -> bool:
+        """Whether the bus took it."""
 
     def subscribe(self, *channels: str) -> AsyncIterator[BusMessage]:
         """Messages from now on. It survives a lost connection, and says on each channel when one may be missing."""

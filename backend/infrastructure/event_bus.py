@@ -67,21 +67,23 @@ class PostgresEventBus:
     def is_connected(self) -> bool:
         return self._connection is not None
 
-    async def publish(self, channel: str, payload: str) -> None:
-        """Tell whoever listens now. While Postgres is away or full of hints it is lost, which is all that it can be."""
+    async def publish(self, channel: str, payload: str) -> bool:
+        """Tell whoever listens now. While Postgres is away or full of hints it is lost, and that is said."""
         if len(payload.encode()) > LARGEST_PAYLOAD_BYTES:
             raise ValueError(f"A payload has at most {LARGEST_PAYLOAD_BYTES:,} bytes.")
         async with self._asking:
             if self._connection is None:
-                return
+                return False
             try:
                 await self._connection.execute("select pg_notify($1, $2)", channel, payload, timeout=_ANSWER_SECONDS)
+                return True
             except asyncpg.ProgramLimitExceededError:
                 pass  # no room for more notices; the connection is well, and to lose a hint is no loss
             except _LOST as error:
                 self._connection = None
                 self._stir.set()
                 logger.warning("The event bus lost its connection: {!r}", error)
+        return False
 
     def subscribe(self, *channels: str) -> AsyncIterator[BusMessage]:
         """What comes over these channels from now on; a message without payload says on each when to read again."""

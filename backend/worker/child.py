@@ -183,11 +183,20 @@ class Child:
 
     def ping(self) -> None:
         """Ask whether it is there; kill it when it has not answered for long."""
-        if self._unanswered >= UNANSWERED_IS_DEAD:
+        if self._has_died():
+            self._broke()
+        elif self._unanswered >= UNANSWERED_IS_DEAD:
             self.kill(How.DIED)
         elif self._ready.is_set():
             self._unanswered += 1
             self._leash.say({"do": "ping"})
+
+    def _has_died(self) -> bool:
+        """Its lines do not say so while a process that its job forked holds them as well."""
+        try:
+            return bool(self._watched.status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
+            return True
 
     def look_at_memory(self) -> None:
         """Kill it when its job holds more memory than it was given."""
@@ -208,8 +217,12 @@ class Child:
 
     def _signal(self, number: signal.Signals) -> None:
         self._was_signalled = True
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter is said of the dead by macOS
+            if number == signal.SIGKILL and self._process.returncode is None:
+                # Its session is its own: what its job forked goes with it, and with that its hold on our lines.
+                os.killpg(self._process.pid, number)
+            else:
+                self._process.send_signal(number)
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         match message["say"]:

@@ -80,6 +80,10 @@ class Runner:
         # True while we know of nothing that waits: then there is nothing to ask for but what we hear of, and no need to
         # ask whose turn it is.
         self._nothing_waits = False
+        # When to ask again whose turn it is, by the clock of the loop, whatever was heard until then.
+        self._ask_at = 0.0
+        # Running jobs that were to stop, heard of while a claim was on its way: they may be among what it leases.
+        self._to_stop: set[UUID] = set()
         # True when a claim may have leased jobs that we never heard of.
         self._has_strays = False
         self._wake = asyncio.Event()
@@ -145,14 +149,19 @@ class Runner:
                 self._wake.set()
                 self._pulse.set()
             elif message.channel == JOB_CANCEL_CHANNEL:
-                if running := self._running.get(UUID(message.payload)):
-                    running.cancel()
+                self._told_to_stop(UUID(message.payload))
             else:
                 self._told_over_bus(message.channel, message.payload)
 
     def _told_here(self, job_id: UUID) -> None:
         if self._hearsay.from_here(job_id):
             self._wake.set()
+
+    def _told_to_stop(self, job_id: UUID) -> None:
+        if running := self._running.get(job_id):
+            running.cancel()
+        else:
+            self._to_stop.add(job_id)
 
     def _told_over_bus(self, channel: str, payload: str) -> None:
         queued = [payload] if channel == JOB_QUEUED_CHANNEL else json.loads(payload)["queued"]
@@ -161,17 +170,18 @@ class Runner:
             self._wake.set()
 
     async def _take_what_waits(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._ask_at):
                 await self._wake.wait()
-        except TimeoutError:
-            self._nothing_waits = False
         self._wake.clear()
         while not self._is_closing and await self._take():
             pass
 
     async def _take(self) -> bool:
         """Claim as many jobs as there is room for; False when there is nothing more to do for now."""
+        if (now := asyncio.get_running_loop().time()) >= self._ask_at:
+            # Also of what nobody told, however much is told of others.
+            self._nothing_waits, self._ask_at = False, now + POLL_SECONDS
         if self._nothing_waits and not self._hearsay:
             return False
         room = self._room()
@@ -183,6 +193,7 @@ class Runner:
             self._has_strays = False
         wanted = self._wanted(room.cores + ahead.count)
         was_idle = not self._running
+        self._to_stop.clear()
         leases = await self._claim(room, wanted, ahead)
         for lease in leases:
             self._accept(lease)
@@ -224,6 +235,8 @@ class Runner:
         self._held.add(running)
         waited = (job.started_at or job.queued_at) - job.queued_at
         self._meter.job_started(job.kind, waited_seconds=waited.total_seconds())
+        if job.id in self._to_stop:
+            self._pulse.set()  # the row says whether it is this run that was meant
         if job.cancel_requested_at is not None:
             running.cancel()
         elif (handler := self._workshop.handler(job.kind)) is not None:

@@ -1,6 +1,5 @@
 """The real app over a real Postgres, in this process: what differs from `tidemark serve` is only the socket."""
 
-import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -153,7 +152,8 @@ async def open_site(database: FreshDatabase, **changes: Any) -> AsyncIterator[Si
     await bus.open()
     stack = AsyncExitStack()
     notices = CommitNotices(bus)
-    stack.callback(asyncio.create_task(notices.keep_telling()).cancel)
+    notices.open()
+    stack.push_async_callback(notices.close)
     database = await stack.enter_async_context(database.with_auth_tables())
     cache_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tidemark-bars-")))
     settings = Settings(_env_file=None, data_dir=MIGRATIONS.parent, cache_dir=cache_dir, crypto_exchanges=())

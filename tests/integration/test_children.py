@@ -1,6 +1,7 @@
 """Warm children in real processes: what they may see, how jobs end in them, and how they end themselves."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -251,6 +252,30 @@ async def test_a_job_that_ignores_everything_is_gone_within_five_seconds(childre
     assert ending.how == How.CANCELLED
     assert not psutil.pid_exists(child.pid)
     assert not child.is_fit
+
+
+@pytest.mark.parametrize("how", [How.DIED, How.CANCELLED])
+async def test_a_job_takes_with_it_what_it_forked(children: Children, how: How) -> None:
+    """A process that it forked holds the lines to us, which therefore do not break when it ends."""
+    told: list[Progress] = []
+    async with lent(children) as child:
+        seconds = 0.3 if how is How.DIED else 60
+        job = asyncio.create_task(child.run(assignment("fork", seconds=seconds), told.append))
+        await until(lambda: any(progress.message for progress in told))
+        if how is How.CANCELLED:
+            child.end_job_soon()
+        ending = await asyncio.wait_for(job, 10)
+    assert ending.how == how
+    forked = int(next(progress.message for progress in told if progress.message) or 0)
+    await until(lambda: not _runs(forked))
+    await until(lambda: children.idle == 2)
+
+
+def _runs(pid: int) -> bool:
+    """A process that nobody has buried yet does not run any more."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 async def test_a_job_over_its_time_is_ended(children: Children) -> None:

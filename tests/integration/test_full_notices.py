@@ -22,7 +22,7 @@ from backend.infrastructure.supabase.migrator import migrate, set_login_password
 from backend.infrastructure.supabase.postgres.address import PostgresAddress
 from tests.cluster import MIGRATIONS
 from tests.fakes import FakeEventBus
-from tests.job_tables import BACKTEST, ROOM, identity
+from tests.job_tables import BACKTEST, BROKEN, ROOM, identity
 
 # As few as Postgres allows: half a mebibyte.
 FEWEST_PAGES = 64
@@ -51,7 +51,7 @@ async def fill(database: ServiceDatabase) -> None:
 
 
 async def ran(address: PostgresAddress, database: ServiceDatabase) -> JobState:
-    """A job as the house runs it, with notices after the commits."""
+    """A job as the house runs it, with notices after the commits, and the mishaps of its first three runs."""
     who = identity(uuid4())
     owner = await asyncpg.connect(address.dsn("postgres"))
     await owner.execute("insert into auth.users (id) values ($1)", who.user_id)
@@ -62,6 +62,11 @@ async def ran(address: PostgresAddress, database: ServiceDatabase) -> JobState:
         async with api.acting_as(who) as connection:
             job = await JobTable(connection, []).submit(BACKTEST)
         queue = JobQueueTable(database, capacity=lambda: ROOM, notices=CommitNotices(FakeEventBus()))
+        await queue.hand_back(await queue.claim("runner", ROOM, job_ids=[job.id]))
+        (lost,) = await queue.claim("runner", ROOM, job_ids=[job.id])
+        assert await queue.lose(lost, BROKEN) == JobState.QUEUED
+        await queue.claim("killed runner", ROOM, job_ids=[job.id])
+        assert await queue.reap(gone="killed runner") == 1
         leases = await queue.claim("runner", ROOM, job_ids=[job.id])
         await queue.finish([(lease, Outcome.completed({})) for lease in leases])
         async with api.acting_as(who) as connection:

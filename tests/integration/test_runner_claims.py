@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -75,10 +75,38 @@ async def test_word_from_another_server_comes_over_the_bus(house: House, monkeyp
         await asyncio.sleep(0.2)
         assert (await house.job(job)).state == JobState.QUEUED
         notices = CommitNotices(house.bus)
-        telling = asyncio.create_task(notices.keep_telling())
+        notices.open()
         notices.tell(queued=[job.id], users=[house.me])
         await house.becomes(job, JobState.COMPLETED)
-        telling.cancel()
+        await notices.close()
+
+
+async def test_a_job_that_nobody_told_of_is_found_while_others_are_told_of_all_the_time(house: House) -> None:
+    """Its server died between the commit and the notice."""
+    hints = LocalJobHints()
+    async with house.runner(hints=hints) as runner:
+        await knows_that_nothing_waits(runner)
+        async with house.tables.api.acting_as(identity(house.me)) as connection:
+            untold = await JobTable(connection, []).submit(NewJob(kind=JobKind.PREDICT, payload={}, demand=SMALL))
+        others = 0
+        async with asyncio.timeout(20):
+            while not await ended(house.mine, untold):
+                told = await house.submit(JobKind.PREDICT)
+                hints.tell([told.id])
+                await house.becomes(told, JobState.COMPLETED)
+                others += 1
+    assert others
+
+
+async def test_a_cancel_that_overtakes_the_answer_of_the_claim_stops_the_job_at_once(house: House) -> None:
+    job = await house.submit(steps=10_000)
+
+    async def cancel() -> None:
+        assert await house.mine.request_cancel(job.id)
+        await asyncio.sleep(0.3)  # it is heard of
+
+    async with house.runner(queue=AnswersLate(house.tables, cancel), heartbeat_seconds=600):
+        await house.becomes(job, JobState.CANCELLED)
 
 
 async def test_a_hint_about_a_job_that_is_gone_harms_nothing(house: House) -> None:
@@ -180,6 +208,20 @@ class CountingClaims(JobQueueTable):
     async def claim(self, *arguments: Any, **named: Any) -> Sequence[Lease]:
         self.claims += 1
         return await super().claim(*arguments, **named)
+
+
+class AnswersLate(CountingClaims):
+    """Something happens between the commit of a claim and its answer."""
+
+    def __init__(self, tables: Tables, happens: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(tables)
+        self._happens = happens
+
+    async def claim(self, *arguments: Any, **named: Any) -> Sequence[Lease]:
+        leases = await super().claim(*arguments, **named)
+        if leases:
+            await self._happens()
+        return leases
 
 
 class LosesFirstAnswer(CountingClaims):

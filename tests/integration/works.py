@@ -125,6 +125,16 @@ def ignore_everything(payload: dict[str, Any], report: Report, is_cancelled: IsC
         time.sleep(0.05)
 
 
+def fork(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
+    """Leaves a process behind that holds all that this one holds, and dies or goes on."""
+    if (forked := os.fork()) == 0:
+        time.sleep(60)
+        os._exit(0)
+    report("forked", message=str(forked))
+    time.sleep(payload["seconds"])
+    os._exit(9)
+
+
 def raise_error(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) -> dict[str, Any]:
     print("about to divide", flush=True)  # noqa: T201 - what is caught of it is tested
     return {"never": 1 / payload["divisor"]}

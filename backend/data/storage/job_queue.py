@@ -29,6 +29,8 @@ from backend.domain.jobs import (
 )
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from backend.domain.job_ports import Notices
     from backend.infrastructure.service_database import ServiceDatabase
 
@@ -69,7 +71,7 @@ _HAND_BACK = f"""
     with {_HELD}
     update public.tasks set {_HANDED_BACK}
     from held where tasks.id = held.id
-    returning tasks.id
+    returning tasks.id, user_id, state
 """  # noqa: S608 - put together from constants
 
 _RECALL = f"""
@@ -78,7 +80,7 @@ _RECALL = f"""
         select id from public.tasks where state = 'running' and runner_id = $1 and id <> all($2)
         order by id for update
     )
-    returning id
+    returning id, user_id, state
 """  # noqa: S608 - put together from constants
 
 # Attempts are spent: it fails for good. Somebody wanted it cancelled: it is. Else it waits for its next attempt.
@@ -91,7 +93,7 @@ _GIVE_UP = """
         queued_at = case when cancel_requested_at is null and attempts < max_attempts then now() else queued_at end,
         leased_until = null, runner_id = null
     where {which}
-    returning state
+    returning id, user_id, state
 """
 
 
@@ -106,7 +108,7 @@ class JobQueueTable:
     ) -> None:
         """`capacity` is what this machine can give at most: no room is kept for jobs that are larger.
 
-        With `notices` claims and ends are told once they are committed, and not by the commit itself.
+        With `notices` whatever becomes of jobs here is told once it is committed, and not by the commit itself.
         """
         self._database = database
         self._capacity = capacity
@@ -120,7 +122,7 @@ class JobQueueTable:
             rows = await claim_these(self._database, runner_id, room, ahead, job_ids=job_ids, told=self._told)
         else:
             rows = await claim_next(self._database, runner_id, room, ahead, largest=self._capacity(), told=self._told)
-        self._tell({row["user_id"] for row in rows})
+        self._tell([row["user_id"] for row in rows])
         return [Lease(job=job_of(row), epoch=row["lease_epoch"], until=row["leased_until"]) for row in rows]
 
     async def renew(self, leases: Sequence[Lease]) -> Renewal:
@@ -148,39 +150,27 @@ class JobQueueTable:
             [outcome.log_tail for outcome in outcomes],
         )
         written = frozenset(row["id"] for row in rows)
-        self._tell({lease.job.user_id for lease, _ in endings if lease.job.id in written})
+        self._tell([lease.job.user_id for lease, _ in endings if lease.job.id in written])
         return written
 
     async def hand_back(self, leases: Sequence[Lease]) -> frozenset[UUID]:
-        rows = await self._database.fetch(
-            _HAND_BACK,
-            *_ids_and_epochs(leases),
-        )
-        return frozenset(row["id"] for row in rows)
+        return frozenset(row["id"] for row in await self._put_back(_HAND_BACK, *_ids_and_epochs(leases)))
 
     async def recall(self, runner_id: str, known: Collection[UUID]) -> int:
-        return len(await self._database.fetch(_RECALL, runner_id, list(known)))
+        return len(await self._put_back(_RECALL, runner_id, list(known)))
 
     async def lose(self, lease: Lease, failure: JobFailure) -> JobState | None:
-        state = await self._database.fetchval(
-            _GIVE_UP.format(failure="$3::jsonb", which="id = $1 and lease_epoch = $2 and state = 'running'"),
-            lease.job.id,
-            lease.epoch,
-            _failure(failure),
+        which = "id = $1 and lease_epoch = $2 and state = 'running'"
+        rows = await self._put_back(
+            _GIVE_UP.format(failure="$3::jsonb", which=which), lease.job.id, lease.epoch, _failure(failure)
         )
-        return None if state is None else JobState(state)
+        return JobState(rows[0]["state"]) if rows else None
 
     async def reap(self, *, gone: str | None = None) -> int:
-        rows = await self._database.fetch(
-            _GIVE_UP.format(
-                failure="$1::jsonb",
-                which="""id in (select id from public.tasks
-                                where state = 'running' and (leased_until < now() or runner_id = $2)
-                                order by id for update skip locked)""",
-            ),
-            _failure(RUNNER_LOST),
-            gone,
-        )
+        which = """id in (select id from public.tasks
+                          where state = 'running' and (leased_until < now() or runner_id = $2)
+                          order by id for update skip locked)"""
+        rows = await self._put_back(_GIVE_UP.format(failure="$1::jsonb", which=which), _failure(RUNNER_LOST), gone)
         return len(rows)
 
     async def waiting(self) -> Sequence[Waiting]:
@@ -214,10 +204,16 @@ class JobQueueTable:
             )
         return job_of(row)
 
-    def _tell(self, users: Collection[UUID | None]) -> None:
+    async def _put_back(self, statement: str, *arguments: object) -> "list[asyncpg.Record]":
+        """A run ended before its job did: most of these wait again, the others are over."""
+        rows = await self._database.fetch(statement + self._told, *arguments)
+        self._tell([row["user_id"] for row in rows], queued=[row["id"] for row in rows if row["state"] == "queued"])
+        return rows
+
+    def _tell(self, users: Collection[UUID | None], *, queued: Sequence[UUID] = ()) -> None:
         """Housekeeping is nobody's."""
         if self._notices is not None:
-            self._notices.tell(users=[user_id for user_id in users if user_id is not None])
+            self._notices.tell(queued=queued, users={user_id for user_id in users if user_id is not None})
 
 
 RUNNER_LOST = JobFailure(

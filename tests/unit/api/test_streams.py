@@ -69,8 +69,8 @@ class Hall:
         self.feed.add(user_id, count)
         await self.bus.publish(EVENT_CHANNEL, f"{user_id} {sum(one.user_id == user_id for one in self.feed.events)}")
 
-    async def progresses(self, user_id: UUID, percent: int) -> None:
-        task = {"id": "job", "percent": percent}
+    async def progresses(self, user_id: UUID, percent: int, *, attempt: int = 1) -> None:
+        task = {"id": "job", "attempt": attempt, "percent": percent}
         await self.bus.publish(PROGRESS_CHANNEL, json.dumps({"user_id": str(user_id), "task": task}))
 
 
@@ -245,12 +245,42 @@ async def test_an_event_of_which_no_notice_ever_came_is_found(monkeypatch: pytes
         await hall.streams.close()
 
 
+async def test_who_comes_during_a_round_of_looking_again_is_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LOOK_AGAIN_SECONDS", 1.0)
+    monkeypatch.setattr(streams, "USERS_A_READ", 1)
+    hall, (ada, bob, eve) = Hall(), [uuid4() for _ in range(3)]
+    hall.enter(ada)
+    hall.enter(bob)
+    hall.streams.open()
+    try:
+        await asyncio.sleep(0.05)  # the round began, and what the bus makes everybody read was read
+        hall.feed.reads.clear()
+        stream = hall.enter(eve)
+        hall.feed.add(eve)
+        assert await heard(stream, 1) == [1]
+        assert [set(read) for read in hall.feed.reads] == [{ada}, {bob}, {eve}]
+    finally:
+        await hall.streams.close()
+
+
 async def test_the_first_progress_of_a_job_comes_after_the_beginning_that_nobody_heard_of(hall: Hall) -> None:
     ada = uuid4()
     stream = hall.enter(ada)
     hall.feed.add(ada)
     await hall.progresses(ada, 10)
     assert await heard(stream, 2) == [1, "10 %"]
+
+
+async def test_the_first_progress_of_another_attempt_comes_after_its_beginning(hall: Hall) -> None:
+    """The process that had the first one was killed."""
+    ada = uuid4()
+    stream = hall.enter(ada)
+    hall.feed.add(ada)
+    await hall.progresses(ada, 60)
+    assert await heard(stream, 2) == [1, "60 %"]
+    hall.feed.add(ada, 2)
+    await hall.progresses(ada, 10, attempt=2)
+    assert await heard(stream, 3) == [2, 3, "10 %"]
 
 
 async def test_progress_waits_for_the_event_that_was_heard_of_before_it(hall: Hall) -> None:
