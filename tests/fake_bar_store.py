@@ -43,6 +43,9 @@ class FakeBarStore:
     def manifests(self) -> Sequence[Manifest]:
         return [_manifest(series, kept) for series, kept in self.kept.items()]
 
+    def all_series(self) -> Sequence[Series]:
+        return list(self.kept)
+
     def read(self, series: Series, span: Span | None = None) -> Loaded:
         kept = self.kept.get(series)
         if kept is None:

@@ -200,13 +200,18 @@ def list_series(as_json: AsJson = False) -> None:
 def verify(as_json: AsJson = False) -> None:
     """Check that every stored file is what was written. What is damaged is set aside, and counts as missing."""
     from backend.cli.terminal import say
+    from backend.domain.market_errors import StorageFailed
 
     async def work(market: "Market") -> dict[str, Any]:
-        damaged, series = {}, [one.series for one in market.store.manifests()]
+        damaged, series = {}, market.store.all_series()
         for one in series:
             name = _named(one)
             say(name)
-            if found := market.store.verify(one):
+            try:
+                found = market.store.verify(one)
+            except StorageFailed as problem:
+                found = {"manifest": problem.detail}
+            if found:
                 damaged[name] = dict(found)
         return {"series": len(series), "damaged": damaged}
 

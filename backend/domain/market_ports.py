@@ -106,7 +106,10 @@ class BarStore(Protocol):
     def manifest(self, series: Series) -> Manifest | None: ...
 
     def manifests(self) -> Sequence[Manifest]:
-        """Of all series, whoever owns them."""
+        """Of all series that can be read, whoever owns them."""
+
+    def all_series(self) -> Sequence[Series]:
+        """All of which something is stored, also what cannot be read."""
 
     def read(self, series: Series, span: Span | None = None) -> Loaded:
         """Raises NoBars, or SeriesDamaged when a file is not what was written: it is set aside then, and missing."""

@@ -40,6 +40,7 @@ class BarStoreContract:
     def test_nothing_is_stored_at_first(self, store: BarStore) -> None:
         assert store.manifest(BTC) is None
         assert store.manifests() == []
+        assert store.all_series() == []
         assert store.missing(BTC, hours(0, 6)) == (hours(0, 6),)
         assert store.verify(BTC) == {}
         assert not store.delete(BTC)
@@ -234,7 +235,7 @@ class BarStoreContract:
         for price, series in enumerate(several, start=1):
             self.write(store, page(3, timeframe=series.timeframe, price=price), series=series)
         assert [self.closes(store, series=series)[0] for series in several] == [1, 2, 3, 4, 5, 6, 7, 8]
-        assert {manifest.series for manifest in store.manifests()} == set(several)
+        assert {manifest.series for manifest in store.manifests()} == set(store.all_series()) == set(several)
         assert store.delete(several[1])
         assert {manifest.series for manifest in store.manifests()} == set(several) - {several[1]}
 

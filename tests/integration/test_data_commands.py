@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,17 @@ def test_a_damaged_file_is_found(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-9])
     assert "BTC/USDT" in command(tmp_path, "data", "verify", code=4).stdout
     assert told(tmp_path, *FETCH, "--end", "2024-01-03")["fetched"] == 48
+
+
+def test_a_manifest_that_nobody_can_read_is_found(tmp_path: Path) -> None:
+    command(tmp_path, *FETCH, "--end", "2024-01-02")
+    (manifest,) = (tmp_path / "bars").rglob("manifest.json")
+    body = manifest.read_bytes().split(b'"manifest":', 1)[1][:-2].replace(b'{"format":1,', b'{"format":2,')
+    manifest.write_bytes(b'{"sha256":"' + sha256(body).hexdigest().encode() + b'","manifest":' + body + b"}\n")
+    assert "written by another version" in command(tmp_path, "data", "verify", code=4).stdout
+    manifest.write_bytes(b"{}")
+    assert "its hash does not fit" in command(tmp_path, "data", "verify", code=4).stdout
+    assert told(tmp_path, "data", "verify") == {"series": 0, "damaged": {}}
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,9 @@ class ParquetBarStore:
                 logger.warning("{} is left out: {}", series, problem)
         return [manifest for manifest in found if manifest is not None]
 
+    def all_series(self) -> Sequence[Series]:
+        return list(places.all_series(self.shelves.root))
+
     def read(self, series: Series, span: Span | None = None) -> Loaded:
         with self._saying_what_the_disk_refused(series):
             try:
