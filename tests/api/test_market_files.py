@@ -390,7 +390,7 @@ def named_zones(rows: int) -> str:
     [
         pytest.param(f"1{' ' * 60_000}x,{HEADER}" + DAYS.replace("2025", "0,2025"), 19, 0, id="a long name"),
         pytest.param(f"{HEADER}{DAYS}1{' ' * 500_000}x,10,11,9,10,1\n", 20, 1, id="a long time"),
-        pytest.param(f"{HEADER}{DAYS * 200}2025-02-01,{'9' * 500_000},11,9,10,1\n", 3_801, 200, id="a long number"),
+        pytest.param(f"{HEADER}{DAYS * 200}2025-02-01,{'9' * 500_000},11,9,10,1\n", 3_801, 3_782, id="a long number"),
         pytest.param(f"{HEADER}{named_zones(19_000)}", 19_000, 0, id="many names of one zone"),
     ],
 )
