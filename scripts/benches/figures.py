@@ -94,7 +94,8 @@ Bench = Callable[[], Sequence[Figure]]
 
 
 def _ours(work: str, value: float, unit: str, goal: str, *, reached: bool, compared: dict[str, Any]) -> Figure:
-    return Figure(work=work, engine=OURS, value=value, unit=unit, goal=goal, reached=reached, **compared)
+    # What numpy compares is a bool that JSON does not know.
+    return Figure(work=work, engine=OURS, value=value, unit=unit, goal=goal, reached=bool(reached), **compared)
 
 
 def _value(figure: Figure) -> str:
