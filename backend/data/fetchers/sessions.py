@@ -23,10 +23,8 @@ MOST_BYTES = 64 * 2**20
 _CHUNK = 65_536
 
 
-class _Watched:
+class _Watched(urllib3.connection.HTTPConnection):
     """A connection that ends with the try: the library's time limit begins anew with every byte of a header."""
-
-    sock: socket.socket
 
     def getresponse(self) -> Any:
         attempt, connected = current_try(), self.sock
@@ -37,11 +35,7 @@ class _Watched:
 
         attempt.hang_up = hang_up
         attempt.seconds_left()
-        return super().getresponse()  # type: ignore[misc]
-
-
-class _WatchedHTTP(_Watched, urllib3.connection.HTTPConnection):
-    pass
+        return super().getresponse()
 
 
 class _WatchedHTTPS(_Watched, urllib3.connection.HTTPSConnection):
@@ -49,7 +43,7 @@ class _WatchedHTTPS(_Watched, urllib3.connection.HTTPSConnection):
 
 
 class _HTTP(urllib3.HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTP
+    ConnectionCls = _Watched
 
 
 class _HTTPS(urllib3.HTTPSConnectionPool):
