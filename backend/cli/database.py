@@ -1,13 +1,11 @@
 """`tidemark database`: the embedded Postgres alone, for the Supabase CLI, psql or a dump while nothing serves it."""
 
-import contextlib
 import signal
-import threading
-from collections.abc import Iterator
 
 import typer
 
 from backend.cli.options import DataDir
+from backend.cli.stopping import Stop, stopped_by_signals
 
 
 def database(data_dir: DataDir = None) -> None:
@@ -26,35 +24,14 @@ def database(data_dir: DataDir = None) -> None:
     def say(text: str) -> None:
         print(f"  {text}", file=sys.stderr, flush=True)
 
+    stop = Stop()
     with (
-        _stop_requests() as stop,
+        stopped_by_signals(stop),
         instance.hold(settings.data_dir),
         open_database(settings, say) as dsn,
     ):
         print(f'DB_URL="{dsn}"', flush=True)
         say("Press Ctrl-C to stop.")
-        stop.asked.wait()
+        stop.wait()
     if stop.signal == signal.SIGINT:
         raise typer.Exit(130)
-
-
-class Stop:
-    def __init__(self) -> None:
-        self.asked = threading.Event()
-        self.signal: int | None = None
-
-    def __call__(self, number: int, _frame: object) -> None:
-        self.signal = number
-        self.asked.set()
-
-
-@contextlib.contextmanager
-def _stop_requests() -> Iterator[Stop]:
-    """From here on a signal asks for an orderly end, so that Postgres is stopped in any case."""
-    stop = Stop()
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backend.cli.options import DataDir
+from backend.cli.stopping import Stop, said_at_once, stopped_by_signals
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -58,42 +59,38 @@ def serve(
     for name, meant in unknown_names(given_names()).items():
         say(f"The setting {name} means nothing here{f'; did you mean {meant}?' if meant else '.'}")
     # From here on a signal asks for an orderly end: whatever was started is stopped again.
-    with _stop_requests(say) as stop, hold(settings.data_dir) as held, _bind(settings, say) as listener:
+    stop = ServerStop()
+    with (
+        said_at_once(stop, say),
+        stopped_by_signals(stop),
+        hold(settings.data_dir) as held,
+        _bind(settings, say) as listener,
+    ):
         _run(_serve(settings, held, listener, stop, say))
     if stop.signal == signal.SIGINT:
         raise typer.Exit(130)
 
 
-class Stop:
-    """Remembers the signal that asked for the end; a second Ctrl-C does not wait for open requests."""
+class ServerStop(Stop):
+    """A second Ctrl-C does not wait for open requests."""
 
-    def __init__(self, say: Say) -> None:
-        self._say = say
-        self.signal: int | None = None
-        self.server: uvicorn.Server | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._server: uvicorn.Server | None = None
 
-    def __call__(self, number: int, _frame: "FrameType | None") -> None:
-        if self.server is not None:
-            self.server.force_exit = self.signal is not None
-            self.server.should_exit = True
-        if self.signal is None:
-            self._say("Stopping.")
-        self.signal = number
+    def __call__(self, number: int, frame: "FrameType | None") -> None:
+        super().__call__(number, frame)
+        self._tell()
 
-    @property
-    def requested(self) -> bool:
-        return self.signal is not None
+    def ends(self, server: "uvicorn.Server") -> None:
+        self._server = server
+        # It may have been asked for while the server was still being put together.
+        self._tell()
 
-
-@contextlib.contextmanager
-def _stop_requests(say: Say) -> Iterator[Stop]:
-    stop = Stop(say)
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    def _tell(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = self.requested
+            self._server.force_exit = self.times > 1
 
 
 def _bind(settings: "Settings", say: Say) -> socket.socket:
@@ -139,7 +136,7 @@ def _run(main: Coroutine[None, None, None]) -> None:
         runner.run(main)
 
 
-async def _serve(settings: "Settings", held: "Held", listener: socket.socket, stop: Stop, say: Say) -> None:
+async def _serve(settings: "Settings", held: "Held", listener: socket.socket, stop: ServerStop, say: Say) -> None:
     from backend.bootstrap import open_house
     from backend.worker.runner import open_runner
     from backend.worker.scheduler import open_scheduler
@@ -149,10 +146,11 @@ async def _serve(settings: "Settings", held: "Held", listener: socket.socket, st
         if stop.requested:
             return
         async with open_runner(house, gone=held.gone) as runner, open_scheduler(house):
-            stop.server = _server(house, runner, lambda: _announce(house, held, address, say))
+            server = _server(house, runner, lambda: _announce(house, held, address, say))
+            stop.ends(server)
             spare_the_collector()
             try:
-                await stop.server.serve(sockets=[listener])
+                await server.serve(sockets=[listener])
             finally:
                 held.withdraw()
 
