@@ -38,8 +38,9 @@ async function eventToPixel() {
     new MutationObserver(() => {
       for (const row of document.querySelectorAll('tbody tr.row')) {
         if (!row.textContent.includes('Completed')) continue
-        // The id stands among other letters: whatever eight of them could be one.
-        for (const [, id] of row.textContent.matchAll(/(?=([0-9a-f]{8}))/g)) {
+        // A task that has a name shows its id only to whoever points at it. Whatever eight letters could be one.
+        const words = [row.textContent, ...[...row.querySelectorAll('[title]')].map(({ title }) => title)].join(' ')
+        for (const [, id] of words.matchAll(/(?=([0-9a-f]{8}))/g)) {
           if (!window.seen.has(id)) requestAnimationFrame(() => window.seen.set(id, Date.now()))
         }
       }
