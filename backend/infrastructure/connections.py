@@ -61,6 +61,8 @@ class Connections:
         self._statement_cache = statement_cache
         self._command_seconds = command_seconds
         self._on_wait = on_wait
+        # Who came first goes first. The pool's own line lets a newcomer overtake whoever was just called from it.
+        self._turns = asyncio.Semaphore(max_size)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def open(self) -> None:
@@ -134,20 +136,32 @@ class Connections:
             raise DatabaseUnavailable() from error
         finally:
             # A broken connection is thrown away by the pool; what was committed is committed.
-            with contextlib.suppress(asyncpg.PostgresError, *_BROKEN):
-                await pool.release(connection, timeout=_ACQUIRE_SECONDS)
+            try:
+                with contextlib.suppress(asyncpg.PostgresError, *_BROKEN):
+                    await pool.release(connection, timeout=_ACQUIRE_SECONDS)
+            finally:
+                self._turns.release()
 
     async def _acquire(self, pool: Any) -> Any:
         asked_at = time.perf_counter()
         try:
-            # One that is there is had at once; a clock beside it would cost more than it does.
-            return await pool.acquire(timeout=None if pool.get_idle_size() else _ACQUIRE_SECONDS)
+            await self._turn()
+            try:
+                # One that is there is had at once; a clock beside it would cost more than it does.
+                return await pool.acquire(timeout=None if pool.get_idle_size() else _ACQUIRE_SECONDS)
+            except BaseException:
+                self._turns.release()
+                raise
         except TimeoutError as error:
             raise DatabaseUnavailable("The database is busy. Try again.") from error
         except (asyncpg.PostgresError, *_BROKEN) as error:
             raise DatabaseUnavailable() from error
         finally:
             self._on_wait(time.perf_counter() - asked_at)
+
+    async def _turn(self) -> None:
+        async with asyncio.timeout(_ACQUIRE_SECONDS) if self._turns.locked() else contextlib.nullcontext():
+            await self._turns.acquire()
 
 
 async def _nothing(connection: asyncpg.Connection) -> None:

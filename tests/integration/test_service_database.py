@@ -119,3 +119,37 @@ async def end_other_sessions(database: FreshDatabase) -> None:
         " where datname = current_database() and pid <> pg_backend_pid()"
     )
     await connection.close()
+
+
+async def test_nobody_is_overtaken_while_waiting(database: FreshDatabase) -> None:
+    service = ServiceDatabase(database.dsn("app_worker"), min_size=4, max_size=4)
+    await service.open()
+    served = dict.fromkeys(range(16), 0)
+    overtaken = []
+
+    async def ask_again_and_again(who: int) -> None:
+        while min(served.values()) < 100:
+            before = sum(served.values())
+            async with service._connection() as connection:
+                overtaken.append(sum(served.values()) - before)
+                served[who] += 1
+                await connection.fetchval("select 1")
+
+    await asyncio.gather(*(ask_again_and_again(who) for who in served))
+    await service.close()
+    assert max(overtaken) < len(served)
+
+
+async def test_a_wait_that_is_given_up_costs_nobody_a_turn(database: FreshDatabase) -> None:
+    service = ServiceDatabase(database.dsn("app_worker"), min_size=1, max_size=1)
+    await service.open()
+    for _ in range(20):
+        busy = asyncio.create_task(service.fetchval("select pg_sleep(0.02)"))
+        waiting = [asyncio.create_task(service.fetchval("select 1")) for _ in range(3)]
+        await asyncio.sleep(0.005)
+        for task in (waiting[0], busy):
+            task.cancel()
+        await asyncio.wait([busy, *waiting])
+        assert [task.result() for task in waiting[1:]] == [1, 1]
+    assert await service.fetchval("select 1") == 1
+    await service.close()
