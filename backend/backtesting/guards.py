@@ -5,6 +5,7 @@ For look-ahead its file is read anew too, and the shortest history comes first: 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -12,24 +13,22 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from backend.backtesting.suspicion import Rows, early, places, sampled, spread
 from backend.domain.compiled import borrowing, compiled
 from backend.domain.errors import TidemarkError
 from backend.domain.indicators.catalogue import indicator
 from backend.domain.lots import bits_of, next_state
-from backend.domain.signals import KEEP, LONG, Codes, Signals
+from backend.domain.signals import FLAT, KEEP, Codes, Signals
 from backend.domain.strategies.asking import signals_of
 from backend.domain.strategies.base import Plot, TradingStrategy
 from backend.domain.strategies.market import Floats, Market
 from backend.domain.strategies.registry import reloaded
 from backend.domain.strategy_errors import NotEnoughHistory
 
-Rows = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64] | npt.NDArray[np.int8]
 Ask = Callable[[Market], Signals]
 Number = TypeVar("Number", np.float64, np.int64)
 
-SAMPLED_POINTS: Final = 12
-THOROUGH_POINTS: Final = 200
 # Two sums of the same numbers in another order differ by less than this.
 SLACK: Final = 1e-9
 WARMUP_TIMES: Final = (0.5, 1.0, 2.0, 4.0)
@@ -39,7 +38,6 @@ UNDECLARED: Final = (25, 100, 400, 1_600)
 _SWING, _TEETH, _CHANGED_POINTS = 0.1, 7, 2
 _TAIL_ROWS: Final = 50
 _LEARNED_ROWS: Final = 500
-_FEWEST_KNOWN: Final = 30
 _DIRECTION: Final = "direction"
 _REASON: Final = "reason"
 
@@ -93,18 +91,20 @@ class Drift:
     positions: float | None
 
 
-def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, points: int = SAMPLED_POINTS) -> LookAhead:
-    """`said` is what the strategy said about the whole market. Half of the points are bars at which it wanted a change,
-    and half of these are those that the price proved right the most: where a leak pays, it is among them.
+def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, points: int | None = None) -> LookAhead:
+    """`said` is what the strategy said about the whole market. Most points are where a leak that pays would show.
 
     At each point the bars after it are cut off. At some they are also replaced by others, which begin with a rise and
     then with a fall, and are more than there are: that finds what would recognise a cut, and what remembers the longest
     history. One leak a column is told, the earliest that was found.
     """
     ask, unanswered = _asker(_unknowing(strategy)), 0
-    fired, even = _points(strategy, market, said, points)
     leaks: dict[str, Leak] = {}
-    counts = np.sort(np.concatenate((fired, even)))
+    for count in early(strategy, market):
+        with suppress(TidemarkError):  # nobody has to have an answer to so few bars
+            _compare_beginnings(leaks, market, said, ask(market.first(count)), count)
+    suspects, even = places(strategy, market, said, points or sampled(strategy, market))
+    counts = np.sort(np.concatenate((suspects, even)))
     for count, how, known in _asked(market, counts, learns=strategy.learns):
         try:
             again = ask(known)
@@ -117,7 +117,7 @@ def look_ahead(strategy: TradingStrategy, market: Market, said: Signals, *, poin
     found = tuple(leaks.values())
     if found and not _repeats(strategy, market, said):
         found = tuple(replace(leak, repeats=False) for leak in found)
-    return LookAhead(points=len(counts), at_signals=len(fired), unanswered=unanswered, leaks=found)
+    return LookAhead(points=len(counts), at_signals=len(suspects), unanswered=unanswered, leaks=found)
 
 
 def _asked(market: Market, counts: Rows, *, learns: bool) -> Iterator[tuple[int, str, Market]]:
@@ -125,7 +125,7 @@ def _asked(market: Market, counts: Rows, *, learns: bool) -> Iterator[tuple[int,
     for count in counts:
         yield int(count), "cut off", market.first(int(count))
     longer = 0
-    for count in _spread(counts, _CHANGED_POINTS):
+    for count in spread(counts, _CHANGED_POINTS):
         # What learns would learn from all that never was; what it says of these bars is no other for it.
         known = market.first(min(int(count) + _LEARNED_ROWS, len(market))) if learns else market
         for way in (_SWING, -_SWING):
@@ -142,18 +142,6 @@ def _repeats(strategy: TradingStrategy, market: Market, said: Signals) -> bool:
     later, then, _ = _reasons(said, again, len(market))
     same = all(not len(_changed(*columns)) for _, *columns in _columns(said, again, len(market)))
     return same and bool((later == then).all())
-
-
-def _points(strategy: TradingStrategy, market: Market, said: Signals, points: int) -> tuple[Rows, Rows]:
-    """How many bars are known at each: those that end with a signal, and others evenly over the history."""
-    least, most = min(max(strategy.least_bars(), _FEWEST_KNOWN), len(market) - 1), len(market) - 1
-    fired = _fired(said)
-    told = (fired + 1 >= least) & (fired + 1 <= most)
-    best = _greatest(_proved_right(said, market, fired)[told], points // 4)
-    rest = _spread(fired[told][~best], points // 2 - int(best.sum()))
-    fired = np.sort(np.concatenate((fired[told][best], rest))) + 1
-    others = np.setdiff1d(np.linspace(least, most, 4 * points).round().astype(np.int64), fired)
-    return fired, _spread(others, points - len(fired))
 
 
 def recursive(strategy: TradingStrategy, market: Market, said: Signals) -> Sequence[Drift]:
@@ -188,44 +176,20 @@ def _unknowing(strategy: TradingStrategy) -> TradingStrategy:
     return strategy if fresh is type(strategy) else fresh.given(strategy.parameters.model_dump())
 
 
-def _fired(said: Signals) -> Rows:
-    """Rows at which the strategy wanted something else than before, or moved a price."""
-    direction = said.direction
-    wanted = direction != KEEP
-    wanted[1:] &= direction[1:] != direction[:-1]
-    for values in (said.stop, said.target, said.limit):
-        if values is not None:
-            moved = np.isfinite(values)
-            moved[1:] &= values[1:] != values[:-1]
-            wanted |= moved
-    return np.flatnonzero(wanted)
-
-
-def _proved_right(said: Signals, market: Market, fired: Rows) -> Floats:
-    """How far the price went each signal's way until the next one, for its time; to be out is right where it fell."""
-    until = np.append(fired[1:], len(market) - 1)
-    close, direction = market.columns["close"], said.direction[fired]
-    moved = np.log(close[until] / close[fired]) / np.sqrt(np.maximum(until - fired, 1))
-    return np.where(direction == KEEP, 0.0, np.where(direction == LONG, moved, -moved))
-
-
-def _greatest(values: Floats, most: int) -> npt.NDArray[np.bool_]:
-    """Which are the greatest, of equal ones the first. All are put in order only where there is no other way."""
-    ranks = -values
-    mask = np.ones(len(ranks), np.bool_)
-    if len(ranks) > most:
-        last = np.partition(ranks, most - 1)[most - 1]
-        near = np.flatnonzero(~(ranks > last))
-        mask[:] = False
-        mask[near[np.argsort(ranks[near], kind="stable")[:most]]] = True
-    return mask
-
-
-def _spread(rows: Rows, most: int) -> Rows:
-    """At most so many of them, evenly over all."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]
+def _compare_beginnings(leaks: dict[str, Leak], market: Market, said: Signals, again: Signals, count: int) -> None:
+    """As far as it matters where nothing is held yet: to keep that and to be flat are one."""
+    later, then = (np.where(one.direction[:count] == KEEP, FLAT, one.direction[:count]) for one in (said, again))
+    if len(changed := np.flatnonzero(later != then)):
+        bar = int(changed[0])
+        leaks[_DIRECTION] = Leak(
+            column=_DIRECTION,
+            symbol=market.symbol,
+            bar=bar,
+            bars_known=count,
+            then=_shown(_DIRECTION, then[bar]),
+            later=_shown(_DIRECTION, later[bar]),
+            how="cut off",
+        )
 
 
 def _compare(leaks: dict[str, Leak], market: Market, said: Signals, again: Signals, count: int, how: str) -> None:

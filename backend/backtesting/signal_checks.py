@@ -19,7 +19,7 @@ CONTROL_BARS: Final = 20_000
 LUCK: Final = 0.05
 
 
-def look_ahead(run: Examined, points: int) -> Finding:
+def look_ahead(run: Examined, points: int | None) -> Finding:
     found = [
         guards.look_ahead(run.strategy, market, feed.signals, points=points)
         for market, feed in zip(run.markets, run.feeds, strict=True)

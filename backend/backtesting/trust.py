@@ -6,8 +6,8 @@ from typing import Final
 from backend.backtesting import cost_checks, luck_checks, signal_checks
 from backend.backtesting.examined import Examined, Family, Finding
 from backend.backtesting.fill_band import fill_band
-from backend.backtesting.guards import SAMPLED_POINTS, THOROUGH_POINTS
 from backend.backtesting.luck_checks import daily_sharpe
+from backend.backtesting.suspicion import THOROUGH_POINTS
 from backend.backtesting.verdicts import Band, Check, Trust, Verdict
 from backend.domain.errors import TidemarkError
 from backend.domain.market import Span
@@ -18,8 +18,9 @@ from backend.domain.trading.statistics import Missing
 
 __all__ = ["Band", "Check", "Examined", "Family", "Trust", "Verdict", "daily_sharpe", "examine", "quality_of"]
 
-# How often a strategy is asked about less history, and how many histories in random order it trades.
-_SAMPLED: Final = (SAMPLED_POINTS, 19)
+# How often a strategy is asked about less history (else the fewer the longer that is), and how many histories in random
+# order it trades.
+_SAMPLED: Final = (None, 19)
 _THOROUGH: Final = (THOROUGH_POINTS, 199)
 
 
