@@ -70,7 +70,7 @@ def fetch(
     try:
         done = _run(work)
     except KeyboardInterrupt:
-        say("Stopped. What came so far is kept; the same command goes on from there.")
+        say("Stopped. What is stored by now is kept; the same command fetches the rest.")
         raise
     _print(done, as_json, lambda: f"Fetched {done['fetched']:,} bars. {_line(done['series'])}")
 
@@ -185,11 +185,16 @@ def export(
 
 @app.command("list")
 def list_series(as_json: AsJson = False) -> None:
-    """List what is stored: what everybody shares, and what this machine imported."""
+    """List what is stored: what everybody shares, and what this machine imported.
+
+    What cannot be read is listed with the reason.
+    """
 
     async def work(market: "Market") -> dict[str, Any]:
-        found = [one for one in market.store.manifests() if str(one.series.owner or THIS_MACHINE) == THIS_MACHINE]
-        return {"items": [_facts(one) for one in sorted(found, key=lambda one: str(one.series))]}
+        found = {one.series: _facts(one) for one in market.store.manifests()}
+        found |= {series: _named_facts(series, problem) for series, problem in market.store.problems().items()}
+        ours = [series for series in found if str(series.owner or THIS_MACHINE) == THIS_MACHINE]
+        return {"items": [found[series] for series in sorted(ours, key=str)]}
 
     done = _run(work)
     words = "Nothing is stored yet. `tidemark data fetch --symbol BTC/USDT --timeframe 1h --start 2024-01-01` begins."
@@ -335,12 +340,19 @@ def _moment(option: str, text: str) -> datetime:
         raise typer.BadParameter(f"{option}: '{text}' is not within the years 1 to 9999, in UTC.") from None
 
 
+def _named_facts(series: "Series", problem: str | None = None) -> dict[str, Any]:
+    return {
+        "provider": series.provider,
+        "symbol": series.symbol,
+        "timeframe": series.timeframe,
+        "adjustment": series.adjustment,
+        "problem": problem,
+    }
+
+
 def _facts(manifest: "Manifest") -> dict[str, Any]:
     return {
-        "provider": manifest.series.provider,
-        "symbol": manifest.series.symbol,
-        "timeframe": manifest.series.timeframe,
-        "adjustment": manifest.series.adjustment,
+        **_named_facts(manifest.series),
         "rows": manifest.rows,
         "size_bytes": manifest.size_bytes,
         "first": manifest.first.isoformat() if manifest.first else None,
@@ -354,6 +366,8 @@ def _line(facts: dict[str, Any] | None) -> str:
     if facts is None:
         return "Nothing is stored."
     what = f"{facts['provider']} {facts['symbol']} {facts['timeframe']}"
+    if facts["problem"]:
+        return f"{what}: cannot be read. {facts['problem']}"
     simulated = " (simulated)" if facts["is_simulated"] else ""
     if not facts["rows"]:
         return f"{what}{simulated}: no bars"

@@ -52,10 +52,25 @@ def test_a_manifest_that_nobody_can_read_is_found(tmp_path: Path) -> None:
     (manifest,) = (tmp_path / "bars").rglob("manifest.json")
     body = manifest.read_bytes().split(b'"manifest":', 1)[1][:-2].replace(b'{"format":1,', b'{"format":2,')
     manifest.write_bytes(b'{"sha256":"' + sha256(body).hexdigest().encode() + b'","manifest":' + body + b"}\n")
+    listed = command(tmp_path, "data", "list").stdout
+    assert listed.startswith("demo BTC/USDT 1h: cannot be read. demo BTC/USDT 1h was written by another version"), (
+        listed
+    )
     assert "written by another version" in command(tmp_path, "data", "verify", code=4).stdout
     manifest.write_bytes(b"{}")
     assert "its hash does not fit" in command(tmp_path, "data", "verify", code=4).stdout
     assert told(tmp_path, "data", "verify") == {"series": 0, "damaged": {}}
+    (listed,) = told(tmp_path, "data", "list")["items"]
+    assert (listed["symbol"], "Download it again" in listed["problem"]) == ("BTC/USDT", True)
+    command(tmp_path, *FETCH, "--end", "2024-01-02")
+    assert [one["problem"] for one in told(tmp_path, "data", "list")["items"]] == [None]
+
+
+def test_bars_whose_file_was_removed_are_missing(tmp_path: Path) -> None:
+    command(tmp_path, *FETCH, "--end", "2024-01-03")
+    (file,) = (tmp_path / "bars").rglob("*.parquet")
+    file.unlink()
+    assert told(tmp_path, *FETCH, "--end", "2024-01-03")["fetched"] == 48
 
 
 @pytest.mark.parametrize(
@@ -135,7 +150,7 @@ def test_ctrl_c_keeps_what_came(tmp_path: Path) -> None:
     rest = process.stderr.read()
     process.stderr.close()
     assert process.wait(30) == 130
-    assert "goes on from there" in rest
+    assert "What is stored by now is kept" in rest
     (kept,) = told(tmp_path, "data", "list")["items"]
     assert kept["rows"] > 0
     assert kept["first"].startswith("2016-01-01")

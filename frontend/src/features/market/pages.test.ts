@@ -257,6 +257,15 @@ describe('one series', () => {
     expect(deleted).toBe(1)
   })
 
+  it('that cannot be read says why, and what to do', async () => {
+    const why = 'Its manifest was not what was written, so all of it is set aside. Download it again.'
+    server.use(http.get('/api/data/series/:id', () => HttpResponse.json(series({ stored: null, problem: why }))))
+    await render()
+    await screen.findByText('It cannot be read')
+    screen.getByText(why)
+    screen.getByRole('link', { name: 'Download data' })
+  })
+
   it('of which nothing is stored says so, and where more comes from', async () => {
     server.use(http.get('/api/data/series/:id', () => HttpResponse.json(series({ stored: null }))))
     await render()
