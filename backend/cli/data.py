@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from backend.bootstrap_market import Market
     from backend.domain.market import Series
+    from backend.domain.market_errors import NoBars
     from backend.domain.market_ports import Loaded, Manifest
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -227,6 +228,53 @@ def verify(as_json: AsJson = False) -> None:
         raise typer.Exit(4)
 
 
+@app.command("delete")
+def delete(
+    *,
+    provider: Provider = "demo",
+    symbol: Symbol,
+    timeframe: Bar,
+    adjustment: Adjusted = "raw",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a series from this machine's disk, with what was set aside of it. No file that was imported is touched."""
+    series = _series(provider, symbol, timeframe, adjustment)
+
+    async def look(market: "Market") -> dict[str, Any]:
+        if (problem := market.store.problem(series)) is not None:
+            return _named_facts(series, problem)
+        manifest = market.store.manifest(series)
+        if manifest is None:
+            raise _nothing_of(market, series, f"Nothing of {series} is stored.")
+        return _facts(manifest)
+
+    async def work(market: "Market") -> dict[str, Any]:
+        market.store.delete(series)
+        return {"deleted": found}
+
+    found = _run(look)
+    if not yes:
+        _require_yes(f"This deletes {_line(found)}. Go on?")
+    done = _run(work)
+    _print(done, as_json, lambda: f"Deleted {series}.")
+
+
+def _require_yes(question: str) -> None:
+    import sys
+
+    from backend.cli.terminal import clean
+
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("No terminal to confirm it on. Use --yes.")
+    try:
+        agreed = typer.confirm(clean(question), err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if not agreed:
+        raise typer.BadParameter("Nothing was deleted.")
+
+
 def _run(work: "Callable[[Market], Coroutine[Any, Any, dict[str, Any]]]") -> dict[str, Any]:
     """On the folder of this machine's settings; errors of the market get the exit codes of the documentation."""
     from backend.bootstrap import read_settings
@@ -292,19 +340,26 @@ def _as_served(market: "Market", series: "Series") -> "Series":
 
 def _stored(market: "Market", series: "Series") -> "Loaded":
     """Raises UnknownProvider, or NoBars with the provider under which it lies where that is another."""
-    from backend.domain.market import IMPORT
     from backend.domain.market_errors import NoBars
 
     try:
         return market.store.read(series)
     except NoBars as problem:
-        if series.provider != IMPORT:
-            market.markets.fetcher(series.provider)  # raises UnknownProvider with those that there are
-        found = [one.series for one in market.store.manifests() if _is_another(one.series, series)]
-        if not found:
-            raise
-        adjusted = "" if found[0].adjustment == series.adjustment else f" --adjustment {found[0].adjustment}"
-        raise NoBars(f"{problem.detail} There is {found[0]}: add --provider {found[0].provider}{adjusted}.") from None
+        raise _nothing_of(market, series, problem.detail) from None
+
+
+def _nothing_of(market: "Market", series: "Series", detail: str) -> "NoBars":
+    """With where it lies instead. Raises UnknownProvider."""
+    from backend.domain.market import IMPORT
+    from backend.domain.market_errors import NoBars
+
+    if series.provider != IMPORT:
+        market.markets.fetcher(series.provider)  # raises UnknownProvider with those that there are
+    found = [one.series for one in market.store.manifests() if _is_another(one.series, series)]
+    if not found:
+        return NoBars(detail)
+    adjusted = "" if found[0].adjustment == series.adjustment else f" --adjustment {found[0].adjustment}"
+    return NoBars(f"{detail} There is {found[0]}: add --provider {found[0].provider}{adjusted}.")
 
 
 def _is_another(one: "Series", wanted: "Series") -> bool:
@@ -365,13 +420,15 @@ def _facts(manifest: "Manifest") -> dict[str, Any]:
 def _line(facts: dict[str, Any] | None) -> str:
     if facts is None:
         return "Nothing is stored."
-    what = f"{facts['provider']} {facts['symbol']} {facts['timeframe']}"
+    adjusted = "" if facts["adjustment"] == "raw" else f" adjusted for {facts['adjustment']}"
+    what = f"{facts['provider']} {facts['symbol']} {facts['timeframe']}{adjusted}"
     if facts["problem"]:
         return f"{what}: cannot be read. {facts['problem']}"
     simulated = " (simulated)" if facts["is_simulated"] else ""
     if not facts["rows"]:
         return f"{what}{simulated}: no bars"
-    return f"{what}{simulated}: {facts['rows']:,} bars, {facts['first'][:16]} to {facts['last'][:16]} UTC"
+    first, last = (facts[name][:16].replace("T", " ") for name in ("first", "last"))
+    return f"{what}{simulated}: {facts['rows']:,} bars, {first} to {last} UTC"
 
 
 def _print(document: dict[str, Any], as_json: bool, words: "Callable[[], str]") -> None:

@@ -132,6 +132,37 @@ def test_an_import_says_what_it_took_for_granted_and_where_it_lies(tmp_path: Pat
     assert told(cache, *export, "--provider", "import")["rows"] == 2
 
 
+def test_a_series_is_deleted_once_that_was_agreed(tmp_path: Path) -> None:
+    command(tmp_path, *FETCH, "--end", "2024-01-02")
+    named = ("data", "delete", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    assert "Use --yes" in command(tmp_path, *named, code=2).stderr
+    assert told(tmp_path, *named, "--yes")["deleted"]["rows"] == 24
+    assert told(tmp_path, "data", "list")["items"] == []
+    assert "Nothing of demo BTC/USDT 1h is stored" in command(tmp_path, *named, "--yes", code=4).stderr
+
+
+def test_what_cannot_be_read_can_be_deleted(tmp_path: Path) -> None:
+    command(tmp_path, *FETCH, "--end", "2024-01-02")
+    (manifest,) = (tmp_path / "bars").rglob("manifest.json")
+    manifest.write_bytes(b"{}")
+    named = ("data", "delete", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    assert command(tmp_path, *named, "--yes").stdout == "Deleted demo BTC/USDT 1h.\n"
+    assert told(tmp_path, "data", "list")["items"] == []
+    assert not list((tmp_path / "quarantine").rglob("*manifest*"))
+
+
+def test_files_of_any_name_are_read_and_written(tmp_path: Path) -> None:
+    cache, named = tmp_path / "cache", ("--provider", "import", "--symbol", "X", "--timeframe", "1d")
+    for ending in ("csv", "parquet"):
+        file = tmp_path / f"\udcff\u202e.{ending}"  # a byte that is no UTF-8
+        if ending == "csv":
+            file.write_text("date,open,high,low,close,volume\n2024-01-01,1,2,0.5,1.5,10\n2024-01-02,1,2,0.5,1.5,10\n")
+            assert told(cache, "data", "import", str(file), "--symbol", "X")["rows"] == 2
+        wrote = command(cache, "data", "export", *named, "--output", str(file)).stdout
+        assert "\u202e" not in wrote, "nothing turns the line around"
+        assert told(cache, "data", "import", str(file), "--symbol", "Y", "--timeframe", "1d")["rows"] == 2
+
+
 def test_ctrl_c_keeps_what_came(tmp_path: Path) -> None:
     fetch = (*FETCH[:-4], "--timeframe", "1m", "--start", "2016-01-01")
     process = subprocess.Popen(

@@ -271,7 +271,8 @@ def _used_at(folder: Folder) -> datetime:
 
 def _nothing(series: Series, span: Span | None = None, kept: Kept | None = None) -> NoBars:
     if kept is None or not kept.files:
-        return NoBars(f"Nothing of {series} is stored. Download it first.")
+        remedy = "Download it first." if series.is_refetchable else "Import a file first."
+        return NoBars(f"Nothing of {series} is stored. {remedy}")
     first, last = (f"{moment(at):%Y-%m-%d %H:%M}" for at in (kept.files[0].first, kept.files[-1].last))
     asked = "" if span is None else f" from {span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M}"
     return NoBars(f"{series} has no bars{asked}. Stored are {kept.rows:,} bars from {first} to {last} UTC.")
