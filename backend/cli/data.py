@@ -151,7 +151,8 @@ def import_file(
 
     say(f"Its calendar is {calendar}, its currency {currency}; times that name no zone are {zone}.")
     done = _run(work)
-    _print(done, as_json, lambda: f"Imported {done['rows']:,} bars. {_line(done['series'])}")
+    without = f", without the bad rows ({done['bad_rows']:,})" if done["bad_rows"] else ""
+    _print(done, as_json, lambda: f"Imported {done['rows']:,} bars{without}. {_line(done['series'])}")
 
 
 @app.command("export")

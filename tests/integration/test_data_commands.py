@@ -117,8 +117,12 @@ def test_a_bad_row_refuses_the_file(tmp_path: Path) -> None:
     assert "line 4" in done.stderr
     assert "bad_bars" in done.stderr
     assert told(tmp_path / "cache", "data", "list")["items"] == []
-    kept = told(tmp_path / "cache", "data", "import", str(file), "--symbol", "BAD", "--accept-bad-rows")
+    accepting = ("data", "import", str(file), "--symbol", "BAD", "--accept-bad-rows")
+    kept = told(tmp_path / "cache", *accepting)
     assert (kept["rows"], kept["bad_rows"]) == (2, 1)
+    assert command(tmp_path / "cache", *accepting).stdout.startswith(
+        "Imported 2 bars, without the bad rows (1). import BAD"
+    )
 
 
 def test_an_import_says_what_it_took_for_granted_and_where_it_lies(tmp_path: Path) -> None:

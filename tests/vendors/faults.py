@@ -38,6 +38,12 @@ class Opened:
         return Counter(outcome for _, outcome, _ in self.heard)
 
 
+def answered_before(length: timedelta, age: str) -> Callable[[Reply], Reply]:
+    """By the vendor's clock, and so old when it came out of a cache."""
+    headers = {"Date": format_datetime(NOW - length, usegmt=True), **({"Age": age} if age else {})}
+    return lambda sound: replace(sound, headers={**sound.headers, **headers})
+
+
 class VendorFaults:
     """Override what is abstract: how it is opened, and how its answers can be spoilt (they are JSON)."""
 
@@ -76,17 +82,13 @@ class VendorFaults:
 
     async def test_a_clock_that_is_ahead_is_told_and_nothing_is_stored(self) -> None:
         async with self.open() as opened:
-            for age in ({}, {"Age": "60"}):
-                date = {"Date": format_datetime(NOW - timedelta(minutes=10), usegmt=True), **age}
-                opened.server.disturb(lambda sound, date=date: replace(sound, headers={**sound.headers, **date}))
+            for age, minutes in (("", 10), ("60", 9)):
+                opened.server.disturb(answered_before(timedelta(minutes=10), age))
                 pages: list[FetchedPage] = []
-                with pytest.raises(
-                    ClockAhead, match=f"15:47:31 UTC here.*: {9 if age else 10} minutes less.*Set the clock"
-                ):
+                with pytest.raises(ClockAhead, match=f"15:47:31 UTC here.*: {minutes} minutes less.*Set the clock"):
                     await self.collect(opened, pages)
                 assert pages == []
-            aged = {"Date": format_datetime(NOW - timedelta(minutes=10), usegmt=True), "Age": "600"}
-            opened.server.disturb(lambda sound: replace(sound, headers={**sound.headers, **aged}))
+            opened.server.disturb(answered_before(timedelta(minutes=10), "600"))
             assert joined(page.covered for page in await self.fetch(opened)) == (self.wanted,)
 
     async def fetch(self, opened: Opened) -> list[FetchedPage]:
