@@ -192,8 +192,9 @@ class ParquetBarStore:
         def suspects(folder: Folder, kept: Kept) -> dict[str, str]:
             return {file.name: "" for file in kept.files if folder.size(file.name) != file.size_bytes}
 
-        if found := self._look(series, suspects):
-            self.shelves.without_damage(series, found)
+        with self._saying_what_the_disk_refused(series):
+            if found := self._look(series, suspects):
+                self.shelves.without_damage(series, found)
 
     def _look(self, series: Series, what: Callable[[Folder, Kept], T]) -> T | None:
         """What one finds in a series; None where nothing is stored, or nothing that can be believed."""
