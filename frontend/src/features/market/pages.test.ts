@@ -72,6 +72,13 @@ describe('the catalogue', () => {
     expect(wanted[0]).toMatchObject({ provider: 'demo', symbol: 'BTC/USDT', timeframe: '1h' })
   })
 
+  it('marks what cannot be read', async () => {
+    server.use(http.get('/api/data/series', () => list([series({ stored: null, problem: 'Download it again.' })])))
+    await renderPage(DataPage, { at: '/data' })
+    await screen.findByText('Not readable')
+    screen.getByText('BTC/USDT')
+  })
+
   it('says why it is not there, with the id to report', async () => {
     server.use(http.get('/api/data/series', () => problem(403, 'forbidden', 'You may not see this')))
     await renderPage(DataPage, { at: '/data' })
