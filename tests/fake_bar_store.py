@@ -46,6 +46,12 @@ class FakeBarStore:
     def all_series(self) -> Sequence[Series]:
         return list(self.kept)
 
+    def problem(self, series: Series) -> str | None:
+        return None
+
+    def problems(self) -> Mapping[Series, str]:
+        return {}
+
     def read(self, series: Series, span: Span | None = None) -> Loaded:
         kept = self.kept.get(series)
         if kept is None:
@@ -82,6 +88,17 @@ class FakeBarStore:
             used_at=self.clock.now(),
         )
         return _manifest(series, self.kept[series])
+
+    def renew(
+        self, instrument: Instrument, series: Series, *pages: FetchedPage, source: str, instead_of: Manifest
+    ) -> Manifest | None:
+        for page in pages:
+            _check(page, series)
+        present = self.manifest(series)
+        if present is None or not present.has_the_bars_of(instead_of):
+            return None
+        del self.kept[series]
+        return self.write(instrument, series, *pages, source=source)
 
     def verify(self, series: Series, progress: Callable[[int, int], None] | None = None) -> Mapping[str, str]:
         if progress is not None and series in self.kept:

@@ -47,6 +47,7 @@ STATUS: Mapping[type[TidemarkError], int] = {
     market.SeriesBusy: 409,
     market.StorageFull: 507,
     market.StorageFailed: 503,
+    market.ClockAhead: 503,
     market.VendorBusy: 503,
     market.VendorError: 502,
     model.ModelDamaged: 409,

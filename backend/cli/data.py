@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from backend.bootstrap_market import Market
     from backend.domain.market import Series
+    from backend.domain.market_errors import NoBars
     from backend.domain.market_ports import Loaded, Manifest
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -70,7 +71,7 @@ def fetch(
     try:
         done = _run(work)
     except KeyboardInterrupt:
-        say("Stopped. What came so far is kept; the same command goes on from there.")
+        say("Stopped. What is stored by now is kept; the same command fetches the rest.")
         raise
     _print(done, as_json, lambda: f"Fetched {done['fetched']:,} bars. {_line(done['series'])}")
 
@@ -150,7 +151,8 @@ def import_file(
 
     say(f"Its calendar is {calendar}, its currency {currency}; times that name no zone are {zone}.")
     done = _run(work)
-    _print(done, as_json, lambda: f"Imported {done['rows']:,} bars. {_line(done['series'])}")
+    without = f", without the bad rows ({done['bad_rows']:,})" if done["bad_rows"] else ""
+    _print(done, as_json, lambda: f"Imported {done['rows']:,} bars{without}. {_line(done['series'])}")
 
 
 @app.command("export")
@@ -185,11 +187,16 @@ def export(
 
 @app.command("list")
 def list_series(as_json: AsJson = False) -> None:
-    """List what is stored: what everybody shares, and what this machine imported."""
+    """List what is stored: what everybody shares, and what this machine imported.
+
+    What cannot be read is listed with the reason.
+    """
 
     async def work(market: "Market") -> dict[str, Any]:
-        found = [one for one in market.store.manifests() if str(one.series.owner or THIS_MACHINE) == THIS_MACHINE]
-        return {"items": [_facts(one) for one in sorted(found, key=lambda one: str(one.series))]}
+        found = {one.series: _facts(one) for one in market.store.manifests()}
+        found |= {series: _named_facts(series, problem) for series, problem in market.store.problems().items()}
+        ours = [series for series in found if str(series.owner or THIS_MACHINE) == THIS_MACHINE]
+        return {"items": [found[series] for series in sorted(ours, key=str)]}
 
     done = _run(work)
     words = "Nothing is stored yet. `tidemark data fetch --symbol BTC/USDT --timeframe 1h --start 2024-01-01` begins."
@@ -220,6 +227,53 @@ def verify(as_json: AsJson = False) -> None:
     _print(done, as_json, lambda: words or f"{done['series']:,} series are whole.")
     if done["damaged"]:
         raise typer.Exit(4)
+
+
+@app.command("delete")
+def delete(
+    *,
+    provider: Provider = "demo",
+    symbol: Symbol,
+    timeframe: Bar,
+    adjustment: Adjusted = "raw",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a series from this machine's disk, with what was set aside of it. No file that was imported is touched."""
+    series = _series(provider, symbol, timeframe, adjustment)
+
+    async def look(market: "Market") -> dict[str, Any]:
+        if (problem := market.store.problem(series)) is not None:
+            return _named_facts(series, problem)
+        manifest = market.store.manifest(series)
+        if manifest is None:
+            raise _nothing_of(market, series, f"Nothing of {series} is stored.")
+        return _facts(manifest)
+
+    async def work(market: "Market") -> dict[str, Any]:
+        market.store.delete(series)
+        return {"deleted": found}
+
+    found = _run(look)
+    if not yes:
+        _require_yes(f"This deletes {_line(found)}. Go on?")
+    done = _run(work)
+    _print(done, as_json, lambda: f"Deleted {series}.")
+
+
+def _require_yes(question: str) -> None:
+    import sys
+
+    from backend.cli.terminal import clean
+
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("No terminal to confirm it on. Use --yes.")
+    try:
+        agreed = typer.confirm(clean(question), err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if not agreed:
+        raise typer.BadParameter("Nothing was deleted.")
 
 
 def _run(work: "Callable[[Market], Coroutine[Any, Any, dict[str, Any]]]") -> dict[str, Any]:
@@ -287,19 +341,26 @@ def _as_served(market: "Market", series: "Series") -> "Series":
 
 def _stored(market: "Market", series: "Series") -> "Loaded":
     """Raises UnknownProvider, or NoBars with the provider under which it lies where that is another."""
-    from backend.domain.market import IMPORT
     from backend.domain.market_errors import NoBars
 
     try:
         return market.store.read(series)
     except NoBars as problem:
-        if series.provider != IMPORT:
-            market.markets.fetcher(series.provider)  # raises UnknownProvider with those that there are
-        found = [one.series for one in market.store.manifests() if _is_another(one.series, series)]
-        if not found:
-            raise
-        adjusted = "" if found[0].adjustment == series.adjustment else f" --adjustment {found[0].adjustment}"
-        raise NoBars(f"{problem.detail} There is {found[0]}: add --provider {found[0].provider}{adjusted}.") from None
+        raise _nothing_of(market, series, problem.detail) from None
+
+
+def _nothing_of(market: "Market", series: "Series", detail: str) -> "NoBars":
+    """With where it lies instead. Raises UnknownProvider."""
+    from backend.domain.market import IMPORT
+    from backend.domain.market_errors import NoBars
+
+    if series.provider != IMPORT:
+        market.markets.fetcher(series.provider)  # raises UnknownProvider with those that there are
+    found = [one.series for one in market.store.manifests() if _is_another(one.series, series)]
+    if not found:
+        return NoBars(detail)
+    adjusted = "" if found[0].adjustment == series.adjustment else f" --adjustment {found[0].adjustment}"
+    return NoBars(f"{detail} There is {found[0]}: add --provider {found[0].provider}{adjusted}.")
 
 
 def _is_another(one: "Series", wanted: "Series") -> bool:
@@ -335,12 +396,19 @@ def _moment(option: str, text: str) -> datetime:
         raise typer.BadParameter(f"{option}: '{text}' is not within the years 1 to 9999, in UTC.") from None
 
 
+def _named_facts(series: "Series", problem: str | None = None) -> dict[str, Any]:
+    return {
+        "provider": series.provider,
+        "symbol": series.symbol,
+        "timeframe": series.timeframe,
+        "adjustment": series.adjustment,
+        "problem": problem,
+    }
+
+
 def _facts(manifest: "Manifest") -> dict[str, Any]:
     return {
-        "provider": manifest.series.provider,
-        "symbol": manifest.series.symbol,
-        "timeframe": manifest.series.timeframe,
-        "adjustment": manifest.series.adjustment,
+        **_named_facts(manifest.series),
         "rows": manifest.rows,
         "size_bytes": manifest.size_bytes,
         "first": manifest.first.isoformat() if manifest.first else None,
@@ -353,11 +421,15 @@ def _facts(manifest: "Manifest") -> dict[str, Any]:
 def _line(facts: dict[str, Any] | None) -> str:
     if facts is None:
         return "Nothing is stored."
-    what = f"{facts['provider']} {facts['symbol']} {facts['timeframe']}"
+    adjusted = "" if facts["adjustment"] == "raw" else f" adjusted for {facts['adjustment']}"
+    what = f"{facts['provider']} {facts['symbol']} {facts['timeframe']}{adjusted}"
+    if facts["problem"]:
+        return f"{what}: cannot be read. {facts['problem']}"
     simulated = " (simulated)" if facts["is_simulated"] else ""
     if not facts["rows"]:
         return f"{what}{simulated}: no bars"
-    return f"{what}{simulated}: {facts['rows']:,} bars, {facts['first'][:16]} to {facts['last'][:16]} UTC"
+    first, last = (facts[name][:16].replace("T", " ") for name in ("first", "last"))
+    return f"{what}{simulated}: {facts['rows']:,} bars, {first} to {last} UTC"
 
 
 def _print(document: dict[str, Any], as_json: bool, words: "Callable[[], str]") -> None:

@@ -8,6 +8,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 import pyarrow as pa
@@ -78,7 +79,8 @@ def write_csv(bars: pd.DataFrame, path: Path) -> None:
 
 
 def write_parquet(bars: pd.DataFrame, path: Path) -> None:
-    pq.write_table(pa.Table.from_pandas(bars[["ts", *COLUMNS]], preserve_index=False), path, compression="zstd")
+    with path.open("wb") as file:
+        pq.write_table(pa.Table.from_pandas(bars[["ts", *COLUMNS]], preserve_index=False), file, compression="zstd")
 
 
 def _parquet(path: Path, most_rows: int | None) -> BarTable:
@@ -99,7 +101,7 @@ def _parquet_parts(path: Path) -> Iterator[BarTable]:
 def _parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
     """Raises BadFile also for what is only found out while it is read."""
     try:
-        with pq.ParquetFile(path) as file:
+        with path.open("rb") as opened, pq.ParquetFile(opened) as file:
             facts = file.metadata
             _bound(facts.num_rows, facts.num_columns)
             for group in range(facts.num_row_groups):
@@ -146,9 +148,7 @@ def _text_parts(path: Path, head: bytes) -> Iterator[BarTable]:
     layout = _layout(head)
     _require_closed_quotes(path)
     try:
-        with pa_csv.open_csv(
-            path, read_options=layout.read, parse_options=layout.parse, convert_options=layout.convert
-        ) as reader:
+        with path.open("rb") as file, _reader(file, layout) as reader:
             batches: list[pa.RecordBatch] = []
             for batch in reader:
                 batches.append(batch)
@@ -236,17 +236,19 @@ def _names_above_symbols(lines: Sequence[str], delimiter: str) -> list[str] | No
 
 
 def _cells(path: Path, layout: _Layout, most_rows: int | None) -> pd.DataFrame:
-    options = {"read_options": layout.read, "parse_options": layout.parse, "convert_options": layout.convert}
     try:
-        if most_rows is None:
-            table = pa_csv.read_csv(path, **options)
-        else:
-            with pa_csv.open_csv(path, **options) as reader:
-                table = pa.Table.from_batches(list(_first(reader, most_rows)), schema=reader.schema)
+        with path.open("rb") as file, _reader(file, layout) as reader:
+            batches = list(reader if most_rows is None else _first(reader, most_rows))
+            table = pa.Table.from_batches(batches, schema=reader.schema)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise _unreadable(error) from error
     cells: pd.DataFrame = table.to_pandas()
     return cells
+
+
+def _reader(file: IO[bytes], layout: _Layout) -> pa_csv.CSVStreamingReader:
+    """Of an open file: names are bytes to the disk, and the library only opens those that are UTF-8."""
+    return pa_csv.open_csv(file, read_options=layout.read, parse_options=layout.parse, convert_options=layout.convert)
 
 
 def _unreadable(error: Exception) -> BadFile:

@@ -148,7 +148,9 @@ class Series:
         if not _PROVIDER.fullmatch(self.provider):
             raise ValueError(f"{self.provider!r} is no name of a provider")
         if not _SYMBOL.fullmatch(self.symbol):
-            raise ValueError(f"{self.symbol!r} is no symbol")
+            raise ValueError(
+                f"{self.symbol!r} is no symbol: letters from A to Z, digits and ._:/^=- make one, 40 at most"
+            )
 
     @property
     def is_refetchable(self) -> bool:

@@ -9,11 +9,13 @@ MarketDataError
 ├── SeriesBusy
 ├── StorageFull
 ├── StorageFailed
+├── ClockAhead
 └── VendorError               VendorUnavailable  VendorBusy  VendorRefused
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from backend.domain.errors import TidemarkError
 from backend.domain.market import Adjustment, Series, Timeframe
@@ -179,6 +181,22 @@ class StorageFailed(MarketDataError):
 
     code = "storage_failed"
     title = "Stored market data cannot be used"
+
+
+class ClockAhead(MarketDataError):
+    """A provider's clock is behind this machine's by more than requests take: bars that are under way would pass for
+    finished ones."""
+
+    code = "clock_ahead"
+    title = "This machine's clock is ahead"
+
+    def __init__(self, provider: str, here: datetime, there: datetime) -> None:
+        minutes = round((here - there).total_seconds() / 60)
+        super().__init__(
+            f"It is {here:%Y-%m-%d %H:%M:%S} UTC here, and {there:%Y-%m-%d %H:%M:%S} UTC at {provider}: {minutes:,}"
+            " minutes less. Bars that are not finished would be stored as finished, so nothing was. Set the clock of"
+            " this machine, and download again."
+        )
 
 
 class VendorError(MarketDataError):

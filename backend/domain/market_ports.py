@@ -79,6 +79,10 @@ class Manifest:
     fetched_at: datetime
     used_at: datetime  # when it was read or written last, to the minute
 
+    def has_the_bars_of(self, other: "Manifest | None") -> bool:
+        """Whether both say the same of the same time, whenever they were written."""
+        return other is not None and (self.content_hash, self.covered) == (other.content_hash, other.covered)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
@@ -111,6 +115,12 @@ class BarStore(Protocol):
     def all_series(self) -> Sequence[Series]:
         """All of which something is stored, also what cannot be read."""
 
+    def problem(self, series: Series) -> str | None:
+        """Why what was stored cannot be read, and what to do; None where it can, and where nothing was stored."""
+
+    def problems(self) -> Mapping[Series, str]:
+        """Of all series that have one, whoever owns them."""
+
     def read(self, series: Series, span: Span | None = None) -> Loaded:
         """Raises NoBars, or SeriesDamaged when a file is not what was written: it is set aside then, and missing."""
 
@@ -122,6 +132,14 @@ class BarStore(Protocol):
 
         All pages count together or not at all; one that overlaps another replaces it. Raises BadBars for bars that
         are out of order or not wholly covered, StorageFull, and SeriesBusy.
+        """
+
+    def renew(
+        self, instrument: Instrument, series: Series, *pages: FetchedPage, source: str, instead_of: Manifest
+    ) -> Manifest | None:
+        """The series from these pages alone: they take the place of all that is stored, in one step.
+
+        None, and nothing is changed, where something else than `instead_of` is stored by now.
         """
 
     def verify(self, series: Series, progress: Callable[[int, int], None] | None = None) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from backend.domain.bars import empty_bars
 from backend.domain.errors import InputError, InvalidInput
 from backend.domain.market import Instrument, Series, Span
-from backend.domain.market_errors import NoBars
+from backend.domain.market_errors import NoBars, StorageFailed
 from backend.domain.market_ports import USUAL_BYTES_A_BAR, BarStore, Loaded, Manifest, SeriesEntry, TradingCalendar
 from backend.domain.ports import Clock
 from backend.domain.quality import CoverageCell, Quality, coverage, inspect
@@ -24,10 +24,12 @@ _KEPT_EXAMINATIONS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """A line of the catalogue, with what the store holds of it; None when nothing is stored (yet, or any more)."""
+    """A line of the catalogue, with what the store holds of it; None when nothing is stored (yet, or any more), or
+    when there is a problem with it, in words."""
 
     entry: SeriesEntry
     manifest: Manifest | None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +63,8 @@ class BarLibrary:
         self._turn = asyncio.Semaphore(2)
 
     async def holdings(self, entries: Sequence[SeriesEntry]) -> list[Held]:
-        return await asyncio.to_thread(
-            lambda: [Held(entry=entry, manifest=self._store.manifest(entry.series)) for entry in entries]
-        )
+        """One that cannot be read keeps nobody from the others."""
+        return await asyncio.to_thread(lambda: [self._held(entry) for entry in entries])
 
     async def bars(self, entry: SeriesEntry, span: Span | None = None) -> Loaded:
         """The bars of a span, or all; raises NoBars, or SeriesDamaged when a file is not what was written."""
@@ -110,6 +111,14 @@ class BarLibrary:
             detail = f"No provider has bars before {EARLIEST:%Y-%m-%d}."
             raise InvalidInput([InputError(pointer="/start", detail=detail)])
         return Span(start=wanted.start, end=min(wanted.end, now))
+
+    def _held(self, entry: SeriesEntry) -> Held:
+        try:
+            manifest = self._store.manifest(entry.series)
+        except StorageFailed as refused:
+            return Held(entry=entry, manifest=None, problem=refused.detail)
+        problem = self._store.problem(entry.series) if manifest is None else None
+        return Held(entry=entry, manifest=manifest, problem=problem)
 
     def _examine(self, manifest: Manifest) -> Examination:
         try:

@@ -16,9 +16,9 @@ import pandas as pd
 
 from backend.domain.errors import NotAllowed
 from backend.domain.jobs import Job, Progress
-from backend.domain.market import Adjustment, Series, Span, Timeframe, joined, missing
+from backend.domain.market import Adjustment, Instrument, Series, Span, Timeframe, joined, missing
 from backend.domain.market_errors import NotServed, SeriesDamaged, VendorBusy, VendorError, VendorUnavailable
-from backend.domain.market_ports import BarStore, FetchedPage
+from backend.domain.market_ports import BarStore, FetchedPage, Manifest
 from backend.services.market_jobs import series_of, spans_of
 from backend.services.markets import Markets
 
@@ -27,7 +27,13 @@ _LOOK_SECONDS = 0.2
 _COMPARED_BARS = 5
 # Dividends are larger; vendors round by less.
 _SMALLEST_FACTOR = 1e-4
-_READJUSTED = "Its prices were adjusted anew, after a split or a dividend: all of it is downloaded again."
+_READJUSTED = (
+    "Its prices were adjusted anew, after a split or a dividend: all of it is downloaded again. What is stored stays"
+    " until then."
+)
+_OUT_OF_REACH = (
+    "Its provider does not go back as far any more: earlier bars, at their old prices, go when this is done."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,70 +84,86 @@ class Fetch:
         *,
         again: bool = False,
     ) -> dict[str, Any]:
-        """All that is missing of the wanted time, or all of it `again`; what came before a cancel stays."""
+        """All that is missing of the wanted time, or all of it `again`; what came before a cancel stays.
+
+        A new version of a series takes the place of the old one in one write, and only when it is whole.
+        """
         report(Progress(stage="asking", message=f"{series.provider} about {series.symbol}"))
         todo = tuple(wanted) if again else await self._missing(series, wanted)
-        count, is_one_version = _Count(todo), series.adjustment is Adjustment.RAW or not todo
+        work, is_one_version = _Work(todo), series.adjustment is Adjustment.RAW or not todo
         failures, before = 0, -1
-        old: tuple[Span, ...] = ()
         while True:
             try:
-                if not is_one_version and (old := await self._readjusted(series)):
-                    count = _Count(joined([*todo, *old]))
-                    report(Progress(stage="asking", message=_READJUSTED))
-                is_one_version = True
-                await self._download(series, count, report, is_cancelled)
-                return count.result
+                if not is_one_version:
+                    work = await self._work(series, wanted, todo)
+                    is_one_version = True
+                    if work.old is not None:
+                        report(Progress(stage="asking", message=_READJUSTED))
+                await self._download(series, work, report, is_cancelled)
+                if work.old is None or work.is_cut or await self._renewed(series, work, work.old):
+                    return work.result
+                todo = tuple(wanted) if again else await self._missing(series, wanted)
+                is_one_version, before = False, -1  # somebody else was quicker
             except NotServed:
-                if not old:
+                if not work.shorten():
                     raise
-                old, count = (), _Count(todo)  # it does not go back as far any more
+                report(Progress(stage="asking", message=_OUT_OF_REACH))
             except (VendorBusy, VendorUnavailable) as error:
-                failures = failures + 1 if count.pages == before else 1
-                before = count.pages
+                failures = failures + 1 if work.pages == before else 1
+                before = work.pages
                 pause = self._pauses.after(error, failures)
                 if pause is None:
                     raise
                 message = f"{error.detail} Trying again in {pause:,.0f} s."
-                report(Progress(stage="waiting", percent=count.percent, message=message))
+                report(Progress(stage="waiting", percent=work.percent, message=message))
                 if await _cancelled_within(pause, is_cancelled):
-                    return count.result
+                    work.is_cut = True
+                    return work.result
 
-    async def _download(
-        self, series: Series, count: "_Count", report: Report, is_cancelled: Callable[[], bool]
-    ) -> None:
+    async def _download(self, series: Series, work: "_Work", report: Report, is_cancelled: Callable[[], bool]) -> None:
         instrument = await self._markets.instrument_of(series)
-        async with aclosing(self._pages(series, count.left())) as pages:
+        async with aclosing(self._pages(series, work.left())) as pages:
             async for found in pages:
                 page = _whole(found, series.timeframe)
-                # A write that has begun is finished: the file system knows no cancel in the middle.
-                write = asyncio.to_thread(self._store.write, instrument, series, page, source=series.provider)
-                await asyncio.shield(write)
-                count.add(len(page.bars), page.covered)
-                message = f"{count.bars:,} bars, up to {page.covered.end:%Y-%m-%d %H:%M}"
-                report(Progress(stage="downloading", percent=count.percent, message=message))
+                if work.old is None:
+                    await self._write(instrument, series, page)
+                work.add(page)
+                message = f"{work.bars:,} bars, up to {page.covered.end:%Y-%m-%d %H:%M}"
+                report(Progress(stage="downloading", percent=work.percent, message=message))
                 if is_cancelled():
+                    work.is_cut = bool(work.left())
                     break
 
-    async def _readjusted(self, series: Series) -> tuple[Span, ...]:
-        """What is to be downloaded again since its prices are calculated in another way by now, after a split or a
-        dividend: bars of two versions make a jump that never was. What was stored of the old one is gone then."""
-        manifest = await asyncio.to_thread(self._store.manifest, series)
-        if manifest is None or manifest.last is None:
-            return ()
+    async def _write(self, instrument: Instrument, series: Series, page: FetchedPage) -> None:
+        # A write that has begun is finished: the file system knows no cancel in the middle.
+        await asyncio.shield(asyncio.to_thread(self._store.write, instrument, series, page, source=series.provider))
+
+    async def _renewed(self, series: Series, work: "_Work", old: Manifest) -> bool:
+        """Whether the new version is the one that is stored from here on; not where the old one was not any more."""
+        instrument = await self._markets.instrument_of(series)
+        write = asyncio.to_thread(
+            self._store.renew, instrument, series, *work.kept, source=series.provider, instead_of=old
+        )
+        return await asyncio.shield(write) is not None
+
+    async def _work(self, series: Series, wanted: Sequence[Span], todo: Sequence[Span]) -> "_Work":
+        """What is missing; all of it again where prices are calculated in another way by now, after a split or a
+        dividend: bars of two versions make a jump that never was."""
+        old = await asyncio.to_thread(self._store.manifest, series)
+        if old is None or old.last is None:
+            return _Work(todo)
         length = series.timeframe.length
-        around = Span(start=manifest.last - _COMPARED_BARS * length, end=manifest.last + length)
+        around = Span(start=old.last - _COMPARED_BARS * length, end=old.last + length)
         try:
             stored = (await asyncio.to_thread(self._store.read, series, around)).bars
             now = [page.bars async for page in self._pages(series, [around])]
         except SeriesDamaged:
-            return await self._readjusted(series)  # with what is left
+            return await self._work(series, wanted, todo)  # with what is left
         except NotServed:
-            return ()  # nobody can tell any more
+            return _Work(todo)  # nobody can tell any more
         if not now or not _is_rescaled(stored, pd.concat(now, ignore_index=True)):
-            return ()
-        await asyncio.to_thread(self._store.delete, series)
-        return manifest.covered
+            return _Work(todo)
+        return _Work(joined([*wanted, *old.covered]), joined(wanted), joined(todo), old=old)
 
     async def _pages(self, series: Series, spans: Sequence[Span]) -> AsyncGenerator[FetchedPage, None]:
         fetcher = self._markets.fetcher(series.provider)
@@ -183,18 +205,37 @@ async def _cancelled_within(seconds: float, is_cancelled: Callable[[], bool]) ->
     return True
 
 
-class _Count:
-    """How far a fetch is."""
+class _Work:
+    """What a fetch is to bring, and how far it is. What comes instead of an `old` version is kept until it is whole; a
+    provider that does not go back as far gets asked for the shorter ranges, in turn."""
 
-    def __init__(self, wanted: Sequence[Span]) -> None:
-        self._wanted = tuple(wanted)
+    def __init__(self, *ranges: Sequence[Span], old: Manifest | None = None) -> None:
+        self.old = old
+        self.is_cut = False
+        self._ranges = list(ranges)
+        self._begin()
+
+    def shorten(self) -> bool:
+        """Begin anew with less; False where there is nothing less."""
+        begun = self._ranges[0]
+        self._ranges = [one for one in self._ranges if one != begun]
+        if not self._ranges:
+            return False
+        self._begin()
+        return True
+
+    def _begin(self) -> None:
+        self._wanted = tuple(self._ranges[0])
         self._covered: list[Span] = []
+        self.kept: list[FetchedPage] = []
         self.bars = self.pages = 0
 
-    def add(self, bars: int, covered: Span) -> None:
-        self.bars += bars
+    def add(self, page: FetchedPage) -> None:
+        self.bars += len(page.bars)
         self.pages += 1
-        self._covered = [*joined([*self._covered, covered])]
+        self._covered = [*joined([*self._covered, page.covered])]
+        if self.old is not None:
+            self.kept.append(page)
 
     def left(self) -> tuple[Span, ...]:
         """What of the wanted time did not come yet."""
@@ -207,6 +248,8 @@ class _Count:
 
     @property
     def result(self) -> dict[str, Any]:
+        if self.old is not None and self.is_cut:
+            return {"bars": 0, "percent": 0.0}
         return {"bars": self.bars, "percent": round(self.percent, 1)}
 
 

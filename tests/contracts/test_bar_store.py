@@ -42,6 +42,7 @@ class BarStoreContract:
         assert store.manifests() == []
         assert store.all_series() == []
         assert store.missing(BTC, hours(0, 6)) == (hours(0, 6),)
+        assert (store.problem(BTC), store.problems()) == (None, {})
         assert store.verify(BTC) == {}
         assert not store.delete(BTC)
         with pytest.raises(NoBars, match="demo BTC/USDT 1h"):
@@ -57,6 +58,7 @@ class BarStoreContract:
         written = store.write(instrument(), BTC, page(6), source="a test")
         manifest = store.manifest(BTC)
         assert manifest == written
+        assert (store.problem(BTC), store.problems()) == (None, {})
         assert manifest.covered == (hours(0, 6),)
         assert (manifest.rows, manifest.first, manifest.last) == (6, START, START + timedelta(hours=5))
         assert manifest.size_bytes > 0
@@ -253,6 +255,29 @@ class BarStoreContract:
         self.write(store)
         assert self.closes(store) == [100, 100.01, 100.02]
         assert store.missing(BTC, hours(0, 4)) == (hours(3, 4),)
+
+    def test_renewed_series_has_nothing_of_the_old_one(self, store: BarStore) -> None:
+        old = store.write(instrument(), BTC, page(6), page(3, START + timedelta(days=800)), source="a test")
+        pages = page(2, price=7), page(2, START + timedelta(hours=4), price=8)
+        new = store.renew(instrument(), BTC, *pages, source="another", instead_of=old)
+        assert new is not None
+        assert new == store.manifest(BTC)
+        assert (new.covered, new.source) == ((hours(0, 2), hours(4, 6)), "another")
+        assert self.closes(store) == [7, 7.01, 8, 8.01]
+        assert store.verify(BTC) == {}
+        self.write(store, page(1, START + timedelta(days=800), price=9))
+        assert self.closes(store) == [7, 7.01, 8, 8.01, 9]
+
+    def test_what_somebody_wrote_since_is_not_renewed(self, store: BarStore) -> None:
+        old = store.write(instrument(), BTC, page(6), source="a test")
+        later = FetchedPage(bars=empty_bars(), covered=hours(6, 8))
+        self.write(store, later)
+        assert store.renew(instrument(), BTC, page(6, price=7), source="a test", instead_of=old) is None
+        assert self.closes(store)[0] == 100
+        assert store.missing(BTC, hours(0, 8)) == ()
+        store.delete(BTC)
+        assert store.renew(instrument(), BTC, page(6, price=7), source="a test", instead_of=old) is None
+        assert store.manifest(BTC) is None
 
     def test_deleted_series_is_gone_and_can_begin_again(self, store: BarStore) -> None:
         self.write(store, page(6))

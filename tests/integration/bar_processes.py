@@ -43,11 +43,16 @@ def part(first: int, count: int, close: float) -> FetchedPage:
     return FetchedPage(bars=frame, covered=Span(start=BEGIN + first * length, end=BEGIN + (first + count) * length))
 
 
-def write_version(kept: ParquetBarStore, number: int) -> None:
+def write_version(kept: ParquetBarStore, number: int, how: str = "write") -> None:
     # A random volume makes each version's files large enough to take a moment.
     page = part(0, BARS, float(number))
     page.bars["volume"] = np.random.default_rng(number).random(BARS)
-    kept.write(INSTRUMENT, SERIES, page, source="a test")
+    if how == "renew":
+        present = kept.manifest(SERIES)
+        assert present is not None
+        assert kept.renew(INSTRUMENT, SERIES, page, source="a test", instead_of=present) is not None
+    else:
+        kept.write(INSTRUMENT, SERIES, page, source="a test")
 
 
 def version_in(kept: ParquetBarStore) -> int:
@@ -108,20 +113,20 @@ def read_versions(root: Path, versions: int) -> None:
     say(reads)
 
 
-def die(root: Path, number: int, step: int, how: str) -> None:
+def die(root: Path, number: int, step: int, ending: str, how: str = "write") -> None:
     """Write a version, and be killed just before the `step`-th call to the system; in the middle of one that writes."""
     kept = store(root)
     version_in(kept)
-    _at_step(step, lambda: os.kill(os.getpid(), signal.SIGSTOP if how == "stop" else signal.SIGKILL))
-    write_version(kept, number)
+    _at_step(step, lambda: os.kill(os.getpid(), signal.SIGSTOP if ending == "stop" else signal.SIGKILL))
+    write_version(kept, number, how)
 
 
-def mortals(root: Path) -> None:
+def mortals(root: Path, how: str) -> None:
     """For each `number step` that is read: a process that dies so, and how it ended. They need not load anything."""
     for line in sys.stdin:
         number, step = map(int, line.split())
         if os.fork() == 0:
-            die(root, number, step, "kill")
+            die(root, number, step, "kill", how)
             os._exit(0)
         say(os.waitstatus_to_exitcode(os.wait()[1]))
 

@@ -52,10 +52,25 @@ def test_a_manifest_that_nobody_can_read_is_found(tmp_path: Path) -> None:
     (manifest,) = (tmp_path / "bars").rglob("manifest.json")
     body = manifest.read_bytes().split(b'"manifest":', 1)[1][:-2].replace(b'{"format":1,', b'{"format":2,')
     manifest.write_bytes(b'{"sha256":"' + sha256(body).hexdigest().encode() + b'","manifest":' + body + b"}\n")
+    listed = command(tmp_path, "data", "list").stdout
+    assert listed.startswith("demo BTC/USDT 1h: cannot be read. demo BTC/USDT 1h was written by another version"), (
+        listed
+    )
     assert "written by another version" in command(tmp_path, "data", "verify", code=4).stdout
     manifest.write_bytes(b"{}")
     assert "its hash does not fit" in command(tmp_path, "data", "verify", code=4).stdout
     assert told(tmp_path, "data", "verify") == {"series": 0, "damaged": {}}
+    (listed,) = told(tmp_path, "data", "list")["items"]
+    assert (listed["symbol"], "Download it again" in listed["problem"]) == ("BTC/USDT", True)
+    command(tmp_path, *FETCH, "--end", "2024-01-02")
+    assert [one["problem"] for one in told(tmp_path, "data", "list")["items"]] == [None]
+
+
+def test_bars_whose_file_was_removed_are_missing(tmp_path: Path) -> None:
+    command(tmp_path, *FETCH, "--end", "2024-01-03")
+    (file,) = (tmp_path / "bars").rglob("*.parquet")
+    file.unlink()
+    assert told(tmp_path, *FETCH, "--end", "2024-01-03")["fetched"] == 48
 
 
 @pytest.mark.parametrize(
@@ -102,8 +117,12 @@ def test_a_bad_row_refuses_the_file(tmp_path: Path) -> None:
     assert "line 4" in done.stderr
     assert "bad_bars" in done.stderr
     assert told(tmp_path / "cache", "data", "list")["items"] == []
-    kept = told(tmp_path / "cache", "data", "import", str(file), "--symbol", "BAD", "--accept-bad-rows")
+    accepting = ("data", "import", str(file), "--symbol", "BAD", "--accept-bad-rows")
+    kept = told(tmp_path / "cache", *accepting)
     assert (kept["rows"], kept["bad_rows"]) == (2, 1)
+    assert command(tmp_path / "cache", *accepting).stdout.startswith(
+        "Imported 2 bars, without the bad rows (1). import BAD"
+    )
 
 
 def test_an_import_says_what_it_took_for_granted_and_where_it_lies(tmp_path: Path) -> None:
@@ -115,6 +134,37 @@ def test_an_import_says_what_it_took_for_granted_and_where_it_lies(tmp_path: Pat
     export = ("data", "export", "--symbol", "MINE", "--timeframe", "1d", "-o", str(tmp_path / "out.csv"))
     assert "add --provider import" in command(cache, *export, code=4).stderr
     assert told(cache, *export, "--provider", "import")["rows"] == 2
+
+
+def test_a_series_is_deleted_once_that_was_agreed(tmp_path: Path) -> None:
+    command(tmp_path, *FETCH, "--end", "2024-01-02")
+    named = ("data", "delete", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    assert "Use --yes" in command(tmp_path, *named, code=2).stderr
+    assert told(tmp_path, *named, "--yes")["deleted"]["rows"] == 24
+    assert told(tmp_path, "data", "list")["items"] == []
+    assert "Nothing of demo BTC/USDT 1h is stored" in command(tmp_path, *named, "--yes", code=4).stderr
+
+
+def test_what_cannot_be_read_can_be_deleted(tmp_path: Path) -> None:
+    command(tmp_path, *FETCH, "--end", "2024-01-02")
+    (manifest,) = (tmp_path / "bars").rglob("manifest.json")
+    manifest.write_bytes(b"{}")
+    named = ("data", "delete", "--symbol", "BTC/USDT", "--timeframe", "1h")
+    assert command(tmp_path, *named, "--yes").stdout == "Deleted demo BTC/USDT 1h.\n"
+    assert told(tmp_path, "data", "list")["items"] == []
+    assert not list((tmp_path / "quarantine").rglob("*manifest*"))
+
+
+def test_files_of_any_name_are_read_and_written(tmp_path: Path) -> None:
+    cache, named = tmp_path / "cache", ("--provider", "import", "--symbol", "X", "--timeframe", "1d")
+    for ending in ("csv", "parquet"):
+        file = tmp_path / f"\udcff\u202e.{ending}"  # a byte that is no UTF-8
+        if ending == "csv":
+            file.write_text("date,open,high,low,close,volume\n2024-01-01,1,2,0.5,1.5,10\n2024-01-02,1,2,0.5,1.5,10\n")
+            assert told(cache, "data", "import", str(file), "--symbol", "X")["rows"] == 2
+        wrote = command(cache, "data", "export", *named, "--output", str(file)).stdout
+        assert "\u202e" not in wrote, "nothing turns the line around"
+        assert told(cache, "data", "import", str(file), "--symbol", "Y", "--timeframe", "1d")["rows"] == 2
 
 
 def test_ctrl_c_keeps_what_came(tmp_path: Path) -> None:
@@ -135,7 +185,7 @@ def test_ctrl_c_keeps_what_came(tmp_path: Path) -> None:
     rest = process.stderr.read()
     process.stderr.close()
     assert process.wait(30) == 130
-    assert "goes on from there" in rest
+    assert "What is stored by now is kept" in rest
     (kept,) = told(tmp_path, "data", "list")["items"]
     assert kept["rows"] > 0
     assert kept["first"].startswith("2016-01-01")

@@ -132,6 +132,18 @@ def test_verifying_finds_what_nobody_read(
     assert store.verify(BTC) == {}
 
 
+@pytest.mark.parametrize("damage", [lose, cut, empty])
+def test_who_asks_what_is_missing_hears_of_files_that_are_gone(
+    tmp_path: Path, store: ParquetBarStore, damage: Callable[[Path], None]
+) -> None:
+    store.read(BTC)
+    damage(file_of(tmp_path, "2026-01"))
+    for one in (store, fresh(tmp_path)):
+        assert one.missing(BTC, WHOLE) == (Span(start=NEW_YEAR, end=WHOLE.end),)
+    store.write(instrument(BTC), BTC, page(BARS, BEGIN, BTC.timeframe), source="a test")
+    assert len(fresh(tmp_path).read(BTC).bars) == BARS
+
+
 def test_other_parts_are_read_while_one_is_damaged(tmp_path: Path, store: ParquetBarStore) -> None:
     flip(file_of(tmp_path, "2026-01"), 500)
     december = fresh(tmp_path).read(BTC, Span(start=BEGIN, end=NEW_YEAR))
@@ -188,8 +200,12 @@ def test_series_whose_manifest_is_damaged_is_set_aside_as_a_whole(
     with pytest.raises(NoBars):
         store.read(BTC)
     assert BTC not in {manifest.series for manifest in store.manifests()}
+    for one in (store, fresh(tmp_path)):
+        assert "is set aside. Download it again." in one.problems()[BTC]
+        assert one.problem(BTC) == one.problems()[BTC]
     store.write(instrument(BTC), BTC, page(BARS, BEGIN, BTC.timeframe), source="a test")
     assert len(store.read(BTC).bars) == BARS
+    assert (store.problem(BTC), BTC in store.problems()) == (None, False)
 
 
 @pytest.mark.parametrize("look", ["manifest", "manifests", "missing", "verify", "write"])
@@ -219,6 +235,8 @@ def test_series_of_a_newer_version_is_left_alone(tmp_path: Path, store: ParquetB
     with pytest.raises(StorageFailed):
         store.write(instrument(BTC), BTC, page(1, BEGIN, BTC.timeframe), source="a test")
     assert store.manifests() == []
+    assert list(store.problems()) == [BTC]
+    assert "another version of Tidemark" in (store.problem(BTC) or "")
     assert set_aside(tmp_path) == []
     assert len(list(folder(tmp_path).glob("*.parquet"))) == 2
 

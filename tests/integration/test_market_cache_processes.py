@@ -99,14 +99,18 @@ def test_reader_never_sees_a_mixture(tmp_path: Path, processes: list["subprocess
     assert writer.poll() is None
 
 
+@pytest.mark.parametrize("how", ["write", "renew"])
 def test_writer_that_is_killed_at_any_step_leaves_one_version(
-    tmp_path: Path, processes: list["subprocess.Popen[str]"]
+    tmp_path: Path, processes: list["subprocess.Popen[str]"], how: str
 ) -> None:
-    mortals = start("mortals", tmp_path)
+    stored = int(how == "renew")
+    if stored:
+        write_version(store(tmp_path), stored)
+    mortals = start("mortals", tmp_path, how)
     processes.append(mortals)
     assert mortals.stdin is not None
     assert mortals.stdout is not None
-    number, step, stored = 1, 1, 0
+    number, step = stored + 1, 1
     while True:
         mortals.stdin.write(f"{number} {step}\n")
         mortals.stdin.flush()

@@ -7,8 +7,8 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -17,9 +17,9 @@ import pytest
 from backend.data.fetchers.reading import Outcome, Patience
 from backend.domain.bars import content_hash
 from backend.domain.market import Series, Span, joined
-from backend.domain.market_errors import VendorBusy, VendorRefused, VendorUnavailable
+from backend.domain.market_errors import ClockAhead, VendorBusy, VendorRefused, VendorUnavailable
 from backend.domain.market_ports import BarFetcher, FetchedPage
-from tests.contracts.test_bar_fetcher import bars_of
+from tests.contracts.test_bar_fetcher import NOW, bars_of
 from tests.vendors.server import Reply, VendorServer
 
 QUICK = Patience(tries=3, try_seconds=1.0, total_seconds=20.0, first_wait_seconds=0.02, longest_wait_seconds=2.0)
@@ -36,6 +36,12 @@ class Opened:
 
     def outcomes(self) -> Counter[Outcome]:
         return Counter(outcome for _, outcome, _ in self.heard)
+
+
+def answered_before(length: timedelta, age: str) -> Callable[[Reply], Reply]:
+    """By the vendor's clock, and so old when it came out of a cache."""
+    headers = {"Date": format_datetime(NOW - length, usegmt=True), **({"Age": age} if age else {})}
+    return lambda sound: replace(sound, headers={**sound.headers, **headers})
 
 
 class VendorFaults:
@@ -73,6 +79,17 @@ class VendorFaults:
 
     @abstractmethod
     def in_another_unit(self, time: Any) -> Any: ...
+
+    async def test_a_clock_that_is_ahead_is_told_and_nothing_is_stored(self) -> None:
+        async with self.open() as opened:
+            for age, minutes in (("", 10), ("60", 9)):
+                opened.server.disturb(answered_before(timedelta(minutes=10), age))
+                pages: list[FetchedPage] = []
+                with pytest.raises(ClockAhead, match=f"15:47:31 UTC here.*: {minutes} minutes less.*Set the clock"):
+                    await self.collect(opened, pages)
+                assert pages == []
+            opened.server.disturb(answered_before(timedelta(minutes=10), "600"))
+            assert joined(page.covered for page in await self.fetch(opened)) == (self.wanted,)
 
     async def fetch(self, opened: Opened) -> list[FetchedPage]:
         return [page async for page in opened.fetcher.fetch(self.series, self.wanted)]

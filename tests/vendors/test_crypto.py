@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -118,6 +120,21 @@ async def test_nothing_at_first_is_told_where_longer_bars_show_trade() -> None:
         with pytest.raises(NotServed, match="no bars of 1h of BTC/USDT before"):
             await anext(fetcher.fetch(HOURLY, Span(start=LISTED, end=NOW)))
         await fetcher.close()
+
+
+async def test_a_bar_that_is_under_way_by_the_vendors_clock_is_not_finished() -> None:
+    minutes = Series(provider="crypto:binance", symbol="BTC/USDT", timeframe=Timeframe.M1)
+    with (vendor := Binance(NOW)).server.running():
+        sound, date = vendor.server.answers, {"Date": format_datetime(NOW, usegmt=True)}
+        vendor.server.answers = lambda request: replace(sound(request), headers=date)
+        ahead = FakeClock(NOW + timedelta(seconds=90))
+        fetcher = fetcher_of(vendor, ahead)
+        wanted = Span(start=NOW - timedelta(hours=1), end=ahead.now())
+        pages = [page async for page in fetcher.fetch(minutes, wanted)]
+        await fetcher.close()
+    end = NOW.replace(second=0)
+    assert bars_of(pages)["ts"].iloc[-1] == end - timedelta(minutes=1)
+    assert pages[-1].covered.end == end
 
 
 async def test_an_exchange_without_a_single_market_makes_no_sense() -> None:

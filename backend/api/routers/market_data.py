@@ -343,6 +343,7 @@ def _series(held: Held) -> SeriesFound:
             fetched_at=manifest.fetched_at,
             instrument=_instrument(manifest.instrument),
         ),
+        problem=held.problem,
     )
 
 

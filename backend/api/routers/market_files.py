@@ -149,7 +149,12 @@ async def preview_import(wanted: PreviewWanted, house: TheHouse, caller: ActiveC
     openapi_extra={**takes(IMPORT_WANTED), **needs(Reach.DATA)},
     responses={
         **shows(Started, STARTED, "Queued.", "Location", "Idempotency-Replayed", status=202),
-        **problems("/api/data/import", *STARTS, *_UNREADABLE, invalid("/symbol", "'..' is no symbol.")),
+        **problems(
+            "/api/data/import",
+            *STARTS,
+            *_UNREADABLE,
+            invalid("/symbol", "'..' is no symbol: letters from A to Z, digits and ._:/^=- make one, 40 at most."),
+        ),
     },
 )
 async def import_file(

@@ -79,7 +79,8 @@ class SeriesFound(BaseModel):
     adjustment: Adjustment
     is_own: bool = Field(description="Imported by the caller, who alone sees it; else it is everybody's.")
     created_at: datetime
-    stored: Stored | None = Field(description="Null when nothing is stored yet.")
+    stored: Stored | None = Field(description="Null when nothing is stored yet, or cannot be read.")
+    problem: str | None = Field(description="Why what was stored cannot be read, and what to do; null when it can.")
 
 
 class Bars(BaseModel):
@@ -212,6 +213,7 @@ FOUND = SeriesFound(
         fetched_at=_NOW,
         instrument=INSTRUMENT,
     ),
+    problem=None,
 )
 BARS = Bars(
     ts=[1735689600000],

@@ -20,8 +20,8 @@ from backend.data.fetchers.paging import (
     Task,
     check_served,
     longer_pages,
+    of_the_past,
     pages,
-    require_of_the_past,
     task,
     whole_bars,
 )
@@ -171,7 +171,7 @@ class AlpacaFetcher:
             if others := set(bars) - {job.series.symbol}:
                 raise Failed(Outcome.GARBAGE, f"gave bars of {', '.join(sorted(others))[:60]}")
             rows = _frame(bars.get(job.series.symbol) or [], job.series.timeframe)
-            require_of_the_past(rows, self._clock.now())
+            rows = of_the_past(rows, PROVIDER, job.series.timeframe, self._clock.now())
             return rows, answer["next_page_token"] or ""
 
         return await self._reader.read(ask, f"{job.series.symbol} of {job.series.timeframe}")

@@ -16,7 +16,7 @@ import pandas as pd
 
 from backend.data.fetchers.exchanges import COINS, EXCHANGES
 from backend.data.fetchers.matching import best_matches, is_symbol
-from backend.data.fetchers.paging import Answer, Task, check_served, pages, require_of_the_past, task
+from backend.data.fetchers.paging import Answer, Task, check_served, of_the_past, pages, task
 from backend.data.fetchers.reading import Denied, Failed, OnRequest, Outcome, Patience, VendorReader
 from backend.domain.bars import COLUMNS
 from backend.domain.market import ALWAYS, Adjustment, Instrument, Series, Span, Timeframe, closest
@@ -162,7 +162,7 @@ class CryptoFetcher:
             if len(rows) and rows["ts"].iloc[0] > rows["ts"].iloc[-1]:
                 rows = rows.iloc[::-1]  # some exchanges tell the newest first
             rows = rows.assign(ts=pd.to_datetime(rows["ts"].astype("int64"), unit="ms", utc=True))
-            require_of_the_past(rows, self._clock.now())
+            rows = of_the_past(rows, self.provider, timeframe, self._clock.now())
             self._require_near(rows, start, timeframe)
             return rows[rows["ts"] >= start].reset_index(drop=True)  # some begin a little earlier than asked
 

@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from backend.data.fetchers.reading import Failed, Outcome
+from backend.data.fetchers.reading import Failed, Outcome, current_try
 from backend.domain.bars import check_bars, derive, empty_bars, start_microseconds
 from backend.domain.market import ALWAYS, FOREX, Instrument, Series, Span, Timeframe
-from backend.domain.market_errors import BadBars, NotServed, VendorUnavailable
+from backend.domain.market_errors import BadBars, ClockAhead, NotServed, VendorUnavailable
 from backend.domain.market_ports import BarFetcher, FetchedPage, TradingCalendar
 
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
+# Longer than an answer takes, and shorter than any vendor's lag: time without bars that are under way is not covered.
+_MOST_AHEAD = timedelta(minutes=2)
 _MOST_IDLE_ANSWERS = 20
 
 
@@ -71,11 +73,20 @@ def check_served(series: Series, fetcher: BarFetcher) -> None:
         raise NotServed.of(series, fetcher.timeframes, fetcher.adjustments)
 
 
-def require_of_the_past(rows: pd.DataFrame, now: datetime) -> None:
-    """A bar of some day after tomorrow has its time in another unit, or is none. What it hides would look like silence:
-    what follows the last bar of an answer is asked for next. (Days in Tokyo begin before they do in UTC.)"""
+def of_the_past(rows: pd.DataFrame, provider: str, timeframe: Timeframe, now: datetime) -> pd.DataFrame:
+    """Of an answer that has just come, without what is under way by the vendor's own clock, should ours be ahead a bit.
+
+    A bar of some day after tomorrow has its time in another unit, or is none. What it hides would look like silence:
+    what follows the last bar of an answer is asked for next. (Days in Tokyo begin before they do in UTC.)
+    """
     if len(rows) and (latest := rows["ts"].max()) > now + 2 * _DAY:
         raise Failed(Outcome.GARBAGE, f"gave a bar of {str(latest)[:10]}, though it is {now:%Y-%m-%d},")
+    there = current_try().vendor_time
+    if there is None:
+        return rows
+    if now - there > _MOST_AHEAD:
+        raise ClockAhead(provider, now, there)
+    return rows.iloc[: _finished(rows, timeframe, there)]
 
 
 def whole_bars(job: Task) -> Span:
@@ -163,7 +174,7 @@ def _ends(starts: pd.DatetimeIndex, base: Task, length: timedelta) -> pd.Datetim
 
 def _checked(answer: Answer, job: Task) -> pd.DataFrame:
     timeframe = job.series.timeframe
-    rows = answer.rows.iloc[: _finished(answer.rows, job)]
+    rows = answer.rows.iloc[: _finished(answer.rows, timeframe, job.finished)]
     try:
         bars = check_bars(rows, timeframe, job.calendar)
     except BadBars as error:
@@ -194,13 +205,13 @@ def _in_sessions(bars: pd.DataFrame, job: Task) -> pd.DataFrame:
     return bars[(of >= 0) & (starts < closes[of])]
 
 
-def _finished(rows: pd.DataFrame, job: Task) -> int:
+def _finished(rows: pd.DataFrame, timeframe: Timeframe, now: datetime) -> int:
     """How many rows are left without those at the end that are not finished."""
     if "ts" not in rows.columns:
         return len(rows)
-    ends = pd.to_datetime(rows["ts"], utc=True, errors="coerce") + job.series.timeframe.length
+    ends = pd.to_datetime(rows["ts"], utc=True, errors="coerce") + timeframe.length
     count = len(rows)
-    while count and ends.iloc[count - 1] > job.finished:
+    while count and ends.iloc[count - 1] > now:
         count -= 1
     return count
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -84,6 +85,7 @@ class Try:
     seconds: float
     began: float = field(default_factory=time.monotonic)
     received_bytes: int = 0
+    vendor_time: datetime | None = None  # when it answered, by its own clock
     is_abandoned: bool = False
     hang_up: Callable[[], None] | None = None  # while a vendor may speak, however slowly
 

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -78,6 +79,7 @@ class PatientSession(requests.Session):
         finally:
             attempt.hang_up = None  # the connection may serve another now
         self.hear(response.headers)
+        attempt.vendor_time = told_time(response.headers)
         judge(response.status_code, response.headers)
         return response
 
@@ -113,6 +115,7 @@ class BrowserSession(curl.Session[Any]):
     def _sent(self, method: Any, url: str, attempt: Try, *args: Any, **kwargs: Any) -> Any:
         response = super().request(method, self._moved(url), *args, **kwargs)
         attempt.received_bytes += len(response.content)
+        attempt.vendor_time = told_time(response.headers)
         return response
 
     def _moved(self, url: str) -> str:
@@ -132,6 +135,16 @@ def judge(status: int, headers: Mapping[str, Any]) -> None:
         raise Failed(Outcome.DOWN, f"answered HTTP {status}", retry_after_seconds=wait)
     if status in (401, 402, 403, 451):
         raise Denied(f"refused (HTTP {status})")
+
+
+def told_time(headers: Mapping[str, Any]) -> datetime | None:
+    """When the vendor says that it answered; what lay in a cache on the way is older by its age."""
+    age = str(headers.get("age") or "")
+    try:
+        told = parsedate_to_datetime(str(headers.get("date") or "")).astimezone(UTC)
+        return told + timedelta(seconds=int(age) if age.isdecimal() else 0)
+    except (ValueError, OverflowError):
+        return None
 
 
 def retry_after_seconds(headers: Mapping[str, Any]) -> float | None:

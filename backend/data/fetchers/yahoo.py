@@ -18,8 +18,8 @@ from backend.data.fetchers.paging import (
     Task,
     check_served,
     longer_pages,
+    of_the_past,
     pages,
-    require_of_the_past,
     task,
     whole_bars,
 )
@@ -154,8 +154,7 @@ class YahooFetcher:
         def ask() -> pd.DataFrame:
             try:
                 rows = chart_frame(self._chart(series.symbol, query), series, timezone)
-                require_of_the_past(rows, self._clock.now())
-                return rows
+                return of_the_past(rows, PROVIDER, series.timeframe, self._clock.now())
             except Rejected as rejected:
                 words = said(rejected)
                 if "doesn't exist for startdate" in words.lower():

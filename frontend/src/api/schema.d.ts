@@ -5620,8 +5620,13 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
-            /** @description Null when nothing is stored yet. */
+            /** @description Null when nothing is stored yet, or cannot be read. */
             stored: components["schemas"]["Stored"] | null;
+            /**
+             * Problem
+             * @description Why what was stored cannot be read, and what to do; null when it can.
+             */
+            problem: string | null;
         };
         /**
          * SeriesNamed

@@ -26,6 +26,7 @@ export function series(change: Partial<Series> = {}): Series {
       rows: 48, size_bytes: 2048, first: '2026-01-01T00:00:00Z', last: '2026-01-02T23:00:00Z', covered: [],
       content_hash: '9f1c2b7de0a94c5f8f5a4d3c2b1a0f9e', source: 'demo', fetched_at: '2026-11-20T09:30:00Z', instrument: instrument(),
     },
+    problem: null,
     ...change,
   }
 }

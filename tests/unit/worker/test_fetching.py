@@ -13,7 +13,7 @@ from backend.domain.market_errors import NotServed, VendorBusy, VendorError, Ven
 from backend.domain.market_ports import FetchedPage
 from backend.services.markets import Markets
 from backend.worker.fetching import Fetch, Pauses
-from tests.bar_pages import page
+from tests.bar_pages import instrument, page
 from tests.fake_bar_store import FakeBarStore
 from tests.fakes import FakeClock
 
@@ -203,10 +203,115 @@ def test_a_bar_that_was_revised_begins_no_new_version() -> None:
     assert asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 30)], lambda _: None, lambda: False))["bars"] == 10
 
 
-def test_a_new_version_goes_back_as_far_as_its_provider_does() -> None:
-    fetcher, store = Adjusting(), FakeBarStore(FakeClock())
+def split_over(store: FakeBarStore) -> tuple[Adjusting, Fetch]:
+    """A provider whose prices are half of what is stored of twenty hours."""
+    fetcher = Adjusting()
     fetch = Fetch(Markets({"moody": fetcher}, ()), store, SHORT)
     asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 20)], lambda _: None, lambda: False))
-    fetcher.factor, fetcher.reaches = 2.0, START + timedelta(hours=10)
+    fetcher.factor, fetcher.asked = 2.0, []
+    return fetcher, fetch
+
+
+def test_a_new_version_goes_back_as_far_as_its_provider_does() -> None:
+    store, told = FakeBarStore(FakeClock()), list[Progress]()
+    fetcher, fetch = split_over(store)
+    fetcher.reaches = START + timedelta(hours=10)
+    asyncio.run(fetch.fetch(ADJUSTED, [hours(12, 30)], told.append, lambda: False))
+    assert store.read(ADJUSTED).bars["close"].tolist() == (page(30).bars["close"].iloc[12:] / 2).tolist()
+    assert any("does not go back as far" in (one.message or "") for one in told)
+
+
+def test_a_new_version_of_what_is_still_missing_is_better_than_none() -> None:
+    store = FakeBarStore(FakeClock())
+    fetcher, fetch = split_over(store)
+    fetcher.reaches = START + timedelta(hours=14)
     asyncio.run(fetch.fetch(ADJUSTED, [hours(12, 30)], lambda _: None, lambda: False))
     assert store.read(ADJUSTED).bars["close"].tolist() == (page(30).bars["close"].iloc[20:] / 2).tolist()
+
+
+class Breaking(Adjusting):
+    """Ten hours a page; at some page something comes in between."""
+
+    def __init__(self, at_hour: int, happens: Callable[[], None]) -> None:
+        super().__init__()
+        self._at, self._happens = START + timedelta(hours=at_hour), happens
+
+    async def fetch(self, series: Series, wanted: Span) -> AsyncIterator[FetchedPage]:
+        start = wanted.start
+        while start < wanted.end:
+            if start == self._at:
+                self._happens()
+            end = min(start + timedelta(hours=10), wanted.end)
+            async for found in super().fetch(series, Span(start=start, end=end)):
+                yield found
+            start = end
+
+
+def renewing(store: FakeBarStore, fetcher: Breaking) -> Fetch:
+    split_over(store)
+    fetcher.factor = 2.0
+    return Fetch(Markets({"moody": fetcher}, ()), store, SHORT)
+
+
+OLD = page(20).bars["close"].tolist()
+NEW = (page(30).bars["close"] / 2).tolist()
+
+
+def test_a_new_version_that_fails_leaves_the_old_one() -> None:
+    def fail() -> None:
+        raise VendorRefused("No such key.")
+
+    store = FakeBarStore(FakeClock())
+    fetch = renewing(store, Breaking(20, fail))
+    with pytest.raises(VendorRefused):
+        asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 30)], lambda _: None, lambda: False))
+    assert store.read(ADJUSTED).bars["close"].tolist() == OLD
+
+
+def test_a_new_version_is_read_only_when_it_is_whole() -> None:
+    store, seen = FakeBarStore(FakeClock()), list[list[float]]()
+    fetch = renewing(store, Breaking(20, lambda: seen.append(store.read(ADJUSTED).bars["close"].tolist())))
+    done = asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 30)], lambda _: None, lambda: False))
+    assert seen == [OLD]
+    assert done == {"bars": 30, "percent": 100.0}
+    assert store.read(ADJUSTED).bars["close"].tolist() == NEW
+
+
+def test_a_new_version_goes_on_after_a_failure() -> None:
+    moods: list[VendorError] = [down(), down()]
+
+    def fail_twice() -> None:
+        if moods:
+            raise moods.pop()
+
+    store, told = FakeBarStore(FakeClock()), list[Progress]()
+    fetch = renewing(store, Breaking(20, fail_twice))
+    assert asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 30)], told.append, lambda: False))["bars"] == 30
+    assert [round(one.percent or 0) for one in told if one.stage == "waiting"] == [67, 67]
+    assert store.read(ADJUSTED).bars["close"].tolist() == NEW
+
+
+def test_a_new_version_that_is_cancelled_leaves_the_old_one() -> None:
+    store, told = FakeBarStore(FakeClock()), list[Progress]()
+    fetch = renewing(store, Breaking(-1, lambda: None))
+    done = asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 30)], told.append, lambda: told[-1].percent is not None))
+    assert done == {"bars": 0, "percent": 0.0}
+    assert store.read(ADJUSTED).bars["close"].tolist() == OLD
+
+
+def test_a_new_version_that_somebody_else_stored_first_is_kept() -> None:
+    store = FakeBarStore(FakeClock())
+
+    def come_first() -> None:
+        if not others:
+            others.append(1)
+            found = page(40).bars
+            prices = ["open", "high", "low", "close"]
+            found[prices] = found[prices] / 2
+            store.delete(ADJUSTED)
+            store.write(instrument(ADJUSTED), ADJUSTED, FetchedPage(bars=found, covered=hours(0, 40)), source="moody")
+
+    others: list[int] = []
+    fetch = renewing(store, Breaking(20, come_first))
+    assert asyncio.run(fetch.fetch(ADJUSTED, [hours(0, 30)], lambda _: None, lambda: False))["bars"] == 0
+    assert store.read(ADJUSTED).bars["close"].tolist() == (page(40).bars["close"] / 2).tolist()

@@ -83,6 +83,13 @@ class Folder:
         """Names that were given or taken last through a loss of power from here on."""
         self._settle(self._descriptor)
 
+    def size(self, name: str) -> int | None:
+        """In bytes; None where there is no such file."""
+        try:
+            return os.stat(name, dir_fd=self._descriptor).st_size
+        except FileNotFoundError:
+            return None
+
     def names(self) -> set[str]:
         return set(os.listdir(self._descriptor))
 

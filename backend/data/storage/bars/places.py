@@ -4,6 +4,7 @@ Names in paths are made from checked parts alone, can be read back, and differ a
 """
 
 import contextlib
+import fnmatch
 import os
 import re
 import shutil
@@ -76,18 +77,18 @@ def owners(root: Path) -> Iterator[tuple[UUID | None, Path]]:
             yield UUID(folder.name), folder
 
 
-def all_series(root: Path) -> Iterator[Series]:
-    """Those that have a manifest."""
-    for folder in folders_with(MANIFEST, root):
+def all_series(root: Path, manifest: str = MANIFEST) -> Iterator[Series]:
+    """Those that have a manifest, of a name like this."""
+    for folder in folders_with(manifest, root):
         with contextlib.suppress(ValueError, IndexError):  # somebody else's folder
             yield series_at(folder.relative_to(root))
 
 
 def folders_with(name: str, root: Path) -> Iterator[Path]:
-    """All folders below the root that have a file of this name."""
+    """All folders below the root that have a file of a name like this; * stands for anything."""
     for folder, folders, files in os.walk(root):
         folders.sort()
-        if name in files:
+        if fnmatch.filter(files, name):
             yield Path(folder)
 
 

@@ -125,6 +125,15 @@ class Shelves:
 
         return self.look_exclusively(series, work) or {}
 
+    def was_set_aside(self, series: Series) -> bool:
+        """Whether there is a manifest of it in quarantine: with it went all that there was."""
+        place = self.quarantine / places.series_path(series)
+        return any(place.glob(f"*-{MANIFEST}"))
+
+    def all_set_aside(self) -> Iterator[Series]:
+        """Those of which anything is in quarantine."""
+        return places.all_series(self.quarantine, f"*-{MANIFEST}")
+
     def set_aside(self, folder: Folder, series: Series, damage: Mapping[str, str]) -> None:
         set_aside(folder, damage, self.quarantine / places.series_path(series), self.clock.now())
 

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-from loguru import logger
-
 from backend.data.storage.bars import drafts, places
 from backend.data.storage.bars.blocks import between, frame_over
 from backend.data.storage.bars.decoding import DamagedFile, Decoder, Piece, inspect, pieces_between
@@ -69,14 +67,25 @@ class ParquetBarStore:
     def manifests(self) -> Sequence[Manifest]:
         found = []
         for series in places.all_series(self.shelves.root):
-            try:
+            with contextlib.suppress(StorageFailed):
                 found.append(self.manifest(series))
-            except StorageFailed as problem:
-                logger.warning("{} is left out: {}", series, problem)
         return [manifest for manifest in found if manifest is not None]
 
     def all_series(self) -> Sequence[Series]:
         return list(places.all_series(self.shelves.root))
+
+    def problem(self, series: Series) -> str | None:
+        try:
+            if self.manifest(series) is not None or not self.shelves.was_set_aside(series):
+                return None
+        except StorageFailed as problem:
+            return problem.detail
+        remedy = "Download it again" if series.is_refetchable else "Import its file again"
+        return f"Its manifest was not what was written, so all of it is set aside. {remedy}."
+
+    def problems(self) -> Mapping[Series, str]:
+        found = {*places.all_series(self.shelves.root), *self.shelves.all_set_aside()}
+        return {series: problem for series in found if (problem := self.problem(series)) is not None}
 
     def read(self, series: Series, span: Span | None = None) -> Loaded:
         with self._saying_what_the_disk_refused(series):
@@ -92,22 +101,32 @@ class ParquetBarStore:
             unknown = missing(starts_within(wanted, timeframe, calendar), kept.known)
             return joined(time_of(gap, timeframe, calendar) for gap in unknown)
 
+        self._set_lost_files_aside(series)
         found = self._look(series, gaps)
         return joined([wanted]) if found is None else found
 
     def write(self, instrument: Instrument, series: Series, *pages: FetchedPage, source: str) -> Manifest:
-        write = Write(
-            instrument=instrument,
-            series=series,
-            pages=[drafts.checked(page, series.timeframe, instrument.calendar) for page in pages],
-            source=source,
-        )
+        write = _write(instrument, series, pages, source)
 
         def work(folder: Folder) -> Manifest:
             return write.into(folder, self.shelves, self._decoder).public(_used_at(folder))
 
         with self._saying_what_the_disk_refused(series):
             return self.shelves.exclusively(series, work)
+
+    def renew(
+        self, instrument: Instrument, series: Series, *pages: FetchedPage, source: str, instead_of: Manifest
+    ) -> Manifest | None:
+        write = _write(instrument, series, pages, source)
+
+        def work(folder: Folder) -> Manifest | None:
+            before = self.shelves.mended(folder, series)
+            if before is None or not before.public(_used_at(folder)).has_the_bars_of(instead_of):
+                return None
+            return write.instead(before, folder, self.shelves, self._decoder).public(_used_at(folder))
+
+        with self._saying_what_the_disk_refused(series):
+            return self.shelves.look_exclusively(series, work)
 
     def verify(self, series: Series, progress: Callable[[int, int], None] | None = None) -> Mapping[str, str]:
         with self._saying_what_the_disk_refused(series):
@@ -167,6 +186,16 @@ class ParquetBarStore:
         is_named = self._look(series, lambda _, kept: damage.name in kept.file_names())
         return self.shelves.without_damage(series, {damage.name: damage.reason}) if is_named else {}
 
+    def _set_lost_files_aside(self, series: Series) -> None:
+        """Those that are not there, or cut: who asks what is missing reads none of them."""
+
+        def suspects(folder: Folder, kept: Kept) -> dict[str, str]:
+            return {file.name: "" for file in kept.files if folder.size(file.name) != file.size_bytes}
+
+        with self._saying_what_the_disk_refused(series):
+            if found := self._look(series, suspects):
+                self.shelves.without_damage(series, found)
+
     def _look(self, series: Series, what: Callable[[Folder, Kept], T]) -> T | None:
         """What one finds in a series; None where nothing is stored, or nothing that can be believed."""
         with self._saying_what_the_disk_refused(series):
@@ -207,6 +236,11 @@ class ParquetBarStore:
             ) from problem
 
 
+def _write(instrument: Instrument, series: Series, pages: Sequence[FetchedPage], source: str) -> Write:
+    checked = [drafts.checked(page, series.timeframe, instrument.calendar) for page in pages]
+    return Write(instrument=instrument, series=series, pages=checked, source=source)
+
+
 def _starts_of(span: Span | None, series: Series) -> tuple[int, int]:
     """The first and the last start of bars that lie wholly within the span."""
     if span is None:
@@ -238,7 +272,8 @@ def _used_at(folder: Folder) -> datetime:
 
 def _nothing(series: Series, span: Span | None = None, kept: Kept | None = None) -> NoBars:
     if kept is None or not kept.files:
-        return NoBars(f"Nothing of {series} is stored. Download it first.")
+        remedy = "Download it first." if series.is_refetchable else "Import a file first."
+        return NoBars(f"Nothing of {series} is stored. {remedy}")
     first, last = (f"{moment(at):%Y-%m-%d %H:%M}" for at in (kept.files[0].first, kept.files[-1].last))
     asked = "" if span is None else f" from {span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M}"
     return NoBars(f"{series} has no bars{asked}. Stored are {kept.rows:,} bars from {first} to {last} UTC.")

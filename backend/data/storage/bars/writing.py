@@ -42,21 +42,30 @@ class Write:
         """Do it, holding the lock of the folder."""
         before = shelves.mended(folder, self.series) or self._nothing(shelves)
         shelves.clean(folder, before)
+        return self._over(before, before, folder, shelves, decoder)
+
+    def instead(self, before: Kept, folder: Folder, shelves: Shelves, decoder: Decoder) -> Kept:
+        """Without anything of what was kept before."""
+        shelves.clean(folder, before)
+        return self._over(before, replace(before, known=(), files=()), folder, shelves, decoder)
+
+    def _over(self, before: Kept, base: Kept, folder: Folder, shelves: Shelves, decoder: Decoder) -> Kept:
+        """`base` is what is left of the series before."""
         damage: dict[str, str] = {}
 
         def load(file: KeptFile) -> Block:
             try:
-                return decoder.block(folder, before, [whole(file)])
+                return decoder.block(folder, base, [whole(file)])
             except DamagedFile as found:
                 damage[found.name] = found.reason
                 return empty_block()
 
-        files = {file.period: file for file in before.files}
+        files = {file.period: file for file in base.files}
         changed = changed_periods(self.pages, files, load, self.series.timeframe)
         if damage:
             shelves.set_aside(folder, self.series, damage)
         encoded = self._encoded(changed, decoder)
-        after = self._after(before, before.without(set(damage)), changed, encoded, shelves)
+        after = self._after(before, base.without(set(damage)), changed, encoded, shelves)
         _put(folder, before, after, encoded)
         for one in encoded[-1:]:  # a stream of pages goes on where this one ends
             decoder.remember(folder, after, [whole(one.file)], one.block)

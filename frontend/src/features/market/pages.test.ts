@@ -72,6 +72,13 @@ describe('the catalogue', () => {
     expect(wanted[0]).toMatchObject({ provider: 'demo', symbol: 'BTC/USDT', timeframe: '1h' })
   })
 
+  it('marks what cannot be read', async () => {
+    server.use(http.get('/api/data/series', () => list([series({ stored: null, problem: 'Download it again.' })])))
+    await renderPage(DataPage, { at: '/data' })
+    await screen.findByText('Not readable')
+    screen.getByText('BTC/USDT')
+  })
+
   it('says why it is not there, with the id to report', async () => {
     server.use(http.get('/api/data/series', () => problem(403, 'forbidden', 'You may not see this')))
     await renderPage(DataPage, { at: '/data' })
@@ -255,6 +262,15 @@ describe('one series', () => {
     await userEvent.click(within(question).getByRole('button', { name: 'Delete series' }))
     await expect.poll(() => router.currentRoute.value.fullPath).toBe('/data')
     expect(deleted).toBe(1)
+  })
+
+  it('that cannot be read says why, and what to do', async () => {
+    const why = 'Its manifest was not what was written, so all of it is set aside. Download it again.'
+    server.use(http.get('/api/data/series/:id', () => HttpResponse.json(series({ stored: null, problem: why }))))
+    await render()
+    await screen.findByText('It cannot be read')
+    screen.getByText(why)
+    screen.getByRole('link', { name: 'Download data' })
   })
 
   it('of which nothing is stored says so, and where more comes from', async () => {
