@@ -10093,6 +10093,11 @@ export interface operations {
                      *           "detail": "All are applied."
                      *         },
                      *         {
+                     *           "name": "disk",
+                     *           "ok": true,
+                     *           "detail": "Has room."
+                     *         },
+                     *         {
                      *           "name": "workers",
                      *           "ok": true,
                      *           "detail": "2 of 2 worker processes answer."
@@ -10170,6 +10175,11 @@ export interface operations {
                      *           "name": "migrations",
                      *           "ok": true,
                      *           "detail": "All are applied."
+                     *         },
+                     *         {
+                     *           "name": "disk",
+                     *           "ok": true,
+                     *           "detail": "Has room."
                      *         },
                      *         {
                      *           "name": "workers",
