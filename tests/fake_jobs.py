@@ -364,6 +364,10 @@ class FakeJobQueue:
         ]
         for job in left:
             self._give_up(job, LOST)
+        until = now + timedelta(seconds=LEASE_SECONDS)
+        for job in self._tasks.in_state(JobState.RUNNING):
+            if leases[job.id] > until + timedelta(seconds=LEASE_SECONDS):
+                leases[job.id] = until
         return len(left)
 
     async def waiting(self) -> Sequence[Waiting]:

@@ -95,7 +95,10 @@ class JobQueue(Protocol):
         """The child died: queue the job again, or fail it when its attempts are spent; None when the lease was lost."""
 
     async def reap(self, *, gone: str | None = None) -> int:
-        """Do the same for every expired lease, and for all that a runner has which is gone; how many there were."""
+        """Do the same for every expired lease, and for all that a runner has which is gone; how many there were.
+
+        A lease that ends later than any can, since a clock was set back, ends when one would that is given now.
+        """
 
     async def waiting(self) -> Sequence[Waiting]: ...
 

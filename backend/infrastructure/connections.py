@@ -37,6 +37,8 @@ _NO_ROOM_FOR_NOTICES = (
     " Nothing was changed; it works again once that session has ended."
 )
 
+_NO_ROOM_ON_DISK = "The disk of the database is full. Nothing was changed; it works again once there is room."
+
 Preparing = Callable[[Any], Coroutine[Any, Any, None]]
 
 
@@ -118,6 +120,8 @@ class Connections:
             yield connection
         except _BUSY as error:
             raise DatabaseUnavailable("The database took too long to answer. Try again.") from error
+        except asyncpg.DiskFullError as error:
+            raise DatabaseUnavailable(_NO_ROOM_ON_DISK) from error
         except (*_UNAVAILABLE, TimeoutError) as error:
             raise DatabaseUnavailable() from error
         except asyncpg.ProgramLimitExceededError as error:

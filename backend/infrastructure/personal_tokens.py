@@ -2,7 +2,8 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC
 from typing import Any
@@ -35,17 +36,25 @@ _SCOPES_CLAIM = "tidemark_scopes"
 class PersonalTokens:
     """A TokenVerifier of tokens that begin with `tdm_`; all others are handed to the verifier of sessions."""
 
-    def __init__(self, sessions: TokenVerifier, records: TokenRecords, clock: Clock) -> None:
+    def __init__(
+        self,
+        sessions: TokenVerifier,
+        records: TokenRecords,
+        clock: Clock,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """What is remembered goes by a clock that nobody sets back: else what was revoked would stay good meanwhile."""
         self._sessions = sessions
         self._records = records
         self._clock = clock
         self._remembered: TTLCache[bytes, TokenHolder] = TTLCache(
-            REMEMBERED_TOKENS, REMEMBERED_SECONDS, timer=lambda: clock.now().timestamp()
+            REMEMBERED_TOKENS, REMEMBERED_SECONDS, timer=monotonic
         )
         self._revocations = 0
         self._uses: dict[UUID, TokenUse] = {}
         self._noted: TTLCache[UUID, bool] = TTLCache(
-            REMEMBERED_TOKENS, USE_IS_NOTED_EVERY.total_seconds(), timer=lambda: clock.now().timestamp()
+            REMEMBERED_TOKENS, USE_IS_NOTED_EVERY.total_seconds(), timer=monotonic
         )
 
     async def verify(self, token: str) -> Identity:

@@ -24,6 +24,7 @@ from backend.worker.children import Children
 from backend.worker.handlers import WORKS, errands_of, handlers_of
 from backend.worker.hearsay import Hearsay
 from backend.worker.line import LONGEST_WAIT_SECONDS, Line, Pace
+from backend.worker.orphans import RUNNER_NAME, end_orphans
 from backend.worker.process import NICENESS_NAME, PREPARES_NAME
 from backend.worker.progress import Telling
 from backend.worker.running import Return, Running, Verdict, Workshop, log_failure
@@ -359,12 +360,15 @@ def _not_run(error: Exception) -> JobFailure:
 @asynccontextmanager
 async def open_runner(house: "House", *, gone: str | None = None) -> AsyncIterator[Runner]:
     """The runner of a serving process, from the first job to the last word. `gone` is the one that it comes after."""
+    if gone is not None:
+        await asyncio.to_thread(end_orphans, gone)
     children = Children(
         house.resources.capacity().cores,
         environment={
             **desk_environment(house.settings),
             PREPARES_NAME: PREPARES,
             NICENESS_NAME: str(house.settings.task_niceness),
+            RUNNER_NAME: house.runner_id,
         },
         on_restart=house.monitor.worker_restarted,
     )

@@ -18,14 +18,34 @@ async def test_alive(client: httpx.AsyncClient) -> None:
 async def test_ready_names_its_checks(client: httpx.AsyncClient) -> None:
     body = (await client.get("/readyz")).json()
     assert body["status"] == "ready"
-    assert [(check["name"], check["ok"]) for check in body["checks"]] == [("database", True), ("migrations", True)]
+    assert {check["name"]: check["ok"] for check in body["checks"]} == {
+        "database": True,
+        "migrations": True,
+        "disk": True,
+    }
 
 
 async def test_not_ready_while_migrations_wait(site: Site) -> None:
     await site.execute("delete from supabase_migrations.schema_migrations", role="postgres")
     async with site.client() as client:
         body = assert_problem(await client.get("/readyz"), 503, "not_ready")
-    assert [(check["name"], check["ok"]) for check in body["checks"]] == [("database", True), ("migrations", False)]
+    assert {check["name"] for check in body["checks"] if not check["ok"]} == {"migrations"}
+
+
+async def test_not_ready_while_the_disk_of_the_database_is_full(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.api.routers.health.LEAST_FREE_BYTES", 2**62)
+    body = assert_problem(await client.get("/readyz"), 503, "not_ready")
+    assert {check["name"] for check in body["checks"] if not check["ok"]} == {"disk"}
+    assert "free on the disk of the database, which needs" in body["detail"]
+
+
+async def test_the_disk_of_a_hosted_database_is_not_ours_to_judge(site: Site) -> None:
+    hosted = {"database_url": SecretStr("postgresql://nobody@nowhere/postgres")}
+    async with site.client(settings=site.house.settings.model_copy(update=hosted)) as client:
+        body = (await client.get("/readyz")).json()
+    assert "disk" not in {check["name"] for check in body["checks"]}
 
 
 async def test_config(client: httpx.AsyncClient, site: Site) -> None:

@@ -94,4 +94,8 @@ async def test_database_that_is_away_is_503_with_a_time_to_retry(site: Site, ada
         assert int(answer.headers["retry-after"]) > 0
         ready = await client.get("/readyz")
         body = assert_problem(ready, 503, "not_ready")
-        assert {check["name"]: check["ok"] for check in body["checks"]} == {"database": False, "migrations": True}
+        assert {check["name"]: check["ok"] for check in body["checks"]} == {
+            "database": False,
+            "migrations": True,
+            "disk": True,
+        }

@@ -326,6 +326,15 @@ class TestFakeJobQueue(OnFakes, JobQueueContract):
         assert await queue.reap() == 1
         assert tasks.jobs[job.id].state == JobState.QUEUED
 
+    async def test_lease_of_a_clock_that_was_set_back_holds_no_longer_than_any(self) -> None:
+        tasks = FakeTasks()
+        queue, mine = FakeJobQueue(tasks), FakeJobs(uuid4(), tasks)
+        await claim(queue, await mine.submit(BACKTEST))
+        tasks.clock.advance(hours=-1)
+        assert await queue.reap() == 0
+        tasks.clock.advance(seconds=31)
+        assert await queue.reap() == 1
+
 
 class TestJobQueueTable(OnTables, JobQueueContract):
     """In Postgres."""

@@ -125,6 +125,20 @@ async def test_renewed_lease_outlives_the_reaper(tables: Tables) -> None:
     assert await tables.queue.reap() == 0
 
 
+async def test_lease_of_a_clock_that_was_set_back_holds_no_longer_than_any(tables: Tables) -> None:
+    mine = await tables.person()
+    job = await mine.submit(BACKTEST)
+    lease = await claim(tables.queue, job)
+    assert lease is not None
+    await tables.execute(
+        "update public.tasks set leased_until = leased_until + interval '1 hour' where id = $1", job.id
+    )
+    assert await tables.queue.reap() == 0
+    await tables.execute("update public.tasks set leased_until = leased_until - interval '31 s' where id = $1", job.id)
+    assert await tables.queue.reap() == 1
+    assert (await tables.queue.renew([lease])).lost == {job.id}
+
+
 async def test_reaper_fails_what_has_no_attempts_left_and_cancels_what_was_to_stop(tables: Tables) -> None:
     mine = await tables.person()
     spent, unwanted = await mine.submit(BACKTEST), await mine.submit(BACKTEST)

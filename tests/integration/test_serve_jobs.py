@@ -9,7 +9,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.serving import Running, data_folder, serving
+from tests.integration.trader import SETTINGS, Trader
+from tests.serving import WITH_WORKS, Running, data_folder, serving
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,20 @@ def test_no_worker_outlives_a_killed_server() -> None:
         assert left
         doomed.process.kill()
         assert psutil.wait_procs(left, timeout=5)[1] == []
+
+
+def test_what_a_job_forked_outlives_a_killed_server_no_longer_than_until_the_next_start() -> None:
+    with data_folder() as folder:
+        with serving(folder, command=WITH_WORKS, **SETTINGS) as doomed:
+            Trader(doomed).has(("guard", {"how": "fork"}))
+            wait_for(lambda: any(worker.children() for worker in workers(doomed)))
+            left = workers(doomed)
+            (forked,) = [child for worker in left for child in worker.children()]
+            doomed.process.kill()
+            assert psutil.wait_procs(left, timeout=5)[1] == []
+            assert forked.is_running()
+        with serving(folder, command=WITH_WORKS, **SETTINGS):
+            assert psutil.wait_procs([forked], timeout=5)[1] == []
 
 
 def workers(running: Running) -> list[psutil.Process]:

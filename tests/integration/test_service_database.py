@@ -98,6 +98,12 @@ async def test_a_backend_that_falls_silent_is_given_up(database: FreshDatabase) 
         await service.close()
 
 
+async def test_a_full_disk_is_said_and_not_taken_for_silence(service: ServiceDatabase) -> None:
+    with pytest.raises(DatabaseUnavailable, match="The disk of the database is full"):
+        await service.fetchval("do $$ begin raise exception 'no room' using errcode = 'disk_full'; end $$")
+    assert await service.fetchval("select 1") == 1
+
+
 async def test_wrong_arguments_are_a_defect_and_not_an_outage(service: ServiceDatabase) -> None:
     with pytest.raises(asyncpg.DataError):
         await service.fetchval("select $1::int", "not a number")

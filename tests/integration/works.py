@@ -158,6 +158,10 @@ def crash(payload: dict[str, Any], report: Report, is_cancelled: IsCancelled) ->
                 with contextlib.suppress(OSError):
                     os.write(descriptor, b"\x00\x00\x00\x02{]")
             time.sleep(60)
+        case "fork":
+            # Leaves a process behind, and lives on with it.
+            os.fork()
+            time.sleep(600)
         case "segfault":
             ctypes.string_at(0)
         case name:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
+import shutil
 import time
 from typing import Literal
 
@@ -20,6 +21,7 @@ from backend.api.scopes import Reach, needs
 from backend.bootstrap import House
 from backend.domain.accounts import Identity
 from backend.domain.errors import NotAllowed, ServiceUnavailable, TidemarkError
+from backend.domain.format import bytes_
 from backend.version import VERSION
 
 router = APIRouter(tags=["Health"])
@@ -27,6 +29,8 @@ router = APIRouter(tags=["Health"])
 CHECK_SECONDS = 3.0
 # Migrations are asked of the database over a connection of its own, so not at every probe.
 MIGRATIONS_FRESH_SECONDS = 60.0
+# Postgres writes ahead in files of 16 MiB, and ends when it cannot make the next one.
+LEAST_FREE_BYTES = 64 * 1024**2
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -64,6 +68,7 @@ READY = Ready(
     checks=[
         Check(name="database", ok=True, detail="Answers."),
         Check(name="migrations", ok=True, detail="All are applied."),
+        Check(name="disk", ok=True, detail="Has room."),
         Check(name="workers", ok=True, detail="2 of 2 worker processes answer."),
     ]
 )
@@ -152,7 +157,8 @@ async def _require_active(house: House, caller: Identity) -> None:
 
 
 async def _checks(request: Request, house: House) -> list[Check]:
-    return [*await asyncio.gather(_database(house), _migrations(request, house)), *_workers(request)]
+    database, migrations = await asyncio.gather(_database(house), _migrations(request, house))
+    return [database, migrations, *_disk(house), *_workers(request)]
 
 
 async def _database(house: House) -> Check:
@@ -162,6 +168,20 @@ async def _database(house: House) -> Check:
     except (TidemarkError, TimeoutError) as error:
         return Check(name="database", ok=False, detail=getattr(error, "detail", "It does not answer in time."))
     return Check(name="database", ok=True, detail="Answers.")
+
+
+def _disk(house: House) -> list[Check]:
+    """Of the database that we bring along; of any other, whoever runs it knows."""
+    if not house.settings.embedded:
+        return []
+    try:
+        free = shutil.disk_usage(house.settings.data_dir).free
+    except OSError:
+        return [Check(name="disk", ok=False, detail="The data directory is not there.")]
+    if free < LEAST_FREE_BYTES:
+        detail = f"{bytes_(free)} free on the disk of the database, which needs {bytes_(LEAST_FREE_BYTES)} to go on."
+        return [Check(name="disk", ok=False, detail=detail)]
+    return [Check(name="disk", ok=True, detail="Has room.")]
 
 
 async def _migrations(request: Request, house: House) -> Check:

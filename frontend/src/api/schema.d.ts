@@ -10098,6 +10098,11 @@ export interface operations {
                      *           "detail": "All are applied."
                      *         },
                      *         {
+                     *           "name": "disk",
+                     *           "ok": true,
+                     *           "detail": "Has room."
+                     *         },
+                     *         {
                      *           "name": "workers",
                      *           "ok": true,
                      *           "detail": "2 of 2 worker processes answer."
@@ -10175,6 +10180,11 @@ export interface operations {
                      *           "name": "migrations",
                      *           "ok": true,
                      *           "detail": "All are applied."
+                     *         },
+                     *         {
+                     *           "name": "disk",
+                     *           "ok": true,
+                     *           "detail": "Has room."
                      *         },
                      *         {
                      *           "name": "workers",

@@ -198,7 +198,9 @@ class _Serving:
             server.should_exit = True
 
     async def _serve(self) -> None:
-        auth = create_auth_app(self._config, self.keys, now=self.watch.now)
+        auth = create_auth_app(
+            self._config, self.keys, now=self.watch.now, monotonic=lambda: self.watch.now().timestamp()
+        )
         await auth.open()
         apps = (Starlette(routes=[Mount("/auth/v1", auth)]), create_mailbox_app(auth))
         self._servers = [

@@ -16,8 +16,15 @@ from tests.fakes import FakeClock, FakeTokenVerifier
 class Desk:
     def __init__(self) -> None:
         self.clock, self.user_id = FakeClock(), uuid4()
+        # The other one goes on evenly whatever is done to the clock.
+        self.passed = FakeClock()
         self.records = FakeTokens(self.user_id, self.clock)
-        self.verifier = PersonalTokens(FakeTokenVerifier({}, self.clock), self.records, self.clock)
+        self.verifier = PersonalTokens(
+            FakeTokenVerifier({}, self.clock),
+            self.records,
+            self.clock,
+            monotonic=lambda: self.passed.now().timestamp(),
+        )
 
     async def token(self, *scopes: Scope, days: int = 30) -> str:
         text = make_token()
@@ -42,9 +49,20 @@ async def test_what_is_remembered_is_asked_again_after_a_few_seconds(desk: Desk)
     for _ in range(3):
         await desk.verifier.verify(token)
     assert desk.records.asked == 1
-    desk.clock.advance(seconds=4)
+    desk.passed.advance(seconds=4)
     await desk.verifier.verify(token)
     assert desk.records.asked == 2
+
+
+async def test_revoked_elsewhere_it_is_soon_refused_also_by_a_clock_that_was_set_back(desk: Desk) -> None:
+    token = await desk.token()
+    identity = await desk.verifier.verify(token)
+    assert identity.token_id is not None
+    await desk.records.revoke(identity.token_id)
+    desk.clock.advance(hours=-1)
+    desk.passed.advance(seconds=4)
+    with pytest.raises(TokenRejected, match="it was revoked"):
+        await desk.verifier.verify(token)
 
 
 async def test_revoked_here_it_is_refused_at_once(desk: Desk) -> None:
@@ -123,7 +141,7 @@ async def test_uses_are_noted_later_once_an_hour_and_survive_a_database_that_is_
     desk.verifier.note_use(identity, "192.0.2.7")
     await desk.verifier.write_notes()
     assert noted == [1]
-    desk.clock.advance(hours=1, seconds=1)
+    desk.passed.advance(hours=1, seconds=1)
     desk.verifier.note_use(identity, "unknown")
     await desk.verifier.write_notes()
     assert noted == [1, 1]

@@ -1,6 +1,7 @@
 """The auth server as one ASGI app: its routes, and how a handler's outcome becomes an answer."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -72,8 +73,15 @@ ROUTES: dict[str, dict[str, Handler]] = {
 class AuthServer:
     """Supabase Auth for one installation. Mount it at /auth/v1; `open` it before the first request."""
 
-    def __init__(self, config: AuthServerConfig, keys: AuthKeys, *, now: Now | None = None) -> None:
-        self.house = AuthHouse(config, keys, now=now)
+    def __init__(
+        self,
+        config: AuthServerConfig,
+        keys: AuthKeys,
+        *,
+        now: Now | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.house = AuthHouse(config, keys, now=now, monotonic=monotonic)
         routes = [Route(path, _Methods(self.house, handlers)) for path, handlers in ROUTES.items()]
         self._app = Gateway(Router(routes, redirect_slashes=False, default=_nowhere), keys)
         self._tidying: asyncio.Task[None] | None = None
@@ -92,8 +100,14 @@ class AuthServer:
         await self._app(scope, receive, send)
 
 
-def create_auth_app(config: AuthServerConfig, keys: AuthKeys, *, now: Now | None = None) -> AuthServer:
-    return AuthServer(config, keys, now=now)
+def create_auth_app(
+    config: AuthServerConfig,
+    keys: AuthKeys,
+    *,
+    now: Now | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> AuthServer:
+    return AuthServer(config, keys, now=now, monotonic=monotonic)
 
 
 class _Methods:

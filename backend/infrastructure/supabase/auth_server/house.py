@@ -1,6 +1,7 @@
 """What every handler stands on: the pool, the keys, the limits, the mailer, and one transaction at a time."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -46,13 +47,21 @@ class Transaction:
 class AuthHouse:
     """The auth server's own composition; nothing in it is shared with the rest of Tidemark."""
 
-    def __init__(self, config: AuthServerConfig, keys: AuthKeys, *, now: Now | None = None) -> None:
+    def __init__(
+        self,
+        config: AuthServerConfig,
+        keys: AuthKeys,
+        *,
+        now: Now | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.config = config
         self.keys = keys
         self.now: Now = now or _utc_now
         self.redirects = Redirects(config.site_url, config.redirect_urls)
         self.origins = OriginReader(config.trusted_proxies)
-        self.limiter = RateLimiter(lambda: self.now().timestamp())
+        # By a clock that nobody sets back: an address would have to wait until its time comes again.
+        self.limiter = RateLimiter(monotonic)
         self.hasher = PasswordHasher(at_once=config.concurrent_hashes, waiting=config.waiting_hashes)
         self.access_tokens = AccessTokens(keys, config.issuer, config.jwt_expiry_seconds)
         self.refresh_tokens = RefreshTokens(keys.jwt_secret)

@@ -1,11 +1,15 @@
 """Token buckets: a burst, then an even refill, one per address and purpose."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.infrastructure.supabase.auth_server.config import Bucket
+from backend.infrastructure.supabase.auth_keys import AuthKeys
+from backend.infrastructure.supabase.auth_server.config import AuthServerConfig, Bucket
 from backend.infrastructure.supabase.auth_server.errors import AuthError
+from backend.infrastructure.supabase.auth_server.house import AuthHouse
 from backend.infrastructure.supabase.auth_server.rate_limits import RateLimiter
 
 BUCKET = Bucket(capacity=3, period_seconds=30)
@@ -70,3 +74,12 @@ def test_never_more_than_burst_and_refill(pauses: list[float]) -> None:
         clock.seconds += pause
         taken += is_taken(limiter)
         assert taken <= 3 + clock.seconds / 10 + 1e-6
+
+
+def test_nobody_waits_for_a_clock_that_was_set_back() -> None:
+    config = AuthServerConfig(dsn="postgresql://nowhere", issuer="http://x/auth/v1", site_url="http://x")
+    shown = [datetime(2026, 11, 20, 10, tzinfo=UTC)]
+    house = AuthHouse(config, AuthKeys.generate(), now=lambda: shown[0])
+    assert is_taken(house.limiter)
+    shown[0] -= timedelta(hours=1)
+    assert is_taken(house.limiter)
