@@ -47,7 +47,7 @@ def test_backtest_is_watched_to_its_end(running: Running, tmp_path: Path) -> Non
     told = [line.partition(" ") for line in watched.stdout.splitlines()]
     assert [event for event, _, _ in told][:2] == ["authenticated", "backtest:subscribed"]
     event, _, data = told[-1]
-    # Backtests cannot be computed yet, and that is what they say.
+    # Its payload names no strategy and no bars, and that is what it says.
     assert event == "backtest:error", watched.stdout
     assert json.loads(data)["backtestId"] == str(backtest_id)
     assert json.loads(data)["error"]
