@@ -27,8 +27,6 @@ from backend.research import (
     running,
     saved,
     studying,
-    sweep,
-    train,
 )
 from tests.serving import ROOT, environment
 
@@ -134,32 +132,55 @@ def test_names_that_mean_two_things_are_asked_about() -> None:
 
 
 BARS = ("demo", "BTC/USDT", "1d", "2023", "2024")
+# As a notebook has it, where nobody checks types.
+clumsily: Any = research
 
 
 @pytest.mark.parametrize(
     ("clumsy", "words"),
     [
-        (lambda bars: load_bars("demo", "BTC/USDT", 60, "2023", "2024"), "'60' is no timeframe. There are: 1m"),
-        (lambda bars: load_bars("demo", 5, "1d", "2023", "2024"), "5 is no symbol"),
-        (lambda bars: load_bars("demo", "BTC/USDT", "1d", pd.NaT, "2024"), "'NaT' is no time such as 2024-01-01"),
-        (lambda bars: load_bars("dem", "BTC/USDT", "1d"), "There is no provider 'dem'. There are: .*demo"),
-        (lambda bars: load_bars("yahoo", "SPY", "1d"), "tidemark data fetch --provider yahoo .* --start 2024-01-01`"),
-        (lambda bars: load_bars("import", "OURS", "1d"), "`tidemark data import FILE --symbol OURS --timeframe 1d`"),
-        (lambda bars: backtest(None, bars), "A strategy is a name, .* this is None"),
-        (lambda bars: backtest(dict, bars), "A strategy is a name, .* this is <class 'dict'>"),
-        (lambda bars: backtest("sma_cross", None), "Bars are what load_bars returns, .* of the type NoneType"),
-        (lambda bars: backtest("sma_cross", "BTC/USDT"), "of the type str"),
-        (lambda bars: backtest("sma_cross", []), "there are none here"),
-        (lambda bars: backtest("sma_cross", bars.frame["close"]), "of the type float"),
-        (lambda bars: backtest("sma_cross", bars.frame.rename(columns=str.upper)), "no column ts, open, .* it has TS,"),
-        (lambda bars: backtest("sma_cross", bars.frame.astype({"ts": str})), r"Make times of it: frame\['ts'\] = "),
-        (lambda bars: backtest("sma_cross", bars.frame.head(1)), "from the times of 1 rows. At least 2 are needed"),
-        (lambda bars: backtest("sma_cross", bars, ["fast"]), "parameters is of the type list"),
-        (lambda bars: backtest("sma_cross", bars, seed="x"), "seed is 'x'; it should be a valid integer"),
-        (lambda bars: backtest("sma_cross", bars, fee_bps=-5), r"^fee_bps is -5; it should be [^.]*\.$"),
-        (lambda bars: sweep("sma_cross", bars, [5, 10]), "ranges is of the type list"),
-        (lambda bars: sweep("sma_cross", bars, fast=[5, 10], seed=None), "seed is None"),
-        (lambda bars: train(None), "Bars are what load_bars returns"),
+        (
+            lambda bars: clumsily.load_bars("demo", "BTC/USDT", 60, "2023", "2024"),
+            "'60' is no timeframe. There are: 1m",
+        ),
+        (lambda bars: clumsily.load_bars("demo", 5, "1d", "2023", "2024"), "5 is no symbol"),
+        (
+            lambda bars: clumsily.load_bars("demo", "BTC/USDT", "1d", pd.NaT, "2024"),
+            "'NaT' is no time such as 2024-01-01",
+        ),
+        (lambda bars: clumsily.load_bars("dem", "BTC/USDT", "1d"), "There is no provider 'dem'. There are: .*demo"),
+        (
+            lambda bars: clumsily.load_bars("yahoo", "SPY", "1d"),
+            "tidemark data fetch --provider yahoo .* --start 2024-01-01`",
+        ),
+        (
+            lambda bars: clumsily.load_bars("import", "OURS", "1d"),
+            "`tidemark data import FILE --symbol OURS --timeframe 1d`",
+        ),
+        (lambda bars: clumsily.backtest(None, bars), "A strategy is a name, .* this is None"),
+        (lambda bars: clumsily.backtest(dict, bars), "A strategy is a name, .* this is <class 'dict'>"),
+        (lambda bars: clumsily.backtest("sma_cross", None), "Bars are what load_bars returns, .* of the type NoneType"),
+        (lambda bars: clumsily.backtest("sma_cross", "BTC/USDT"), "of the type str"),
+        (lambda bars: clumsily.backtest("sma_cross", []), "there are none here"),
+        (lambda bars: clumsily.backtest("sma_cross", bars.frame["close"]), "of the type float"),
+        (
+            lambda bars: clumsily.backtest("sma_cross", bars.frame.rename(columns=str.upper)),
+            "no column ts, open, .* it has TS,",
+        ),
+        (
+            lambda bars: clumsily.backtest("sma_cross", bars.frame.astype({"ts": str})),
+            r"Make times of it: frame\['ts'\] = ",
+        ),
+        (
+            lambda bars: clumsily.backtest("sma_cross", bars.frame.head(1)),
+            "from the times of 1 rows. At least 2 are needed",
+        ),
+        (lambda bars: clumsily.backtest("sma_cross", bars, ["fast"]), "parameters is of the type list"),
+        (lambda bars: clumsily.backtest("sma_cross", bars, seed="x"), "seed is 'x'; it should be a valid integer"),
+        (lambda bars: clumsily.backtest("sma_cross", bars, fee_bps=-5), r"^fee_bps is -5; it should be [^.]*\.$"),
+        (lambda bars: clumsily.sweep("sma_cross", bars, [5, 10]), "ranges is of the type list"),
+        (lambda bars: clumsily.sweep("sma_cross", bars, fast=[5, 10], seed=None), "seed is None"),
+        (lambda bars: clumsily.train(None), "Bars are what load_bars returns"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_a_sentence(clumsy: Callable[[Bars], object], words: str) -> None:
