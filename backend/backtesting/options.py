@@ -58,7 +58,7 @@ def trading_config(options: Mapping[str, Any]) -> TradingConfig:
     try:
         return TradingConfig.model_validate(document)
     except ValidationError as problem:
-        raise _refused(problem) from None
+        raise _refused(problem, options) from None
 
 
 def _unknown(name: str) -> str:
@@ -74,11 +74,14 @@ def _put(document: dict[str, Any], field: str, value: Any) -> None:
     document[name] = value
 
 
-def _refused(problem: ValidationError) -> InvalidInput:
-    found = []
+def _refused(problem: ValidationError, options: Mapping[str, Any]) -> InvalidInput:
+    found: list[InputError] = []
     for error in problem.errors(include_url=False):
         path = "/".join(str(part) for part in error["loc"])
         name = _NAMES.get(path, path)
+        if options.get(name) is None:  # one name that was given stands for several fields
+            given = (each for each, fields in OPTIONS.items() if path in fields and options.get(each) is not None)
+            name = next(given, name)
         said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if error["type"] == "value_error":
             needed = "size_percent" if said.endswith("percent") else "size_amount"
@@ -87,4 +90,5 @@ def _refused(problem: ValidationError) -> InvalidInput:
         else:
             detail = f"{name} is {error['input']!r:.40}; it {said}."
         found.append(InputError(pointer=f"/{name}", detail=detail))
+    found = list(dict.fromkeys(found))
     return InvalidInput(found, " ".join(each.detail for each in found))

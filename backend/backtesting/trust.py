@@ -9,7 +9,7 @@ from backend.backtesting.fill_band import fill_band
 from backend.backtesting.luck_checks import daily_sharpe
 from backend.backtesting.suspicion import THOROUGH_POINTS
 from backend.backtesting.verdicts import Band, Check, Trust, Verdict
-from backend.domain.errors import TidemarkError
+from backend.domain.errors import InputError, InvalidInput, TidemarkError
 from backend.domain.market import Span
 from backend.domain.market_errors import UnknownMarketData
 from backend.domain.market_ports import Loaded, TradingCalendar
@@ -41,7 +41,7 @@ def _quality(history: Loaded, calendar: TradingCalendar) -> Quality:
 def examine(run: Examined, *, thorough: bool = False, only: Collection[str] = ()) -> Trust:
     """Sampled by default, which costs some runs; thorough asks a strategy hundreds of times.
 
-    `only` some checks, by their codes; the others are left out.
+    `only` some checks, by their codes; the others are left out. Raises InvalidInput for a code that there is not.
     """
     band = fill_band(run.feeds, run.result) if not only or {"band", "break_even"} & set(only) else ()
     points, shuffles = _THOROUGH if thorough else _SAMPLED
@@ -59,6 +59,10 @@ def examine(run: Examined, *, thorough: bool = False, only: Collection[str] = ()
         ("deflated", "Trials and luck", lambda: luck_checks.deflated(run)),
         ("length", "Length of the test", lambda: luck_checks.length(run)),
     ]
+    codes = [code for code, _, _ in asked]
+    if unknown := [code for code in only if code not in codes]:
+        detail = f"There is no check '{unknown[0]}'. There are: {', '.join(codes)}."
+        raise InvalidInput([InputError(pointer="/codes", detail=detail)], detail)
     chosen = [each for each in asked if not only or each[0] in only]
     return Trust(checks=tuple(_answered(*each) for each in chosen), band=band, thorough=thorough)
 

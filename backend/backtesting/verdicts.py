@@ -47,7 +47,10 @@ class Trust:
     thorough: bool = False  # a strategy was asked hundreds of times, not sampled
 
     def __getitem__(self, code: str) -> Check:
-        return next(check for check in self.checks if check.code == code)
+        for check in self.checks:
+            if check.code == code:
+                return check
+        raise KeyError(f"There is no check '{code}'. There are: {', '.join(check.code for check in self.checks)}.")
 
 
 def trust_document(trust: Trust) -> dict[str, Any]:

@@ -21,6 +21,8 @@ Choice = TypeVar("Choice", bound=StrEnum)
 app = typer.Typer(help="Market data on this machine.", no_args_is_help=True, rich_markup_mode=None)
 
 Provider = Annotated[str, typer.Option("--provider", help="demo, crypto:binance, yahoo, alpaca, or import.")]
+# Files are brought by `import`, not fetched.
+Vendor = Annotated[str, typer.Option("--provider", help="demo, crypto:binance, yahoo or alpaca.")]
 Symbol = Annotated[str, typer.Option("--symbol", help="As the provider writes it, such as BTC/USDT.")]
 Bar = Annotated[str, typer.Option("--timeframe", help="How long a bar lasts: 1m to 1w.")]
 Adjusted = Annotated[str, typer.Option("--adjustment", help="raw, splits or all.")]
@@ -34,7 +36,7 @@ _KINDS: Final = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
 @app.command("fetch")
 def fetch(
     *,
-    provider: Provider = "demo",
+    provider: Vendor = "demo",
     symbol: Symbol,
     timeframe: Bar,
     start: Annotated[str, typer.Option("--start", help="The first day or moment, in UTC: 2024-01-01.")],

@@ -6,7 +6,7 @@ A file that is in the form that we write is read by a short way; any other is fo
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import pandas as pd
 
@@ -173,17 +173,16 @@ def _wanted(
     if since is not None and since >= now:
         raise NoBars(f"{since:%Y-%m-%d %H:%M} lies in the future: it is {now:%Y-%m-%d %H:%M} UTC now. Begin earlier.")
     if since is None:
-        raise NoBars(
-            f"Nothing of {series} is stored. Say from when to when, such as --start 2024-01-01 --end 2025-01-01"
-            + ("." if series.provider == DEMO else f"; then {_command(series, 'the start')}")
-        )
+        if series.provider != DEMO:
+            _refuse(series, None, is_stored=False)
+        raise NoBars(f"Nothing of {series} is stored. Say from when to when, such as 2024-01-01 to 2025-01-01.")
     return Span(start=since, end=max(since, min(until, now)))
 
 
 def simulated(series: Series, wanted: Span) -> Loaded:
     """Bars of the demo market, made at once. Raises UnknownSymbol, NotServed, NoBars."""
     from backend.domain.market_errors import NotServed
-    from backend.domain.simulation.markets import MARKETS
+    from backend.domain.simulation.markets import FIRST_BAR, MARKETS
 
     if series.adjustment is not Adjustment.RAW:
         raise NotServed.of(series, tuple(Timeframe), (Adjustment.RAW,))
@@ -193,9 +192,11 @@ def simulated(series: Series, wanted: Span) -> Loaded:
     # A copy, so that nobody changes what others get, not even past pandas.
     bars = made(series.symbol, timeframe, Span(start=wanted.start, end=until)).copy()
     if bars.empty:
+        is_before = wanted.end <= FIRST_BAR
+        step = f"It begins at {FIRST_BAR:%Y-%m-%d}: choose a later" if is_before else "Choose a longer or an earlier"
         raise NoBars(
             f"The demo market has no bars of {series.symbol} {series.timeframe}"
-            f" {_range_words(wanted.start, wanted.end)}. Choose a longer or an earlier range."
+            f" {_range_words(wanted.start, wanted.end)}. {step} range."
         )
     return Loaded(series=series, instrument=MARKETS[series.symbol].instrument, bars=bars)
 
@@ -215,11 +216,11 @@ def _kept(symbol: str, timeframe: Timeframe, wanted: Span) -> pd.DataFrame:
     return _demo_market().bars(symbol, timeframe, wanted)
 
 
-def _refuse(series: Series, wanted: Span, *, is_stored: bool) -> None:
+def _refuse(series: Series, wanted: Span | None, *, is_stored: bool) -> NoReturn:
     if not is_stored:
         _require_provider(series.provider)
     part = "not all of that range" if is_stored else "nothing of it"
-    raise NoBars(f"{series}: {part} is stored on this machine. Fetch it first: {_command(series, '', wanted)}")
+    raise NoBars(f"{series}: {part} is stored on this machine. {_way_here(series, wanted)}")
 
 
 def _require_provider(name: str) -> None:
@@ -231,12 +232,14 @@ def _require_provider(name: str) -> None:
         raise UnknownProvider(name, [*_PROVIDERS, *(f"{_CRYPTO}{exchange}" for exchange in EXCHANGES)])
 
 
-def _command(series: Series, start: str, wanted: Span | None = None) -> str:
+def _way_here(series: Series, wanted: Span | None) -> str:
+    if series.provider == IMPORT:
+        return f"Import it first: `tidemark data import FILE --symbol {series.symbol} --timeframe {series.timeframe}`"
     adjusted = "" if series.adjustment is Adjustment.RAW else f" --adjustment {series.adjustment}"
-    range_ = f"--start {start}" if wanted is None else f"--start {_iso(wanted.start)} --end {_iso(wanted.end)}"
+    range_ = "2024-01-01" if wanted is None else f"{_iso(wanted.start)} --end {_iso(wanted.end)}"
     return (
-        f"`tidemark data fetch --provider {series.provider} --symbol {series.symbol}"
-        f" --timeframe {series.timeframe} {range_}{adjusted}`"
+        f"Fetch it first: `tidemark data fetch --provider {series.provider} --symbol {series.symbol}"
+        f" --timeframe {series.timeframe} --start {range_}{adjusted}`"
     )
 
 

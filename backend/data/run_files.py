@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from backend.domain.errors import InputError, InvalidInput
+
 FORMATS: Final = ("json", "csv", "parquet")
 # What a spreadsheet would run as a formula; it takes no notice of the space before, nor of the width of the sign.
 FORMULA: Final = "\\s*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"
@@ -19,7 +21,10 @@ FORMULA: Final = "\\s*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]"
 def export(
     folder: Path, kind: str, document: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], stem: str
 ) -> list[Path]:
-    """Writes `document` and the tables below the folder, which is made; returns the files."""
+    """Writes `document` and the tables below the folder, which is made; returns the files. Raises InvalidInput."""
+    if kind not in FORMATS:
+        detail = f"'{kind}' is no format of an export. There are: {', '.join(FORMATS)}."
+        raise InvalidInput([InputError(pointer="/format", detail=detail)], detail)
     folder.mkdir(parents=True, exist_ok=True)
     about = folder / f"{stem}.json"
     about.write_text(json.dumps(document, indent=1), encoding="utf-8")

@@ -53,9 +53,12 @@ class UnknownSymbol(UnknownMarketData):
     code = "unknown_symbol"
     title = "There is no such symbol"
 
-    def __init__(self, symbol: str, provider: str, meant: Sequence[str] = ()) -> None:
+    def __init__(self, symbol: str, provider: str, meant: Sequence[str] = (), known: Sequence[str] = ()) -> None:
+        """`known`: all that there are, where they are few enough to be read."""
         self.meant = tuple(meant)
-        hint = f" Did you mean {' or '.join(repr(one) for one in meant)}?" if meant else ""
+        hint = f" There are: {', '.join(known)}." if known else ""
+        if meant:
+            hint = f" Did you mean {' or '.join(repr(one) for one in meant)}?"
         super().__init__(f"{provider} has no symbol '{symbol}'.{hint}")
 
 

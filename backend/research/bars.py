@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from backend.research.first_time import first_time
+from backend.research.refusing import refused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Moment = str | datetime
 _TEXT_OF_MONTH: Final = len("2024-01")
 _TEXT_OF_YEAR: Final = len("2024")
+_NO_TIME: Final = "NaT"
 
 
 class Bars:
@@ -88,7 +90,13 @@ def held_of(bars: "Bars | pd.DataFrame | Iterable[Bars]") -> list[Bars]:
 
     if isinstance(bars, pd.DataFrame):
         return [_of_frame(bars)]
-    return [one if isinstance(one, Bars) else _of_frame(one) for one in bars]
+    anything: Any = bars
+    given = [anything] if isinstance(anything, str) or not isinstance(anything, Iterable) else list(anything)
+    wrong = [one for one in given if not isinstance(one, Bars | pd.DataFrame)]
+    if wrong or not given:
+        which = f"this is of the type {type(wrong[0]).__name__}" if wrong else "there are none here"
+        raise refused("/bars", f"Bars are what load_bars returns, a pandas frame, or a list of them; {which}.")
+    return [one if isinstance(one, Bars) else _of_frame(one) for one in given]
 
 
 def source_of(held: Sequence[Bars]) -> "Source":
@@ -144,13 +152,12 @@ def _bars_of_file(
     path: Path, symbol: str, timeframe: str | None, detail: "str | Path | None", read: dict[str, Any]
 ) -> Bars:
     from backend.bootstrap_research import bars_of_file
-    from backend.domain.errors import InputError, InvalidInput
 
     name = symbol or _symbol_of(path)
     loaded = bars_of_file(path, symbol=name, timeframe=None if timeframe is None else _timeframe(timeframe), **read)
     if detail is not None and not Path(detail).is_file():
         words = f"There is no file {detail}. Beside bars of a file, the shorter bars come from a file too."
-        raise InvalidInput([InputError(pointer="/detail", detail=words)], words)
+        raise refused("/detail", words)
     inside = None if detail is None else bars_of_file(Path(detail), symbol=name, timeframe=None, **read)
     return Bars(
         loaded,
@@ -175,11 +182,10 @@ def _bars_of_cache(series: Any, start: datetime | None, end: datetime | None, de
 
 def moment(text: Moment | None) -> datetime | None:
     """`2024`, `2024-03`, `2024-03-01`, `2024-03-01T12:00Z`; UTC where it names no zone. Raises InvalidInput."""
-    from backend.domain.errors import InputError, InvalidInput
-
     if text is None:
         return None
-    given = text if isinstance(text, datetime) else None
+    # What pandas has for a time that is missing passes for one.
+    given = text if isinstance(text, datetime) and str(text) != _NO_TIME else None
     if given is None:
         text = str(text)
         whole = f"{text}-01-01" if len(text) == _TEXT_OF_YEAR else f"{text}-01" if len(text) == _TEXT_OF_MONTH else text
@@ -187,20 +193,18 @@ def moment(text: Moment | None) -> datetime | None:
             given = datetime.fromisoformat(whole)
         except ValueError:
             detail = f"'{text[:40]}' is no time such as 2024-01-01 or 2024-01-01T12:00Z."
-            raise InvalidInput([InputError(pointer="/start", detail=detail)], detail) from None
+            raise refused("/start", detail) from None
     return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
 
 
 def _in_order(start: datetime | None, end: datetime | None) -> None:
-    from backend.domain.errors import InputError, InvalidInput
-
     if start is not None and end is not None and end <= start:
         how = "is the start itself" if end == start else "lies before the start"
         detail = (
             f"The end, {end:%Y-%m-%d %H:%M}, {how}, {start:%Y-%m-%d %H:%M} UTC, so the range is empty."
             " Choose a later end."
         )
-        raise InvalidInput([InputError(pointer="/end", detail=detail)], detail)
+        raise refused("/end", detail)
 
 
 def _is_file(provider: str) -> bool:
@@ -214,37 +218,40 @@ def _symbol_of(path: Path) -> str:
 
 
 def _timeframe(text: str) -> Any:
-    from backend.domain.errors import InputError, InvalidInput
     from backend.domain.market import Timeframe
 
     try:
         return Timeframe(text)
     except ValueError:
-        detail = f"'{text[:20]}' is no timeframe. There are: {', '.join(Timeframe)}."
-        raise InvalidInput([InputError(pointer="/timeframe", detail=detail)], detail) from None
+        detail = f"'{str(text)[:20]}' is no timeframe. There are: {', '.join(Timeframe)}."
+        raise refused("/timeframe", detail) from None
 
 
-def _series(provider: str, symbol: str, timeframe: str | None, adjustment: str) -> Any:
+def _series(provider: str, symbol: Any, timeframe: str | None, adjustment: str) -> Any:
     from uuid import UUID
 
-    from backend.domain.errors import InputError, InvalidInput
     from backend.domain.market import IMPORT, Adjustment, Series
 
     if not symbol or timeframe is None:
         detail = "Say which symbol and which timeframe, such as BTC/USDT and 1h."
-        raise InvalidInput([InputError(pointer="/symbol", detail=detail)], detail)
+        raise refused("/symbol", detail)
     length = _timeframe(timeframe)
+    if not isinstance(symbol, str):
+        raise refused("/symbol", f"{symbol!r:.40} is no symbol.")
     try:
         owner = UUID(int=0) if provider == IMPORT else None
         kind = Adjustment(adjustment)
         return Series(provider=provider, symbol=symbol, timeframe=length, adjustment=kind, owner=owner)
     except ValueError as problem:
-        raise InvalidInput([InputError(pointer="/symbol", detail=f"{problem}.")], f"{problem}.") from None
+        raise refused("/symbol", f"{problem}.") from None
 
 
 def _of_frame(frame: "pd.DataFrame") -> Bars:
+    from pandas.api.types import is_datetime64_any_dtype
+
+    from backend.domain.bars import COLUMNS
     from backend.domain.imports import timeframe_of
-    from backend.domain.market import ALWAYS, IMPORT, Instrument, Series
+    from backend.domain.market import ALWAYS, IMPORT, Instrument, Series, Timeframe
     from backend.domain.market_errors import BadFile, NoBars
     from backend.domain.market_ports import Loaded
     from backend.domain.research_frames import checked_frame
@@ -253,9 +260,21 @@ def _of_frame(frame: "pd.DataFrame") -> Bars:
         frame = frame.reset_index()
     if frame.empty:
         raise NoBars("The frame holds no bars.")
-    length = timeframe_of(frame["ts"]) if "ts" in frame.columns else None
+    needed = ("ts", *COLUMNS)
+    if lacking := [name for name in needed if name not in frame.columns]:
+        has = ", ".join(str(name) for name in frame.columns)[:200]
+        raise BadFile(f"The frame has no column {', '.join(lacking)}. It needs {', '.join(needed)}; it has {has}.")
+    if not is_datetime64_any_dtype(frame["ts"]):
+        raise BadFile(
+            f"The column ts of the frame holds {frame['ts'].dtype}, not times. Make times of it:"
+            " frame['ts'] = pandas.to_datetime(frame['ts'], utc=True)."
+        )
+    length = timeframe_of(frame["ts"])
     if length is None:
-        raise BadFile("The frame needs a column ts with the start of each bar, from which its timeframe is seen.")
+        raise BadFile(
+            f"How long a bar lasts cannot be seen from the times of {len(frame):,} rows."
+            f" At least 2 are needed, as far apart as one of {', '.join(Timeframe)}."
+        )
     series = Series(provider=IMPORT, symbol="frame", timeframe=length)
     instrument = Instrument(provider=IMPORT, symbol="frame", name="frame", calendar=ALWAYS, currency="USD")
     checked = checked_frame(frame, length, ALWAYS, "the frame")

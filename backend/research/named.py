@@ -31,21 +31,26 @@ def strategies() -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def strategy_of(strategy: "str | type[TradingStrategy] | TradingStrategy") -> "tuple[Listed, dict[str, Any]]":
-    """Where it is listed, and the parameters that it brings."""
+def strategy_of(strategy: "str | Path | type[TradingStrategy] | TradingStrategy") -> "tuple[Listed, dict[str, Any]]":
+    """Where it is listed, and the parameters that it brings. Raises UnknownStrategy, InvalidInput."""
     from backend.bootstrap_research import find_strategy
     from backend.domain.strategies.base import TradingStrategy
     from backend.domain.strategies.registry import Listed
+    from backend.research.refusing import refused
 
-    if isinstance(strategy, str):
-        return find_strategy(strategy), {}
+    if isinstance(strategy, str | Path):
+        return find_strategy(str(strategy)), {}
     if isinstance(strategy, TradingStrategy):
         return Listed(strategy=type(strategy), origin="this program"), strategy.parameters.model_dump()
-    return Listed(strategy=strategy, origin="this program"), {}
+    anything: Any = strategy
+    if isinstance(anything, type) and issubclass(anything, TradingStrategy):
+        return Listed(strategy=anything, origin="this program"), {}
+    words = "A strategy is a name, the path of a .py file, or a class that inherits from TradingStrategy"
+    raise refused("/strategy", f"{words}; this is {anything!r:.60}.")
 
 
 def not_both(listed: "Listed", rules: Mapping[str, Any]) -> None:
-    from backend.domain.errors import InputError, InvalidInput
+    from backend.research.refusing import refused
 
     both = [name for name in rules if name in listed.strategy.Parameters.model_fields]
     if both:
@@ -53,7 +58,7 @@ def not_both(listed: "Listed", rules: Mapping[str, Any]) -> None:
             f"{both[0]} is a trading rule and also a parameter of {listed.name}."
             f" Give the parameter as parameters={{'{both[0]}': ...}}."
         )
-        raise InvalidInput([InputError(pointer=f"/{both[0]}", detail=detail)], detail)
+        raise refused(f"/{both[0]}", detail)
 
 
 def place_of(record: "Record") -> str:

@@ -87,7 +87,7 @@ class Backtest:
 
         if self.run is None:
             raise CannotReplay("The trust panel asks the strategy again. Replay the backtest, then ask.")
-        return examine(Examined.of(self.run), thorough=True, only=codes)
+        return examine(Examined.of(self.run), thorough=True, only=[codes] if isinstance(codes, str) else codes)
 
     def to_frame(self) -> "pd.DataFrame":
         """All statistics, a row each: name, value, and why it is missing."""

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 from backend.research.bars import Bars, held_of, source_of
 from backend.research.first_time import first_time
 from backend.research.named import not_both, strategy_of
+from backend.research.refusing import by_name, refused_by
 from backend.research.results import Backtest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from backend.domain.config import RunConfig
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def backtest(
-    strategy: "str | type[TradingStrategy] | TradingStrategy",
+    strategy: "str | Path | type[TradingStrategy] | TradingStrategy",
     bars: "Bars | pd.DataFrame | Iterable[Bars]",
     parameters: Mapping[str, Any] | None = None,
     *,
@@ -38,16 +41,16 @@ def backtest(
     with first_time("backtest"):
         from backend.backtesting.options import OPTIONS
 
-        held = held_of(bars)
+        held, asked = held_of(bars), by_name("parameters", parameters)
         listed, given = strategy_of(strategy)
         rules = {name: value for name, value in options.items() if name in OPTIONS}
         free = {name: value for name, value in options.items() if name not in OPTIONS}
         not_both(listed, rules)
-        return _run(listed, held, {**given, **free, **(parameters or {})}, rules, seed)
+        return _run(listed, held, {**given, **free, **asked}, rules, seed)
 
 
 def run_backtest(
-    strategy: "str | type[TradingStrategy] | TradingStrategy",
+    strategy: "str | Path | type[TradingStrategy] | TradingStrategy",
     bars: Sequence[Bars],
     parameters: Mapping[str, Any],
     rules: Mapping[str, Any],
@@ -80,25 +83,31 @@ def _run(
 def config_of(
     strategy: str, parameters: Mapping[str, Any], held: Sequence[Bars], trading: Any, seed: int
 ) -> "RunConfig":
-    """The stored form of a run over these bars, from their first to their last."""
+    """The stored form of a run over these bars, from their first to their last. Raises InvalidInput."""
+    from pydantic import ValidationError
+
     from backend.domain.config import RunConfig, SeriesConfig
 
     starts = [one.frame["ts"] for one in held]
     length = held[0].loaded.series.timeframe.length
-    return RunConfig(
-        strategy=strategy,
-        parameters=dict(parameters),
-        series=tuple(
-            SeriesConfig(
-                provider=one.loaded.series.provider,
-                symbol=one.symbol,
-                timeframe=one.loaded.series.timeframe,
-                adjustment=one.loaded.series.adjustment,
-            )
-            for one in held
-        ),
-        start=min(ts.iloc[0] for ts in starts).to_pydatetime(),
-        end=max(ts.iloc[-1] for ts in starts).to_pydatetime() + length,
-        trading=trading,
-        seed=seed,
+    series = tuple(
+        SeriesConfig(
+            provider=one.loaded.series.provider,
+            symbol=one.symbol,
+            timeframe=one.loaded.series.timeframe,
+            adjustment=one.loaded.series.adjustment,
+        )
+        for one in held
     )
+    try:
+        return RunConfig(
+            strategy=strategy,
+            parameters=dict(parameters),
+            series=series,
+            start=min(ts.iloc[0] for ts in starts).to_pydatetime(),
+            end=max(ts.iloc[-1] for ts in starts).to_pydatetime() + length,
+            trading=trading,
+            seed=seed,
+        )
+    except ValidationError as problem:
+        raise refused_by(problem) from None

@@ -10,6 +10,8 @@ from backend.research.named import not_both, strategy_of
 from backend.research.running import config_of, run_backtest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from backend.backtesting.studies import StudyPlan
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from backend.domain.strategies.base import TradingStrategy
     from backend.research.results import Backtest
 
-    What: TypeAlias = str | type[TradingStrategy] | TradingStrategy
+    What: TypeAlias = str | Path | type[TradingStrategy] | TradingStrategy
     Held: TypeAlias = Bars | pd.DataFrame | Iterable[Bars]
 
 
@@ -217,13 +219,14 @@ def _studied(
     with first_time("study"):
         from backend.backtesting.options import OPTIONS
         from backend.research.plans import checked_plan
+        from backend.research.refusing import by_name
 
         held = held_of(bars)
         options: Mapping[str, Any] = told["options"]
         rules = {name: value for name, value in options.items() if name in OPTIONS}
         not_both(strategy_of(strategy)[0], rules)
         free = {name: value for name, value in options.items() if name not in OPTIONS}
-        tried = {**{name: value for name, value in free.items() if _is_range(value)}, **(ranges or {})}
+        tried = {**{name: value for name, value in free.items() if _is_range(value)}, **by_name("ranges", ranges)}
         asked = Asked(
             strategy=strategy,
             ranges={name: _listed(value) for name, value in tried.items()},

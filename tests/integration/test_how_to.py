@@ -16,11 +16,21 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from backend.research import load_bars
+from tests.finished_backtests import finished_backtest
 from tests.integration.trader import until
 from tests.serving import ROOT, Running, data_folder, environment, serving
 
-BRING = ROOT / "docs" / "how-to" / "bring-your-own-data.md"
-WATCH = ROOT / "docs" / "how-to" / "watch-backtests-by-websocket.md"
+PAGES = ROOT / "docs" / "how-to"
+ADD = PAGES / "add-a-strategy.md"
+API = PAGES / "use-the-api.md"
+BRING = PAGES / "bring-your-own-data.md"
+LEAVE = PAGES / "leave-or-take-your-data.md"
+OPTIMISE = PAGES / "optimise-a-strategy.md"
+RULES = PAGES / "write-rules.md"
+SHARE = PAGES / "share-a-result.md"
+WATCH = PAGES / "watch-backtests-by-websocket.md"
+PASSWORD = "a-long-password-7Qx"
 
 
 @pytest.fixture
@@ -47,7 +57,7 @@ def test_backtest_is_watched_to_its_end(running: Running, tmp_path: Path) -> Non
     told = [line.partition(" ") for line in watched.stdout.splitlines()]
     assert [event for event, _, _ in told][:2] == ["authenticated", "backtest:subscribed"]
     event, _, data = told[-1]
-    # Backtests cannot be computed yet, and that is what they say.
+    # Its payload names no strategy and no bars, and that is what it says.
     assert event == "backtest:error", watched.stdout
     assert json.loads(data)["backtestId"] == str(backtest_id)
     assert json.loads(data)["error"]
@@ -95,9 +105,60 @@ def test_own_data_are_brought_over_http(running: Running, tmp_path: Path) -> Non
         assert exported.text.count("\n") == 20
 
 
+def test_strategies_are_added_and_run_at_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "dip.json").write_text(_blocks(ADD, "json")[0])
+    (tmp_path / "far_below.py").write_text(_blocks(ADD, "python")[0])
+    assert "Enter long: the close price > SMA (50)" in _typed(ADD, "tidemark strategies validate dip.json", tmp_path)
+    done = _typed(ADD, "tidemark strategies validate far_below.py", tmp_path)
+    assert "Good: far_below." in done
+    assert "far_below on BTC/USDT, 1d" in done
+
+
+def test_rules_are_run_and_swept_at_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text(_blocks(RULES, "json")[0])
+    done = _typed(RULES, "tidemark strategies validate", tmp_path)
+    assert "Enter long: EMA (20) crosses above EMA (50)" in done
+    assert "rules on BTC/USDT, 1h" in done
+    assert "Sweep of rules on BTC/USDT by Sharpe" in _typed(RULES, "tidemark backtest sweep", tmp_path)
+
+
+def test_parameters_are_tried_at_the_terminal(tmp_path: Path) -> None:
+    load_bars("demo", "BTC/USDT", "1h", "2024", "2024-07").frame.to_csv(tmp_path / "mine.csv", index=False)
+    done = _typed(OPTIMISE, "tidemark backtest sweep", tmp_path)
+    for head in ("Sweep of sma_cross on mine", "Search of sma_cross on mine by Calmar", "Walk forward of sma_cross"):
+        assert head in done
+
+
+def test_a_session_shares_a_result_takes_its_data_along_and_leaves(running: Running, tmp_path: Path) -> None:
+    user_id, token = _sign_up(running)
+    here = {"http://127.0.0.1:8000": running.url}
+    email = httpx.get(f"{running.url}/api/me", headers={"Authorization": f"Bearer {token}"}).json()["email"]
+    [script] = _blocks(API, "python session.py")
+    names = environment(TIDEMARK_SERVER=running.url, EMAIL=email, PASSWORD=PASSWORD)
+    signed_in = subprocess.run([sys.executable, "-c", script], env=names, capture_output=True, text=True, check=True)
+    session = signed_in.stdout.strip()
+    backtest_id = asyncio.run(finished_backtest(running.status["DB_URL"], UUID(user_id)))
+    [example] = re.findall(r'"backtest_id":"([^"]+)"', SHARE.read_text())
+    shared = _typed(SHARE, "curl", tmp_path, TIDEMARK_TOKEN=session, **here, **{example: str(backtest_id)})
+    seen = httpx.get(f"{running.url}/api/shares/{json.loads(shared)['token']}")
+    assert seen.json()["title"] == "Slow cross, 2023"
+    assert "Your data from Tidemark" in _typed(LEAVE, "curl -fH", tmp_path, TIDEMARK_TOKEN=session, **here)
+    told = set(re.findall(r"`(\w+\.(?:json|txt|csv|jsonl))`", LEAVE.read_text()))
+    # Trials come of studies, and there was none.
+    assert told - {"trials.jsonl"} == {path.name for path in (tmp_path / "tidemark").iterdir()}
+    words = {'"..."': f'"{PASSWORD}"'}
+    assert _typed(LEAVE, "curl -X DELETE", tmp_path, TIDEMARK_TOKEN=session, **here, **words) == ""
+    gone = httpx.get(f"{running.url}/api/me", headers={"Authorization": f"Bearer {session}"})
+    assert gone.is_client_error
+
+
+def _blocks(page: Path, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
 def _typed(page: Path, first: str, folder: Path, **changes: str) -> str:
     """What a shell says to the block of the page that begins so; `changes` are its environment and other addresses."""
-    [block] = [text for text in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL) if text.startswith(first)]
+    [block] = [text for text in _blocks(page, "sh") if text.startswith(first)]
     names = {name: value for name, value in changes.items() if name.isupper()}
     for name, value in changes.items():
         block = block.replace(name, value) if name not in names else block
@@ -132,7 +193,7 @@ def _sign_up(running: Running) -> tuple[str, str]:
     answer = httpx.post(
         f"{running.url}/auth/v1/signup",
         headers={"apikey": running.status["PUBLISHABLE_KEY"]},
-        json={"email": f"{uuid4()}@example.com", "password": "a-long-password-7Qx"},
+        json={"email": f"{uuid4()}@example.com", "password": PASSWORD},
     ).json()
     return answer["user"]["id"], answer["access_token"]
 

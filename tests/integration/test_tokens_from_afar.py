@@ -115,7 +115,7 @@ def test_a_token_of_the_environment_can_be_kept_and_a_bad_one_is_not(person: Per
 
 def test_the_how_to_works_as_it_stands(person: Person, tmp_path: Path) -> None:
     token, page = person.token("read", "data"), HOW_TO.read_text()
-    me, fetch, keep = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    me, fetch, keep, _ = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
     assert typed(person, me, token)["email"] == person.email
     started = typed(person, fetch, token)
     [script] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

@@ -25,6 +25,7 @@ from backend.backtesting.summary import parameters_in_words, rules_in_words
 from backend.backtesting.wording import KEY_FIGURES, groups_of, line_of
 from backend.domain import format as say
 from backend.domain.bars import start_microseconds
+from backend.domain.errors import InputError, InvalidInput
 
 Chart = Literal["equity", "drawdown", "months", "trades"]
 _GROUPS: Final = {
@@ -47,7 +48,11 @@ def notebook_html(record: Record) -> str:
 
 
 def chart_page(record: Record, what: Chart) -> str:
+    """Raises InvalidInput."""
     draw = {"equity": _equity, "drawdown": _drawdown, "months": _months, "trades": _histogram}
+    if what not in draw:
+        detail = f"There is no chart '{what}'. There are: {', '.join(draw)}."
+        raise InvalidInput([InputError(pointer="/what", detail=detail)], detail)
     return _fragment(_card(what.capitalize(), draw[what](record)))
 
 

@@ -116,7 +116,7 @@ def instrument_of(symbol: str) -> Instrument:
 def _market(symbol: str) -> SimulatedMarket:
     market = MARKETS.get(symbol)
     if market is None:
-        raise UnknownSymbol(symbol, PROVIDER, closest(symbol, list(MARKETS)))
+        raise UnknownSymbol(symbol, PROVIDER, closest(symbol, list(MARKETS)), known=list(MARKETS))
     return market
 
 

@@ -43,6 +43,17 @@ def test_every_command_within_a_sentence_has_the_options_that_it_shows() -> None
             assert not word.startswith("--") or word in options_of(command), words
 
 
+def test_every_command_has_its_place_in_the_table_of_commands() -> None:
+    rows = re.findall(r"^\| (`tidemark [^|]+) \| .* \|$", OPERATIONS.read_text(), re.MULTILINE)
+    told = {" ".join(words) for words in commands_in_text(OPERATIONS, "tidemark")}
+    for head in rows:
+        group, *others = [words.split() for words in re.findall(r"`(?:tidemark )?([^`]+)`", head)]
+        told |= {f"tidemark {group[0]} {words[0]}" for words in others if len(words) == 1}
+    wanted = {" ".join(("tidemark", *path)) for path in paths_of(get_command(app))}
+    missing = {path for path in wanted if not any(words == path or words.startswith(f"{path} ") for words in told)}
+    assert missing == set()
+
+
 def test_options_told_in_the_table_of_commands_are_those_of_the_command() -> None:
     rows = re.findall(r"^\| (`tidemark [^|]+) \| (.*) \|$", OPERATIONS.read_text(), re.MULTILINE)
     assert len(rows) > 40
@@ -89,6 +100,13 @@ def command_of(words: list[str]) -> tuple[Any, list[str]]:
     while rest and hasattr(command, "commands") and not rest[0].startswith("-"):
         command = command.commands[rest.pop(0)]
     return command, rest
+
+
+def paths_of(command: Any, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """All commands below this one, in words."""
+    if not hasattr(command, "commands"):
+        return [before]
+    return [path for name, each in command.commands.items() for path in paths_of(each, (*before, name))]
 
 
 def options_of(command: Any) -> set[str]:

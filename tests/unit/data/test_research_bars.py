@@ -34,3 +34,13 @@ def test_a_file_with_a_header_alone_is_said_to_hold_no_bars(tmp_path: Path) -> N
     path.write_text("ts,open,high,low,close,volume\n")
     with pytest.raises(NoBars, match="holds a header, and no bars"):
         from_file(path, symbol="X", timeframe=None)
+
+
+@pytest.mark.parametrize(
+    ("year", "step"), [(2000, "It begins at 2015-01-05: choose a later range."), (2024, "a longer or an earlier range")]
+)
+def test_an_empty_range_of_the_demo_market_says_where_bars_are(year: int, step: str) -> None:
+    sunday = datetime(year, 1, 7 if year == 2024 else 2, tzinfo=UTC)
+    apple = Series(provider=DEMO, symbol="AAPL", timeframe=Timeframe.D1)
+    with pytest.raises(NoBars, match=step):
+        simulated(apple, Span(start=sunday, end=sunday + timedelta(days=1)))

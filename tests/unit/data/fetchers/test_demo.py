@@ -66,6 +66,11 @@ async def test_typing_errors_are_understood(typo: str, meant: str) -> None:
         await demo().instrument(typo)
 
 
+async def test_a_symbol_like_no_other_is_answered_with_all_that_there_are() -> None:
+    with pytest.raises(UnknownSymbol, match=r"demo has no symbol 'QQ42'\. There are: BTC/USDT, ETH/USDT, .*, SPY\.$"):
+        await demo().instrument("QQ42")
+
+
 async def test_refusal_says_what_there_is() -> None:
     series = Series(provider="demo", symbol="AAPL", timeframe=Timeframe.D1, adjustment=Adjustment.SPLITS)
     with pytest.raises(NotServed) as told:
