@@ -2227,6 +2227,11 @@ export interface components {
             id: string;
             kind: components["schemas"]["JobKind"];
             state: components["schemas"]["JobState"];
+            /**
+             * About
+             * @description Its market data; null in lists, which show what happens and not with what.
+             */
+            about: string | null;
             /** Priority */
             priority: number;
             /** Attempts */
@@ -2302,6 +2307,11 @@ export interface components {
             id: string;
             kind: components["schemas"]["JobKind"];
             state: components["schemas"]["JobState"];
+            /**
+             * About
+             * @description Its market data; null in lists, which show what happens and not with what.
+             */
+            about: string | null;
             /** Priority */
             priority: number;
             /** Attempts */
@@ -6281,6 +6291,11 @@ export interface components {
             id: string;
             kind: components["schemas"]["JobKind"];
             state: components["schemas"]["JobState"];
+            /**
+             * About
+             * @description Its market data, as `BTC/USDT 1h, demo`; null where it is about none.
+             */
+            about: string | null;
             /** Priority */
             priority: number;
             /** Attempts */
@@ -6349,6 +6364,11 @@ export interface components {
             id: string;
             kind: components["schemas"]["JobKind"];
             state: components["schemas"]["JobState"];
+            /**
+             * About
+             * @description Its market data, as `BTC/USDT 1h, demo`; null where it is about none.
+             */
+            about: string | null;
             /** Priority */
             priority: number;
             /** Attempts */
@@ -8545,6 +8565,7 @@ export interface operations {
                      *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *           "kind": "backtest",
                      *           "state": "queued",
+                     *           "about": "BTC/USDT 1h, demo",
                      *           "priority": 0,
                      *           "attempts": 0,
                      *           "max_attempts": 3,
@@ -8561,6 +8582,7 @@ export interface operations {
                      *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *           "kind": "backtest",
                      *           "state": "running",
+                     *           "about": "BTC/USDT 1h, demo",
                      *           "priority": 0,
                      *           "attempts": 1,
                      *           "max_attempts": 3,
@@ -8582,6 +8604,7 @@ export interface operations {
                      *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *           "kind": "backtest",
                      *           "state": "failed",
+                     *           "about": "BTC/USDT 1h, demo",
                      *           "priority": 0,
                      *           "attempts": 1,
                      *           "max_attempts": 3,
@@ -8709,6 +8732,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,
@@ -8847,6 +8871,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,
@@ -8987,6 +9012,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,
@@ -21709,6 +21735,7 @@ export interface operations {
                      *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *           "kind": "backtest",
                      *           "state": "failed",
+                     *           "about": "BTC/USDT 1h, demo",
                      *           "priority": 0,
                      *           "attempts": 1,
                      *           "max_attempts": 3,
@@ -21838,6 +21865,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,
@@ -21982,6 +22010,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,
