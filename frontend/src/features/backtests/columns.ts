@@ -4,16 +4,16 @@ import type { TableColumn } from '@/shared/table'
 import { kindNames } from '@/shared/taskNames'
 
 const all: TableColumn<BacktestRow>[] = [
-  { id: 'name', header: 'Backtest', value: ({ name }) => name, width: 244, fixed: true },
-  { id: 'state', header: 'State', value: ({ state }) => state, width: 124, unsortable: true },
+  { id: 'name', header: 'Backtest', value: ({ name }) => name, width: 232, fixed: true },
+  { id: 'state', header: 'State', value: ({ state }) => state, width: 120, unsortable: true },
   { id: 'total_return', header: 'Return', value: ({ summary }) => summary.total_return, kind: 'number', width: 112 },
-  { id: 'sharpe_ratio', header: 'Sharpe', value: ({ summary }) => summary.sharpe_ratio, kind: 'number', width: 76 },
+  { id: 'sharpe_ratio', header: 'Sharpe', value: ({ summary }) => summary.sharpe_ratio, kind: 'number', width: 88 },
   { id: 'max_drawdown', header: 'Drawdown', value: ({ summary }) => summary.max_drawdown, kind: 'number', width: 104 },
-  { id: 'trades', header: 'Trades', value: ({ summary }) => summary.trades, kind: 'number', width: 76 },
+  { id: 'trades', header: 'Trades', value: ({ summary }) => summary.trades, kind: 'number', width: 88 },
   { id: 'symbols', header: 'Symbols', value: ({ symbols }) => symbols.join(' '), width: 104, unsortable: true },
   { id: 'timeframe', header: 'Bars', value: ({ timeframe }) => timeframe, width: 56, unsortable: true },
   { id: 'created', header: 'Created', value: (row) => row.created_at, kind: 'time', width: 92 },
-  { id: 'tag', header: 'Tags', value: ({ tags }) => tags.join(', '), width: 108, unsortable: true },
+  { id: 'tag', header: 'Tags', value: ({ tags }) => tags.join(', '), width: 100, unsortable: true },
   { id: 'strategy', header: 'Strategy', value: ({ strategy }) => strategy, width: 140, unsortable: true, optional: true },
   { id: 'provider', header: 'Provider', value: ({ provider }) => provider, width: 120, unsortable: true, optional: true },
   { id: 'kind', header: 'Kind', value: ({ kind }) => kindNames[kind], width: 112, unsortable: true, optional: true },
