@@ -189,7 +189,8 @@ class _Layout:
         broken, self._broken = self._broken, []
         told = [
             BadRow(
-                position=row.number or 0, reason=f"it has {row.actual_columns:,} cells, the others {row.expected_columns:,}"
+                position=row.number or 0,
+                reason=f"it has {row.actual_columns:,} cells, the others {row.expected_columns:,}",
             )
             for row in broken[:MOST_BROKEN_LINES]
         ]
