@@ -4,7 +4,7 @@ import type { TableColumn } from '@/shared/table'
 import { kindNames } from '@/shared/taskNames'
 
 const all: TableColumn<BacktestRow>[] = [
-  { id: 'name', header: 'Backtest', value: ({ name }) => name, width: 232, fixed: true },
+  { id: 'name', header: 'Backtest', value: ({ name }) => name, width: 228, fixed: true },
   { id: 'state', header: 'State', value: ({ state }) => state, width: 120, unsortable: true },
   { id: 'total_return', header: 'Return', value: ({ summary }) => summary.total_return, kind: 'number', width: 112 },
   { id: 'sharpe_ratio', header: 'Sharpe', value: ({ summary }) => summary.sharpe_ratio, kind: 'number', width: 88 },
