@@ -35,6 +35,8 @@ from backend.domain.jobs import (
     Renewal,
     RunningNow,
     Waiting,
+    about,
+    series_in,
 )
 from backend.domain.pages import Page, Place
 from backend.domain.queue_play import ME, BusyJob, QueueAround, WaitingJobs
@@ -64,6 +66,7 @@ class FakeTasks:
             kind=new.kind,
             state=JobState.QUEUED,
             payload=dict(new.payload),
+            about=about(series_in(new.payload)),
             demand=new.demand,
             work_units=new.work_units,
             priority=new.priority,

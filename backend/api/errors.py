@@ -99,7 +99,7 @@ class HeadTooLarge(BadRequest):
     title = "The path and headers are too large"
 
     def __init__(self, largest_bytes: int) -> None:
-        super().__init__(f"Path and headers together may have {largest_bytes} bytes.")
+        super().__init__(f"Path and headers together may have {largest_bytes:,} bytes.")
 
 
 class RequestTooSlow(BadRequest):

@@ -124,6 +124,8 @@ def page(task: Task, now: datetime) -> Iterator[tuple[str, str]]:
 
 def _facts(task: Task, now: datetime) -> Iterator[tuple[str, str]]:
     yield "kind", task["kind"]
+    if task.get("about"):
+        yield "about", task["about"]
     yield "state", state(task) + (f": {words}" if (words := detail(task)) and task["state"] != "failed" else "")
     for name, key in (("submitted", "created_at"), ("started", "started_at"), ("finished", "finished_at")):
         if task.get(key):

@@ -189,7 +189,8 @@ class _Layout:
         broken, self._broken = self._broken, []
         told = [
             BadRow(
-                position=row.number or 0, reason=f"it has {row.actual_columns} cells, the others {row.expected_columns}"
+                position=row.number or 0,
+                reason=f"it has {row.actual_columns:,} cells, the others {row.expected_columns:,}",
             )
             for row in broken[:MOST_BROKEN_LINES]
         ]
@@ -321,7 +322,7 @@ def _unique(names: Sequence[str]) -> list[str]:
 def _bound(rows: int, columns: int) -> None:
     if rows > MOST_ROWS or columns > MOST_COLUMNS:
         raise DataTooLarge(
-            f"The table has {rows:,} rows and {columns} columns; at most {MOST_ROWS:,} and {MOST_COLUMNS} are read."
+            f"The table has {rows:,} rows and {columns:,} columns; at most {MOST_ROWS:,} and {MOST_COLUMNS:,} are read."
         )
 
 

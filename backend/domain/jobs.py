@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from backend.domain.errors import JobTooLarge
+from backend.domain.market import IMPORT
 
 
 class JobState(StrEnum):
@@ -119,6 +120,7 @@ KINDS: Mapping[JobKind, KindRules] = MappingProxyType(
     }
 )
 
+LONGEST_ABOUT = 120
 LEASE_SECONDS = 30
 # The installation's own tasks, once they are over.
 HOUSEKEEPING_IS_KEPT_FOR = timedelta(days=1)
@@ -190,6 +192,8 @@ class JobInBrief:
     finished_at: datetime | None
     failure: JobFailure | None
     is_partial: bool
+    # Which market data it is about, where it is about any: see `about`. Lists of everybody's jobs do not say it.
+    about: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,6 +321,24 @@ class Waiting:
     kind: JobKind
     count: int
     oldest_queued_at: datetime
+
+
+def series_in(payload: Mapping[str, Any]) -> object:
+    """Where a payload says which market data it is about."""
+    config = payload.get("config")
+    return payload.get("series") or (config.get("series") if isinstance(config, Mapping) else None)
+
+
+def about(series: object) -> str | None:
+    """The series of a payload, one or several, in words: `BTC/USDT 1h, demo`; what was imported has no provider."""
+    every = [one for one in (series if isinstance(series, list) else [series]) if isinstance(one, Mapping)]
+    if not every:
+        return None
+    symbols = ", ".join(str(one.get("symbol", "")) for one in every[:3])
+    more = f" and {len(every) - 3:,} more" if len(every) > 3 else ""
+    provider = every[0].get("provider", IMPORT)
+    source = "" if provider == IMPORT else f", {provider}"
+    return f"{symbols}{more} {every[0].get('timeframe', '')}{source}"[:LONGEST_ABOUT]
 
 
 def require_possible(demand: Demand, capacity: Demand) -> None:

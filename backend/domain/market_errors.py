@@ -115,7 +115,7 @@ class BadRow:
 
     @property
     def place(self) -> str:
-        return f"row {self.position}" if self.line is None else f"line {self.line:,}"
+        return f"row {self.position:,}" if self.line is None else f"line {self.line:,}"
 
 
 class BadBars(MarketDataError):

@@ -87,7 +87,7 @@ def check(backup: Backup) -> BackupManifest:
     """Read every file of it. Raises BackupDamaged with what is wrong."""
     manifest, wrong = backup.manifest(), list(backup.damaged())
     if wrong:
-        raise BackupDamaged(listed(f"{len(wrong)} of its {len(manifest.files):,} files are not sound:", wrong))
+        raise BackupDamaged(listed(f"{len(wrong):,} of its {len(manifest.files):,} files are not sound:", wrong))
     return manifest
 
 

@@ -37,7 +37,7 @@ _FROM_THE_BAR_BEFORE: Final = ("market order", "signal")
 def require_trade(number: int, total: int, table: "pd.DataFrame") -> dict[str, Any]:
     """The row as plain values. Raises NotFound."""
     if not len(table):
-        raise NotFound(f"There is no trade {number}: this backtest has {total:,}, numbered from 0.")
+        raise NotFound(f"There is no trade {number:,}: this backtest has {total:,}, numbered from 0.")
     return rows_of(table)[0]
 
 

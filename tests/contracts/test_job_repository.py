@@ -28,6 +28,26 @@ class JobRepositoryContract(OpensSides):
         assert job.created_at.tzinfo is not None
         assert await sides.mine.job(job.id) == job
 
+    @pytest.mark.parametrize(
+        ("payload", "about"),
+        [
+            ({"series": {"provider": "demo", "symbol": "ETH/USDT", "timeframe": "1m"}}, "ETH/USDT 1m, demo"),
+            ({"series": {"provider": "import", "symbol": "MINE", "timeframe": "1d"}}, "MINE 1d"),
+            (
+                {"config": {"series": [{"provider": "demo", "symbol": name, "timeframe": "1h"} for name in "ABCDE"]}},
+                "A, B, C and 2 more 1h, demo",
+            ),
+            ({"series": "none", "config": 3}, None),
+            ({}, None),
+        ],
+    )
+    async def test_tells_which_market_data_it_is_about(
+        self, sides: Sides, payload: dict[str, object], about: str | None
+    ) -> None:
+        job = await sides.mine.submit(NewJob(kind=JobKind.FETCH, payload=payload, demand=SMALL))
+        assert job.about == about
+        assert [one.about for one in (await sides.mine.jobs(limit=10, after=None)).items] == [about]
+
     async def test_jobs_of_others_are_not_there(self, sides: Sides) -> None:
         job = await sides.mine.submit(BACKTEST)
         assert await sides.others.job(job.id) is None

@@ -226,7 +226,8 @@ describe('in every state', () => {
     await page.unroute('**/api/backtests?limit=200')
 
     await fillIn(page)
-    await page.locator('summary').click()
+    const folded = page.locator('details:not([open]) > summary')
+    while (await folded.count() > 0) await folded.first().click()
     await inspect('form')
     await page.getByLabel('Fast', { exact: true }).fill('60')
     await page.getByRole('alert').filter({ hasText: 'fast has to be less than slow' }).waitFor()

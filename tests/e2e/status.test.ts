@@ -268,7 +268,8 @@ describe('when the server is killed', () => {
       await rowOf(tab, other).getByText('Completed').waitFor()
       // The server that starts anew takes it back from the dead one, and it runs again from its start.
       await rowOf(tab, id).getByText('Completed').waitFor({ timeout: longPatience })
-      await rowOf(tab, id).getByText('2 of 3').waitFor()
+      await rowOf(tab, id).click()
+      await tab.getByRole('dialog').getByText('2 of 3').waitFor()
       // One task: queued, running, queued again, running, completed; the other: queued, running, completed.
       await expect.poll(() => eventsOn(tab)).toEqual(numbersTo(8))
     }

@@ -169,6 +169,7 @@ class AdminTask(jobs.Task):
 
     user_id: UUID | None = Field(description="Null is the installation's own housekeeping.")
     email: str | None
+    about: str | None = Field(description="Its market data; null in lists, which show what happens and not with what.")
     waits_for: str | None = Field(description="Told to its owner alone; always null here.")
     waits_seconds: float | None = Field(description="Told to its owner alone; always null here.")
 

@@ -130,7 +130,7 @@ def _told(request: Request, found: Sequence[JobInBrief]) -> Mapping[UUID, Mappin
 
 
 def _shown(job: JobInBrief, email: str | None, told: Mapping[UUID, Mapping[str, Any]]) -> dict[str, Any]:
-    return {**jobs.shown(job, jobs.Known(told=told, waits={})), "user_id": job.user_id, "email": email}
+    return {**jobs.shown(job, jobs.Known(told=told, waits={})), "about": None, "user_id": job.user_id, "email": email}
 
 
 def _in_full(request: Request, found: SomebodysWholeJob) -> AdminTaskInFull:

@@ -63,6 +63,7 @@ class Task(BaseModel):
     id: UUID
     kind: domain.JobKind
     state: domain.JobState
+    about: str | None = Field(description="Its market data, as `BTC/USDT 1h, demo`; null where it is about none.")
     priority: int
     attempts: int
     max_attempts: int
@@ -100,6 +101,7 @@ TASK = Task(
     id=_ID,
     kind=domain.JobKind.BACKTEST,
     state=domain.JobState.FAILED,
+    about="BTC/USDT 1h, demo",
     priority=0,
     attempts=1,
     max_attempts=3,
@@ -349,6 +351,7 @@ _AS_THEY_ARE: Sequence[str] = (
     "id",
     "kind",
     "state",
+    "about",
     "priority",
     "attempts",
     "max_attempts",

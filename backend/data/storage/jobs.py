@@ -7,7 +7,20 @@ from uuid import UUID
 
 from backend.data.storage.events import event_of
 from backend.domain.events import EventLog, Standing
-from backend.domain.jobs import KINDS, Demand, Job, JobCounts, JobFailure, JobInBrief, JobKind, JobState, NewJob, Quota
+from backend.domain.jobs import (
+    KINDS,
+    Demand,
+    Job,
+    JobCounts,
+    JobFailure,
+    JobInBrief,
+    JobKind,
+    JobState,
+    NewJob,
+    Quota,
+    about,
+    series_in,
+)
 from backend.domain.pages import Page, Place
 from backend.domain.queue_play import MOST_USERS_AROUND, BusyJob, QueueAround, WaitingJobs
 from backend.infrastructure.database import refusals_told
@@ -73,7 +86,7 @@ class JobTable:
             """
             select id, user_id, kind, state, cores, memory_bytes, work_units, priority, attempts, max_attempts,
                    lease_epoch, wall_limit_seconds, cancel_requested_at, created_at, queued_at, started_at, finished_at,
-                   failure, is_partial
+                   failure, is_partial, coalesce(payload -> 'series', payload #> '{config,series}') as series
             from public.tasks
             where ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
               and (cardinality($4::text[]) = 0 or state = any($4))
@@ -87,7 +100,7 @@ class JobTable:
             list(states),
             list(kinds),
         )
-        jobs = tuple(JobInBrief(**brief_of(row)) for row in rows[:limit])
+        jobs = tuple(JobInBrief(**brief_of(row), about=about(_value(row["series"]))) for row in rows[:limit])
         there_is_more = len(rows) > limit
         return Page(items=jobs, next=Place(at=jobs[-1].created_at, id=jobs[-1].id) if there_is_more else None)
 
@@ -149,9 +162,18 @@ def job_of(row: "asyncpg.Record | None") -> Job:
     """The job of a row of the table."""
     if row is None:
         raise LookupError("the statement returned no job")
+    payload = json.loads(row["payload"])
     return Job(
-        **brief_of(row), payload=json.loads(row["payload"]), result=_object(row["result"]), log_tail=row["log_tail"]
+        **brief_of(row),
+        about=about(series_in(payload)),
+        payload=payload,
+        result=_object(row["result"]),
+        log_tail=row["log_tail"],
     )
+
+
+def _value(text: str | None) -> object:
+    return None if text is None else json.loads(text)
 
 
 def brief_of(row: "asyncpg.Record") -> dict[str, Any]:

@@ -2227,6 +2227,11 @@ export interface components {
             id: string;
             kind: components["schemas"]["JobKind"];
             state: components["schemas"]["JobState"];
+            /**
+             * About
+             * @description Its market data; null in lists, which show what happens and not with what.
+             */
+            about: string | null;
             /** Priority */
             priority: number;
             /** Attempts */
@@ -2302,6 +2307,11 @@ export interface components {
             id: string;
             kind: components["schemas"]["JobKind"];
             state: components["schemas"]["JobState"];
+            /**
+             * About
+             * @description Its market data; null in lists, which show what happens and not with what.
+             */
+            about: string | null;
             /** Priority */
             priority: number;
             /** Attempts */
@@ -6286,6 +6296,11 @@ export interface components {
             id: string;
             kind: components["schemas"]["JobKind"];
             state: components["schemas"]["JobState"];
+            /**
+             * About
+             * @description Its market data, as `BTC/USDT 1h, demo`; null where it is about none.
+             */
+            about: string | null;
             /** Priority */
             priority: number;
             /** Attempts */
@@ -6354,6 +6369,11 @@ export interface components {
             id: string;
             kind: components["schemas"]["JobKind"];
             state: components["schemas"]["JobState"];
+            /**
+             * About
+             * @description Its market data, as `BTC/USDT 1h, demo`; null where it is about none.
+             */
+            about: string | null;
             /** Priority */
             priority: number;
             /** Attempts */
@@ -8550,6 +8570,7 @@ export interface operations {
                      *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *           "kind": "backtest",
                      *           "state": "queued",
+                     *           "about": "BTC/USDT 1h, demo",
                      *           "priority": 0,
                      *           "attempts": 0,
                      *           "max_attempts": 3,
@@ -8566,6 +8587,7 @@ export interface operations {
                      *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *           "kind": "backtest",
                      *           "state": "running",
+                     *           "about": "BTC/USDT 1h, demo",
                      *           "priority": 0,
                      *           "attempts": 1,
                      *           "max_attempts": 3,
@@ -8587,6 +8609,7 @@ export interface operations {
                      *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *           "kind": "backtest",
                      *           "state": "failed",
+                     *           "about": "BTC/USDT 1h, demo",
                      *           "priority": 0,
                      *           "attempts": 1,
                      *           "max_attempts": 3,
@@ -8714,6 +8737,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,
@@ -8852,6 +8876,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,
@@ -8992,6 +9017,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,
@@ -21724,6 +21750,7 @@ export interface operations {
                      *           "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *           "kind": "backtest",
                      *           "state": "failed",
+                     *           "about": "BTC/USDT 1h, demo",
                      *           "priority": 0,
                      *           "attempts": 1,
                      *           "max_attempts": 3,
@@ -21853,6 +21880,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,
@@ -21997,6 +22025,7 @@ export interface operations {
                      *       "id": "0f9d2a7b-6c1e-4b7a-8a55-1f2e3d4c5b6a",
                      *       "kind": "backtest",
                      *       "state": "failed",
+                     *       "about": "BTC/USDT 1h, demo",
                      *       "priority": 0,
                      *       "attempts": 1,
                      *       "max_attempts": 3,

@@ -5,7 +5,7 @@ import { queryClient } from './queries'
 import type { Task, TaskFilter, TaskInFull, TaskPage } from './tasks'
 
 /** A task as events tell it: what it is and where it stands. */
-export type TaskInBrief = Omit<Task, 'waits_for' | 'waits_seconds' | 'progress' | 'failure'> & {
+export type TaskInBrief = Omit<Task, 'about' | 'waits_for' | 'waits_seconds' | 'progress' | 'failure'> & {
   failure: Omit<NonNullable<Task['failure']>, 'log_tail'> | null
 }
 
@@ -108,7 +108,7 @@ function replace({ items }: TaskPage, filter: TaskFilter, task: TaskInBrief) {
 function insert(page: TaskPage | undefined, task: TaskInBrief) {
   if (page === undefined) return
   const at = page.items.findIndex((other) => isNewer(task, other))
-  page.items.splice(at < 0 ? page.items.length : at, 0, { ...task, ...unknown, failure: failureOf(task) })
+  page.items.splice(at < 0 ? page.items.length : at, 0, { ...task, ...unknown, about: null, failure: failureOf(task) })
 }
 
 const unknown = { waits_for: null, waits_seconds: null, progress: null }

@@ -1,10 +1,12 @@
-/** What one's own tasks are about: a backtest, a study and a training bear the name of what they make. */
+/** What one's own tasks are about: a backtest, a study and a training bear the name of what they make, others that of their bars. */
 import { queryOptions, useQuery } from '@tanstack/vue-query'
-import { computed, watch, type Ref } from 'vue'
+import { watch, type Ref } from 'vue'
 import { backtestsKey, backtestsPath } from './backtests'
 import { request } from './client'
 import { modelsPath } from './models'
 import type { components } from './schema'
+import { queryClient } from './queries'
+import { listsKey } from './taskCache'
 import type { Task, TaskKind } from './tasks'
 
 type Schemas = components['schemas']
@@ -24,12 +26,15 @@ export const taskNamesQuery = queryOptions({
   },
 })
 
-export function useTaskNames(tasks: Ref<readonly Pick<Task, 'id' | 'kind'>[]>) {
+export function useTaskNames(tasks: Ref<readonly Pick<Task, 'id' | 'kind' | 'about'>[]>) {
   const query = useQuery(taskNamesQuery)
-  const names = computed<ReadonlyMap<string, string>>(() => query.data.value ?? new Map<string, string>())
   // A task that came since has a name that was not asked for yet.
   watch(() => tasks.value.find(({ kind }) => named.includes(kind))?.id, (newest) => {
     if (newest !== undefined && query.data.value?.has(newest) === false) void query.refetch()
   })
-  return names
+  // Events do not say what a task is about.
+  watch(() => tasks.value.find(({ kind, about }) => about === null && !named.includes(kind))?.id, (untold) => {
+    if (untold !== undefined) void queryClient.invalidateQueries({ queryKey: listsKey })
+  })
+  return ({ id, about }: Pick<Task, 'id' | 'about'>) => query.data.value?.get(id) ?? about
 }

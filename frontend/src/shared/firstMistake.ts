@@ -5,8 +5,12 @@ export async function showFirstMistake(form: HTMLElement | null) {
   await nextTick()
   const field = form?.querySelector<HTMLElement>('[aria-invalid=true]')
   if (!field) return
-  const folded = field.closest('details')
-  if (folded !== null) folded.open = true
+  unfoldMistakes(form)
   field.focus({ preventScroll: true })
   field.scrollIntoView({ block: 'center' })
+}
+
+/** Opens every fold that holds a field that is marked. */
+export function unfoldMistakes(form: HTMLElement | null) {
+  for (const folded of form?.querySelectorAll('details') ?? []) folded.open ||= folded.querySelector('[aria-invalid=true]') !== null
 }

@@ -18,11 +18,13 @@ export const columns: TableColumn<Task>[] = [
 ]
 
 /** On a phone the state has to be seen beside the name. */
-export const narrowColumns = columns.map((column) => (column.id === 'kind' ? { ...column, width: 116 } : column))
+export const narrowColumns = columns.map((column) => (column.id === 'kind' ? { ...column, width: 168 } : column))
 
-/** Where tasks are one's own, they have names, which take of the room of their progress. */
-const ownWidths: Record<string, number> = { kind: 216, progress: 168 }
-export const ownColumns = columns.map((column) => ({ ...column, width: ownWidths[column.id] ?? column.width }))
+/** Where tasks are one's own, they have names, which take of the room of their progress and attempts. */
+const ownWidths: Record<string, number> = { kind: 304, progress: 168 }
+export const ownColumns = columns.map((column) => ({
+  ...column, width: ownWidths[column.id] ?? column.width, optional: column.optional ?? column.id === 'attempts',
+}))
 
 /** Every kind that a user can have. */
 export const kindOptions = Object.entries(kindNames)

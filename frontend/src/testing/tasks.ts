@@ -3,7 +3,7 @@ import type { Task, TaskInFull, TaskPage } from '@/api/tasks'
 import { taskInBrief } from './eventServer'
 
 export function task(change: Partial<TaskInFull> = {}): Task {
-  return { ...taskInBrief(), waits_for: null, waits_seconds: null, progress: null, ...change }
+  return { ...taskInBrief(), about: null, waits_for: null, waits_seconds: null, progress: null, ...change }
 }
 
 export function taskInFull(change: Partial<TaskInFull> = {}): TaskInFull {

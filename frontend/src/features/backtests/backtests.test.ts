@@ -8,6 +8,7 @@ import { missingBars } from '@/shared/missingBars'
 import { anyBacktest, runConfig, strategy } from '@/testing/backtests'
 import { series } from '@/testing/market'
 import { model, spec } from '@/testing/models'
+import { columns, fewerColumns } from './columns'
 import { costSentence, roundTripBps } from './costWords'
 import { shapeOf } from '@/shared/charts/curveShape'
 import { draftOf, dropDraft, keepDraft } from './draft'
@@ -20,6 +21,13 @@ import { cloneOf } from './runWords'
 import { listProblem, newStudy, studyFrom, studyOf, usualRange } from './studyForm'
 
 const now = new Date('2026-11-27T12:00:00Z')
+
+it.each([
+  ['all columns at 1,440 px', columns, 1440], ['fewer at 1,280 px', fewerColumns, 1280],
+])('the list has room for %s beside the navigation, two scroll bars and the boxes to tick', (_what, some, width) => {
+  const taken = some.filter(({ optional }) => optional !== true).reduce((sum, column) => sum + (column.width ?? 120), 40)
+  expect(taken).toBeLessThanOrEqual(width - 224 - 2 * 24 - 2 - 2 * 15)
+})
 
 describe('the form of a run', () => {
   it('filled from an earlier run asks for the same run again', () => {

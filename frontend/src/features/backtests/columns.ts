@@ -4,16 +4,16 @@ import type { TableColumn } from '@/shared/table'
 import { kindNames } from '@/shared/taskNames'
 
 const all: TableColumn<BacktestRow>[] = [
-  { id: 'name', header: 'Backtest', value: ({ name }) => name, width: 248, fixed: true },
-  { id: 'state', header: 'State', value: ({ state }) => state, width: 152, unsortable: true },
-  { id: 'total_return', header: 'Return', value: ({ summary }) => summary.total_return, kind: 'number', width: 124 },
+  { id: 'name', header: 'Backtest', value: ({ name }) => name, width: 228, fixed: true },
+  { id: 'state', header: 'State', value: ({ state }) => state, width: 120, unsortable: true },
+  { id: 'total_return', header: 'Return', value: ({ summary }) => summary.total_return, kind: 'number', width: 112 },
   { id: 'sharpe_ratio', header: 'Sharpe', value: ({ summary }) => summary.sharpe_ratio, kind: 'number', width: 88 },
-  { id: 'max_drawdown', header: 'Drawdown', value: ({ summary }) => summary.max_drawdown, kind: 'number', width: 108 },
+  { id: 'max_drawdown', header: 'Drawdown', value: ({ summary }) => summary.max_drawdown, kind: 'number', width: 104 },
   { id: 'trades', header: 'Trades', value: ({ summary }) => summary.trades, kind: 'number', width: 88 },
-  { id: 'symbols', header: 'Symbols', value: ({ symbols }) => symbols.join(' '), width: 128, unsortable: true },
-  { id: 'timeframe', header: 'Bars', value: ({ timeframe }) => timeframe, width: 68, unsortable: true },
-  { id: 'created', header: 'Created', value: (row) => row.created_at, kind: 'time', width: 104 },
-  { id: 'tag', header: 'Tags', value: ({ tags }) => tags.join(', '), width: 140, unsortable: true },
+  { id: 'symbols', header: 'Symbols', value: ({ symbols }) => symbols.join(' '), width: 104, unsortable: true },
+  { id: 'timeframe', header: 'Bars', value: ({ timeframe }) => timeframe, width: 56, unsortable: true },
+  { id: 'created', header: 'Created', value: (row) => row.created_at, kind: 'time', width: 92 },
+  { id: 'tag', header: 'Tags', value: ({ tags }) => tags.join(', '), width: 100, unsortable: true },
   { id: 'strategy', header: 'Strategy', value: ({ strategy }) => strategy, width: 140, unsortable: true, optional: true },
   { id: 'provider', header: 'Provider', value: ({ provider }) => provider, width: 120, unsortable: true, optional: true },
   { id: 'kind', header: 'Kind', value: ({ kind }) => kindNames[kind], width: 112, unsortable: true, optional: true },
@@ -22,6 +22,9 @@ const all: TableColumn<BacktestRow>[] = [
 ]
 
 export const columns = all.map((column) => ({ ...column, unfiltered: true }))
+
+/** Where not all have room, those give way that the name and a filter tell as well. */
+export const fewerColumns = columns.map((column) => ({ ...column, optional: column.optional ?? ['timeframe', 'tag'].includes(column.id) }))
 
 /** On a phone the state has to be seen beside the name. */
 export const narrowColumns = columns.map((column) => (column.id === 'name' ? { ...column, width: 168 } : column))

@@ -50,12 +50,13 @@ describe('the status centre', () => {
     expect(screen.getByRole('link', { name: 'Open the dashboard' }).getAttribute('href')).toBe('/')
   })
 
-  it('names tasks by what they make, and those that have no name by their ids', async () => {
+  it('names tasks by what they make or by their bars, and the others by their ids', async () => {
     server.use(
       http.get('/api/backtests', () => HttpResponse.json({ items: [backtestRow({ id, name: 'Slow cross' })], next_cursor: null })),
       http.get('/api/models', () => HttpResponse.json({ items: [{ id: trained, name: 'BTC, 1h' }], next_cursor: null })),
       http.get('/api/system/tasks', () => HttpResponse.json(pageOf([
         task({ id: fresh, kind: 'sweep' }), task({ id }), task({ id: trained, kind: 'train' }), task({ id: trained.replace('7', '8'), kind: 'fetch' }),
+        task({ id: trained.replace('7', '9'), kind: 'fetch', about: 'ETH/USDT 1h, demo' }),
       ]))),
       http.get('/api/system/tasks/:id', () => HttpResponse.json(taskInFull())),
     )
@@ -63,7 +64,7 @@ describe('the status centre', () => {
     await screen.findByRole('dialog', { name: 'Backtest Slow cross' })
     const rows = await screen.findAllByRole('row', { hidden: true })
     await expect.poll(() => rows.map((row) => /(?:Sweep|Backtest|Training|Data fetch) [^Q]*?(?=Failed|Completed|Queued|Running)/.exec(row.textContent)?.[0].trim()))
-      .toEqual([undefined, `Sweep ${fresh.slice(0, 8)}`, 'Backtest Slow cross', 'Training BTC, 1h', 'Data fetch 81f1e2d3'])
+      .toEqual([undefined, `Sweep ${fresh.slice(0, 8)}`, 'Backtest Slow cross', 'Training BTC, 1h', 'Data fetch 81f1e2d3', 'Data fetch ETH/USDT 1h, demo'])
   })
 
   it('asks the server for what the address says, and offers to clear a filter that leaves nothing', async () => {

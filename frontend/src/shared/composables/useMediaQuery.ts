@@ -9,3 +9,5 @@ export function useMediaQuery(query: string) {
   onScopeDispose(() => { list.removeEventListener('change', follow) })
   return readonly(matches)
 }
+
+export const useIsPhone = () => useMediaQuery('(width < 40rem)')

@@ -13,6 +13,8 @@ export function nameOfLimit({ name }: Limit) {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
+export const counted = (count: number) => `${integer(count)} limit${count === 1 ? '' : 's'}`
+
 export function valueOf({ value, unit }: Limit): string {
   if (typeof value !== 'number') return value.charAt(0).toUpperCase() + value.slice(1) // "off"
   if (unit === 'bytes') return bytes(value)
