@@ -18,7 +18,7 @@ _TRADES: Final = ["symbol", "side", "entry_time", "pnl"]
 def comparison(records: Sequence[Record], *, seed: int = 0) -> dict[str, Any]:
     """A JSON document. Raises InvalidInput for too few or too many runs."""
     if not FEWEST <= len(records) <= MOST:
-        detail = f"There are {len(records)} runs; from {FEWEST} to {MOST} can be compared."
+        detail = f"From {FEWEST} to {MOST} runs can be compared, not {len(records):,}."
         raise InvalidInput([InputError(pointer="/ids", detail=detail)], detail)
     named = [{"id": each.id, "title": each.title, "currency": each.currency} for each in records]
     return {"runs": named, **compared([_compared(each) for each in records], seed=seed)}

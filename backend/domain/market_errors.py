@@ -129,7 +129,8 @@ class BadBars(MarketDataError):
         first = "; ".join(
             f"{row.place}{f' ({row.ts})' if row.ts else ''}: {row.reason}" for row in self.rows[:NAMED_AT_ONCE]
         )
-        super().__init__(f"{count:,} of {of:,} rows are no bars. {first}.")
+        no_bars = "is no bar" if count == 1 else "are no bars"
+        super().__init__(f"{count:,} of {of:,} rows {no_bars}. {first}.")
 
     @property
     def by_line(self) -> str:

@@ -70,4 +70,6 @@ def test_saved_runs_are_compared(tmp_path: Path) -> None:
     assert "B against A: worse." in words
     document = told(tmp_path, "backtest", "compare", *ids)
     assert [each["id"] for each in document["runs"]] == ids
-    assert "There are 1 runs; from 2 to 20" in command(tmp_path, "backtest", "compare", ids[0], code=2).stderr
+    assert (
+        "From 2 to 20 runs can be compared, not 1." in command(tmp_path, "backtest", "compare", ids[0], code=2).stderr
+    )

@@ -75,7 +75,8 @@ def _against(place: int, found: Mapping[str, Any], entries: Mapping[str, Any]) -
     from backend.domain.format import change
 
     pair = f"{_letter(place)} against A"
-    both = f"They have {entries['both']:,} entries in common, A {entries['only_first']['count']:,} of its own,"
+    common = "entry" if entries["both"] == 1 else "entries"
+    both = f"They have {entries['both']:,} {common} in common, A {entries['only_first']['count']:,} of its own,"
     alone = f"{both} {_letter(place)} {entries['only_other']['count']:,}."
     gained = found.get("annual_return")
     if gained is None:
