@@ -40,5 +40,5 @@ def test_other_bars_of_the_same_name_are_told_by_their_content() -> None:
 @pytest.mark.parametrize("count", [1, 21])
 def test_from_2_to_20_can_be_compared(count: int) -> None:
     record = record_of(made(random_history(300)))
-    with pytest.raises(InvalidInput, match=f"There are {count} runs"):
+    with pytest.raises(InvalidInput, match=f"From 2 to 20 runs can be compared, not {count}"):
         comparison([record] * count)
