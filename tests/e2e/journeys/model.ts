@@ -1,7 +1,7 @@
 /** A model: trained, asked, and traded in a backtest. */
 import { expect } from 'vitest'
 import { longPatience } from '../browser'
-import { finished, type Traveller } from './traveller'
+import { finished, nameRun, type Traveller } from './traveller'
 
 export async function model({ page, hand, arrive, interrupt }: Traveller) {
   await arrive()
@@ -32,7 +32,7 @@ export async function model({ page, hand, arrive, interrupt }: Traveller) {
   await expect.poll(() => page.getByRole('combobox', { name: 'Strategy' }).inputValue()).toBe('ml_predictive')
   await expect.poll(() => page.getByLabel('Rounds', { exact: true }).inputValue()).toBe('10')
   await page.getByText('Takes about').waitFor()
-  await hand.type(page.getByRole('textbox', { name: 'Name (optional)' }), 'Trades the model')
+  await nameRun({ page, hand }, 'Trades the model')
   await hand.press(page.getByRole('button', { name: 'Run backtest', exact: true }))
   await page.getByRole('heading', { name: 'Trades the model' }).waitFor()
   await finished(page)

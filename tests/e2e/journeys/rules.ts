@@ -1,7 +1,7 @@
 /** A strategy without code: built, kept, its numbers tried out, and the best trial opened as a backtest of its own. */
 import { expect } from 'vitest'
 import { longPatience } from '../browser'
-import { expectOnce, finished, type Traveller } from './traveller'
+import { expectOnce, finished, nameRun, type Traveller } from './traveller'
 
 export async function rules({ page, hand, arrive, interrupt }: Traveller) {
   await arrive()
@@ -23,7 +23,7 @@ export async function rules({ page, hand, arrive, interrupt }: Traveller) {
   await page.keyboard.press('Enter')
   await hand.type(page.getByLabel('First day'), '2025-01-01')
   await hand.type(page.getByLabel('Last day'), '2025-03-31')
-  await hand.type(page.getByRole('textbox', { name: 'Name (optional)' }), 'Which average')
+  await nameRun({ page, hand }, 'Which average')
   await hand.press(page.getByRole('button', { name: 'Run sweep', exact: true }))
   await page.getByRole('heading', { name: 'Which average' }).waitFor()
 

@@ -21,6 +21,13 @@ export async function finished(page: Page) {
   await page.getByRole('heading', { name: 'Can it be trusted?' }).waitFor({ timeout: longPatience })
 }
 
+/** In the form of a backtest; on a phone the name is folded away until somebody asks for it. */
+export async function nameRun({ page, hand }: Pick<Traveller, 'page' | 'hand'>, name: string) {
+  const folded = page.locator('details:not([open]) > summary', { hasText: 'Name and tags' })
+  if (await folded.count() > 0) await hand.press(folded)
+  await hand.type(page.getByRole('textbox', { name: 'Name (optional)' }), name)
+}
+
 /** There once: neither lost nor doubled. */
 export async function expectOnce(page: Page, table: string, row: RegExp) {
   const rows = page.getByRole('grid', { name: table }).getByRole('row', { name: row })

@@ -1,7 +1,7 @@
 /** A file of one's own: imported, tested twice, compared, taken along, and shown to somebody who has no account. */
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
-import { expectOnce, finished, type Traveller } from './traveller'
+import { expectOnce, finished, nameRun, type Traveller } from './traveller'
 
 const days = 400
 
@@ -33,13 +33,13 @@ export async function upload({ page, hand, arrive, elsewhere, interrupt }: Trave
   await hand.press(page.getByRole('button', { name: 'All', exact: true }))
   await hand.type(page.getByLabel('Fast', { exact: true }), '5')
   await hand.type(page.getByLabel('Slow', { exact: true }), '20')
-  await hand.type(page.getByRole('textbox', { name: 'Name (optional)' }), 'First of two')
+  await nameRun({ page, hand }, 'First of two')
   await hand.press(page.getByRole('button', { name: 'Run backtest', exact: true }))
   await page.getByRole('heading', { name: 'First of two' }).waitFor()
   await finished(page)
   await hand.press(page.getByRole('link', { name: 'Clone and edit' }))
   await hand.type(page.getByLabel('Fast', { exact: true }), '10')
-  await hand.type(page.getByRole('textbox', { name: 'Name (optional)' }), 'Second of two')
+  await nameRun({ page, hand }, 'Second of two')
   await hand.press(page.getByRole('button', { name: 'Run backtest', exact: true }))
   await page.getByRole('heading', { name: 'Second of two' }).waitFor()
   await finished(page)
