@@ -179,53 +179,34 @@ def _unknowing(strategy: TradingStrategy) -> TradingStrategy:
 def _compare_beginnings(leaks: dict[str, Leak], market: Market, said: Signals, again: Signals, count: int) -> None:
     """As far as it matters where nothing is held yet: to keep that and to be flat are one."""
     later, then = (np.where(one.direction[:count] == KEEP, FLAT, one.direction[:count]) for one in (said, again))
-    if len(changed := np.flatnonzero(later != then)):
-        bar = int(changed[0])
-        leaks[_DIRECTION] = Leak(
-            column=_DIRECTION,
-            symbol=market.symbol,
-            bar=bar,
-            bars_known=count,
-            then=_shown(_DIRECTION, then[bar]),
-            later=_shown(_DIRECTION, later[bar]),
-            how="cut off",
-        )
+    for bar in np.flatnonzero(later != then)[:1]:
+        words = (_shown(_DIRECTION, then[bar]), _shown(_DIRECTION, later[bar]))
+        _note(leaks, market, _DIRECTION, int(bar), words, count, "cut off")
 
 
 def _compare(leaks: dict[str, Leak], market: Market, said: Signals, again: Signals, count: int, how: str) -> None:
     for name, later, then in _columns(said, again, count):
-        changed = _changed(later, then)
-        if not len(changed):
-            continue
-        bar = int(changed[0])
-        if name not in leaks or bar < leaks[name].bar:
-            leaks[name] = Leak(
-                column=name,
-                symbol=market.symbol,
-                bar=bar,
-                bars_known=count,
-                then=_shown(name, then[bar]),
-                later=_shown(name, later[bar]),
-                how=how,
-            )
+        for bar in _changed(later, then)[:1]:
+            _note(leaks, market, name, int(bar), (_shown(name, then[bar]), _shown(name, later[bar])), count, how)
 
 
 def _compare_reasons(
     leaks: dict[str, Leak], market: Market, said: Signals, again: Signals, count: int, how: str
 ) -> None:
     later, then, words = _reasons(said, again, count)
-    if len(changed := np.flatnonzero(later != then)):
-        bar = int(changed[0])
-        if _REASON not in leaks or bar < leaks[_REASON].bar:
-            leaks[_REASON] = Leak(
-                column=_REASON,
-                symbol=market.symbol,
-                bar=bar,
-                bars_known=count,
-                then=words[then[bar]],
-                later=words[later[bar]],
-                how=how,
-            )
+    for bar in np.flatnonzero(later != then)[:1]:
+        _note(leaks, market, _REASON, int(bar), (words[then[bar]], words[later[bar]]), count, how)
+
+
+def _note(
+    leaks: dict[str, Leak], market: Market, column: str, bar: int, words: tuple[str, str], count: int, how: str
+) -> None:
+    """The earliest of each column is the one that is told."""
+    if column not in leaks or bar < leaks[column].bar:
+        then, later = words
+        leaks[column] = Leak(
+            column=column, symbol=market.symbol, bar=bar, bars_known=count, then=then, later=later, how=how
+        )
 
 
 def _reasons(said: Signals, again: Signals, count: int) -> tuple[Codes | Rows, Codes | Rows, Sequence[str]]:
