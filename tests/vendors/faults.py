@@ -285,10 +285,9 @@ class VendorFaults:
     async def test_a_request_that_hangs_is_cancelled_at_once(self) -> None:
         async with self.open(Patience(tries=1, try_seconds=10)) as opened:
             opened.server.disturb(Reply(silent_seconds=5))
-            before = len(opened.server.requests)
+            opened.server.was_asked.clear()
             task = asyncio.create_task(self.fetch(opened))
-            while len(opened.server.requests) == before:  # noqa: ASYNC110 - the library may have to be loaded first
-                await asyncio.sleep(0.01)
+            assert await asyncio.to_thread(opened.server.was_asked.wait, 60)  # the library may have to be loaded first
             began = time.monotonic()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

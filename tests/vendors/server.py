@@ -45,6 +45,7 @@ class VendorServer:
     def __init__(self, answers: Callable[[Request], Reply], *, disturbed: str) -> None:
         self.answers = answers
         self.requests: list[Request] = []
+        self.was_asked = threading.Event()
         self._disturbed = disturbed
         self._faults: dict[str, list[Fault]] = {}
         self._stopped = threading.Event()
@@ -59,6 +60,7 @@ class VendorServer:
 
     def reply(self, request: Request) -> Reply:
         self.requests.append(request)
+        self.was_asked.set()
         for part, faults in self._faults.items():
             if faults and (request.path == part or (len(part) > 1 and part in request.path)):
                 fault = faults.pop(0)
