@@ -1,6 +1,6 @@
 """What a caller gave that cannot be used, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,15 +15,18 @@ def refused(pointer: str, detail: str) -> "InvalidInput":
     return InvalidInput([InputError(pointer=pointer, detail=detail)], detail)
 
 
-def refused_by(problem: "ValidationError") -> "InvalidInput":
-    """Names each part that cannot be used."""
+def refused_by(problem: "ValidationError", unknown: Callable[[str], str] | None = None) -> "InvalidInput":
+    """Names each part that cannot be used; of a name that there is not, what `unknown` says."""
     from backend.domain.errors import InputError, InvalidInput
 
     found = []
     for error in problem.errors(include_url=False):
         said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
         name = "/".join(str(part) for part in error["loc"])
-        detail = f"{name} is {error['input']!r:.40}; it {said}." if name else f"{said[:1].upper()}{said[1:]}."
+        if unknown is not None and error["type"] == "extra_forbidden":
+            detail = unknown(name)
+        else:
+            detail = f"{name} is {error['input']!r:.40}; it {said}." if name else f"{said[:1].upper()}{said[1:]}."
         found.append(InputError(pointer=f"/{name}", detail=detail))
     return InvalidInput(found, " ".join(each.detail for each in found))
 
