@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
+from backend.cli.data_words import THIS_MACHINE, facts_of, facts_of_series, is_ours, line_of, named
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from backend.bootstrap_market import Market
+    from backend.domain.imports import Told
     from backend.domain.market import Series
     from backend.domain.market_errors import NoBars
-    from backend.domain.market_ports import Loaded, Manifest
+    from backend.domain.market_ports import Loaded
+    from backend.services.importing import Preview
 
 Choice = TypeVar("Choice", bound=StrEnum)
 app = typer.Typer(help="Market data on this machine.", no_args_is_help=True, rich_markup_mode=None)
@@ -27,8 +31,6 @@ Symbol = Annotated[str, typer.Option("--symbol", help="As the provider writes it
 Bar = Annotated[str, typer.Option("--timeframe", help="How long a bar lasts: 1m to 1w.")]
 Adjusted = Annotated[str, typer.Option("--adjustment", help="raw, splits or all.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-# Whose what the terminal imports is: this machine's.
-THIS_MACHINE = "00000000-0000-0000-0000-000000000000"
 _COLUMNS: Final = ("time", "time_of_day", "open", "high", "low", "close", "volume")
 _KINDS: Final = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
 
@@ -68,14 +70,14 @@ def fetch(
             series, [wanted], lambda told: say(f"{told.stage}: {told.message}"), lambda: False
         )
         manifest = market.store.manifest(series)
-        return {"fetched": done["bars"], "series": None if manifest is None else _facts(manifest)}
+        return {"fetched": done["bars"], "series": None if manifest is None else facts_of(manifest)}
 
     try:
         done = _run(work)
     except KeyboardInterrupt:
         say("Stopped. What is stored by now is kept; the same command fetches the rest.")
         raise
-    _print(done, as_json, lambda: f"Fetched {done['fetched']:,} bars. {_line(done['series'])}")
+    _print(done, as_json, lambda: f"Fetched {done['fetched']:,} bars. {line_of(done['series'])}")
 
 
 @app.command("import")
@@ -118,17 +120,11 @@ def import_file(
 
     async def work(market: "Market") -> dict[str, Any]:
         from backend.domain.imports import Told
-        from backend.domain.market import Span
         from backend.domain.market_errors import BadFile
         from backend.services import importing
 
         now = datetime.now(UTC)
-        market.calendar.sessions(calendar, Span(start=now, end=now))
-        importing.require_zone(zone)
-        told = Told(columns=columns, style=style, decimal=decimal, zone=zone)
-        seen = importing.preview(market.files.first_rows(file, importing.PREVIEWED_ROWS), None, told=told)
-        for note in seen.reading.notes:
-            say(note)
+        seen = _seen(market, file, Told(columns=columns, style=style, decimal=decimal, zone=zone), calendar, now)
         length = timeframe or seen.timeframe
         if length is None:
             raise BadFile("How long its bars last cannot be seen. Say it with --timeframe.")
@@ -149,12 +145,26 @@ def import_file(
             source=file.name,
             accept_bad=accept_bad_rows,
         )
-        return {"rows": len(understood.bars), "bad_rows": understood.bad_count, "series": _facts(manifest)}
+        return {"rows": len(understood.bars), "bad_rows": understood.bad_count, "series": facts_of(manifest)}
 
     say(f"Its calendar is {calendar}, its currency {currency}; times that name no zone are {zone}.")
     done = _run(work)
     without = f", without the bad rows ({done['bad_rows']:,})" if done["bad_rows"] else ""
-    _print(done, as_json, lambda: f"Imported {done['rows']:,} bars{without}. {_line(done['series'])}")
+    _print(done, as_json, lambda: f"Imported {done['rows']:,} bars{without}. {line_of(done['series'])}")
+
+
+def _seen(market: "Market", file: Path, told: "Told", calendar: str, now: datetime) -> "Preview":
+    """How the file reads by its first rows. Raises UnknownMarketData, InvalidInput, BadFile."""
+    from backend.cli.terminal import say
+    from backend.domain.market import Span
+    from backend.services import importing
+
+    market.calendar.sessions(calendar, Span(start=now, end=now))
+    importing.require_zone(told.zone)
+    seen = importing.preview(market.files.first_rows(file, importing.PREVIEWED_ROWS), None, told=told)
+    for note in seen.reading.notes:
+        say(note)
+    return seen
 
 
 @app.command("export")
@@ -195,14 +205,13 @@ def list_series(as_json: AsJson = False) -> None:
     """
 
     async def work(market: "Market") -> dict[str, Any]:
-        found = {one.series: _facts(one) for one in market.store.manifests()}
-        found |= {series: _named_facts(series, problem) for series, problem in market.store.problems().items()}
-        ours = [series for series in found if str(series.owner or THIS_MACHINE) == THIS_MACHINE]
-        return {"items": [found[series] for series in sorted(ours, key=str)]}
+        found = {one.series: facts_of(one) for one in market.store.manifests()}
+        found |= {series: facts_of_series(series, problem) for series, problem in market.store.problems().items()}
+        return {"items": [found[series] for series in sorted(filter(is_ours, found), key=str)]}
 
     done = _run(work)
     words = "Nothing is stored yet. `tidemark data fetch --symbol BTC/USDT --timeframe 1h --start 2024-01-01` begins."
-    _print(done, as_json, lambda: "\n".join(_line(one) for one in done["items"]) or words)
+    _print(done, as_json, lambda: "\n".join(line_of(one) for one in done["items"]) or words)
 
 
 @app.command("verify")
@@ -214,7 +223,7 @@ def verify(as_json: AsJson = False) -> None:
     async def work(market: "Market") -> dict[str, Any]:
         damaged, series = {}, market.store.all_series()
         for one in series:
-            name = _named(one)
+            name = named(one)
             say(name)
             try:
                 found = market.store.verify(one)
@@ -242,15 +251,17 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete a series from this machine's disk, with what was set aside of it. No file that was imported is touched."""
+    from backend.cli.terminal import answered, clean
+
     series = _series(provider, symbol, timeframe, adjustment)
 
     async def look(market: "Market") -> dict[str, Any]:
         if (problem := market.store.problem(series)) is not None:
-            return _named_facts(series, problem)
+            return facts_of_series(series, problem)
         manifest = market.store.manifest(series)
         if manifest is None:
             raise _nothing_of(market, series, f"Nothing of {series} is stored.")
-        return _facts(manifest)
+        return facts_of(manifest)
 
     async def work(market: "Market") -> dict[str, Any]:
         market.store.delete(series)
@@ -258,24 +269,11 @@ def delete(
 
     found = _run(look)
     if not yes:
-        _require_yes(f"This deletes {_line(found)}. Go on?")
+        question = clean(f"This deletes {line_of(found)}. Go on?")
+        if not answered(lambda: typer.confirm(question, err=True)):
+            raise typer.BadParameter("Nothing was deleted.")
     done = _run(work)
     _print(done, as_json, lambda: f"Deleted {series}.")
-
-
-def _require_yes(question: str) -> None:
-    import sys
-
-    from backend.cli.terminal import clean
-
-    if not sys.stdin.isatty():
-        raise typer.BadParameter("No terminal to confirm it on. Use --yes.")
-    try:
-        agreed = typer.confirm(clean(question), err=True)
-    except typer.Abort:
-        raise KeyboardInterrupt from None
-    if not agreed:
-        raise typer.BadParameter("Nothing was deleted.")
 
 
 def _run(work: "Callable[[Market], Coroutine[Any, Any, dict[str, Any]]]") -> dict[str, Any]:
@@ -322,12 +320,6 @@ def _series(provider: str, symbol: str, timeframe: str, adjustment: str) -> "Ser
         raise typer.BadParameter(f"{problem}.") from None
 
 
-def _named(series: "Series") -> str:
-    """With whose it is, since two users may call their imports alike."""
-    is_ours = str(series.owner or THIS_MACHINE) == THIS_MACHINE
-    return str(series) if is_ours else f"{series} of user {series.owner}"
-
-
 def _as_served(market: "Market", series: "Series") -> "Series":
     """Raw prices, or what the provider has first when it has none."""
     from dataclasses import replace
@@ -366,8 +358,7 @@ def _nothing_of(market: "Market", series: "Series", detail: str) -> "NoBars":
 
 
 def _is_another(one: "Series", wanted: "Series") -> bool:
-    is_visible = str(one.owner or THIS_MACHINE) == THIS_MACHINE
-    return is_visible and (one.symbol, one.timeframe) == (wanted.symbol, wanted.timeframe) and one != wanted
+    return is_ours(one) and (one.symbol, one.timeframe) == (wanted.symbol, wanted.timeframe) and one != wanted
 
 
 def _one_of(option: str, text: str, kind: "type[Choice]") -> "Choice":
@@ -396,42 +387,6 @@ def _moment(option: str, text: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
         raise typer.BadParameter(f"{option}: '{text}' is not within the years 1 to 9999, in UTC.") from None
-
-
-def _named_facts(series: "Series", problem: str | None = None) -> dict[str, Any]:
-    return {
-        "provider": series.provider,
-        "symbol": series.symbol,
-        "timeframe": series.timeframe,
-        "adjustment": series.adjustment,
-        "problem": problem,
-    }
-
-
-def _facts(manifest: "Manifest") -> dict[str, Any]:
-    return {
-        **_named_facts(manifest.series),
-        "rows": manifest.rows,
-        "size_bytes": manifest.size_bytes,
-        "first": manifest.first.isoformat() if manifest.first else None,
-        "last": manifest.last.isoformat() if manifest.last else None,
-        "content_hash": manifest.content_hash,
-        "is_simulated": manifest.instrument.is_simulated,
-    }
-
-
-def _line(facts: dict[str, Any] | None) -> str:
-    if facts is None:
-        return "Nothing is stored."
-    adjusted = "" if facts["adjustment"] == "raw" else f" adjusted for {facts['adjustment']}"
-    what = f"{facts['provider']} {facts['symbol']} {facts['timeframe']}{adjusted}"
-    if facts["problem"]:
-        return f"{what}: cannot be read. {facts['problem']}"
-    simulated = " (simulated)" if facts["is_simulated"] else ""
-    if not facts["rows"]:
-        return f"{what}{simulated}: no bars"
-    first, last = (facts[name][:16].replace("T", " ") for name in ("first", "last"))
-    return f"{what}{simulated}: {facts['rows']:,} bars, {first} to {last} UTC"
 
 
 def _print(document: dict[str, Any], as_json: bool, words: "Callable[[], str]") -> None:

@@ -2,11 +2,15 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+Answer = TypeVar("Answer")
 
 
 def is_plain(stream: TextIO | None = None) -> bool:
@@ -28,6 +32,16 @@ def clean(text: str) -> str:
         each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
         for each in text.expandtabs(4)
     )
+
+
+def answered(ask: Callable[[], Answer]) -> Answer:
+    """What a person answers before something is deleted. A pipe cannot, and has to say --yes."""
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("No terminal to confirm it on. Use --yes.")
+    try:
+        return ask()
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 def print_columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

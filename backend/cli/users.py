@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backend.cli.options import DataDir
+from backend.cli.terminal import answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -181,16 +182,16 @@ def delete(
 
 def _require_typed(account: "Account") -> None:
     """The address once more: nobody types it by accident."""
-    if not sys.stdin.isatty():
-        raise typer.BadParameter("No terminal to confirm it on. Use --yes.")
-    role = ", an administrator" if account.is_admin else ""
-    print(f"This deletes {account.email} ({account.id}{role}), created {account.created_at:%Y-%m-%d}, with everything")
-    print("that is theirs: backtests, models, predictions, keys, imported series. There is no way back.")
-    try:
-        typed = typer.prompt("Type the address to go on", err=True)
-    except typer.Abort:
-        raise KeyboardInterrupt from None
-    if typed.strip().lower() != account.email:
+
+    def ask() -> str:
+        role = ", an administrator" if account.is_admin else ""
+        print(
+            f"This deletes {account.email} ({account.id}{role}), created {account.created_at:%Y-%m-%d}, with everything"
+        )
+        print("that is theirs: backtests, models, predictions, keys, imported series. There is no way back.")
+        return str(typer.prompt("Type the address to go on", err=True))
+
+    if answered(ask).strip().lower() != account.email:
         raise typer.BadParameter("That is not the address. Nothing was deleted.")
 
 

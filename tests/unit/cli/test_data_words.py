@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from backend.cli.data import _as_served, _named
+from backend.cli.data import _as_served
+from backend.cli.data_words import named
 from backend.domain.market import Adjustment, Series, Timeframe
 
 APPLE = Series(provider="yahoo", symbol="AAPL", timeframe=Timeframe.D1)
@@ -26,5 +27,5 @@ def test_a_provider_without_raw_prices_gives_what_it_has_and_says_so(capsys: pyt
 def test_imports_of_two_users_are_told_apart() -> None:
     ours = Series(provider="import", symbol="BANK", timeframe=Timeframe.D1)
     theirs = Series(provider="import", symbol="BANK", timeframe=Timeframe.D1, owner=UUID(int=7))
-    assert _named(ours) == "import BANK 1d"
-    assert _named(theirs) == f"import BANK 1d of user {UUID(int=7)}"
+    assert named(ours) == "import BANK 1d"
+    assert named(theirs) == f"import BANK 1d of user {UUID(int=7)}"
